@@ -1,0 +1,1 @@
+"""The outside world behind the ports; each kind has a memory adapter beside the real ones."""

@@ -1,0 +1,1 @@
+"""The backup format: write, verify, extract; knows nothing of services."""

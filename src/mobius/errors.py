@@ -1,0 +1,89 @@
+"""Every error mobius raises on purpose: what happened, to what, and what to do now.
+
+One family, drawn as a tree; the command line prints `message`, then `hint`, and leaves with `exit_code`.
+
+    MobiusError                 1   anything else that stops us
+    ├── UsageError              2   the command was called wrongly
+    │   └── ConfigurationError  2   mobius.toml or the environment is wrong (all mistakes at once)
+    ├── GateFailed              3   a question was answered with no
+    ├── GateUnknown             4   a question could not be answered
+    ├── Locked                 10   another run holds the environment
+    │   └── Fenced             10   a newer run has taken over this one
+    ├── BackupInvalid          11   a backup is damaged, incomplete or not what it says
+    ├── RolledBack             12   the deployment failed and was taken back
+    ├── RollbackFailed         13   taking back failed: a person is needed
+    └── Interrupted           130   the person at the keyboard stopped watching
+"""
+
+from __future__ import annotations
+
+
+class MobiusError(Exception):
+    """Something stopped us; `message` says what, `hint` the next step, `exit_code` is stable and documented."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "", *, details: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details
+
+    def __str__(self) -> str:
+        return "\n".join([self.message, *(f"  {line}" for line in self.details)])
+
+
+class UsageError(MobiusError):
+    """The command was called wrongly: an unknown environment, tag or option."""
+
+    exit_code = 2
+
+
+class ConfigurationError(UsageError):
+    """`mobius.toml`, a file it includes, or an environment variable is wrong. `details` has every mistake."""
+
+
+class GateFailed(MobiusError):
+    """A check answered no, before anything was changed."""
+
+    exit_code = 3
+
+
+class GateUnknown(MobiusError):
+    """A check could not be made, so nothing was changed: unknown is never yes."""
+
+    exit_code = 4
+
+
+class Locked(MobiusError):
+    """Another run holds this environment; the message names the holder and since when."""
+
+    exit_code = 10
+
+
+class Fenced(Locked):
+    """A newer run took over while this one was acting or sleeping; this one must not act any more."""
+
+
+class BackupInvalid(MobiusError):
+    """A backup, its checksum or its manifest does not hold what it says."""
+
+    exit_code = 11
+
+
+class RolledBack(MobiusError):
+    """The deployment failed after it had an effect, and the effect was undone."""
+
+    exit_code = 12
+
+
+class RollbackFailed(MobiusError):
+    """Taking the release back did not end in a serving release: a person is needed."""
+
+    exit_code = 13
+
+
+class Interrupted(MobiusError):
+    """The person stopped watching (Ctrl-C); the work itself goes on."""
+
+    exit_code = 130

@@ -1,0 +1,1 @@
+"""Words: plans, events and findings as text, JSON, JUnit and HTML."""
