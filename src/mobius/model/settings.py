@@ -1,0 +1,219 @@
+"""What `mobius.toml`, the environment and the flags say together, as frozen data.
+
+Paths are absolute. Nothing here reads a file; `mobius.config.load` makes these, and refuses what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from mobius.errors import UsageError
+from mobius.model.policies import CONSERVATIVE
+from mobius.model.policies import PolicySettings as PolicySettings
+from mobius.model.quality import QualityGates as QualityGates
+
+Target = Literal["process", "systemd", "ssh", "command", "observe"]
+ProcessKind = Literal["web", "worker", "singleton"]
+MigrationKind = Literal["sql", "alembic", "django", "command"]
+SmokeKind = Literal["http", "database", "file", "tls", "command"]
+GateTime = Literal["before", "window", "both"]
+Source = Literal["flag", "environment", "file", "default"]
+
+_EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One service. `file`: the `mobius.toml` read, `project` its folder; `origins`: where each value came from."""
+
+    service: str
+    project: Path
+    environments: Mapping[str, EnvironmentSettings]
+    file: Path | None = None
+    release_tag: str | None = None
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+    def environment(self, name: str) -> EnvironmentSettings:
+        """The settings of one environment. Raises UsageError when there is none of that name."""
+        if name in self.environments:
+            return self.environments[name]
+        known = ", ".join(sorted(self.environments))
+        raise UsageError(f'no environment "{name}" in mobius.toml', f"known environments: {known}")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value came from. `value_repr` is fit to print: what looks like a secret is redacted."""
+
+    value_repr: str
+    source: Source
+    where: (
+        str  # "MOBIUS_MAX_ERROR_RATE", "mobius.toml: environments.production.window", "--window", "default"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentSettings:
+    """One environment: where it runs, how it is judged, what is kept. Times in seconds."""
+
+    name: str
+    url: str
+    root: Path
+    listen: str = ""  # host:port the front door binds; an IPv6 host stands in brackets
+    target: Target = "process"
+    policy: PolicySettings = CONSERVATIVE
+    window_s: float = 3600.0
+    auto_rollback: bool = True
+    auto_restore: bool = False
+    rollback_within_s: float = 600.0
+    emergency_within_s: float = 300.0
+    deploy_lead: str = ""
+    artifact_dir: Path = Path("premerge_artifacts")
+    critical_routes: tuple[str, ...] = ()
+    release: ReleaseSettings = field(default_factory=lambda: ReleaseSettings())
+    processes: tuple[ProcessSettings, ...] = ()
+    health: HealthSettings = field(default_factory=lambda: HealthSettings())
+    smoke: tuple[SmokeSettings, ...] = ()
+    checks: tuple[GateCommand, ...] = ()
+    backup: BackupSettings = field(default_factory=lambda: BackupSettings())
+    migrations: MigrationSettings | None = None
+    monitor: MonitorSettings = field(default_factory=lambda: MonitorSettings())
+    door: DoorSettings = field(default_factory=lambda: DoorSettings())
+    quality_gates: QualityGates = field(default_factory=lambda: QualityGates())
+
+    @property
+    def retention_days(self) -> int:
+        """Days a backup is kept."""
+        return self.backup.retention_days
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSettings:
+    """How a release is made. `source`: "git", or the absolute path of a directory, a .zip or a .tar.gz."""
+
+    source: str = "git"
+    build: tuple[tuple[str, ...], ...] = ()
+    build_timeout_s: float = 1800.0
+    link: tuple[str, ...] = ()  # paths in the release that become links into shared/
+    keep: int = 5
+    allow_dirty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSettings:
+    """One process of a release. `pass_env`: variables handed on from the caller; `env_file`: in the project."""
+
+    name: str
+    start: tuple[str, ...]
+    kind: ProcessKind = "web"
+    env: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    env_file: str | None = None
+    pass_env: tuple[str, ...] = ()
+    stop_signal: str = "TERM"
+    stop_timeout_s: float = 30.0
+    listen: Literal["auto", "port", "socket"] = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSettings:
+    """The gate before traffic: `successes` good answers in a row, and at least `min_healthy_s` of them."""
+
+    path: str = "/health"
+    expect: tuple[str, ...] = ("status == 200",)
+    successes: int = 3
+    interval_s: float = 1.0
+    timeout_s: float = 2.0
+    deadline_s: float = 60.0
+    min_healthy_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeSettings:
+    """One smoke test. Exactly one of `url`, `database`, `file`, `run` says what is looked at, by `kind`.
+
+    http: `method` on `url` (a path of the environment's url, or an absolute url of somebody else).
+    tls: the certificate of `url` (empty: of the environment's) is valid for `tls_min_days` more days.
+    """
+
+    name: str
+    kind: SmokeKind = "http"
+    method: str = "GET"
+    url: str = ""
+    expect: tuple[str, ...] = ()
+    body: str | None = None
+    headers: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    timeout_s: float = 10.0
+    database: str | None = None
+    file: str | None = None
+    writable: bool = False
+    tls_min_days: float | None = None
+    run: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GateCommand:
+    """A quality gate: any command; exit code 0 is a pass. `when`: before the deployment, in the window, both."""
+
+    name: str
+    run: tuple[str, ...]
+    timeout_s: float = 600.0
+    when: GateTime = "before"
+
+
+@dataclass(frozen=True, slots=True)
+class BackupSettings:
+    """What a backup holds besides the release, where it goes, and how long it stays."""
+
+    paths: tuple[str, ...] = ()
+    folder: Path = Path("backups")
+    retention_days: int = 30
+    databases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationSettings:
+    """How the schema moves. `database` is the SQLite file; None: the only one among the backed-up data."""
+
+    kind: MigrationKind = "sql"
+    path: str = "migrations"
+    database: str | None = None
+    hold_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorSettings:
+    """How often the live release is looked at, and how many looks in a row change its state."""
+
+    interval_s: float = 30.0
+    failure_threshold: int = 3
+    recovery_threshold: int = 5
+    warmup_s: float | None = None
+
+    @property
+    def warm_up_s(self) -> float:
+        """Seconds after the switch in which no rule may fire: two intervals, unless said."""
+        return 2 * self.interval_s if self.warmup_s is None else self.warmup_s
+
+
+@dataclass(frozen=True, slots=True)
+class DoorSettings:
+    """The front door: TLS, limits on what a client may send, and the bounds of a hold."""
+
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    header_bytes: int = 65_536
+    body_bytes: int = 1_073_741_824
+    header_timeout_s: float = 10.0
+    body_timeout_s: float = 60.0
+    idle_timeout_s: float = 75.0
+    upstream_timeout_s: float = 60.0
+    drain_timeout_s: float = 30.0
+    hold_max_s: float = 10.0
+    hold_max_requests: int = 1_000
+    hold_max_bytes: int = 67_108_864
+    trusted_proxies: tuple[str, ...] = ()
+    expose_release: bool = False
