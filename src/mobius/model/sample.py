@@ -1,0 +1,45 @@
+"""A stream of measurements: each is a value, or the reason there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Upper edges in milliseconds: 30 buckets, each 25 % wider than the one before, from 20 ms to 10.3 s and beyond.
+HISTOGRAM_EDGES_MS: tuple[float, ...] = tuple(20.0 * 1.25**i for i in range(29))
+BUCKETS = len(HISTOGRAM_EDGES_MS) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One measurement of one signal at one time.
+
+    `ok` answers a yes/no signal (probe, gate, smoke); `value` is a number (ms of a probe, percent of a
+    resource); `requests`, `errors` and `histogram` count real traffic since the sample before. `missing`
+    is the reason there is none; a missing sample is never health.
+    """
+
+    signal: str  # "probe", "traffic", "cpu", "memory", "gate:NAME", "smoke"
+    at: float  # unix seconds
+    ok: bool | None = None
+    value: float | None = None
+    requests: int = 0
+    errors: int = 0
+    histogram: tuple[int, ...] = ()
+    missing: str = ""
+    note: str = ""  # why a probe failed, which gate said what
+
+
+def quantile_ms(histogram: tuple[int, ...], q: float) -> float | None:
+    """The upper edge of the bucket that holds quantile `q` (0 to 1), in ms; None without requests.
+
+    Beyond the last edge (10.3 s) the last edge is the answer: a lower bound there.
+    """
+    total = sum(histogram)
+    if total == 0:
+        return None
+    rank, seen = q * total, 0
+    for edge, count in zip(HISTOGRAM_EDGES_MS, histogram, strict=False):
+        seen += count
+        if seen >= rank:
+            return edge
+    return HISTOGRAM_EDGES_MS[-1]

@@ -1,0 +1,395 @@
+"""The ports: what flows ask of the outside world, every promise written on the method.
+
+Adapters implement them; each kind has a memory adapter, and one contract suite in `tests/adapters/contracts`
+holds every adapter to the words below. All methods are synchronous; what needs concurrency keeps it inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from mobius.model.plan import Plan, Step
+from mobius.model.release import BackupRecord, Release, ReleaseState
+from mobius.model.run import Event, Holder, OutboxRow, Run, RunState, StepRecord
+from mobius.model.sample import Sample
+from mobius.model.settings import EnvironmentSettings, ProcessSettings
+from mobius.model.verdict import CheckResult
+
+
+class Clock(Protocol):
+    """Time, so that judgement and tests need not wait for it."""
+
+    def now(self) -> float:
+        """Unix seconds. May jump in either direction when somebody sets the clock."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go backwards; only differences mean anything."""
+
+    def wait(self, seconds: float) -> None:
+        """Returns after `seconds`; may return earlier when the process is asked to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """An event to be written: what happened, in one line, with its data. `topic` also puts it in the outbox."""
+
+    kind: str
+    message: str
+    data: Mapping[str, Any] | None = None
+    topic: str = ""
+
+
+class Journal(Protocol):
+    """The record of everything: runs, steps, events, samples, releases, backups, outbox.
+
+    Every writing method is one transaction: it is wholly there or not at all after a kill -9 or a full disk.
+    Methods that take a `Run` check its fencing token in the same transaction and raise `Fenced` when a newer
+    run has taken over. Reading methods never change anything and may be called by any process at any time.
+    Raises `MobiusError` when the journal cannot be written or is damaged, with what to do.
+    """
+
+    def open_run(self, environment: str, plan: Plan, *, lead: str, holder: Holder, now: float) -> Run:
+        """Writes a new run in state QUEUED with a token higher than every one before.
+
+        A run that is only observing, or waits for a person, is preempted: it becomes SUPERSEDED in the same
+        transaction. Raises `Locked` naming the holder when another run is QUEUED, RUNNING or ROLLING_BACK.
+        """
+
+    def take_over(self, run: Run, *, holder: Holder, now: float) -> Run:
+        """The same run with a fresh, higher token, for a runner that starts or restarts it. Raises `Fenced`
+        when another run of the environment has a higher token and is not ended."""
+
+    def move(self, run: Run, state: RunState, note: Note, *, now: float, **changes: Any) -> Run:
+        """Changes the state (and any of exit_code, sentence, window_opened_at, window_deadline) with its event."""
+
+    def begin(self, run: Run, step: Step, *, now: float) -> StepRecord:
+        """Writes `begun` (a new attempt if there was one) and its event, before the effect."""
+
+    def done(self, run: Run, step: Step, result: Mapping[str, Any], *, now: float) -> StepRecord:
+        """Writes `done` and its event after the effect. Calling it twice keeps the first."""
+
+    def failed(self, run: Run, step: Step, reason: str, *, now: float) -> StepRecord:
+        """Writes that the last attempt failed, with its event."""
+
+    def say(self, run: Run | None, environment: str, note: Note, *, now: float, who: str = "") -> Event:
+        """Appends one event (and its outbox row when it has a topic)."""
+
+    def add_samples(self, run: Run, samples: Sequence[Sample]) -> None:
+        """Appends samples of the open window."""
+
+    def put_release(self, environment: str, release: Release) -> None:
+        """Adds or replaces the release with this id."""
+
+    def mark_live(
+        self, run: Run, release_id: str, *, previous_id: str, failed_id: str, slot: str, now: float
+    ) -> None:
+        """In one transaction: `release_id` is LIVE, `previous_id` (if any) PREVIOUS, `failed_id` (if any)
+        FAILED, and whatever else was live or previous RETIRED. Repeating it changes nothing."""
+
+    def set_release_state(self, environment: str, release_id: str, state: ReleaseState, *, accepted: bool) -> None:
+        """Changes one release; unknown ids are ignored."""
+
+    def put_backup(self, environment: str, backup: BackupRecord) -> None:
+        """Adds or replaces the backup with this name."""
+
+    def run(self, run_id: int) -> Run:
+        """The run. Raises `UsageError` when there is none."""
+
+    def runs(self, environment: str, limit: int = 50) -> tuple[Run, ...]:
+        """Newest first."""
+
+    def active_run(self, environment: str) -> Run | None:
+        """The one run that is not ended, if any."""
+
+    def steps(self, run_id: int) -> tuple[StepRecord, ...]:
+        """The last attempt of every step, in the order they were first begun."""
+
+    def events(self, *, environment: str = "", run_id: int = 0, after: int = 0, limit: int = 10000) -> tuple[Event, ...]:
+        """Oldest first, with seq > `after`."""
+
+    def samples(self, run_id: int, *, since: float = 0.0) -> tuple[Sample, ...]:
+        """Oldest first."""
+
+    def releases(self, environment: str) -> tuple[Release, ...]:
+        """Newest staged first."""
+
+    def backups(self, environment: str) -> tuple[BackupRecord, ...]:
+        """Newest first."""
+
+    def outbox(self, *, unsent_only: bool = True) -> tuple[OutboxRow, ...]:
+        """Oldest first."""
+
+    def mark_sent(self, row_id: int, *, now: float, error: str = "") -> None:
+        """Writes one more attempt at this row; without an error it is sent."""
+
+    def verify_chain(self, head: str = "") -> tuple[int, str]:
+        """Recomputes the hash chain of all events: (how many, the head). Raises `MobiusError` naming the first
+        event that was changed, removed or reordered, or when `head` (seen earlier, kept elsewhere) is not in
+        the chain, which is how a cut-off tail is found."""
+
+
+class Lock(Protocol):
+    """Who may act on an environment, on this machine: an OS lock that dies with its process."""
+
+    def held(self) -> AbstractContextManager[None]:
+        """Holds the lock inside the `with`. Raises `Locked` at once, naming the holder, when another has it."""
+
+    def holder(self) -> str:
+        """Who holds it now, or "" when nobody does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a tag stands for, found without changing anything."""
+
+    tag: str
+    commit: str
+    digest: str  # SHA-256 that changes when the content does
+    dirty: bool
+    branch: str = ""
+    message: str = ""
+
+
+class Releases(Protocol):
+    """Where releases come from and where they lie."""
+
+    def find(self, tag: str) -> Source:
+        """Looks a tag up. Raises `UsageError` for an unknown tag, naming those that exist."""
+
+    def stage(self, release: Release, *, progress: Callable[[str], None]) -> Release:
+        """Lays out and builds `releases/<id>/` and hashes it; already staged and intact is a success. Raises
+        `MobiusError` with the end of the build's output when the build fails; nothing is left half staged."""
+
+    def is_staged(self, release_id: str) -> bool:
+        """Whether the tree is there, complete, with its manifest."""
+
+    def path(self, release_id: str) -> Path:
+        """Where the release lies, whether or not it is there."""
+
+    def processes(self, release_id: str) -> tuple[ProcessSettings, ...]:
+        """The processes as the release's own configuration snapshot has them."""
+
+    def point_current(self, release_id: str) -> None:
+        """Makes `current` and the version marker name this release, atomically. "" removes them."""
+
+    def current(self) -> str:
+        """The release id that `current` names, or ""."""
+
+    def manifests(self) -> tuple[Release, ...]:
+        """Every release found by its manifest on disk, newest first: the truth when the journal is lost."""
+
+    def remove(self, release_id: str) -> None:
+        """Deletes the tree; not there is a success."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStatus:
+    """One process as the target sees it."""
+
+    name: str
+    kind: str
+    slot: str
+    release_id: str
+    state: str  # "running", "backoff", "stopped", "failed"
+    pid: int = 0
+    restarts: int = 0
+    url: str = ""  # where it can be reached directly, for web processes
+
+
+class Target(Protocol):
+    """Where a release runs. Slots keep two releases of a web process side by side."""
+
+    def prepare(self) -> None:
+        """Makes the target ready to act on (starts its supervisor); repeating is free. Raises `MobiusError`."""
+
+    def preflight(self) -> tuple[CheckResult, ...]:
+        """Looks, changes nothing: can this target take a deployment?"""
+
+    def start(self, slot: str, release_id: str, cwd: Path, processes: Sequence[ProcessSettings]) -> None:
+        """Starts these processes of the release in the slot; those already running from it are left alone.
+        Raises `MobiusError` when a command is missing, or a worker or singleton of the same name is alive
+        in another slot (two releases of one never run at once)."""
+
+    def stop(self, slot: str, kinds: Sequence[str] = ()) -> None:
+        """Stops the slot's processes of these kinds (all when empty), gracefully, then by force; nothing
+        running is a success. Returns when they are gone."""
+
+    def processes(self) -> tuple[ProcessStatus, ...]:
+        """What is there now. Raises `MobiusError` when it cannot be seen: unknown is not stopped."""
+
+    def slot_url(self, slot: str) -> str:
+        """The address of the slot's web process, past the front door; "" when none is up."""
+
+    def log_tail(self, slot: str, lines: int = 20) -> str:
+        """The last lines its processes wrote; "" when there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Requests since the front door first counted, of one release; they only ever rise."""
+
+    requests: int
+    errors: int  # answered 5xx, or not answered at all
+    histogram: tuple[int, ...]
+    in_flight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """One switch: how long the call took and how many requests failed because of it so far."""
+
+    generation: int
+    took_ms: float
+    failed_requests: int
+
+
+class Traffic(Protocol):
+    """Who receives requests. A switch is one write: after it, every new request goes by the new weights."""
+
+    def weights(self) -> Mapping[str, int]:
+        """Slot to weight; empty when nothing is live. Raises `MobiusError` when it cannot be seen."""
+
+    def switch(self, weights: Mapping[str, int]) -> Switched:
+        """Moves traffic; the same weights again change nothing. Raises `MobiusError` and changes nothing for a
+        slot that does not exist."""
+
+    def drain(self, slot: str, timeout_s: float) -> int:
+        """Waits until no request is in flight on the slot; past the timeout cuts what is left and returns how many."""
+
+    def hold(self, max_s: float, max_requests: int, max_bytes: int) -> None:
+        """New requests wait, within these limits; beyond them clients get 503 with Retry-After."""
+
+    def release_hold(self) -> None:
+        """Those that wait go on. Not held is a success."""
+
+    def counters(self) -> Mapping[str, Counters]:
+        """By slot. Raises `MobiusError` when they cannot be read."""
+
+    def failed_because_of_switches(self) -> int:
+        """Requests that failed because of any switch so far."""
+
+
+class Signals(Protocol):
+    """Measurements for the window. Never raises: what could not be measured is a sample with `missing`."""
+
+    def sample(self, now: float) -> tuple[Sample, ...]:
+        """One reading of every signal: the probe, real traffic since the last call, resources, gates."""
+
+
+class Checks(Protocol):
+    """The looking: smoke tests, health, gates. Never raises: what cannot be measured is an ERROR result."""
+
+    def smoke(self, base_url: str) -> tuple[CheckResult, ...]:
+        """Every configured smoke test against this address."""
+
+    def health(self, base_url: str) -> CheckResult:
+        """The health endpoint once."""
+
+    def gate(self, name: str) -> CheckResult:
+        """One configured gate command."""
+
+
+class Backups(Protocol):
+    """Archives of code, configuration and data, each published only once verified."""
+
+    def create(
+        self, *, kind: str, release: Release | None, run_id: int, progress: Callable[[str], None]
+    ) -> BackupRecord:
+        """Captures, writes, verifies and publishes. Repeating it for the same run and kind returns the one that
+        is already published. Raises `MobiusError` (disk full, folder not writable, file that keeps changing)
+        with nothing published."""
+
+    def verify(self, path: Path) -> None:
+        """Raises `BackupInvalid` naming what is wrong."""
+
+    def rehearse(self, backup: BackupRecord, *, progress: Callable[[str], None]) -> Mapping[str, Any]:
+        """Restores into a scratch place, checks every hash and database, applies pending migrations to the
+        restored copy, records how long it took, and removes the scratch place. Raises `BackupInvalid` or
+        `MobiusError`; the live data is never touched."""
+
+    def restore_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
+        """Puts the data of the archive in place of the present data, one atomic exchange a path; the old data is kept
+        beside it under `key`. Repeating it with the same key finishes what was begun and changes nothing more."""
+
+    def restore_release(self, path: Path) -> Release:
+        """Lays the archive's code out as a staged release (if it is not there) and returns it."""
+
+    def found(self) -> tuple[BackupRecord, ...]:
+        """Every backup found by its metadata on disk, newest first: the truth when the journal is lost."""
+
+    def prune(self, keep: Sequence[str], *, now: float, dry_run: bool) -> tuple[str, ...]:
+        """Removes backups older than the retention except `keep`; returns the names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One change of the database's shape."""
+
+    version: str
+    name: str
+    sha256: str
+
+
+class Migrations(Protocol):
+    """Pending changes of the live database, one transaction each."""
+
+    def applied(self) -> tuple[Migration, ...]:
+        """Oldest first. Raises `MobiusError` when the database cannot be read."""
+
+    def pending(self, directory: Path) -> tuple[Migration, ...]:
+        """What `directory` (in a release) has and the database has not. Raises `MobiusError` for a changed
+        or out-of-order file."""
+
+    def apply(self, directory: Path, *, progress: Callable[[str], None]) -> tuple[Migration, ...]:
+        """Applies what is pending; a kill -9 leaves each migration applied and recorded, or neither."""
+
+    def can_go_down(self, directory: Path, versions: Sequence[str]) -> bool:
+        """Whether every one of these has a way down."""
+
+    def down(self, directory: Path, versions: Sequence[str]) -> None:
+        """Takes these back, newest first."""
+
+
+class Launcher(Protocol):
+    """Runs a run's own runner where a lost terminal cannot reach it, and starts it again when it dies."""
+
+    def launch(self, run: Run) -> None:
+        """Starts the runner of this run; already running is a success. Raises `MobiusError`."""
+
+    def alive(self, run: Run) -> bool:
+        """Whether its runner is there (or about to be started again)."""
+
+    def stop(self, run: Run) -> None:
+        """Ends the runner of this run, by force if it must; not there is a success."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything a flow may touch of one environment."""
+
+    settings: EnvironmentSettings
+    service: str
+    clock: Clock
+    journal: Journal
+    lock: Lock
+    releases: Releases
+    target: Target
+    traffic: Traffic
+    signals: Callable[[Release], Signals]  # for the release that is being watched
+    checks: Checks
+    backups: Backups
+    migrations: Migrations | None
+    launcher: Launcher
+    holder: Callable[[], Holder]
+    redact: Callable[[str], str]
+    deployment_log: Callable[[str], None]  # one line to logs/deployment.log
+    artifact: Callable[[str, str], Path]  # (name, text) to ARTIFACT_DIR
+
+
+def nothing(_: str) -> None:
+    """A progress that nobody looks at."""
+
