@@ -28,7 +28,7 @@ _EMPTY: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One service. `file`: the `mobius.toml` read, `project` its folder; `origins`: where each value came from."""
+    """One service. `file`: the `mobius.toml` read; `project`: its folder; `origins`: source of each value."""
 
     service: str
     project: Path
@@ -105,7 +105,7 @@ class ReleaseSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProcessSettings:
-    """One process of a release. `pass_env`: variables handed on from the caller; `env_file`: in the project."""
+    """One process of a release. `pass_env` names variables that are handed on from the caller."""
 
     name: str
     start: tuple[str, ...]
@@ -156,7 +156,7 @@ class SmokeSettings:
 
 @dataclass(frozen=True, slots=True)
 class GateCommand:
-    """A quality gate: any command; exit code 0 is a pass. `when`: before the deployment, in the window, both."""
+    """A quality gate: any command, exit code 0 is a pass, run before the deployment, in the window or both."""
 
     name: str
     run: tuple[str, ...]
@@ -194,7 +194,7 @@ class MonitorSettings:
     warmup_s: float | None = None
 
     @property
-    def warm_up_s(self) -> float:
+    def effective_warmup_s(self) -> float:
         """Seconds after the switch in which no rule may fire: two intervals, unless said."""
         return 2 * self.interval_s if self.warmup_s is None else self.warmup_s
 
