@@ -35,7 +35,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """An event to be written: what happened, in one line, with its data. `topic` also puts it in the outbox."""
+    """An event to be written: what happened, in one line, with its data. A `topic` puts it in the outbox too."""
 
     kind: str
     message: str
@@ -64,7 +64,7 @@ class Journal(Protocol):
         when another run of the environment has a higher token and is not ended."""
 
     def move(self, run: Run, state: RunState, note: Note, *, now: float, **changes: Any) -> Run:
-        """Changes the state (and any of exit_code, sentence, window_opened_at, window_deadline) with its event."""
+        """Changes the state, and any of exit_code, sentence, window_opened_at, window_deadline, with its event."""
 
     def begin(self, run: Run, step: Step, *, now: float) -> StepRecord:
         """Writes `begun` (a new attempt if there was one) and its event, before the effect."""
@@ -90,7 +90,9 @@ class Journal(Protocol):
         """In one transaction: `release_id` is LIVE, `previous_id` (if any) PREVIOUS, `failed_id` (if any)
         FAILED, and whatever else was live or previous RETIRED. Repeating it changes nothing."""
 
-    def set_release_state(self, environment: str, release_id: str, state: ReleaseState, *, accepted: bool) -> None:
+    def set_release_state(
+        self, environment: str, release_id: str, state: ReleaseState, *, accepted: bool
+    ) -> None:
         """Changes one release; unknown ids are ignored."""
 
     def put_backup(self, environment: str, backup: BackupRecord) -> None:
@@ -108,7 +110,9 @@ class Journal(Protocol):
     def steps(self, run_id: int) -> tuple[StepRecord, ...]:
         """The last attempt of every step, in the order they were first begun."""
 
-    def events(self, *, environment: str = "", run_id: int = 0, after: int = 0, limit: int = 10000) -> tuple[Event, ...]:
+    def events(
+        self, *, environment: str = "", run_id: int = 0, after: int = 0, limit: int = 10000
+    ) -> tuple[Event, ...]:
         """Oldest first, with seq > `after`."""
 
     def samples(self, run_id: int, *, since: float = 0.0) -> tuple[Sample, ...]:
@@ -127,8 +131,8 @@ class Journal(Protocol):
         """Writes one more attempt at this row; without an error it is sent."""
 
     def verify_chain(self, head: str = "") -> tuple[int, str]:
-        """Recomputes the hash chain of all events: (how many, the head). Raises `MobiusError` naming the first
-        event that was changed, removed or reordered, or when `head` (seen earlier, kept elsewhere) is not in
+        """Recomputes the hash chain of all events: (how many, the head). Raises `MobiusError` naming the
+        first event that was changed, removed or reordered, or when `head` (seen earlier, kept elsewhere) is not in
         the chain, which is how a cut-off tail is found."""
 
 
@@ -136,7 +140,7 @@ class Lock(Protocol):
     """Who may act on an environment, on this machine: an OS lock that dies with its process."""
 
     def held(self) -> AbstractContextManager[None]:
-        """Holds the lock inside the `with`. Raises `Locked` at once, naming the holder, when another has it."""
+        """Holds the lock inside the `with`. Raises `Locked` at once, naming the holder, if another has it."""
 
     def holder(self) -> str:
         """Who holds it now, or "" when nobody does."""
@@ -173,11 +177,11 @@ class Releases(Protocol):
     def processes(self, release_id: str) -> tuple[ProcessSettings, ...]:
         """The processes as the release's own configuration snapshot has them."""
 
-    def point_current(self, release_id: str) -> None:
-        """Makes `current` and the version marker name this release, atomically. "" removes them."""
+    def point_to(self, release_id: str, previous_id: str) -> None:
+        """Makes `current`, `previous` and the version marker name these, each atomically; "" removes."""
 
-    def current(self) -> str:
-        """The release id that `current` names, or ""."""
+    def current(self) -> tuple[str, str]:
+        """The release ids that `current` and `previous` name, "" where there is none."""
 
     def manifests(self) -> tuple[Release, ...]:
         """Every release found by its manifest on disk, newest first: the truth when the journal is lost."""
@@ -204,7 +208,7 @@ class Target(Protocol):
     """Where a release runs. Slots keep two releases of a web process side by side."""
 
     def prepare(self) -> None:
-        """Makes the target ready to act on (starts its supervisor); repeating is free. Raises `MobiusError`."""
+        """Makes the target ready to act on (starts its supervisor); repeating is free."""
 
     def preflight(self) -> tuple[CheckResult, ...]:
         """Looks, changes nothing: can this target take a deployment?"""
@@ -254,11 +258,11 @@ class Traffic(Protocol):
         """Slot to weight; empty when nothing is live. Raises `MobiusError` when it cannot be seen."""
 
     def switch(self, weights: Mapping[str, int]) -> Switched:
-        """Moves traffic; the same weights again change nothing. Raises `MobiusError` and changes nothing for a
+        """Moves traffic; the same weights again change nothing. Raises `MobiusError`, nothing changed, for a
         slot that does not exist."""
 
     def drain(self, slot: str, timeout_s: float) -> int:
-        """Waits until no request is in flight on the slot; past the timeout cuts what is left and returns how many."""
+        """Waits until no request is in flight on the slot; cuts what is left at the timeout, and counts it."""
 
     def hold(self, max_s: float, max_requests: int, max_bytes: int) -> None:
         """New requests wait, within these limits; beyond them clients get 503 with Retry-After."""
@@ -299,8 +303,8 @@ class Backups(Protocol):
     def create(
         self, *, kind: str, release: Release | None, run_id: int, progress: Callable[[str], None]
     ) -> BackupRecord:
-        """Captures, writes, verifies and publishes. Repeating it for the same run and kind returns the one that
-        is already published. Raises `MobiusError` (disk full, folder not writable, file that keeps changing)
+        """Captures, writes, verifies and publishes. Repeating it for the same run and kind returns the one
+        that is already published. Raises `MobiusError` (disk full, folder not writable, file that keeps changing)
         with nothing published."""
 
     def verify(self, path: Path) -> None:
@@ -312,8 +316,8 @@ class Backups(Protocol):
         `MobiusError`; the live data is never touched."""
 
     def restore_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
-        """Puts the data of the archive in place of the present data, one atomic exchange a path; the old data is kept
-        beside it under `key`. Repeating it with the same key finishes what was begun and changes nothing more."""
+        """Puts the data of the archive in place of the present data, one atomic exchange a path; the old data
+        is kept beside it under `key`. Repeating it with the same key finishes what was begun, and no more."""
 
     def restore_release(self, path: Path) -> Release:
         """Lays the archive's code out as a staged release (if it is not there) and returns it."""
@@ -392,4 +396,3 @@ class Ports:
 
 def nothing(_: str) -> None:
     """A progress that nobody looks at."""
-

@@ -36,6 +36,7 @@ class Step:
     params: dict[str, Any] = field(default_factory=dict)
     repeat: Repeat = Repeat.REPEATABLE
     expected_s: float = 1.0
+    effect: bool = False  # touches what serves; before the first such step a failure is a refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,142 @@
+"""From facts to the plan of a deployment. Pure: the same facts always give the same hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from mobius.model.plan import Plan, PlannedCheck, Step
+from mobius.model.release import Release
+from mobius.model.settings import EnvironmentSettings
+from mobius.rules import steps as make
+from mobius.rules.ways_back import Side, side, ways_back
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was found by looking, before anything is planned."""
+
+    settings: EnvironmentSettings
+    service: str
+    release: Release  # the candidate
+    slot: str  # where it will run
+    live: Side
+    pending: tuple[str, ...] = ()  # names of pending migrations
+    can_go_down: bool = False
+    restore_s: float = 0.0  # how long the last rehearsal's restore took
+    checks: tuple[PlannedCheck, ...] = ()
+    tool_version: str = ""
+    branch: str = ""
+    dirty: bool = False
+
+
+def compose_deploy(facts: Facts) -> Plan:
+    """The whole deployment of one release, with its ways back."""
+    new = side(facts.release, facts.slot, facts.settings.processes)
+    plan = Plan(
+        kind="deploy",
+        service=facts.service,
+        environment=facts.settings.name,
+        tag=facts.release.tag,
+        release_id=facts.release.id,
+        previous_id=facts.live.release_id,
+        slot=facts.slot,
+        previous_slot=facts.live.slot,
+        rollout=make.numbered("go", [*_prove(facts), *_bring_up(facts), *_take_traffic(facts)]),
+        ways_back=ways_back(
+            facts.settings,
+            new,
+            facts.live,
+            pending=facts.pending,
+            can_go_down=facts.can_go_down,
+            restore_s=facts.restore_s,
+        ),
+        acceptance=make.numbered("accept", _accept(facts)),
+        checks=facts.checks,
+        facts=_remembered(facts),
+        tool_version=facts.tool_version,
+    )
+    return with_hash(plan)
+
+
+def with_hash(plan: Plan) -> Plan:
+    """The plan with its hash: over everything but times, the answers of checks, and the tool's version."""
+    naked = asdict(replace(plan, hash="", tool_version=""))
+    naked["checks"] = [check["name"] for check in naked["checks"]]
+    digest = hashlib.sha256(json.dumps(_timeless(naked), sort_keys=True).encode()).hexdigest()
+    return replace(plan, hash=digest[:16])
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        timed = ("expected_s", "proven", "staged_at", "live_since")
+        return {key: _timeless(inner) for key, inner in value.items() if key not in timed}
+    if isinstance(value, list | tuple):
+        return [_timeless(inner) for inner in value]
+    return value
+
+
+def _prove(facts: Facts) -> list[Step]:
+    """Everything that touches nothing that serves: gates, staging, backup, rehearsal."""
+    settings, release = facts.settings, facts.release
+    steps = [make.gate(asked) for asked in settings.checks if asked.when in ("before", "both")]
+    steps.append(make.stage(release, settings.release.build))
+    if facts.live.release_id or settings.backup.paths:
+        steps += [
+            make.backup(facts.live.release_id),
+            make.verify(),
+            make.rehearse(release.id, facts.pending, facts.restore_s),
+        ]
+    return steps
+
+
+def _bring_up(facts: Facts) -> list[Step]:
+    """The candidate beside the live release, proven healthy before it sees a user."""
+    slot = facts.slot
+    steps = [make.stop(slot, "make room", "start")]
+    if facts.pending:
+        steps.append(make.migrate(facts.release.id, facts.pending))
+    steps += [
+        make.start_web(slot, facts.release.id),
+        make.await_healthy(facts.settings, slot, facts.release.id),
+        make.smoke(slot),
+    ]
+    return steps
+
+
+def _take_traffic(facts: Facts) -> list[Step]:
+    """Traffic first, then what may never run twice, then the version markers."""
+    slot, old, release_id = facts.slot, facts.live, facts.release.id
+    steps = [make.switch(slot, old.slot, f"switch traffic to {slot}")]
+    if old.slot:
+        steps.append(make.drain(old.slot))
+    steps += make.change_over(old.slot, old.processes, slot, release_id, facts.settings.processes)
+    steps += [make.mark_live(release_id, previous_id=old.release_id, slot=slot), make.smoke("")]
+    return steps
+
+
+def _accept(facts: Facts) -> list[Step]:
+    stop_old = [make.stop(facts.live.slot, "stop the old release", "accept")] if facts.live.slot else []
+    return [*stop_old, make.prune()]
+
+
+def _remembered(facts: Facts) -> dict[str, Any]:
+    """What a reader of the run wants to know later without the configuration of that day."""
+    settings = facts.settings
+    return {
+        "commit": facts.release.commit,
+        "branch": facts.branch,
+        "dirty": facts.dirty,
+        "content_digest": facts.release.content_digest,
+        "config_digest": facts.release.config_digest,
+        "pending_migrations": list(facts.pending),
+        "policy": settings.policy.name,
+        "policy_base": settings.policy.base,
+        "policy_note": settings.policy.note,
+        "window_s": settings.window_s,
+        "interval_s": settings.monitor.interval_s,
+        "url": settings.url,
+        "auto_rollback": settings.auto_rollback,
+    }

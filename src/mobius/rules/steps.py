@@ -1,0 +1,173 @@
+"""The vocabulary of plans: every kind of step in one place, with its class and what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+from mobius.model.plan import Repeat, Step
+from mobius.model.release import Release
+from mobius.model.settings import EnvironmentSettings, GateCommand, ProcessSettings
+
+BLUE, GREEN = "blue", "green"
+ALONE = ("worker", "singleton")  # kinds of which two releases never run at once
+
+
+def gate(asked: GateCommand) -> Step:
+    """One quality gate: any command with an exit code."""
+    what = {"name": asked.name, "run": list(asked.run)}
+    return Step("", "gate", "gate", f"ask the gate {asked.name}", what, expected_s=5.0)
+
+
+def stage(release: Release, build: Sequence[Sequence[str]]) -> Step:
+    """Lay out and build the release."""
+    what = {"release": asdict(release), "build": [list(command) for command in build]}
+    title = f"stage {release.tag} as {release.id}"
+    return Step("", "stage", "stage", title, what, Repeat.OBSERVABLE, 5 + 30 * len(build))
+
+
+def backup(guards: str) -> Step:
+    """The backup this run can be taken back to."""
+    title = "back up the live release and its data" if guards else "back up the data"
+    return Step("", "backup", "backup", title, {"guards": guards}, Repeat.OBSERVABLE, 5.0)
+
+
+def verify() -> Step:
+    """Read the backup again before anything depends on it."""
+    return Step("", "verify", "verify", "re-read the backup and check every hash", {}, expected_s=2.0)
+
+
+def verify_file(path: str) -> Step:
+    """The same for a named archive."""
+    return Step("", "verify", "verify", f"check every hash of {path}", {"backup": path}, expected_s=2.0)
+
+
+def rehearse(release_id: str, pending: Sequence[str], restore_s: float) -> Step:
+    """Prove the way back before the way forward is taken."""
+    title = "restore it into a scratch place and check it" + (", then migrate the copy" if pending else "")
+    what = {"release_id": release_id, "names": list(pending)}
+    return Step("", "rehearse", "rehearse", title, what, expected_s=restore_s or 5.0)
+
+
+def migrate(release_id: str, pending: Sequence[str]) -> Step:
+    """Move the live schema forward."""
+    what = {"release_id": release_id, "names": list(pending)}
+    title = f"apply {', '.join(pending)}"
+    return Step("", "migrate", "migrate", title, what, Repeat.OBSERVABLE, 2.0, effect=True)
+
+
+def take_down(release_id: str, names: Sequence[str]) -> Step:
+    """Move the live schema back."""
+    what = {"release_id": release_id, "names": list(names)}
+    return Step("", "data", "down", "take the migrations back", what, Repeat.OBSERVABLE, 2.0, effect=True)
+
+
+def restore_data(path: str = "") -> Step:
+    """Put the data of a backup (this run's own when no path is given) in place of the present data."""
+    title = f"restore the data of {path}" if path else "restore the data of this run's backup"
+    return Step("", "data", "restore_data", title, {"backup": path}, Repeat.REPEATABLE, 5.0, effect=True)
+
+
+def restore_release(path: str) -> Step:
+    """Lay out the code that a backup holds."""
+    return Step(
+        "", "stage", "restore_release", f"lay out the release of {path}", {"backup": path}, expected_s=5.0
+    )
+
+
+def emergency_backup(release_id: str) -> Step:
+    """Keep the present state, good or bad."""
+    title = "back up the present state"
+    return Step("", "backup", "emergency_backup", title, {"release_id": release_id}, Repeat.OBSERVABLE, 5.0)
+
+
+def start_web(slot: str, release_id: str) -> Step:
+    """Start what may overlap."""
+    what = {"slot": slot, "release_id": release_id, "kinds": ["web"]}
+    return Step("", "start", "start", f"start {release_id} in {slot}", what, effect=True)
+
+
+def stop(slot: str, why: str, phase: str = "stop") -> Step:
+    """Stop everything in a slot."""
+    return Step("", phase, "stop", f"{why} ({slot})", {"slot": slot, "kinds": []}, effect=True)
+
+
+def await_healthy(settings: EnvironmentSettings, slot: str, release_id: str) -> Step:
+    """The health gate before traffic."""
+    health = settings.health
+    title = (
+        f"{health.successes} good answers of {health.path} in a row, over {health.min_healthy_s:g} s or more"
+    )
+    expected_s = max(health.min_healthy_s, health.successes * health.interval_s)
+    what = {"slot": slot, "release_id": release_id}
+    return Step("", "await healthy", "await_healthy", title, what, expected_s=expected_s)
+
+
+def smoke(slot: str, *, advisory: bool = False) -> Step:
+    """Smoke tests of one slot, or of the live address when `slot` is empty. Advisory: told, never fatal."""
+    where = f"against {slot}, before traffic" if slot else "on the live address"
+    return Step(
+        "", "smoke", "smoke", f"smoke tests {where}", {"slot": slot, "advisory": advisory}, expected_s=2.0
+    )
+
+
+def switch(to: str, away_from: str, title: str) -> Step:
+    """One write that decides where every new request goes; to nothing when `to` is empty."""
+    what = {"to": to, "from": away_from}
+    return Step("", "switch", "switch", title, what, Repeat.OBSERVABLE, 0.1, effect=True)
+
+
+def drain(slot: str) -> Step:
+    """Let what is in flight finish."""
+    return Step(
+        "", "drain", "drain", f"let requests in flight on {slot} finish", {"slot": slot}, expected_s=1.0
+    )
+
+
+def hold() -> Step:
+    """Queue new requests while data is changed."""
+    return Step("", "hold", "hold", "hold new requests", {}, effect=True)
+
+
+def release_hold() -> Step:
+    """Let the queued requests go on."""
+    return Step("", "hold", "release_hold", "let held requests go on", {}, effect=True)
+
+
+def mark_live(release_id: str, *, previous_id: str = "", failed_id: str = "", slot: str = "") -> Step:
+    """Version markers and journal: what is live, what is the way back, what failed."""
+    what = {"release_id": release_id, "previous_id": previous_id, "failed_id": failed_id, "slot": slot}
+    title = f"write the version markers: {release_id or 'nothing'} is live"
+    return Step("", "record", "mark_live", title, what, effect=True)
+
+
+def prune() -> Step:
+    """Retention."""
+    title = "remove releases and backups past their retention"
+    return Step("", "accept", "prune", title, {})
+
+
+def change_over(
+    old_slot: str,
+    old: Sequence[ProcessSettings],
+    new_slot: str,
+    new_id: str,
+    new: Sequence[ProcessSettings],
+) -> list[Step]:
+    """Workers and singletons: the old stop before the new start, so that none ever runs twice."""
+    steps = []
+    if old_slot and any(process.kind in ALONE for process in old):
+        what = {"slot": old_slot, "kinds": list(ALONE)}
+        steps.append(Step("", "workers", "stop", f"stop the workers in {old_slot}", what, effect=True))
+    if new_id and any(process.kind in ALONE for process in new):
+        start = {"slot": new_slot, "release_id": new_id, "kinds": list(ALONE)}
+        steps.append(Step("", "workers", "start", f"start the workers in {new_slot}", start, effect=True))
+    return steps
+
+
+def numbered(prefix: str, steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Ids that stay the same for the same plan: the list, the place in it, and the action."""
+    return tuple(
+        replace(step, id=f"{prefix}-{number:02d}-{step.action.replace('_', '-')}")
+        for number, step in enumerate(steps, 1)
+    )

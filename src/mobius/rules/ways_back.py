@@ -1,0 +1,109 @@
+"""Every way back as an explicit list of steps, and which of them may be taken without asking."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from mobius.model.plan import Plan, Step, Way, WayBack
+from mobius.model.release import Release
+from mobius.model.settings import EnvironmentSettings, ProcessSettings
+from mobius.rules import steps as make
+
+BEFORE, AFTER = "before traffic", "after traffic"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two releases of a change: where it runs and which processes it has."""
+
+    release_id: str  # "" where there is none: before the first deployment
+    slot: str
+    processes: tuple[ProcessSettings, ...] = ()
+
+
+def side(release: Release | None, slot: str, processes: Sequence[ProcessSettings] = ()) -> Side:
+    """A release in its slot, or nobody."""
+    return Side(release.id if release else "", slot if release else "", tuple(processes))
+
+
+def ways_back(
+    settings: EnvironmentSettings,
+    new: Side,
+    old: Side,
+    *,
+    pending: Sequence[str] = (),
+    can_go_down: bool = False,
+    restore_s: float = 0.0,
+) -> tuple[WayBack, ...]:
+    """One way back before the switch, and after it one for each kind there is: code alone, down, restore."""
+    left = "nothing; the migrated schema stays" if pending else "nothing"
+    ways = [WayBack(BEFORE, Way.CODE_ALONE, make.numbered("back-early", _give_up(new, old)), 1.0, left)]
+    if not old.release_id:
+        lost = "the service: there is no release to go back to"
+        ways.append(WayBack(AFTER, Way.CODE_ALONE, make.numbered("back-code", _give_up(new, old)), 1.0, lost))
+        return tuple(ways)
+    ways.append(WayBack(AFTER, Way.CODE_ALONE, make.numbered("back-code", code_alone(new, old)), 1.0, left))
+    if pending and can_go_down:
+        steps = with_data(settings, new, old, make.take_down(new.release_id, pending))
+        lost = "what was written into the new columns and tables"
+        ways.append(WayBack(AFTER, Way.DOWN, make.numbered("back-down", steps), 10.0, lost))
+    if settings.backup.paths:
+        steps = with_data(settings, new, old, make.restore_data())
+        lost = "every write since the backup; the emergency backup keeps them"
+        ways.append(WayBack(AFTER, Way.RESTORE, make.numbered("back-restore", steps), 10.0 + restore_s, lost))
+    return tuple(ways)
+
+
+def choose(plan: Plan, begun: Collection[str]) -> WayBack | None:
+    """The way back that is taken without asking: code alone, from as far as the run has come.
+
+    Data is never restored by itself; where code alone is not enough, a person chooses. None when no step
+    that touches the service was begun: then there is nothing to take back.
+    """
+    touched = [step for step in plan.rollout if step.effect and step.id in begun]
+    if not touched:
+        return None
+    switched = any(step.action == "switch" for step in touched)
+    return plan.way_back(AFTER if switched else BEFORE)
+
+
+def _give_up(new: Side, old: Side) -> list[Step]:
+    """Traffic is, or goes, where it was; the new release only has to leave."""
+    title = f"traffic stays on {old.slot}" if old.slot else "take the release off traffic"
+    return [
+        make.switch(old.slot, new.slot, title),
+        make.stop(new.slot, "stop the failed release"),
+        make.mark_live(old.release_id, failed_id=new.release_id, slot=old.slot),
+    ]
+
+
+def code_alone(new: Side, old: Side) -> list[Step]:
+    """The fast way: one switch to the warm release; everything else follows when users are safe."""
+    return [
+        make.switch(old.slot, new.slot, f"switch traffic back to {old.slot}"),
+        make.drain(new.slot),
+        *make.change_over(new.slot, new.processes, old.slot, old.release_id, old.processes),
+        make.mark_live(old.release_id, failed_id=new.release_id, slot=old.slot),
+        make.emergency_backup(new.release_id),
+        make.smoke("", advisory=True),
+        make.stop(new.slot, "stop the failed release"),
+    ]
+
+
+def with_data(settings: EnvironmentSettings, new: Side, old: Side, change_data: Step) -> list[Step]:
+    """Code and data to one point: keep the present, hold requests, stop what writes, change data, start the old."""
+    stops = [make.stop(slot, "stop what writes") for slot in dict.fromkeys((new.slot, old.slot)) if slot]
+    return [
+        make.emergency_backup(new.release_id),
+        make.hold(),
+        *stops,
+        change_data,
+        make.start_web(old.slot, old.release_id),
+        make.await_healthy(settings, old.slot, old.release_id),
+        make.switch(old.slot, new.slot, f"switch traffic to {old.slot}"),
+        make.release_hold(),
+        *make.change_over("", (), old.slot, old.release_id, old.processes),
+        make.mark_live(old.release_id, failed_id=new.release_id, slot=old.slot),
+        make.smoke("", advisory=True),
+    ]
