@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal
 
 from mobius.errors import UsageError
@@ -22,8 +21,6 @@ MigrationKind = Literal["sql", "alembic", "django", "command"]
 SmokeKind = Literal["http", "database", "file", "tls", "command"]
 GateTime = Literal["before", "window", "both"]
 Source = Literal["flag", "environment", "file", "default"]
-
-_EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +107,7 @@ class ProcessSettings:
     name: str
     start: tuple[str, ...]
     kind: ProcessKind = "web"
-    env: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    env: Mapping[str, str] = field(default_factory=dict)
     env_file: str | None = None
     pass_env: tuple[str, ...] = ()
     stop_signal: str = "TERM"
@@ -145,7 +142,7 @@ class SmokeSettings:
     url: str = ""
     expect: tuple[str, ...] = ()
     body: str | None = None
-    headers: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    headers: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float = 10.0
     database: str | None = None
     file: str | None = None
@@ -156,7 +153,7 @@ class SmokeSettings:
 
 @dataclass(frozen=True, slots=True)
 class GateCommand:
-    """A quality gate: any command, exit code 0 is a pass, run before the deployment, in the window or both."""
+    """A quality gate: any command; exit code 0 is a pass. `when`: before the deployment, in the window."""
 
     name: str
     run: tuple[str, ...]

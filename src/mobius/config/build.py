@@ -1,0 +1,105 @@
+"""From complete values to Settings: paths made absolute, and the few shapes that differ from the file's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from mobius.model.policies import PolicySettings
+from mobius.model.quality import AudioGates, MonitoringGates, PerformanceGates, QualityGates, VideoGates
+from mobius.model.settings import (
+    BackupSettings,
+    DoorSettings,
+    EnvironmentSettings,
+    GateCommand,
+    HealthSettings,
+    MigrationSettings,
+    MonitorSettings,
+    ProcessSettings,
+    ReleaseSettings,
+    SmokeKind,
+    SmokeSettings,
+)
+
+_SAME = ("target", "url", "listen", "window_s", "auto_rollback", "auto_restore", "rollback_within_s")
+_ALSO_SAME = ("emergency_within_s", "deploy_lead", "critical_routes")
+
+
+def environment(
+    name: str, values: dict[str, Any], policy: PolicySettings, project: Path
+) -> EnvironmentSettings:
+    """One environment from its complete values, which are free of mistakes."""
+    same = {key: values[key] for key in (*_SAME, *_ALSO_SAME) if values[key] is not None}
+    release, migrations = values["release"], values["migrations"]
+    if release["source"] != "git":
+        release = release | {"source": str(under(project, release["source"]))}
+    return EnvironmentSettings(
+        name=name,
+        root=under(project, values["root"]),
+        artifact_dir=under(project, values["artifact_dir"]),
+        policy=policy,
+        release=ReleaseSettings(**release),
+        processes=tuple(ProcessSettings(**row | {"env": dict(row["env"])}) for row in values["process"]),
+        health=HealthSettings(**values["health"]),
+        smoke=tuple(smoke(row) for row in values["smoke"]),
+        checks=tuple(GateCommand(**row) for row in values["gate"]),
+        backup=BackupSettings(**values["backup"] | {"folder": under(project, values["backup"]["folder"])}),
+        migrations=MigrationSettings(**migrations) if migrations is not None else None,
+        monitor=MonitorSettings(**values["monitor"]),
+        door=_door(values["door"], project),
+        quality_gates=_gates(values["quality_gates"]),
+        **same,
+    )
+
+
+def smoke(row: dict[str, Any]) -> SmokeSettings:
+    """One smoke test: the key that says what is looked at becomes its kind."""
+    method = next((key for key in ("get", "post", "head") if row[key]), "get")
+    tls, run, headers = row["tls"], row["run"] or (), dict(row["headers"])
+    body = row["body"]
+    if row["json"] is not None:
+        body = row["json"]
+        if not any(name.lower() == "content-type" for name in headers):
+            headers["Content-Type"] = "application/json"
+    kind: SmokeKind = "tls" if tls else "command" if run else "http"
+    if row["database"] or row["file"]:
+        kind = "database" if row["database"] else "file"
+    return SmokeSettings(
+        name=row["name"],
+        kind=kind,
+        method=method.upper(),
+        url=(tls["url"] or "") if tls else (row[method] or ""),
+        expect=row["expect"] or (("status == 200",) if kind == "http" else ()),
+        body=body,
+        headers=headers,
+        timeout_s=row["timeout_s"],
+        database=row["database"],
+        file=row["file"],
+        writable=row["writable"],
+        tls_min_days=tls["min_days"] if tls else None,
+        run=run,
+    )
+
+
+def under(folder: Path, path: str | Path) -> Path:
+    """The path, taken from the folder unless it is absolute; `~` is the home folder where it is known."""
+    try:
+        expanded = Path(path).expanduser()
+    except RuntimeError:  # no such user
+        expanded = Path(path)
+    return Path(os.path.normpath(folder / expanded))
+
+
+def _door(values: dict[str, Any], project: Path) -> DoorSettings:
+    files = {key: under(project, values[key]) for key in ("tls_cert", "tls_key") if values[key]}
+    return DoorSettings(**values | {"tls_cert": None, "tls_key": None} | files)
+
+
+def _gates(values: dict[str, Any]) -> QualityGates:
+    return QualityGates(
+        AudioGates(**values["audio"]),
+        VideoGates(**values["video"]),
+        PerformanceGates(**values["performance"]),
+        MonitoringGates(**values["monitoring"]),
+    )

@@ -1,0 +1,182 @@
+"""Every setting of `mobius.toml`, once: its key, kind, default, variable and meaning.
+
+Reading, `mobius config schema` and docs/reference/configuration.md are derived from this table.
+"""
+
+from __future__ import annotations
+
+from mobius.config.figures import COUNT, QUALITY, THRESHOLDS
+from mobius.config.kinds import Choice, Duration, Flag, Number, Size, Text
+from mobius.config.rows import ARGV, GATES, PROCESSES, ROUTE, SMOKE, WORDS
+from mobius.config.shapes import Inside, ListOf, Url
+from mobius.config.table import Field, Item, Named, Section, with_defaults_of
+from mobius.model.settings import (
+    BackupSettings,
+    DoorSettings,
+    EnvironmentSettings,
+    HealthSettings,
+    MigrationSettings,
+    MonitorSettings,
+    ReleaseSettings,
+)
+
+SERVICE_NAME = Text('a name such as "dhash": a-z, 0-9, - and _, at most 63', r"[a-z0-9][a-z0-9_-]{0,62}")
+NAME = Text("a name of A-Z, a-z, 0-9, - and _, at most 63", r"[A-Za-z0-9_-]{1,63}")
+LISTEN = Text('host:port, such as "127.0.0.1:5001"', r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
+PATH = Text("a path")
+
+ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
+    EnvironmentSettings,
+    Field("target", Choice(("process", "systemd", "ssh", "command", "observe")), "What runs the service."),
+    Field("url", Url(), "Where the service is reached and probed.", required=True, environ="API_BASE_URL"),
+    Field("listen", LISTEN, "What the front door binds.", default_words="host and port of `url`"),
+    Field(
+        "root", PATH, "Folder of releases, shared data and journal.", default_words="`.mobius/ENVIRONMENT`"
+    ),
+    Field(
+        "policy",
+        NAME,
+        "When to roll back: `conservative`, `strict`, `adaptive` or one of `policies`.",
+        "adaptive",
+    ),
+    Field(
+        "window", Duration(), "How long after the switch a verdict can roll back.", environ="MONITOR_DURATION"
+    ),
+    Field("auto_rollback", Flag(), "A bad verdict rolls back by itself.", environ="AUTO_ROLLBACK"),
+    Field("auto_restore", Flag(), "An automatic rollback may restore data, which loses what came after."),
+    Field("rollback_within", Duration(), "The way back must not take longer."),
+    Field("emergency_within", Duration(), "The emergency way back must not take longer."),
+    Field("deploy_lead", Text(), "Who leads the deployment, for messages.", environ="DEPLOY_LEAD"),
+    Field(
+        "artifact_dir",
+        PATH,
+        "Folder of the artefacts of checks.",
+        "premerge_artifacts",
+        environ="ARTIFACT_DIR",
+    ),
+    Field(
+        "critical_routes",
+        ListOf(ROUTE, 'a list of routes, such as ["/api/render"]'),
+        "Counted by themselves.",
+    ),
+    Section(
+        "release",
+        with_defaults_of(
+            ReleaseSettings,
+            Field("source", PATH, "`git`, or the path of a directory, a .zip or a .tar.gz."),
+            Field(
+                "build", ListOf(ARGV, 'a list of commands, such as [["make", "all"]]'), "Run in the release."
+            ),
+            Field("build_timeout", Duration(), "Longest time for one build command."),
+            Field("link", ListOf(Inside(), "a list of paths"), "Paths that become links into `shared/`."),
+            Field(
+                "keep", Number(2, 1000, whole=True), "Releases kept besides the live and the previous one."
+            ),
+            Field("allow_dirty", Flag(), "Deploy although the git tree has changes that are not committed."),
+        ),
+        "How a release is made.",
+    ),
+    PROCESSES,
+    Section(
+        "health",
+        with_defaults_of(
+            HealthSettings,
+            Field(
+                "path", ROUTE, "Asked of a new release before it gets traffic, and all through the window."
+            ),
+            Field("expect", WORDS, "Expressions that must hold for the answer.", ("status == 200",)),
+            Field("successes", Number(1, 1000, whole=True), "Good answers in a row."),
+            Field("interval", Duration(), "Time between two questions, before the switch."),
+            Field("timeout", Duration(), "Longest wait for one answer."),
+            Field("deadline", Duration(), "Not healthy by then is a failed deployment."),
+            Field("min_healthy", Duration(zero=True), "Least time from the first good answer to the switch."),
+        ),
+        "The gate before traffic.",
+    ),
+    SMOKE,
+    GATES,
+    Section(
+        "backup",
+        with_defaults_of(
+            BackupSettings,
+            Field("paths", ListOf(Inside(), "a list of paths"), "Data and configuration, inside `root`."),
+            Field("databases", ListOf(Inside(), "a list of paths"), "Databases, inside `root`."),
+            Field(
+                "folder",
+                PATH,
+                "Where archives go.",
+                default_words="`backups`, elsewhere `backups/ENVIRONMENT`",
+            ),
+            Field(
+                "retention_days", Number(1, 36_500, whole=True), "Days kept.", environ="BACKUP_RETENTION_DAYS"
+            ),
+        ),
+        "What is kept besides the release.",
+    ),
+    Section(
+        "migrations",
+        with_defaults_of(
+            MigrationSettings,
+            Field("kind", Choice(("sql", "alembic", "django", "command")), "Only `sql` in this version."),
+            Field("path", Inside(), "Folder of the ordered .sql files, in the release."),
+            Field(
+                "database", Inside(), "The SQLite file, inside `root`.", default_words="the only one there"
+            ),
+            Field("hold", Duration(zero=True), "Longest time requests may wait while the schema moves."),
+        ),
+        "How the schema moves; left out, it does not.",
+        optional=True,
+    ),
+    Section(
+        "monitor",
+        with_defaults_of(
+            MonitorSettings,
+            Field("interval", Duration(), "Time between two checks."),
+            Field("failure_threshold", COUNT, "Failed checks in a row that mean unhealthy."),
+            Field("recovery_threshold", COUNT, "Good checks in a row that mean healthy again."),
+            Field(
+                "warmup", Duration(zero=True), "No rule fires so soon.", default_words="twice the interval"
+            ),
+        ),
+        "The looking. Its defaults are `quality_gates.monitoring`.",
+    ),
+    Section("thresholds", tuple(THRESHOLDS), "Changes to the policy, for this environment."),
+    Section(
+        "door",
+        with_defaults_of(
+            DoorSettings,
+            Field("tls_cert", PATH, "Certificate chain (PEM) with which the front door ends TLS."),
+            Field("tls_key", PATH, "Its private key (PEM)."),
+            Field("header_bytes", Size(), "Largest header of a request."),
+            Field("body_bytes", Size(), "Largest body of a request."),
+            Field("header_timeout", Duration(), "Longest time for a client to send the header."),
+            Field("body_timeout", Duration(), "Longest pause within a body."),
+            Field("idle_timeout", Duration(), "An idle connection is closed after this."),
+            Field("upstream_timeout", Duration(), "Longest wait for the release to answer."),
+            Field("drain_timeout", Duration(), "Longest wait for requests in flight when a release leaves."),
+            Field("hold_max", Duration(), "Longest time a request is held."),
+            Field("hold_max_requests", COUNT, "Most requests held at a time."),
+            Field("hold_max_bytes", Size(), "Most bytes held at a time."),
+            Field(
+                "trusted_proxies", ListOf(Text(), "a list of addresses"), "Whose X-Forwarded-* are believed."
+            ),
+            Field("expose_release", Flag(), "Answer with X-Mobius-Release."),
+        ),
+        "The front door.",
+    ),
+    Section("quality_gates", QUALITY, "The operations guide's gates, in its words and units."),
+)
+
+TOP: tuple[Item, ...] = (
+    Field("service", SERVICE_NAME, "The name of the service.", required=True),
+    *ENVIRONMENT,
+    Named(
+        "environments", NAME, ENVIRONMENT, "Where the service runs. All that stands above may stand here too."
+    ),
+    Named(
+        "policies",
+        NAME,
+        (Field("base", NAME, "The policy this one changes.", default_words="`conservative`"), *THRESHOLDS),
+        "Policies of your own, or changes to `conservative` and `strict`.",
+    ),
+)

@@ -1,0 +1,105 @@
+"""The settings that come in arrays of tables: processes, smoke tests and gates."""
+
+from __future__ import annotations
+
+from mobius.config.kinds import Choice, Duration, Flag, Number, Text
+from mobius.config.shapes import Inside, Json, ListOf, MapOf
+from mobius.config.table import Field, Rows, Section, with_defaults_of
+from mobius.model.settings import GateCommand, ProcessSettings, SmokeSettings
+
+ARGV = ListOf(Text("a word", empty=True), 'a command as a list of words, such as ["node", "app.js"]', least=1)
+WORDS = ListOf(Text("an expression"), 'a list of expressions, such as ["status == 200"]')
+ROUTE = Text('a route that starts with "/"', r"/[^\s?#]*")
+LABEL = Text("a name of at most 100 characters", longest=100)
+WHERE = Text('a path such as "/health", or a whole http or https address', r"(/|https?://[^\s/@]+)[^\s]*")
+ENV_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+SIGNALS = ("TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "KILL")
+
+PROCESSES = Rows(
+    "process",
+    with_defaults_of(
+        ProcessSettings,
+        Field(
+            "name",
+            Text("a name of A-Z, a-z, 0-9, ., - and _, at most 63", r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"),
+            "The name, unlike any other's.",
+            required=True,
+        ),
+        Field(
+            "kind",
+            Choice(("web", "worker", "singleton")),
+            "`web` may run in two releases at once; `worker` and `singleton` never do.",
+        ),
+        Field("start", ARGV, "The command. A web process gets PORT and MOBIUS_SOCKET.", required=True),
+        Field(
+            "env",
+            MapOf(
+                ENV_NAME,
+                Text("text", empty=True, longest=32_768, lines=True),
+                'a table of text, such as { MODE = "fast" }',
+            ),
+            "Variables it is given. Keep secrets in `env_file` or `pass_env`.",
+            {},
+        ),
+        Field("env_file", Inside(), "A file of NAME=value lines, inside `root`."),
+        Field(
+            "pass_env",
+            ListOf(Text("a variable's name", ENV_NAME), 'a list of variables, such as ["API_KEY"]'),
+            "Variables handed on from whoever deploys.",
+        ),
+        Field("stop_signal", Choice(SIGNALS), "Asks it to stop."),
+        Field("stop_timeout", Duration(), "Then it is killed."),
+        Field("listen", Choice(("auto", "port", "socket")), "What the front door connects to."),
+    ),
+    "A process of the release. At least one is of kind `web`.",
+)
+
+SMOKE = Rows(
+    "smoke",
+    with_defaults_of(
+        SmokeSettings,
+        Field("name", LABEL, "The name, unlike any other's.", required=True),
+        Field("get", WHERE, "GET this path of `url`, or this address of somebody else's."),
+        Field("post", WHERE, "POST to it."),
+        Field("head", WHERE, "HEAD of it."),
+        Field("database", Inside(), "Open this SQLite database, inside `root`, and check that it is whole."),
+        Field("file", Text("a path"), "This file or folder, inside `root`, is there and can be read."),
+        Field("run", ARGV, "Run this command; exit code 0 is a pass."),
+        Section(
+            "tls",
+            (
+                Field("min_days", Number(0, 3650), "It is valid for this many more days.", 14.0),
+                Field("url", WHERE, "Whose certificate.", default_words="`url` of the environment"),
+            ),
+            "The certificate is valid.",
+            optional=True,
+        ),
+        Field(
+            "expect", WORDS, "Expressions that must hold for the answer.", default_words='`["status == 200"]`'
+        ),
+        Field("body", Text("text", empty=True, longest=1_000_000, lines=True), "What to POST."),
+        Field("json", Json(), "What to POST, as JSON."),
+        Field(
+            "headers",
+            MapOf(HEADER_NAME, Text("text", empty=True), 'a table of text, such as { Accept = "text/html" }'),
+            "Headers to send.",
+            {},
+        ),
+        Field("timeout", Duration(), "Longest time for the whole test."),
+        Field("writable", Flag(), "`file` can be written too."),
+    ),
+    "A smoke test: exactly one of `get`, `post`, `head`, `database`, `file`, `run`, `tls`.",
+)
+
+GATES = Rows(
+    "gate",
+    with_defaults_of(
+        GateCommand,
+        Field("name", LABEL, "The name, unlike any other's.", required=True),
+        Field("run", ARGV, "The command; exit code 0 is a pass.", required=True),
+        Field("timeout", Duration(), "Longest time; past it the gate could not be measured."),
+        Field("when", Choice(("before", "window", "both")), "Before the deployment, in the window, or both."),
+    ),
+    "A quality gate: any command with an exit code.",
+)
