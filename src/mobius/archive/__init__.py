@@ -1,1 +1,35 @@
-"""The backup format: write, verify, extract; knows nothing of services."""
+"""The backup format: write, verify, extract and put in place; knows nothing of services."""
+
+from __future__ import annotations
+
+from mobius.archive.durable import require_free_disk
+from mobius.archive.extract import Extracted, extract_archive
+from mobius.archive.manifest import Entry, Manifest, Source
+from mobius.archive.publish import publish_alias, sidecar_of, sweep
+from mobius.archive.swap import Swapped, SwapState, observe_swap, swap_in
+from mobius.archive.tree import Estimate, Skipped, estimate
+from mobius.archive.verify import read_metadata, verify_archive
+from mobius.archive.write import Written, write_archive
+
+__all__ = [
+    "Entry",
+    "Estimate",
+    "Extracted",
+    "Manifest",
+    "Skipped",
+    "Source",
+    "SwapState",
+    "Swapped",
+    "Written",
+    "estimate",
+    "extract_archive",
+    "observe_swap",
+    "publish_alias",
+    "read_metadata",
+    "require_free_disk",
+    "sidecar_of",
+    "swap_in",
+    "sweep",
+    "verify_archive",
+    "write_archive",
+]
