@@ -1,0 +1,1 @@
+"""Where everything that happens is written down: on SQLite, or in memory."""

@@ -1,0 +1,1 @@
+"""Who may act on an environment, on this machine."""
