@@ -35,7 +35,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """An event to be written: what happened, in one line, with its data. A `topic` puts it in the outbox too."""
+    """An event to be written: what happened, in one line, with its data. `topic` puts it in the outbox."""
 
     kind: str
     message: str
@@ -64,7 +64,7 @@ class Journal(Protocol):
         when another run of the environment has a higher token and is not ended."""
 
     def move(self, run: Run, state: RunState, note: Note, *, now: float, **changes: Any) -> Run:
-        """Changes the state, and any of exit_code, sentence, window_opened_at, window_deadline, with its event."""
+        """Changes the state, and any of exit_code, sentence, window_opened_at, window_deadline; one event."""
 
     def begin(self, run: Run, step: Step, *, now: float) -> StepRecord:
         """Writes `begun` (a new attempt if there was one) and its event, before the effect."""
@@ -132,8 +132,8 @@ class Journal(Protocol):
 
     def verify_chain(self, head: str = "") -> tuple[int, str]:
         """Recomputes the hash chain of all events: (how many, the head). Raises `MobiusError` naming the
-        first event that was changed, removed or reordered, or when `head` (seen earlier, kept elsewhere) is not in
-        the chain, which is how a cut-off tail is found."""
+        first event that was changed, removed or reordered, or when `head` (seen earlier, kept elsewhere)
+        is not in the chain, which is how a cut-off tail is found."""
 
 
 class Lock(Protocol):
@@ -163,6 +163,10 @@ class Releases(Protocol):
 
     def find(self, tag: str) -> Source:
         """Looks a tag up. Raises `UsageError` for an unknown tag, naming those that exist."""
+
+    def look_into(self, source: Source, subpath: str) -> AbstractContextManager[Path]:
+        """A folder with that part of the source, somewhere temporary, while inside the `with`; empty when the
+        source has no such part."""
 
     def stage(self, release: Release, *, progress: Callable[[str], None]) -> Release:
         """Lays out and builds `releases/<id>/` and hashes it; already staged and intact is a success. Raises
@@ -262,7 +266,7 @@ class Traffic(Protocol):
         slot that does not exist."""
 
     def drain(self, slot: str, timeout_s: float) -> int:
-        """Waits until no request is in flight on the slot; cuts what is left at the timeout, and counts it."""
+        """Waits until no request is in flight on the slot; at the timeout cuts what is left, and counts."""
 
     def hold(self, max_s: float, max_requests: int, max_bytes: int) -> None:
         """New requests wait, within these limits; beyond them clients get 503 with Retry-After."""
@@ -304,15 +308,17 @@ class Backups(Protocol):
         self, *, kind: str, release: Release | None, run_id: int, progress: Callable[[str], None]
     ) -> BackupRecord:
         """Captures, writes, verifies and publishes. Repeating it for the same run and kind returns the one
-        that is already published. Raises `MobiusError` (disk full, folder not writable, file that keeps changing)
-        with nothing published."""
+        that is already published. Raises `MobiusError` (disk full, folder not writable, file that keeps
+        changing) with nothing published."""
 
     def verify(self, path: Path) -> None:
         """Raises `BackupInvalid` naming what is wrong."""
 
-    def rehearse(self, backup: BackupRecord, *, progress: Callable[[str], None]) -> Mapping[str, Any]:
-        """Restores into a scratch place, checks every hash and database, applies pending migrations to the
-        restored copy, records how long it took, and removes the scratch place. Raises `BackupInvalid` or
+    def rehearse(
+        self, backup: BackupRecord, *, migrate_from: Path | None, progress: Callable[[str], None]
+    ) -> Mapping[str, Any]:
+        """Restores into a scratch place, checks every hash and database, applies the migrations pending in
+        `migrate_from` to the restored copy, says how long it took (`restore_s`), and removes the scratch place. Raises `BackupInvalid` or
         `MobiusError`; the live data is never touched."""
 
     def restore_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:

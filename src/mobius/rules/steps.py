@@ -75,10 +75,10 @@ def restore_release(path: str) -> Step:
     )
 
 
-def emergency_backup(release_id: str) -> Step:
-    """Keep the present state, good or bad."""
-    title = "back up the present state"
-    return Step("", "backup", "emergency_backup", title, {"release_id": release_id}, Repeat.OBSERVABLE, 5.0)
+def emergency_backup(release_id: str, *, advisory: bool = False) -> Step:
+    """Keep the present state, good or bad. Advisory: where nothing is overwritten, its failure is only told."""
+    what = {"release_id": release_id, "advisory": advisory}
+    return Step("", "backup", "emergency_backup", "back up the present state", what, Repeat.OBSERVABLE, 5.0)
 
 
 def start_web(slot: str, release_id: str) -> Step:

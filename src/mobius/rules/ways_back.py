@@ -85,14 +85,14 @@ def code_alone(new: Side, old: Side) -> list[Step]:
         make.drain(new.slot),
         *make.change_over(new.slot, new.processes, old.slot, old.release_id, old.processes),
         make.mark_live(old.release_id, failed_id=new.release_id, slot=old.slot),
-        make.emergency_backup(new.release_id),
+        make.emergency_backup(new.release_id, advisory=True),
         make.smoke("", advisory=True),
         make.stop(new.slot, "stop the failed release"),
     ]
 
 
 def with_data(settings: EnvironmentSettings, new: Side, old: Side, change_data: Step) -> list[Step]:
-    """Code and data to one point: keep the present, hold requests, stop what writes, change data, start the old."""
+    """Code and data to one point: keep the present, hold requests, stop what writes, change data, start."""
     stops = [make.stop(slot, "stop what writes") for slot in dict.fromkeys((new.slot, old.slot)) if slot]
     return [
         make.emergency_backup(new.release_id),

@@ -1,0 +1,33 @@
+"""What each action of a plan does, and how to see whether it was done: one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mobius.flows.actions import proving, serving
+from mobius.flows.actions.action import Action, Answer
+
+__all__ = ["ACTIONS", "Action", "Answer"]
+
+ACTIONS: Mapping[str, Action] = {
+    "gate": Action(proving.gate),
+    "stage": Action(proving.stage, proving.staged),
+    "backup": Action(proving.backup, proving.backup_is_there),
+    "verify": Action(proving.verify),
+    "rehearse": Action(proving.rehearse),
+    "migrate": Action(serving.migrate, serving.migrated),
+    "start": Action(serving.start),
+    "await_healthy": Action(serving.await_healthy),
+    "smoke": Action(serving.smoke),
+    "switch": Action(serving.switch, serving.switched),
+    "drain": Action(serving.drain),
+    "stop": Action(serving.stop),
+    "mark_live": Action(serving.mark_live),
+    "emergency_backup": Action(proving.emergency_backup, proving.backup_is_there),
+    "hold": Action(serving.hold),
+    "release_hold": Action(serving.release_hold),
+    "down": Action(serving.down, serving.is_down),
+    "restore_data": Action(serving.restore_data),
+    "restore_release": Action(serving.restore_release),
+    "prune": Action(serving.prune),
+}

@@ -1,0 +1,69 @@
+"""What an action is, and the few things that actions share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from mobius.errors import MobiusError
+from mobius.flows.record import Record
+from mobius.model.plan import Step
+from mobius.model.release import BackupRecord, Release
+
+
+class Answer(StrEnum):
+    """Was it done? UNKNOWN is never taken for either."""
+
+    DONE = "done"
+    NOT_DONE = "not done"
+    UNKNOWN = "unknown"
+
+
+Observed = tuple[Answer, str]
+
+
+def no_way_to_see(step: Step, record: Record) -> Observed:
+    return Answer.UNKNOWN, f"{step.action} leaves nothing to look at"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """The effect (which returns what to remember) and the look."""
+
+    do: Callable[[Step, Record], Mapping[str, Any]]
+    observe: Callable[[Step, Record], Observed] = no_way_to_see
+
+
+def known_releases(record: Record) -> tuple[Release, ...]:
+    """From the journal, or from the manifests on disk where it cannot be read."""
+    try:
+        known = record.ports.journal.releases(record.run.environment)
+    except MobiusError as problem:
+        record.forgive(problem)
+        known = ()
+    return known or record.ports.releases.manifests()
+
+
+def own_backup(record: Record) -> BackupRecord:
+    for backup in record.ports.journal.backups(record.run.environment):
+        if backup.run_id == record.run.id and backup.kind == "release":
+            return backup
+    raise MobiusError(
+        f"run {record.run.id} has no backup of its own", "name one: mobius rollback --backup FILE"
+    )
+
+
+def migrations_folder(step: Step, record: Record) -> Path:
+    assert record.ports.settings.migrations is not None
+    return record.ports.releases.path(step.params["release_id"]) / record.ports.settings.migrations.path
+
+
+def said(record: Record) -> Callable[[str], None]:
+    return lambda line: record.ports.deployment_log(record.ports.redact(f"       {line}"))
+
+
+def tail(text: str) -> tuple[str, ...]:
+    return tuple(text.splitlines()[-20:])

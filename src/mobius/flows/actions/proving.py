@@ -1,0 +1,111 @@
+"""What is done before anything that serves is touched: gates, staging, backup, rehearsal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mobius.errors import GateFailed, GateUnknown, MobiusError
+from mobius.flows.actions.action import (
+    Answer,
+    Observed,
+    known_releases,
+    migrations_folder,
+    own_backup,
+    said,
+    tail,
+)
+from mobius.flows.record import Record
+from mobius.model.plan import Step
+from mobius.model.release import Release
+from mobius.model.verdict import Outcome
+
+
+def gate(step: Step, record: Record) -> Mapping[str, Any]:
+    name = step.params["name"]
+    result = record.ports.checks.gate(name)
+    answer = {"name": name, "outcome": str(result.outcome), "message": result.message}
+    record.say("gate", f"{name}: {result.outcome} {result.message}", answer)
+    if result.outcome is Outcome.FAIL:
+        raise GateFailed(
+            f"the gate {name} said no: {result.message}", result.advice, details=tail(result.output)
+        )
+    if result.outcome is not Outcome.PASS:
+        raise GateUnknown(
+            f"the gate {name} could not be asked: {result.message}",
+            result.advice,
+            details=tail(result.output),
+        )
+    return answer
+
+
+def stage(step: Step, record: Record) -> Mapping[str, Any]:
+    wanted = Release(**step.params["release"])
+    staged = record.ports.releases.stage(
+        replace(wanted, staged_at=record.ports.clock.now()), progress=said(record)
+    )
+    record.ports.journal.put_release(record.run.environment, staged)
+    return {"path": str(record.ports.releases.path(staged.id))}
+
+
+def staged(step: Step, record: Record) -> Observed:
+    there = record.ports.releases.is_staged(step.params["release"]["id"])
+    return (
+        (Answer.DONE, "its manifest is there") if there else (Answer.NOT_DONE, "no complete release is there")
+    )
+
+
+def backup(step: Step, record: Record) -> Mapping[str, Any]:
+    return _keep(record, "release", step.params["guards"])
+
+
+def emergency_backup(step: Step, record: Record) -> Mapping[str, Any]:
+    try:
+        return _keep(record, "emergency", step.params["release_id"])
+    except MobiusError as problem:
+        if not step.params.get("advisory"):
+            raise
+        told = {"sentence": problem.message}
+        record.say("page", f"no emergency backup: {problem.message}", told, topic="alert")
+        return {"failed": problem.message}
+
+
+def _keep(record: Record, kind: str, release_id: str) -> Mapping[str, Any]:
+    ports = record.ports
+    release = next((r for r in known_releases(record) if r.id == release_id), None)
+    made = ports.backups.create(kind=kind, release=release, run_id=record.run.id, progress=said(record))
+    record.write(lambda _: ports.journal.put_backup(record.run.environment, made))
+    summary = {"name": made.name, "path": made.path, "sha256": made.sha256, "size_bytes": made.size_bytes}
+    record.say("backup", f"{made.name} published and verified", summary)
+    return summary
+
+
+def backup_is_there(step: Step, record: Record) -> Observed:
+    kind = "emergency" if step.action == "emergency_backup" else "release"
+    for found in record.ports.backups.found():
+        if found.run_id == record.run.id and found.kind == kind:
+            record.ports.journal.put_backup(record.run.environment, found)
+            return Answer.DONE, f"{found.name} is published"
+    return Answer.NOT_DONE, "none is published"
+
+
+def verify(step: Step, record: Record) -> Mapping[str, Any]:
+    path = step.params.get("backup") or own_backup(record).path
+    record.ports.backups.verify(Path(path))
+    if not step.params.get("backup"):
+        now = record.ports.clock.now()
+        record.ports.journal.put_backup(record.run.environment, replace(own_backup(record), verified_at=now))
+    return {"backup": path}
+
+
+def rehearse(step: Step, record: Record) -> Mapping[str, Any]:
+    ports, backup = record.ports, own_backup(record)
+    migrate_from = migrations_folder(step, record) if step.params["names"] else None
+    result = dict(ports.backups.rehearse(backup, migrate_from=migrate_from, progress=said(record)))
+    now, restore_s = ports.clock.now(), float(result["restore_s"])
+    ports.journal.put_backup(record.run.environment, replace(backup, rehearsed_at=now, restore_s=restore_s))
+    told = {**result, "proven": True}
+    record.say("rehearsed", f"{backup.name} restored in {restore_s:.1f} s and checked", told)
+    return result

@@ -1,0 +1,141 @@
+"""What touches the service: data, processes, traffic, version markers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mobius.flows import healthy
+from mobius.flows import smoke as smoking
+from mobius.flows.actions.action import Answer, Observed, migrations_folder, own_backup, said
+from mobius.flows.record import Record
+from mobius.model.plan import Step
+from mobius.rules.retention import backups_to_keep, releases_to_remove
+
+
+def migrate(step: Step, record: Record) -> Mapping[str, Any]:
+    assert record.ports.migrations is not None
+    applied = record.ports.migrations.apply(migrations_folder(step, record), progress=said(record))
+    return {"applied": [migration.name for migration in applied]}
+
+
+def migrated(step: Step, record: Record) -> Observed:
+    assert record.ports.migrations is not None
+    applied = {migration.name for migration in record.ports.migrations.applied()}
+    missing = [name for name in step.params["names"] if name not in applied]
+    if not missing:
+        return Answer.DONE, "the database has them all"
+    return Answer.NOT_DONE, f"the database does not have {', '.join(missing)}"
+
+
+def down(step: Step, record: Record) -> Mapping[str, Any]:
+    assert record.ports.migrations is not None
+    record.ports.migrations.down(migrations_folder(step, record), step.params["names"])
+    return {"taken_back": step.params["names"]}
+
+
+def is_down(step: Step, record: Record) -> Observed:
+    assert record.ports.migrations is not None
+    applied = {migration.name for migration in record.ports.migrations.applied()}
+    left = [name for name in step.params["names"] if name in applied]
+    return (Answer.NOT_DONE, f"{', '.join(left)} applied") if left else (Answer.DONE, "none is applied")
+
+
+def start(step: Step, record: Record) -> Mapping[str, Any]:
+    ports, params = record.ports, step.params
+    every = ports.releases.processes(params["release_id"])
+    wanted = [process for process in every if process.kind in params["kinds"]]
+    ports.target.start(
+        params["slot"], params["release_id"], ports.releases.path(params["release_id"]), wanted
+    )
+    return {"started": [process.name for process in wanted]}
+
+
+def stop(step: Step, record: Record) -> Mapping[str, Any]:
+    record.ports.target.stop(step.params["slot"], step.params["kinds"])
+    return {"slot": step.params["slot"]}
+
+
+def await_healthy(step: Step, record: Record) -> Mapping[str, Any]:
+    return healthy.await_healthy(step.params["slot"], step.params["release_id"], record.ports)
+
+
+def smoke(step: Step, record: Record) -> Mapping[str, Any]:
+    return smoking.smoke_tests(step.params["slot"], record, advisory=step.params.get("advisory", False))
+
+
+def switch(step: Step, record: Record) -> Mapping[str, Any]:
+    to = step.params["to"]
+    switched = record.ports.traffic.switch({to: 100} if to else {})
+    told = {"generation": switched.generation, "took_ms": round(switched.took_ms, 3)}
+    moved = {"to": to, "from": step.params["from"], "failed_requests": switched.failed_requests}
+    record.say("switched", f"traffic goes to {to or 'nothing'}", {**moved, **told})
+    return told
+
+
+def switched(step: Step, record: Record) -> Observed:
+    weights = record.ports.traffic.weights()
+    wanted = {step.params["to"]} if step.params["to"] else set()
+    there = {slot for slot, weight in weights.items() if weight > 0}
+    return (
+        Answer.DONE if there == wanted else Answer.NOT_DONE
+    ), f"traffic goes to {', '.join(there) or 'nothing'}"
+
+
+def drain(step: Step, record: Record) -> Mapping[str, Any]:
+    ports, slot = record.ports, step.params["slot"]
+    cut = ports.traffic.drain(slot, ports.settings.door.drain_timeout_s)
+    told = {"cut": cut, "failed_requests": ports.traffic.failed_because_of_switches()}
+    record.say("drained", f"{slot} is empty; {cut} request(s) cut", {"slot": slot, **told})
+    return told
+
+
+def hold(step: Step, record: Record) -> Mapping[str, Any]:
+    door = record.ports.settings.door
+    record.ports.traffic.hold(door.hold_max_s, door.hold_max_requests, door.hold_max_bytes)
+    return {"max_s": door.hold_max_s}
+
+
+def release_hold(step: Step, record: Record) -> Mapping[str, Any]:
+    record.ports.traffic.release_hold()
+    return {}
+
+
+def restore_data(step: Step, record: Record) -> Mapping[str, Any]:
+    path = step.params["backup"] or own_backup(record).path
+    return record.ports.backups.restore_data(Path(path), key=f"run-{record.run.id}", progress=said(record))
+
+
+def restore_release(step: Step, record: Record) -> Mapping[str, Any]:
+    release = record.ports.backups.restore_release(Path(step.params["backup"]))
+    record.ports.journal.put_release(record.run.environment, release)
+    return {"release_id": release.id}
+
+
+def mark_live(step: Step, record: Record) -> Mapping[str, Any]:
+    ports, what = record.ports, step.params
+    ports.releases.point_to(what["release_id"], what["previous_id"])
+    record.write(
+        lambda now: ports.journal.mark_live(
+            record.run,
+            what["release_id"],
+            previous_id=what["previous_id"],
+            failed_id=what["failed_id"],
+            slot=what["slot"],
+            now=now,
+        )
+    )
+    return {"live": what["release_id"]}
+
+
+def prune(step: Step, record: Record) -> Mapping[str, Any]:
+    ports, environment = record.ports, record.run.environment
+    releases = ports.journal.releases(environment)
+    removed = releases_to_remove(releases, keep=ports.settings.release.keep)
+    for release_id in removed:
+        ports.releases.remove(release_id)
+    kept = [release.id for release in releases if release.id not in removed]
+    keep = backups_to_keep(ports.journal.backups(environment), kept)
+    pruned = ports.backups.prune(keep, now=ports.clock.now(), dry_run=False)
+    return {"releases": list(removed), "backups": list(pruned)}

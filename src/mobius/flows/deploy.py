@@ -1,0 +1,53 @@
+"""The deployment, in one straight line: prove, bring up, take traffic, watch; or walk back."""
+
+from __future__ import annotations
+
+from mobius.errors import Locked, MobiusError
+from mobius.flows.monitor import monitor, open_window
+from mobius.flows.perform import NeedsPerson, perform
+from mobius.flows.record import Record
+from mobius.flows.take_back import stop_for_a_person, take_back
+from mobius.model.run import Run, RunState
+from mobius.ports import Ports
+from mobius.rules.ways_back import choose
+
+
+def deploy(run: Run, ports: Ports) -> Run:
+    """Carries the run from wherever it stands to its window and through it, until ended or taken over."""
+    with ports.lock.held():
+        record = Record(run, ports)
+        if run.state is RunState.QUEUED:
+            told = {"plan_hash": run.plan.hash, "tag": run.plan.tag}
+            record.move(
+                RunState.RUNNING, "run begun", f"deploying {run.plan.tag}", topic="started", data=told
+            )
+        try:
+            ports.target.prepare()
+            perform(run.plan.rollout, record)
+        except Locked:
+            raise
+        except NeedsPerson as doubt:
+            return stop_for_a_person(record, doubt)
+        except Exception as problem:
+            return refuse_or_take_back(record, problem)
+        open_window(record)
+    return monitor(record.run, ports)
+
+
+def refuse_or_take_back(record: Record, problem: Exception) -> Run:
+    """Before any effect the answer is no; after one, everything is undone."""
+    because = problem.message if isinstance(problem, MobiusError) else f"{type(problem).__name__}: {problem}"
+    way = choose(record.run.plan, record.steps().keys())
+    if way is not None:
+        return take_back(record, way, because=because)
+    details = list(problem.details) if isinstance(problem, MobiusError) else []
+    return record.move(
+        RunState.REFUSED,
+        "run ended",
+        f"refused, nothing was changed: {because}",
+        topic="failed",
+        data={"exit_code": getattr(problem, "exit_code", 1), "details": details},
+        exit_code=getattr(problem, "exit_code", 1),
+        sentence=because,
+        ended_at=record.ports.clock.now(),
+    )

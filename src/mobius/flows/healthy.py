@@ -1,0 +1,66 @@
+"""The health gate: so many good answers in a row, over a least time, before any traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mobius.errors import MobiusError
+from mobius.model.settings import HealthSettings
+from mobius.model.verdict import CheckResult, Outcome
+from mobius.ports import Ports, ProcessStatus
+
+CRASHES = 3  # restarts within the gate after which waiting longer is pointless
+
+
+def await_healthy(slot: str, release_id: str, ports: Ports) -> Mapping[str, Any]:
+    """Returns once the slot is healthy. Raises `MobiusError` with its last answer and the end of its log."""
+    health, clock = ports.settings.health, ports.clock
+    began = clock.monotonic()
+    good, good_since, answers = 0, began, 0
+    last: CheckResult | None = None
+    while clock.monotonic() - began < health.deadline_s:
+        _stop_if_it_keeps_dying(slot, release_id, ports)
+        url = ports.target.slot_url(slot)
+        last = ports.checks.health(url) if url else None
+        now = clock.monotonic()
+        if last is not None:
+            answers += 1
+        if last is not None and last.outcome is Outcome.PASS:
+            good_since = now if good == 0 else good_since
+            good += 1
+        else:
+            good = 0
+        if good >= health.successes and now - good_since >= health.min_healthy_s:
+            return {"answers": answers, "waited_s": round(now - began, 3)}
+        clock.wait(_pause(health, good))
+    raise _never_healthy(slot, release_id, last, ports)
+
+
+def _pause(health: HealthSettings, good: int) -> float:
+    """Quick looks until the first good answer, then the configured interval."""
+    return health.interval_s if good else min(health.interval_s, 0.2)
+
+
+def _stop_if_it_keeps_dying(slot: str, release_id: str, ports: Ports) -> None:
+    for process in ports.target.processes():
+        if process.slot == slot and process.kind == "web" and _is_dying(process):
+            raise MobiusError(
+                f"{release_id} does not stay up: {process.name} ended {process.restarts} time(s)",
+                f"its log: mobius logs -e {ports.settings.name} --slot {slot}",
+                details=tuple(ports.target.log_tail(slot).splitlines()),
+            )
+
+
+def _is_dying(process: ProcessStatus) -> bool:
+    return process.state == "failed" or process.restarts >= CRASHES
+
+
+def _never_healthy(slot: str, release_id: str, last: CheckResult | None, ports: Ports) -> MobiusError:
+    health = ports.settings.health
+    said = last.message if last else "it never listened"
+    return MobiusError(
+        f"{release_id} was not healthy within {health.deadline_s:g} s: {health.path}: {said}",
+        f"its log: mobius logs -e {ports.settings.name} --slot {slot}",
+        details=tuple(ports.target.log_tail(slot).splitlines()),
+    )

@@ -1,0 +1,191 @@
+"""The watch: samples, a verdict every tick, one rollback when it says so. Killed, it carries on."""
+
+from __future__ import annotations
+
+from mobius.errors import Fenced, Locked, MobiusError
+from mobius.flows.perform import perform
+from mobius.flows.record import Record
+from mobius.flows.take_back import stop_for_a_person, take_back
+from mobius.model.release import Release, ReleaseState
+from mobius.model.run import Run, RunState
+from mobius.model.sample import Sample
+from mobius.model.verdict import Outcome, Verdict
+from mobius.ports import Ports
+from mobius.rules.health import judge
+from mobius.rules.ways_back import AFTER
+
+TELL_EVERY_S = 60.0  # how often a quiet window says that it is still there
+
+
+def open_window(record: Record) -> None:
+    """From now on the run only observes: a newer act may take over, and a verdict may take it back."""
+    plan, now = record.run.plan, record.ports.clock.now()
+    deadline = now + float(plan.facts["window_s"])
+    told = {"deadline": deadline, "policy": plan.facts["policy"], "interval_s": plan.facts["interval_s"]}
+    note = plan.facts.get("policy_note")
+    words = f"watching {plan.release_id} by {plan.facts['policy']}" + (f" ({note})" if note else "")
+    record.move(
+        RunState.OBSERVING,
+        "window opened",
+        words,
+        topic="succeeded",
+        data=told,
+        window_opened_at=now,
+        window_deadline=deadline,
+    )
+
+
+def monitor(run: Run, ports: Ports) -> Run:
+    """Judges the window until it ends, is taken over, or says no. Returns the run as it then stands."""
+    record = Record(run, ports)
+    watch = Watch(record)
+    try:
+        while True:
+            verdict = watch.look()
+            match verdict.outcome:
+                case Outcome.FAIL if watch.may_take_back():
+                    return roll_back(record, verdict)
+                case Outcome.FAIL | Outcome.ERROR:
+                    watch.page_once(verdict)
+                case Outcome.PASS:
+                    return accept(record, "the window")
+            if watch.is_over():
+                return end_without_verdict(record, verdict)
+            ports.clock.wait(watch.pause_s())
+    except Fenced:
+        return ports.journal.run(run.id)
+
+
+class Watch:
+    """What the window knows: all its samples, and what it has already said."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.ports = record.ports
+        self.samples: list[Sample] = list(self.ports.journal.samples(record.run.id))
+        self.signals = self.ports.signals(_watched(record))
+        self.paged = ""
+        self.told_at = self.ports.clock.monotonic()
+        self._note_blind_gap()
+
+    def look(self) -> Verdict:
+        """One tick: measure, write down, judge."""
+        now = self.ports.clock.now()
+        fresh = self.signals.sample(now)
+        self.samples += fresh
+        self.record.add_samples(fresh)
+        run, settings = self.record.run, self.ports.settings
+        verdict = judge(
+            self.samples,
+            settings.policy,
+            settings.monitor,
+            opened_at=run.window_opened_at,
+            now=now,
+            deadline=run.window_deadline,
+        )
+        self._tell(verdict)
+        return verdict
+
+    def may_take_back(self) -> bool:
+        """One automatic rollback, where there is a way back and nobody switched it off."""
+        settings, plan = self.ports.settings, self.record.run.plan
+        return settings.auto_rollback and bool(plan.previous_id) and plan.way_back(AFTER) is not None
+
+    def is_over(self) -> bool:
+        """Whether the absolute deadline has passed."""
+        return self.ports.clock.now() >= self.record.run.window_deadline
+
+    def pause_s(self) -> float:
+        """Until the next tick, never past the deadline."""
+        left = self.record.run.window_deadline - self.ports.clock.now()
+        return max(0.0, min(self.ports.settings.monitor.interval_s, left))
+
+    def page_once(self, verdict: Verdict) -> None:
+        """A rule calls a person when it begins to hold, not at every tick."""
+        key = f"{verdict.outcome} {verdict.rule}"
+        if key == self.paged:
+            return
+        self.paged = key
+        environment = self.record.run.environment
+        choices = [f"go back: mobius rollback -e {environment}", f"keep it: mobius accept -e {environment}"]
+        self.record.say(
+            "page", verdict.sentence, {"sentence": verdict.sentence, "choices": choices}, topic="alert"
+        )
+
+    def _tell(self, verdict: Verdict) -> None:
+        now = self.ports.clock.monotonic()
+        if verdict.outcome is Outcome.INCONCLUSIVE and now - self.told_at >= TELL_EVERY_S:
+            self.told_at = now
+            left_s = round(self.record.run.window_deadline - self.ports.clock.now())
+            self.record.say("so far", verdict.sentence, {"sentence": verdict.sentence, "left_s": left_s})
+
+    def _note_blind_gap(self) -> None:
+        """After a restart: the time nobody looked is written down, and never counts as health."""
+        if not self.samples:
+            return
+        gap_s = self.ports.clock.now() - self.samples[-1].at
+        if gap_s > 2 * self.ports.settings.monitor.interval_s:
+            self.record.say("blind", f"nobody looked for {gap_s:.0f} s", {"seconds": round(gap_s, 1)})
+
+
+def roll_back(record: Record, verdict: Verdict) -> Run:
+    """The verdict was no: takes the lock, unless a newer run has taken over, and walks back."""
+    plan = record.run.plan
+    way = plan.way_back(AFTER)
+    assert way is not None
+    with record.ports.lock.held():
+        told = {"outcome": str(verdict.outcome), "rule": verdict.rule, "sentence": verdict.sentence}
+        Record(record.run, record.ports, forgiving=True).say("verdict", verdict.sentence, told)
+        return take_back(record, way, because=verdict.sentence)
+
+
+def accept(record: Record, by: str) -> Run:
+    """The window ended well, or a person said so: the old release stops, the new one is on its own."""
+    ports, plan = record.ports, record.run.plan
+    with ports.lock.held():
+        try:
+            perform(plan.acceptance, record)
+        except Locked:
+            raise
+        except MobiusError as problem:
+            return stop_for_a_person(record, problem)
+        record.write(
+            lambda _: ports.journal.set_release_state(
+                record.run.environment, plan.release_id, ReleaseState.LIVE, accepted=True
+            )
+        )
+        return record.move(
+            RunState.ACCEPTED,
+            "accepted",
+            f"{plan.release_id} is accepted by {by}",
+            topic="succeeded",
+            data={"by": by, "exit_code": 0},
+            exit_code=0,
+            sentence=f"accepted by {by}",
+            ended_at=ports.clock.now(),
+        )
+
+
+def end_without_verdict(record: Record, verdict: Verdict) -> Run:
+    """Too little was measured: the way back stays warm, a person is called, nothing is accepted by itself."""
+    environment = record.run.environment
+    choices = [f"keep it: mobius accept -e {environment}", f"go back: mobius rollback -e {environment}"]
+    return record.move(
+        RunState.INCONCLUSIVE,
+        "page",
+        verdict.sentence,
+        topic="alert",
+        data={"sentence": verdict.sentence, "choices": choices, "exit_code": 4},
+        exit_code=4,
+        sentence=verdict.sentence,
+        ended_at=record.ports.clock.now(),
+    )
+
+
+def _watched(record: Record) -> Release:
+    known = record.ports.journal.releases(record.run.environment)
+    plan = record.run.plan
+    for release in known:
+        if release.id == plan.release_id:
+            return release
+    return Release(plan.release_id, plan.tag, "", "", "", slot=plan.slot)

@@ -1,0 +1,67 @@
+"""Does steps in order, each written down before and after, and looks before it repeats one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mobius.errors import Locked, MobiusError
+from mobius.flows.actions import ACTIONS, Answer
+from mobius.flows.record import Record
+from mobius.model.plan import Repeat, Step
+from mobius.model.run import StepRecord
+
+
+class NeedsPerson(MobiusError):
+    """A step was begun and nobody can tell whether it happened: a person must look."""
+
+    exit_code = 4
+
+
+def perform(steps: Sequence[Step], record: Record) -> None:
+    """Every step that is not done, in order. Raises what the step raises, after writing it down."""
+    known = record.steps()
+    for step in steps:
+        before = known.get(step.id)
+        if before is not None and before.is_done:
+            continue
+        if before is not None and not before.failed and settle_interrupted(step, before, record):
+            continue
+        do(step, record)
+
+
+def do(step: Step, record: Record) -> None:
+    """One step: begun, its effect, done. A newer run that took over ends it at the next line written."""
+    record.begin(step)
+    try:
+        result = ACTIONS[step.action].do(step, record)
+    except Locked:
+        raise
+    except MobiusError as problem:
+        record.failed(step, str(problem))
+        raise
+    except Exception as problem:
+        record.failed(step, f"{type(problem).__name__}: {problem}")
+        raise
+    record.done(step, result)
+
+
+def settle_interrupted(step: Step, before: StepRecord, record: Record) -> bool:
+    """Whether the begun step turns out to be done. Raises `NeedsPerson` when nobody can tell."""
+    if step.repeat is Repeat.REPEATABLE:
+        return False
+    answer, why = Answer.UNKNOWN, "it cannot be observed"
+    if step.repeat is Repeat.OBSERVABLE:
+        try:
+            answer, why = ACTIONS[step.action].observe(step, record)
+        except MobiusError as problem:
+            why = problem.message
+    record.say("step observed", f"{step.title}: {answer} ({why})", {"step": step.id, "answer": str(answer)})
+    if answer is Answer.UNKNOWN:
+        raise NeedsPerson(
+            f'"{step.title}" was begun and it is unknown whether it happened: {why}',
+            f"look, then say so: mobius resume -e {record.run.environment} --done, or --again if it did not; "
+            f"or take everything back: mobius abort -e {record.run.environment}",
+        )
+    if answer is Answer.DONE:
+        record.done(step, {"observed": why})
+    return answer is Answer.DONE

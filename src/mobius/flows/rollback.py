@@ -1,0 +1,57 @@
+"""The rollback that a person asked for: a run of its own, then two hours of watching."""
+
+from __future__ import annotations
+
+from mobius.errors import Locked, MobiusError
+from mobius.flows.monitor import monitor, open_window
+from mobius.flows.perform import NeedsPerson, perform
+from mobius.flows.record import Record
+from mobius.flows.take_back import stop_for_a_person
+from mobius.model.run import Run, RunState
+from mobius.ports import Ports
+
+
+def rollback(run: Run, ports: Ports) -> Run:
+    """Carries a rollback to its end and watches what came back; a refusal changes nothing."""
+    with ports.lock.held():
+        record = Record(run, ports, forgiving=True)
+        if run.state is RunState.QUEUED:
+            why = str(run.plan.facts.get("because") or "asked for")
+            way = "restore" if run.plan.facts.get("backup") else "code alone"
+            told = {"way": way, "to": run.plan.release_id, "because": why, "decided_at": run.started_at}
+            words = f"going back to {run.plan.release_id}: {why}"
+            record.move(RunState.ROLLING_BACK, "rollback begun", words, topic="started", data=told)
+        try:
+            ports.target.prepare()
+            perform(run.plan.rollout, record)
+        except Locked:
+            raise
+        except NeedsPerson as doubt:
+            return stop_for_a_person(record, doubt)
+        except Exception as problem:
+            return _refused_or_failed(record, problem)
+        seconds = ports.clock.now() - run.started_at
+        told = {"to": run.plan.release_id, "seconds": round(seconds, 3)}
+        record.say(
+            "rolled back", f"{run.plan.release_id} is live after {seconds:.1f} s", told, topic="rolled back"
+        )
+        open_window(record)
+    return monitor(record.run, ports)
+
+
+def _refused_or_failed(record: Record, problem: Exception) -> Run:
+    why = problem.message if isinstance(problem, MobiusError) else f"{type(problem).__name__}: {problem}"
+    begun = record.steps()
+    touched = any(step.effect and step.id in begun for step in record.run.plan.rollout)
+    code = 13 if touched else getattr(problem, "exit_code", 13)
+    environment = record.run.environment
+    return record.move(
+        RunState.FAILED if touched else RunState.REFUSED,
+        "page" if touched else "run ended",
+        f"going back failed: {why}" if touched else f"refused, nothing was changed: {why}",
+        topic="alert",
+        data={"sentence": why, "exit_code": code, "choices": [f"mobius status -e {environment}"]},
+        exit_code=code,
+        sentence=why,
+        ended_at=record.ports.clock.now(),
+    )

@@ -1,0 +1,23 @@
+"""What may be removed, and what never: live, previous, the newest rehearsed backup, what a live release needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mobius.model.release import BackupRecord, Release, ReleaseState
+
+
+def releases_to_remove(releases: Sequence[Release], *, keep: int) -> tuple[str, ...]:
+    """Ids beyond the `keep` newest, never the live one, the previous one, or the newest accepted one."""
+    newest_first = sorted(releases, key=lambda release: release.staged_at, reverse=True)
+    safe = {r.id for r in newest_first if r.state in (ReleaseState.LIVE, ReleaseState.PREVIOUS)}
+    safe |= {r.id for r in [r for r in newest_first if r.accepted][:1]}
+    return tuple(r.id for r in newest_first[keep:] if r.id not in safe)
+
+
+def backups_to_keep(backups: Sequence[BackupRecord], kept_releases: Sequence[str]) -> tuple[str, ...]:
+    """Names that stay whatever their age: what a kept release depends on, and the newest rehearsed one."""
+    newest_first = sorted(backups, key=lambda backup: backup.created_at, reverse=True)
+    rehearsed = [backup.name for backup in newest_first if backup.rehearsed_at][:1]
+    needed = [backup.name for backup in newest_first if backup.release_id in kept_releases]
+    return tuple(dict.fromkeys([*rehearsed, *needed]))
