@@ -1,0 +1,93 @@
+"""How an environment stands at one moment: what is live, how to go back, who acts, what waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mobius.model.plan import Way
+from mobius.model.run import RunState
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseNow:
+    """A release as status shows it. `since` 0: never live; `who`: the lead of the run that made it live."""
+
+    id: str
+    tag: str
+    slot: str = ""
+    since: float = 0.0
+    who: str = ""
+    accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessNow:
+    """One process as the target sees it. `state`: "running", "backoff", "stopped", "failed"."""
+
+    name: str
+    kind: str
+    slot: str
+    release_id: str
+    state: str
+    pid: int = 0
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunNow:
+    """The run that is going on, or the last one. `runner_alive` None: could not be seen."""
+
+    id: int
+    kind: str
+    tag: str
+    state: RunState
+    started_at: float
+    sentence: str = ""
+    holder: str = ""
+    step: str = ""  # title of the step it is in
+    window_deadline: float = 0.0
+    ended_at: float = 0.0
+    runner_alive: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WayBackNow:
+    """The way back that would be taken now. `proven_at` 0: not proven; `loses` may be "nothing"."""
+
+    way: Way
+    to: str  # tag of the release it returns to
+    expected_s: float
+    loses: str
+    proven_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BackupNow:
+    """The newest backup that can be used. Times in unix seconds, 0 for never."""
+
+    name: str
+    created_at: float
+    size_bytes: int = 0
+    verified_at: float = 0.0
+    rehearsed_at: float = 0.0
+    restore_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything `mobius status` says. None is "there is none"; what could not be seen is a warning."""
+
+    service: str
+    environment: str
+    at: float  # unix seconds: when it was looked at
+    url: str = ""
+    live: ReleaseNow | None = None
+    previous: ReleaseNow | None = None
+    processes: tuple[ProcessNow, ...] = ()
+    run: RunNow | None = None
+    way_back: WayBackNow | None = None
+    backup: BackupNow | None = None
+    unsent: int = 0
+    oldest_unsent_at: float = 0.0
+    warnings: tuple[str, ...] = ()
+    next: str = ""  # the command to type next, "" for none

@@ -1,0 +1,64 @@
+"""The first sentence of a report: what happened, whether it is well, in words that stand alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mobius.model.run import RunState
+from mobius.report.words import counted, duration
+
+GOOD, BAD, UNSURE, RUNNING = "good", "bad", "unsure", "running"
+
+
+def headline(report: dict[str, Any]) -> tuple[str, str]:
+    """(sentence, "good" | "bad" | "unsure" | "running") for a report that `run_report` is making."""
+    tag, where = report["tag"] or report["release"], f"in {report['environment']}"
+    before = report["tag_before"] or "nothing"
+    match RunState(report["state"]):
+        case RunState.ACCEPTED | RunState.ROLLED_BACK if report["run_kind"] == "rollback":
+            return f"{tag} is live {where} again{_back_time(report)}.{_lost(report)}", GOOD
+        case RunState.ACCEPTED:
+            return f"{tag} is live {where} and accepted.{_lost(report)}", GOOD
+        case RunState.ROLLED_BACK if report["switches"]:
+            return (
+                f"{tag} was taken back; {before} is live {where}{_back_time(report)}.{_lost(report)}",
+                UNSURE,
+            )
+        case RunState.ROLLED_BACK:
+            return f"{tag} was taken back before it received traffic; {before} stayed live {where}.", UNSURE
+        case RunState.REFUSED:
+            return f"{tag} was refused before anything was changed; {before} is live {where}.", UNSURE
+        case RunState.SUPERSEDED:
+            return f"{tag} was replaced by a newer run {where} before its window ended.", UNSURE
+        case RunState.ABORTED:
+            return f"The deployment of {tag} {where} was aborted.", UNSURE
+        case RunState.INCONCLUSIVE:
+            return (
+                f"{tag} is live {where}, but too little was measured to accept it; {before} is kept warm.",
+                UNSURE,
+            )
+        case RunState.FAILED:
+            return f"Taking {tag} back {where} failed: a person is needed now.", BAD
+        case RunState.NEEDS_OPERATOR:
+            return f"{tag} {where} waits for a person to choose.", BAD
+        case RunState.OBSERVING:
+            return f"{tag} is live {where} and being watched.{_lost(report)}", RUNNING
+        case RunState.ROLLING_BACK:
+            return f"{tag} is being taken back {where}.", RUNNING
+        case RunState.QUEUED | RunState.RUNNING:
+            return f"{tag} is on its way to {report['environment']}.", RUNNING
+
+
+def _back_time(report: dict[str, Any]) -> str:
+    rollback = report["rollback"] or {}
+    if rollback.get("traffic_back_s") is None:
+        return ""
+    return f", with all traffic back {duration(float(rollback['traffic_back_s']))} after the decision"
+
+
+def _lost(report: dict[str, Any]) -> str:
+    failed = report["failed_requests"]
+    if failed is None:
+        return ""
+    said = "No request" if failed == 0 else counted(int(failed), "request")
+    return f" {said} failed because of the {'switch' if len(report['switches']) == 1 else 'switches'}."

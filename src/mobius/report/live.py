@@ -1,0 +1,305 @@
+"""A run as it happens: a growing tree on a terminal, one line an event in a pipe, or NDJSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, ClassVar, TextIO
+
+from mobius.model.run import Event, Run, RunState
+from mobius.model.sample import Sample
+from mobius.report.next_step import next_step
+from mobius.report.paint import BAD, BOLD, DIM, GOOD, WARN, Paint
+from mobius.report.progress import Progress
+from mobius.report.told import smoke_words, told
+from mobius.report.words import duration, iso, printable, shortened, wrapped
+
+LIVE_SCHEMA = 1
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+PHASE = 12  # columns kept for the name of the phase
+
+
+class LiveText:
+    """Writes events for a person. With `tty` the last line is updated in place; without, nothing ever is.
+
+    A write to a closed pipe raises BrokenPipeError, as any write does: the caller decides whether to go on.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        color: bool = False,
+        tty: bool = False,
+        width: int = 80,
+        tell_next: bool = True,
+    ) -> None:
+        self._stream = stream
+        self._paint = Paint(color and tty)
+        self._tty = tty
+        self._width = max(30, width)
+        self._tell_next = tell_next
+        self._phase = ""
+        self._named = False  # whether the phase stands in the margin already
+        self._running: tuple[str, float] | None = None  # title of the step, begun at
+        self._progress: Progress | None = None
+        self._now = 0.0
+        self._turn = 0
+        self._line_open = False
+
+    def event(self, event: Event) -> None:
+        """Writes what this event says; events come in the order of their `seq`."""
+        self._now = max(self._now, event.at)
+        if not self._tty:
+            if event.kind != "so far":
+                self._write(f"{iso(event.at)} {event.kind}: {told(event)}\n")
+            return
+        show = self._ON.get(event.kind)
+        if show is not None:
+            show(self, event)
+        elif event.kind not in self._QUIET:
+            self._say("·", DIM, told(event))
+        self._redraw()
+
+    def sample(self, *samples: Sample) -> None:
+        """Counts measurements of the open window; the line that tells of them is updated on a terminal."""
+        if self._progress is not None:
+            for sample in samples:
+                self._progress.add(sample)
+                self._now = max(self._now, sample.at)
+        self._redraw()
+
+    def tick(self, now: float) -> None:
+        """Turns the spinner and moves the clocks; call it a few times a second, or never."""
+        self._now = max(self._now, now)
+        self._turn += 1
+        self._redraw()
+
+    def close(self, run: Run | None = None) -> None:
+        """Ends the line in place and, with the run, says how it stands and what to do next."""
+        self._running = self._progress = None
+        self._clear()
+        if run is None:
+            return
+        style = {RunState.ACCEPTED: GOOD, RunState.OBSERVING: GOOD}.get(run.state, WARN)
+        style = BAD if run.state in (RunState.FAILED, RunState.NEEDS_OPERATOR) else style
+        width = self._width if self._tty else 10_000
+        said = run.sentence or f"run {run.id} is {run.state}"
+        self._write("".join(self._paint(line, style) + "\n" for line in wrapped(said, width)))
+        if self._tell_next:
+            why, command = next_step(run)
+            self._write(f"{why}:\n  {command}\n")
+
+    # What each kind of event looks like on a terminal.
+
+    def _queued(self, event: Event) -> None:
+        tag = printable(str(event.data.get("tag") or ""))
+        said = f"run {event.run_id}" + (f": {tag}" if tag else "")
+        self._line(self._paint(shortened(said, self._width), BOLD))
+
+    def _step_begun(self, event: Event) -> None:
+        self._running = (str(event.data.get("title", "")), event.at)
+        self._enter(str(event.data.get("phase", "")))
+
+    def _step_done(self, event: Event) -> None:
+        self._running = None
+        self._step(event, "✓", GOOD, float(event.data.get("seconds") or 0))
+
+    def _step_failed(self, event: Event) -> None:
+        begun = self._running[1] if self._running else event.at
+        self._running = None
+        self._step(event, "✗", BAD, event.at - begun)
+        self._under(str(event.data.get("reason", "")), BAD)
+
+    def _gate(self, event: Event) -> None:
+        if not self._phase:
+            self._enter("gate")
+        outcome = str(event.data.get("outcome", ""))
+        said = f"gate {event.data.get('name', '')}: {event.data.get('message', '')}"
+        self._say(*{"PASS": ("✓", GOOD), "FAIL": ("✗", BAD)}.get(outcome, ("?", WARN)), said)
+
+    def _smoke(self, event: Event) -> None:
+        results = event.data.get("results") or ()
+        good = all(one.get("outcome") == "PASS" for one in results)
+        when = f" {event.data['when']}" if event.data.get("when") else ""
+        self._say(
+            "✓" if good else "✗", GOOD if good else BAD, f"smoke tests{when}: {smoke_words(event.data)}"
+        )
+
+    def _switched(self, event: Event) -> None:
+        self._say("⇄", BOLD, told(event))
+
+    def _window(self, event: Event) -> None:
+        self._running = None
+        self._enter("watch")
+        self._say("·", DIM, told(event))
+        self._progress = Progress(float(event.data.get("deadline") or 0))
+
+    def _so_far(self, event: Event) -> None:
+        if self._progress is None:
+            self._progress = Progress(event.at + float(event.data.get("left_s") or 0))
+        self._progress.reach(event.data)
+
+    def _verdict(self, event: Event) -> None:
+        self._progress = None
+        outcome = str(event.data.get("outcome", ""))
+        said = f"verdict {outcome}: {event.data.get('sentence', '')}"
+        self._say(*{"PASS": ("✓", GOOD), "FAIL": ("✗", BAD)}.get(outcome, ("?", WARN)), said)
+
+    def _rollback(self, event: Event) -> None:
+        self._progress = self._running = None
+        self._enter("way back")
+        self._say("↩", WARN, told(event))
+
+    def _back(self, event: Event) -> None:
+        self._say("✓", GOOD, told(event))
+
+    def _page(self, event: Event) -> None:
+        self._say("!", BAD, told(event))
+        for choice in event.data.get("choices") or ():
+            self._under(str(choice), BOLD)
+
+    _ON: ClassVar[dict[str, Callable[[LiveText, Event], None]]] = {
+        "run queued": _queued,
+        "step begun": _step_begun,
+        "step done": _step_done,
+        "step failed": _step_failed,
+        "gate": _gate,
+        "smoke": _smoke,
+        "switched": _switched,
+        "window opened": _window,
+        "so far": _so_far,
+        "verdict": _verdict,
+        "rollback begun": _rollback,
+        "traffic back": _back,
+        "rolled back": _back,
+        "page": _page,
+    }
+    _QUIET = frozenset({"run begun", "run ended"})  # their content comes with `close`
+
+    # The pen: whole lines above, one line in place below.
+
+    def _enter(self, phase: str) -> None:
+        if phase != self._phase:
+            self._phase = phase
+            self._named = False
+
+    def _step(self, event: Event, sign: str, style: str, seconds: float) -> None:
+        self._enter(str(event.data.get("phase", "")))
+        took = duration(seconds)
+        room = self._width - PHASE - 4 - len(took) - 1
+        title = shortened(str(event.data.get("title", "")), room)
+        self._line(f"{self._margin()}{self._paint(sign, style)} {title:<{room}} {self._paint(took, DIM)}")
+
+    def _say(self, sign: str, style: str, said: str) -> None:
+        room = self._width - PHASE - 4
+        first, *rest = wrapped(said, room)
+        self._line(f"{self._margin()}{self._paint(sign, style)} {first}")
+        for line in rest:
+            self._line(" " * (PHASE + 4) + line)
+
+    def _under(self, said: str, style: str) -> None:
+        for line in wrapped(said, self._width, " " * (PHASE + 4)):
+            self._line(self._paint(line, style))
+
+    def _margin(self) -> str:
+        name = "" if self._named else shortened(self._phase, PHASE)
+        self._named = True
+        return f"  {self._paint(f'{name:<{PHASE}}', DIM)}"
+
+    def _line(self, text: str) -> None:
+        self._clear()
+        self._write(text.rstrip() + "\n")
+
+    def _redraw(self) -> None:
+        if not self._tty:
+            return
+        if self._progress is not None:
+            told_now = self._progress.words(self._now, self._width - 4)
+        elif self._running is not None:
+            title, begun = self._running
+            told_now = f"{title}  {duration(max(0, round(self._now - begun)))}"
+        else:
+            self._clear()
+            return
+        spinner = SPINNER[self._turn % len(SPINNER)]
+        line = (
+            f"{' ' * (PHASE + 2)}{spinner} {told_now}"
+            if self._progress is None
+            else f"  {spinner} {told_now}"
+        )
+        self._clear()
+        self._write(shortened_keeping_blanks(line, self._width - 1))
+        self._line_open = True
+
+    def _clear(self) -> None:
+        if self._line_open:
+            self._write("\r\x1b[2K")
+            self._line_open = False
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+
+class LiveJson:
+    """Writes one JSON object a line: every event, every sample when asked, and the run at the end."""
+
+    def __init__(self, stream: TextIO, *, samples: bool = False) -> None:
+        self._stream = stream
+        self._samples = samples
+
+    def event(self, event: Event) -> None:
+        """`event` is the kind; the data keeps its own keys under `data`."""
+        self._write(
+            {
+                "event": event.kind,
+                "seq": event.seq,
+                "run": event.run_id,
+                "time": iso(event.at),
+                "at": event.at,
+                "message": event.message,
+                "who": event.who,
+                "data": event.data,
+            }
+        )
+
+    def sample(self, *samples: Sample) -> None:
+        """Nothing, unless samples were asked for."""
+        for sample in samples if self._samples else ():
+            self._write({"event": "sample", **asdict(sample)})
+
+    def tick(self, now: float) -> None:
+        """Nothing: time is no event."""
+
+    def close(self, run: Run | None = None) -> None:
+        """The run as it stands, with the next command."""
+        if run is None:
+            return
+        why, command = next_step(run)
+        self._write(
+            {
+                "event": "run",
+                "run": run.id,
+                "environment": run.environment,
+                "kind": run.kind,
+                "state": str(run.state),
+                "ended": run.ended,
+                "exit_code": run.exit_code,
+                "sentence": run.sentence,
+                "next": {"why": why, "command": command},
+            }
+        )
+
+    def _write(self, document: dict[str, Any]) -> None:
+        ordered = {"schema_version": LIVE_SCHEMA, **document}
+        self._stream.write(json.dumps(ordered, ensure_ascii=False, default=str) + "\n")
+        self._stream.flush()
+
+
+def shortened_keeping_blanks(line: str, width: int) -> str:
+    """As `shortened`, but the margin in front stays."""
+    body = line.lstrip(" ")
+    margin = len(line) - len(body)
+    return " " * margin + shortened(body, width - margin)

@@ -1,0 +1,36 @@
+"""The next thing to do after a run, as a command that can be copied and the reason for it."""
+
+from __future__ import annotations
+
+from mobius.model.run import Run, RunState
+
+
+def next_step(run: Run) -> tuple[str, str]:
+    """(why, command) for how this run stands; the command is never empty."""
+    on = f"-e {run.environment}"
+    match run.state:
+        case RunState.QUEUED | RunState.RUNNING | RunState.ROLLING_BACK:
+            return "it goes on by itself; to look on", f"mobius monitor {on}"
+        case RunState.OBSERVING:
+            return "it is judged by itself; to take it back at once", f"mobius rollback {on}"
+        case RunState.NEEDS_OPERATOR:
+            return "a person must choose; the choices are in", f"mobius status {on}"
+        case RunState.ACCEPTED:
+            return "nothing to do; the way back is in", f"mobius status {on}"
+        case RunState.ROLLED_BACK if run.kind == "rollback":
+            return "it is watched for two hours; to look on", f"mobius monitor {on}"
+        case RunState.ROLLED_BACK:
+            return "find out why", f"mobius logs {on}"
+        case RunState.REFUSED:
+            return "nothing was changed; mend what is named, then", _plan_again(run)
+        case RunState.INCONCLUSIVE:
+            return "the previous release stays warm; look, then accept it or roll back", f"mobius accept {on}"
+        case RunState.FAILED:
+            return "a person is needed; see what answers now", f"mobius status {on}"
+        case RunState.SUPERSEDED | RunState.ABORTED:
+            return "see what is live now", f"mobius status {on}"
+
+
+def _plan_again(run: Run) -> str:
+    tag = f" --tag {run.plan.tag}" if run.plan.tag else ""
+    return f"mobius plan -e {run.environment}{tag}"

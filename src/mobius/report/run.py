@@ -1,0 +1,232 @@
+"""One run as a report: what happened, when, with which numbers, and what to do now. JSON types only."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mobius.model.policies import PRESETS, PolicySettings
+from mobius.model.run import Event, Run, RunState, StepRecord
+from mobius.model.sample import BUCKETS, Sample, quantile_ms
+from mobius.report.headline import headline
+from mobius.report.next_step import next_step
+from mobius.report.told import told
+from mobius.report.words import iso
+
+REPORT_SCHEMA = 1
+Json = dict[str, Any]
+
+
+def run_report(
+    run: Run,
+    steps: Sequence[StepRecord],
+    events: Sequence[Event],
+    samples: Sequence[Sample] = (),
+    *,
+    policy: PolicySettings | None = None,
+    version_markers: Mapping[str, str] | None = None,
+    kind: str = "",
+) -> Json:
+    """The report of one run, ended or not.
+
+    `kind` is "deployment report" or "rollback report"; left out, it follows from what happened. `policy` left
+    out is taken from the plan's facts. `version_markers`: file or link to the release it names now.
+    """
+    plan, facts = run.plan, run.plan.facts
+    policy = policy or _policy_of(facts)
+    rollback = _rollback(events)
+    why, command = next_step(run)
+    report: Json = {
+        "schema_version": REPORT_SCHEMA,
+        "kind": kind or _kind(run, rollback),
+        "service": plan.service,
+        "environment": run.environment,
+        "run": run.id,
+        "run_kind": run.kind,
+        "state": str(run.state),
+        "ended": run.ended,
+        "exit_code": run.exit_code,
+        "sentence": run.sentence,
+        "tag": plan.tag,
+        "release_before": plan.previous_id,
+        "release_after": _live_after(run, rollback, events),
+        "release": plan.release_id,
+        "tag_before": str(facts.get("previous_tag") or plan.previous_id),
+        "commit": str(facts.get("commit") or ""),
+        "lead": run.lead,
+        "plan_hash": plan.hash,
+        "tool_version": plan.tool_version,
+        "policy": dataclasses.asdict(policy) if policy else None,
+        "started": _time(run.started_at),
+        "ended_at": _time(run.ended_at),
+        "seconds": round(run.ended_at - run.started_at, 3) if run.ended_at else None,
+        "timeline": _timeline(run, steps),
+        "gates": [_plain(e, "name", "outcome", "message") for e in _of(events, "gate")],
+        "smoke": [_plain(e, "when", "results") for e in _of(events, "smoke")],
+        "backup": _backup(events),
+        "switches": [
+            _plain(e, "from", "to", "generation", "took_ms", "failed_requests") for e in _switches(events)
+        ],
+        "failed_requests": _failed_requests(events),
+        "window": _window(run, events, samples),
+        "verdict": _last(events, "verdict", "outcome", "rule", "sentence"),
+        "rollback": rollback,
+        "pages": [_plain(e, "sentence", "choices") for e in _of(events, "page")],
+        "version_markers": dict(version_markers or {}),
+        "events": [_event(event) for event in events if event.kind != "so far"],
+        "audit_head": events[-1].hash if events else "",
+        "next": {"why": why, "command": command},
+    }
+    report["headline"], report["outcome"] = headline(report)
+    return report
+
+
+def _kind(run: Run, rollback: Json | None) -> str:
+    return "rollback report" if run.kind == "rollback" or rollback else "deployment report"
+
+
+def _policy_of(facts: Mapping[str, Any]) -> PolicySettings | None:
+    told_policy = facts.get("policy")
+    if isinstance(told_policy, Mapping):
+        known = {field.name for field in dataclasses.fields(PolicySettings)}
+        values = {key: value for key, value in told_policy.items() if key in known}
+        return PolicySettings(**{"name": "", "base": "", **values})
+    return PRESETS.get(str(told_policy or ""))
+
+
+def _live_after(run: Run, rollback: Json | None, events: Sequence[Event]) -> str:
+    """The release that received traffic when the run was last heard of."""
+    moved = any(event.kind == "switched" for event in events)
+    if rollback and rollback["traffic_back"]:
+        return run.plan.previous_id if run.kind == "deploy" else run.plan.release_id
+    if run.state is RunState.ROLLED_BACK and run.kind == "deploy":
+        return run.plan.previous_id
+    return run.plan.release_id if moved or run.state is RunState.ACCEPTED else run.plan.previous_id
+
+
+def _timeline(run: Run, steps: Sequence[StepRecord]) -> list[Json]:
+    back = {step.id for way in run.plan.ways_back for step in way.steps}
+    rows = []
+    for record in sorted(steps, key=lambda one: one.begun_at):
+        step = run.plan.step(record.step_id)
+        rows.append(
+            {
+                "id": record.step_id,
+                "phase": step.phase if step else "",
+                "title": step.title if step else record.step_id,
+                "action": step.action if step else "",
+                "way": "back" if record.step_id in back else "forward",
+                "attempt": record.attempt,
+                "begun": _time(record.begun_at),
+                "done": _time(record.done_at),
+                "seconds": round(record.done_at - record.begun_at, 3) if record.is_done else None,
+                "outcome": "failed"
+                if record.failed
+                else "done"
+                if record.is_done
+                else "begun, not known to be done",
+                "failed": record.failed,
+                "result": dict(record.result),
+            }
+        )
+    return rows
+
+
+def _backup(events: Sequence[Event]) -> Json | None:
+    backup = _last(events, "backup", "name", "path", "sha256", "size_bytes")
+    rehearsed = _last(events, "rehearsed", "restore_s", "migrations", "proven")
+    if backup is None and rehearsed is None:
+        return None
+    return {**(backup or {}), "rehearsal": rehearsed}
+
+
+def _switches(events: Sequence[Event]) -> Iterable[Event]:
+    return _of(events, "switched")
+
+
+def _failed_requests(events: Sequence[Event]) -> int | None:
+    """Requests that failed because of the run's switches; None where none was made or counted."""
+    counted = [
+        e.data["failed_requests"]
+        for e in events
+        if e.kind in ("switched", "rolled back") and "failed_requests" in e.data
+    ]
+    return max(int(number or 0) for number in counted) if counted else None
+
+
+def _window(run: Run, events: Sequence[Event], samples: Sequence[Sample]) -> Json | None:
+    opened = _last(events, "window opened", "deadline", "policy", "interval_s")
+    if opened is None and not run.window_opened_at and not samples:
+        return None
+    probes = [s for s in samples if s.signal == "probe"]
+    traffic = [s for s in samples if s.requests or s.histogram]
+    requests, errors = sum(s.requests for s in traffic), sum(s.errors for s in traffic)
+    histogram = tuple(sum(s.histogram[i] for s in traffic if len(s.histogram) > i) for i in range(BUCKETS))
+    return {
+        "opened": _time(run.window_opened_at or (opened["at"]["unix"] if opened else 0.0)),
+        "deadline": _time(run.window_deadline or float((opened or {}).get("deadline") or 0.0)),
+        "policy": (opened or {}).get("policy"),
+        "interval_s": (opened or {}).get("interval_s"),
+        "checks": sum(not s.missing for s in probes),
+        "failed_checks": sum(s.ok is False and not s.missing for s in probes),
+        "not_measured": sum(bool(s.missing) for s in samples),
+        "requests": requests,
+        "errors": errors,
+        "errors_pct": round(100 * errors / requests, 4) if requests else None,
+        "p95_ms": _rounded(quantile_ms(histogram, 0.95)),
+        "blind_s": round(sum(float(e.data.get("seconds") or 0) for e in _of(events, "blind")), 3),
+    }
+
+
+def _rollback(events: Sequence[Event]) -> Json | None:
+    begun = _last(events, "rollback begun", "way", "to", "because", "decided_at")
+    if begun is None:
+        return None
+    back, done = (
+        _last(events, "traffic back", "seconds"),
+        _last(events, "rolled back", "to", "seconds", "failed_requests"),
+    )
+    decided_at = float(begun["decided_at"] or begun["at"]["unix"])
+    return {
+        "way": begun["way"],
+        "to": begun["to"],
+        "because": begun["because"],
+        "decided": _time(decided_at),
+        "traffic_back": back["at"] if back else None,
+        "traffic_back_s": back["seconds"] if back else None,
+        "finished": done["at"] if done else None,
+        "seconds": done["seconds"] if done else None,
+        "failed_requests": done["failed_requests"] if done else None,
+    }
+
+
+def _event(event: Event) -> Json:
+    return {
+        "seq": event.seq,
+        "at": _time(event.at),
+        "kind": event.kind,
+        "message": told(event),
+        "who": event.who,
+        "data": dict(event.data),
+    }
+
+
+def _of(events: Sequence[Event], kind: str) -> Iterable[Event]:
+    return (event for event in events if event.kind == kind)
+
+
+def _plain(event: Event, *keys: str) -> Json:
+    return {"at": _time(event.at), **{key: event.data.get(key) for key in keys}}
+
+
+def _last(events: Sequence[Event], kind: str, *keys: str) -> Json | None:
+    return next((_plain(event, *keys) for event in reversed(events) if event.kind == kind), None)
+
+
+def _time(at: float) -> Json | None:
+    return {"unix": at, "iso": iso(at)} if at > 0 else None
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)

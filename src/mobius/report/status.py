@@ -1,0 +1,144 @@
+"""What `mobius status` says, for a terminal or a phone: what is live, and the way back from it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from datetime import UTC, tzinfo
+from typing import Any
+
+from mobius.model.run import ENDED, RunState
+from mobius.model.status import BackupNow, ProcessNow, ReleaseNow, RunNow, Status, WayBackNow
+from mobius.report.paint import BAD, BOLD, GOOD, WARN, Paint
+from mobius.report.words import ago, clock, command_lines, counted, duration, iso, size, wrapped
+
+LABEL = 10  # "previous: " and "way back: " are as wide as a label gets
+
+
+def status_text(status: Status, width: int = 80, *, color: bool = False, tz: tzinfo | None = None) -> str:
+    """One labelled line a fact, wrapped under itself; `tz` None is the zone of this machine.
+
+    The service comes first, warnings before the last line, and the last line is the next command.
+    """
+    paint = Paint(color)
+    lines = [paint(line, BOLD) for line in wrapped(f"{status.service} {status.environment}", width)]
+    for label, value, style in _facts(status, tz):
+        body = wrapped(value, width, f"{label + ':':<{LABEL}}", " " * LABEL)
+        lines += [paint(line, style) for line in body]
+    if status.next:
+        command = command_lines(status.next.split(), width, " " * LABEL)
+        lines += [f"{'next:':<{LABEL}}{command[0].lstrip()}", *command[1:]]
+    return "\n".join(lines) + "\n"
+
+
+def status_json(status: Status) -> dict[str, Any]:
+    """The same facts as plain JSON types, with times also as ISO 8601 beside `at`."""
+    return {
+        "schema_version": 1,
+        "event": "status",
+        "time": iso(status.at),
+        **dataclasses.asdict(status),
+        "way_back_words": way_back_words(status.way_back, status.at, UTC) if status.way_back else "none",
+    }
+
+
+def way_back_words(way: WayBackNow, now: float, tz: tzinfo | None) -> str:
+    """ "code alone, about 1 s, proven 02:10, nothing lost" """
+    proven = f"proven {clock(way.proven_at, now, tz)}" if way.proven_at else "not proven"
+    lost = "nothing lost" if way.loses in ("", "nothing") else f"loses {way.loses}"
+    return f"{way.way}, about {duration(way.expected_s)}, {proven}, {lost}"
+
+
+def _facts(status: Status, tz: tzinfo | None) -> Iterable[tuple[str, str, str]]:
+    now = status.at
+    if status.live is None:
+        yield "live", "nothing yet", WARN
+    else:
+        yield "live", _release(status.live, now, tz) + _processes(status.processes, status.live.slot), ""
+    if status.previous is not None:
+        warm = _warm(status)
+        yield "previous", f"{status.previous.tag or status.previous.id}, {warm}", ""
+    if status.url:
+        yield "url", status.url, ""
+    if status.run is not None:
+        yield "run", _run(status.run, now), _run_style(status.run)
+    if status.way_back is not None:
+        yield (
+            "way back",
+            way_back_words(status.way_back, now, tz),
+            GOOD if status.way_back.proven_at else WARN,
+        )
+    elif status.live is not None:
+        yield "way back", "none: there is no release to go back to", WARN
+    yield "backup", _backup(status.backup, now, tz), "" if status.backup else WARN
+    if status.unsent:
+        waiting = counted(status.unsent, "notification")
+        since = f", the oldest from {ago(status.oldest_unsent_at, now)}" if status.oldest_unsent_at else ""
+        yield "unsent", f"{waiting}{since}", WARN
+    for warning in status.warnings:
+        yield "warning", warning, WARN
+
+
+def _release(release: ReleaseNow, now: float, tz: tzinfo | None) -> str:
+    since = f" since {clock(release.since, now, tz)} ({ago(release.since, now)})" if release.since else ""
+    by = f", by {release.who}" if release.who else ""
+    return f"{release.tag or release.id}{since}{by}"
+
+
+def _processes(processes: tuple[ProcessNow, ...], slot: str) -> str:
+    mine = [process for process in processes if process.slot == slot]
+    if not mine:
+        return ""
+    said = ", ".join(_process(process) for process in mine)
+    return f"; {slot}: {said}" if slot else f"; {said}"
+
+
+def _process(process: ProcessNow) -> str:
+    state = {"backoff": "restarting"}.get(process.state, process.state)
+    often = f" ({counted(process.restarts, 'restart')})" if process.restarts else ""
+    return f"{process.name} {state}{often}"
+
+
+def _warm(status: Status) -> str:
+    slot = status.previous.slot if status.previous else ""
+    running = [p for p in status.processes if p.slot == slot and p.kind == "web" and p.state == "running"]
+    return f"warm in {slot}" if running and slot else "not running"
+
+
+def _run(run: RunNow, now: float) -> str:
+    tag = f" {run.tag}" if run.tag else ""
+    ended = f" {ago(run.ended_at, now)}" if run.ended_at else ""
+    parts = [f"{run.id} {run.kind}{tag}, {run.state}{ended}"]
+    if run.state not in ENDED and run.step:
+        parts.append(f"now: {run.step}")
+    if run.sentence:
+        parts.append(run.sentence)
+    if run.state is RunState.OBSERVING and run.window_deadline:
+        left_s = run.window_deadline - now
+        parts.append(f"{duration(round(left_s))} of the window left" if left_s >= 1 else "the window is over")
+    if run.state not in ENDED and run.holder:
+        parts.append(f"held by {run.holder}")
+    if run.state not in ENDED and run.runner_alive is False:
+        parts.append("its runner is gone")
+    return "; ".join(parts)
+
+
+def _run_style(run: RunNow) -> str:
+    if run.state in (RunState.FAILED, RunState.NEEDS_OPERATOR) or run.runner_alive is False:
+        return BAD
+    return WARN if run.state in (RunState.ROLLED_BACK, RunState.INCONCLUSIVE, RunState.ROLLING_BACK) else ""
+
+
+def _backup(backup: BackupNow | None, now: float, tz: tzinfo | None) -> str:
+    if backup is None:
+        return "none yet"
+    parts = [backup.name, ago(backup.created_at, now)]
+    if backup.size_bytes:
+        parts.append(size(backup.size_bytes))
+    parts.append("verified" if backup.verified_at else "not verified")
+    if backup.rehearsed_at:
+        took = f" in {duration(backup.restore_s)}" if backup.restore_s else ""
+        parts.append(f"restored{took} as a rehearsal {clock(backup.rehearsed_at, now, tz)}")
+    else:
+        parts.append("not rehearsed")
+    return ", ".join(parts)
