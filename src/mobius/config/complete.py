@@ -6,7 +6,7 @@ from typing import Any
 
 from mobius.config.mistakes import Mistakes, Place
 from mobius.config.showing import redacted
-from mobius.config.table import Field, Item, Rows, Section
+from mobius.config.table import Field, Item, Rows, Section, written
 from mobius.config.tree import Leaf, Tree
 from mobius.model.settings import Origin
 
@@ -55,5 +55,5 @@ def _value(
         place = Place(where, around.file, around.line)
         mistakes.add(place, f"missing, expected {field.kind.words}")
     if field.default is not None and not (field.default in ((), {}) and where.endswith(f"].{field.key}")):
-        origins[where] = Origin(redacted(where, field.default), "default", "default")
+        origins[where] = Origin(written(field, field.default), "default", "default")
     return field.default

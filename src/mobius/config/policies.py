@@ -9,6 +9,7 @@ from typing import Any
 from mobius.config.figures import THRESHOLDS
 from mobius.config.mistakes import Mistakes, did_you_mean
 from mobius.config.showing import redacted
+from mobius.config.table import written
 from mobius.config.tree import Leaf, Node, Tree, at
 from mobius.model.policies import PRESETS, PolicySettings
 from mobius.model.settings import Origin
@@ -33,7 +34,7 @@ def resolve(
     lineage, preset = _lineage(name, own)
     changes: dict[str, Any] = {}
     for field in THRESHOLDS:
-        origin = Origin(redacted(field.key, _shown(preset, field.attr)), "default", f"policy {preset.name}")
+        origin = Origin(written(field, getattr(preset, field.attr)), "default", f"policy {preset.name}")
         for layer in (*lineage, thresholds):
             leaf = at(layer, field.key)
             if leaf:
@@ -88,8 +89,3 @@ def _goes_round(name: str, own: Mapping[str, Node]) -> bool:
 def _known(name: str, own: Mapping[str, Node]) -> str:
     known = list(dict.fromkeys([*PRESETS, *own]))
     return did_you_mean(name, known) or "; there are " + ", ".join(known)
-
-
-def _shown(preset: PolicySettings, attr: str) -> object:
-    value = getattr(preset, attr)
-    return "off" if value is None else value

@@ -2,16 +2,54 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections.abc import Iterator
 
 from mobius.config.fields import TOP
-from mobius.config.table import Field, Item, Named, Rows, Section
+from mobius.config.figures import THRESHOLDS
+from mobius.config.layers import settable
+from mobius.config.table import Field, Item, Named, Rows, Section, written
+from mobius.model.policies import PRESETS
+
+INTRODUCTION = """## The built-in policies
+
+A limit is exceeded by *more than* itself: `max_failed_checks = 3` rolls back at the fourth failure in a row.
+A rate is taken over its trailing window, reaching further back until it holds the least number of samples.
+
+{policies}
+
+`adaptive`, the default, is not available in this version; `conservative` is used, and `mobius config check` says so.
+
+## Variables
+
+They hold for every environment. `RELEASE_TAG` names the release to deploy; the others:
+
+{variables}
+
+## Every setting
+"""
 
 
 def reference() -> str:
-    """The tables of every setting as Markdown: key, kind, default, variable, meaning."""
-    return "\n".join(_tables(TOP, "")).strip() + "\n"
+    """Policies, variables and tables of every setting as Markdown, the part of the page that is derived."""
+    introduction = INTRODUCTION.format(policies="\n".join(_policies()), variables="\n".join(_variables()))
+    return introduction + "\n" + "\n".join(_tables(TOP, "")).strip() + "\n"
+
+
+def _policies() -> Iterator[str]:
+    names = ("conservative", "strict")
+    yield "| Threshold | " + " | ".join(f"`{name}`" for name in names) + " | Meaning |"
+    yield "|---|" + "---|" * (len(names) + 1)
+    for field in THRESHOLDS:
+        figures = " | ".join(written(field, getattr(PRESETS[name], field.attr)).strip('"') for name in names)
+        yield f"| `{field.key}` | {figures} | {field.doc} |"
+
+
+def _variables() -> Iterator[str]:
+    yield "| Variable | Setting |"
+    yield "|---|---|"
+    for path, field in settable():
+        if field.environ and field.key != "release_tag":
+            yield f"| `{field.environ}` | `{'.'.join(path)}` |"
 
 
 def _tables(items: tuple[Item, ...], path: str) -> list[str]:
@@ -44,15 +82,4 @@ def _default(field: Field) -> str:
         return field.default_words
     if field.default in (None, "", (), {}):
         return ""
-    return f"`{shown(field)}`"
-
-
-def shown(field: Field) -> str:
-    """The default as one would write it in the file."""
-    value: Any = field.default
-    if field.is_duration:
-        for unit, seconds in (("h", 3600), ("m", 60)):
-            if value and value % seconds == 0 and value > 60:
-                return json.dumps(f"{value / seconds:g}{unit}")
-        return json.dumps(f"{value:g}s")
-    return json.dumps(list(value) if isinstance(value, tuple) else value)
+    return f"`{written(field, field.default)}`"

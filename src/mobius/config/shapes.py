@@ -43,10 +43,13 @@ class ListOf:
     def read(self, raw: object) -> tuple[Any, ...]:
         if not isinstance(raw, (list, tuple)) or len(raw) < self.least:
             raise WrongError
+        return tuple(self._item(number, item) for number, item in enumerate(raw, start=1))
+
+    def _item(self, number: int, raw: object) -> Any:
         try:
-            return tuple(self.kind.read(item) for item in raw)
+            return self.kind.read(raw)
         except WrongError as wrong:
-            raise WrongError(self.words + (f"; each {wrong}" if str(wrong) else "")) from None
+            raise WrongError(f"{self.words}; item {number} is not {str(wrong) or self.kind.words}") from None
 
     def read_text(self, text: str) -> tuple[Any, ...]:
         return self.read([part.strip() for part in text.split(",") if part.strip()])
@@ -65,9 +68,17 @@ class MapOf:
     words: str
 
     def read(self, raw: object) -> dict[str, Any]:
-        if not isinstance(raw, dict) or not all(re.fullmatch(self.names, name) for name in raw):
+        if not isinstance(raw, dict):
             raise WrongError
-        return {name: self.kind.read(value) for name, value in raw.items()}
+        return {name: self._value(name, value) for name, value in raw.items()}
+
+    def _value(self, name: str, raw: object) -> Any:
+        if not re.fullmatch(self.names, name):
+            raise WrongError(f"{self.words}; {json.dumps(name)[:60]} is not a name for it")
+        try:
+            return self.kind.read(raw)
+        except WrongError as wrong:
+            raise WrongError(f"{self.words}; {name} is not {str(wrong) or self.kind.words}") from None
 
     def read_text(self, text: str) -> dict[str, Any]:
         raise WrongError

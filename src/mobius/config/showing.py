@@ -4,48 +4,65 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
 
 REDACTED = "«redacted»"
+_SECRET_WORDS = r"passw\w*|passphrase|token|secret|webhook|credential|(?:api|access|private|signing)[_-]?key"
 _SECRET_NAME = re.compile(
-    r"passw|passphrase|token|secret|webhook|credential|authorization|cookie"
-    r"|(^|[^a-z])(pass|pwd|key|dsn|auth)([^a-z]|$)|(api|access|private|signing)key",
-    re.IGNORECASE,
+    rf"{_SECRET_WORDS}|authorization|cookie|(^|[^a-z])(pass|pwd|key|dsn|auth)([^a-z]|$)", re.IGNORECASE
 )
 _NOT_SECRET = ("tls_key", "tls_cert", "pass_env")  # where to find it, not the thing itself
-_USER_IN_URL = re.compile(r"(?<=://)[^/\s@\"]+(?=@)")
-_AFTER_SECRET_WORD = re.compile(
-    r"((?:passw\w*|token|secret|(?:api|access)[_-]?key|webhook)[\"']?\s*[=:,]\s*[\"']?|\b(?:bearer|basic)\s+)"
-    r"[^\s\"',&]+",
-    re.IGNORECASE,
+_USER_IN_URL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+_AFTER_SCHEME = re.compile(r"(\b(?:bearer|basic)\s+)[^\s\"']+", re.IGNORECASE)
+_AFTER_NAME = re.compile(
+    rf"((?:{_SECRET_WORDS})[\w-]*[\"']?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s&\"']+)", re.IGNORECASE
 )
+_WEBHOOK = re.compile(r"(https?://(?:hooks\.|[^/\s]*/(?:api/)?webhooks?/))\S+", re.IGNORECASE)
 
 
 def describe(path: str, raw: object) -> str:
-    """A value as found, fit to print: short, on one line, secrets redacted."""
+    """A value as found, for a message: what it is when it is long or nested."""
     if isinstance(raw, dict):
         return "a table"
     if isinstance(raw, (list, tuple)):
         return "an empty list" if not raw else f"a list of {len(raw)}"
-    if raw is not None and not isinstance(raw, (str, bool, int, float)):
-        return "a date or time"
     if isinstance(raw, int) and abs(raw) > 10**20:
         return "a very large number"
+    if raw is not None and not isinstance(raw, (str, bool, int, float)):
+        return "a date or time"
     shown = redacted(path, raw)
-    return shown if len(shown) <= 80 else shown[:76] + '…"'
+    return shown if len(shown) <= 80 else shown[:76] + "…"
 
 
 def redacted(path: str, raw: object) -> str:
-    """The value as JSON text, without what looks like a secret, by its key or by its form."""
-    text = json.dumps(
-        raw if not isinstance(raw, (list, tuple)) else list(raw), ensure_ascii=False, default=str
-    )
-    if looks_secret(path) and raw not in (None, "", (), {}, []):
-        return REDACTED
-    if isinstance(raw, dict):
-        inside = ", ".join(f"{json.dumps(k)}: {redacted(k, v)}" for k, v in raw.items())
-        return "{" + inside + "}"
-    text = _AFTER_SECRET_WORD.sub(lambda match: match[1] + REDACTED, _USER_IN_URL.sub(REDACTED, text))
+    """The value as JSON text, without what looks like a secret by its key or by its form."""
+    shown = safe(path, raw)
+    text = shown if shown == REDACTED else json.dumps(shown, ensure_ascii=False)
     return text.encode("utf-8", "replace").decode()
+
+
+def safe(path: str, raw: object) -> Any:
+    """The value as plain JSON data, without what looks like a secret."""
+    if looks_secret(path) and raw not in (None, "", (), {}, [], False):
+        return REDACTED
+    if isinstance(raw, Mapping):
+        return {key: safe(key, value) for key, value in raw.items()}
+    if isinstance(raw, (list, tuple)):
+        before = ["", *(item if isinstance(item, str) and item.startswith("-") else "" for item in raw)]
+        return [
+            REDACTED
+            if isinstance(item, str) and "=" not in option and looks_secret(option)
+            else safe("", item)
+            for option, item in zip(before, raw, strict=False)
+        ]
+    if raw is None or isinstance(raw, (bool, int, float)):
+        return raw
+    text = str(raw) if isinstance(raw, (str, PurePath)) else repr(raw)
+    for pattern in (_AFTER_SCHEME, _AFTER_NAME, _WEBHOOK):
+        text = pattern.sub(lambda match: match[1] + REDACTED, text)
+    return _USER_IN_URL.sub(REDACTED, text)
 
 
 def looks_secret(path: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,3 +85,17 @@ def with_defaults_of(cls: type, *items: Item) -> tuple[Item, ...]:
         else item
         for item in items
     )
+
+
+def written(field: Field, value: Any) -> str:
+    """A value in the settings' units as one would write it in the file."""
+    if value is None:
+        return '"off"'
+    if field.is_duration:
+        unit, seconds = next(
+            ((u, s) for u, s in (("h", 3600), ("m", 60)) if value > 60 and value % s == 0), ("s", 1)
+        )
+        return json.dumps(f"{value / seconds:g}{unit}")
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
