@@ -307,6 +307,7 @@ def test_a_generator_out_of_ports_blames_itself(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(module.Line, "open", no_ports)
     load = Load("http://127.0.0.1:1", keepalive=1, fresh=0).start()
+    wait_for(lambda: not load.is_running, 5)
     with pytest.raises(MobiusError, match="the load generator itself failed"):
         load.stop()
 

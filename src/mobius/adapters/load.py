@@ -128,6 +128,11 @@ class Load:
             raise MobiusError(f"the load generator itself failed: {self._fault!r}", hint) from self._fault
         return self.snapshot()
 
+    @property
+    def is_running(self) -> bool:
+        """True until `stop`, unless the generator itself has failed: then `stop` says why."""
+        return self._thread.is_alive()
+
     def snapshot(self) -> LoadReport:
         """What was seen so far; safe from any thread, before and after `stop`."""
         now_s = time.monotonic()
