@@ -104,8 +104,8 @@ class HostClient:
         """Opens the front door on `listen` ("127.0.0.1:5001"), or brings an open one up to date in place.
 
         A critical route counts requests to that path and to what lies beneath it. X-Forwarded-* of a client
-        is replaced unless its address is one of `trusted_proxies`. Refused when the port is taken; the message
-        names by whom where that can be found.
+        is replaced unless its address is one of `trusted_proxies`. Refused when the port is taken; the
+        message names by whom where that can be found.
         """
         return build(
             DoorStatus,
@@ -149,8 +149,8 @@ class HostClient:
 
     def start_slot(self, slot: str, release: str, cwd: Path, processes: Sequence[ProcessSpec]) -> SlotStarted:
         """Starts these processes of `release` in `slot`, in `cwd`, and returns when they are started (not
-        when they are healthy). Refused, with nothing left behind: a command that is missing or not executable,
-        another release still running in the slot, a worker or singleton alive in another slot."""
+        when they are healthy). Refused, with nothing left behind: a command that is missing or not
+        executable, another release still running in the slot, a worker or singleton alive in another slot."""
         wire = [{**asdict(spec), "env": dict(spec.env)} for spec in processes]
         return build(
             SlotStarted, self.call("start_slot", slot=slot, release=release, cwd=str(cwd), processes=wire)
@@ -185,9 +185,9 @@ class HostClient:
         final_codes: Sequence[int] = (0,),
     ) -> JobStatus:
         """Keeps a one-off command running, apart from any terminal, until it exits with a final code. Any
-        other end (a signal too) starts it again, at most `max_restarts` times within `window_s`. It must be safe to
-        start again: when nobody saw it end, it is started again. A job of that name that runs already is left
-        alone; one that has ended is started anew."""
+        other end (a signal too) starts it again, at most `max_restarts` times within `window_s`. It must be
+        safe to start again: when nobody saw it end, it is started again. A job of that name that runs already
+        is left alone; one that has ended is started anew."""
         return build(
             JobStatus,
             self.call(

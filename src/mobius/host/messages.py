@@ -223,8 +223,8 @@ class SwitchCounts:
 @dataclass(frozen=True, slots=True)
 class Counters:
     """Sums since `since` (unix seconds), over every door process that served. `incomplete`: a door was
-    killed, so up to its last second of counts may be missing. `refused` has no_upstream, hold_overflow, bad_request,
-    too_large, timeout."""
+    killed, so up to its last second of counts may be missing. `refused` has no_upstream, hold_overflow,
+    bad_request, too_large, timeout."""
 
     door_pid: int | None
     since: float

@@ -31,7 +31,8 @@ class HostRefused(MobiusError):
 
 def socket_path(run: Path, name: str) -> Path:
     """Where the socket `name` of this run directory lies: beside the rest, or, when that path is too long
-    for a Unix socket, in a private directory of this user. Raises HostUnavailable when that is not private."""
+    for a Unix socket, in a private directory of this user. Raises HostUnavailable when that is not
+    private."""
     near = run / name
     if len(os.fsencode(near)) <= SOCKET_PATH_LIMIT_BYTES:
         return near

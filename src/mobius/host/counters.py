@@ -1,0 +1,156 @@
+"""What the door counts for each release and route, and how the counts of several doors are added up."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import Any
+
+# Upper edges of the buckets in milliseconds, each 25 % above the last: 1 ms to 36 s. A histogram has one
+# bucket
+# more than there are edges; the last holds everything slower. 25 % is how finely a percentile can be read.
+HISTOGRAM_EDGES_MS: tuple[float, ...] = tuple(round(1.25**step, 3) for step in range(48))
+
+REFUSALS = ("no_upstream", "hold_overflow", "bad_request", "too_large", "timeout")
+SWITCHES_KEPT = 200
+
+Json = dict[str, Any]
+
+
+def empty_histogram() -> list[int]:
+    return [0] * (len(HISTOGRAM_EDGES_MS) + 1)
+
+
+class RouteCount:
+    """Requests of one critical route."""
+
+    __slots__ = ("errors", "histogram", "requests")
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.errors = 0
+        self.histogram = empty_histogram()
+
+    def as_json(self) -> Json:
+        return {"requests": self.requests, "errors": self.errors, "histogram": self.histogram}
+
+
+class ReleaseCount:
+    """Requests of one release, counted when they end; `in_flight` are those that have not."""
+
+    __slots__ = (
+        "bytes",
+        "errors_5xx",
+        "errors_door",
+        "histogram",
+        "in_flight",
+        "requests",
+        "routes",
+        "status",
+    )
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.errors_5xx = 0
+        self.errors_door = 0
+        self.status = [0, 0, 0, 0, 0, 0]  # by first digit; 0 counts those that got no status at all
+        self.bytes = 0
+        self.in_flight = 0
+        self.histogram = empty_histogram()
+        self.routes: dict[str, RouteCount] = {}
+
+    def count(self, status: int, failed_by_door: bool, ms: float, route: str | None) -> None:
+        """One request has ended: with this status, or unanswered (0), after `ms`."""
+        bucket = bisect_left(HISTOGRAM_EDGES_MS, ms)
+        is_error = failed_by_door or status >= 500
+        self.requests += 1
+        self.status[status // 100] += 1
+        self.histogram[bucket] += 1
+        if failed_by_door:
+            self.errors_door += 1
+        elif is_error:
+            self.errors_5xx += 1
+        if route is not None:
+            of_route = self.routes.get(route)
+            if of_route is None:
+                of_route = self.routes[route] = RouteCount()
+            of_route.requests += 1
+            of_route.errors += is_error
+            of_route.histogram[bucket] += 1
+
+    def as_json(self) -> Json:
+        return {
+            "requests": self.requests,
+            "errors_5xx": self.errors_5xx,
+            "errors_door": self.errors_door,
+            "status": {f"{digit}xx": n for digit, n in enumerate(self.status) if n},
+            "bytes": self.bytes,
+            "in_flight": self.in_flight,
+            "histogram": self.histogram,
+            "routes": {route: count.as_json() for route, count in self.routes.items()},
+        }
+
+
+class SwitchCount:
+    """One change of weights and the requests that failed because of it."""
+
+    __slots__ = ("at", "failed", "generation", "weights")
+
+    def __init__(self, generation: int, at: float, weights: dict[str, int]) -> None:
+        self.generation = generation
+        self.at = at
+        self.weights = weights
+        self.failed = 0
+
+    def as_json(self) -> Json:
+        return {
+            "generation": self.generation,
+            "at": self.at,
+            "weights": self.weights,
+            "failed_because_of_switch": self.failed,
+        }
+
+
+def find_route(path: bytes, routes: tuple[tuple[str, bytes], ...]) -> str | None:
+    """The critical route this path belongs to: equal to it or beneath it. `routes` has the longest first."""
+    for name, prefix in routes:
+        if path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] == 0x2F):
+            return name
+    return None
+
+
+def add_snapshots(one: Json, other: Json) -> Json:
+    """The sum of two doors' counts; what only one of them has is kept."""
+    releases: dict[str, Json] = {}
+    for name in {**one["releases"], **other["releases"]}:
+        releases[name] = _add(one["releases"].get(name), other["releases"].get(name))
+    switches: dict[int, Json] = {}
+    for entry in [*one["switches"], *other["switches"]]:
+        before = switches.get(entry["generation"])
+        failed = entry["failed_because_of_switch"] + (before["failed_because_of_switch"] if before else 0)
+        switches[entry["generation"]] = {**entry, "failed_because_of_switch": failed}
+    kept = sorted(switches)[-SWITCHES_KEPT:]
+    return {
+        "releases": releases,
+        "refused": _add(one["refused"], other["refused"]),
+        "switches": [switches[generation] for generation in kept],
+    }
+
+
+def empty_snapshot() -> Json:
+    return {"releases": {}, "refused": dict.fromkeys(REFUSALS, 0), "switches": []}
+
+
+def without_in_flight(snapshot: Json) -> Json:
+    """The counts of a door that is gone: what was in flight there is no more."""
+    releases = {name: {**count, "in_flight": 0} for name, count in snapshot["releases"].items()}
+    return {**snapshot, "releases": releases}
+
+
+def _add(one: Any, other: Any) -> Any:
+    if one is None or other is None:
+        return other if one is None else one
+    if isinstance(one, dict):
+        return {key: _add(one.get(key), other.get(key)) for key in {**one, **other}}
+    if isinstance(one, list):
+        return [a + b for a, b in zip(one, other, strict=True)]
+    return one + other

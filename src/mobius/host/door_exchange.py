@@ -1,0 +1,49 @@
+"""One request on its way through the door: where it is, what is left of it, and how it is counted."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from mobius.host.chunks import ChunkReader
+from mobius.host.counters import ReleaseCount
+from mobius.host.headers import CHUNKED, RequestHead
+
+if TYPE_CHECKING:
+    from mobius.host.door_client import ClientConnection
+    from mobius.host.door_traffic import Upstream
+    from mobius.host.door_upstream import UpstreamConnection
+
+FOREVER = float("inf")
+NOT_ROUTED = ReleaseCount()  # where a request is counted that never reached a release: read by nobody
+
+
+class Exchange:
+    """One request and its answer."""
+
+    __slots__ = (
+        "attempts", "body_left", "body_seen", "chunks", "client", "connection", "count", "deadline",
+        "generation", "head", "held_bytes", "is_tunnel", "response_started", "route", "started", "status",
+        "task", "upstream", "wants_close",
+    )  # fmt: skip
+
+    def __init__(self, client: ClientConnection, head: RequestHead, now: float) -> None:
+        self.client = client
+        self.head = head
+        self.started = now
+        self.deadline = FOREVER
+        self.body_left = head.length  # bytes still to come, or CHUNKED until the last chunk came, then 0
+        self.body_seen = 0
+        self.chunks = ChunkReader() if head.length == CHUNKED else None
+        self.upstream: Upstream | None = None
+        self.connection: UpstreamConnection | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.count: ReleaseCount = NOT_ROUTED
+        self.generation = 0
+        self.attempts = 0
+        self.status = 0
+        self.response_started = False
+        self.is_tunnel = False
+        self.wants_close = not head.keep_alive
+        self.held_bytes = 0
+        self.route: str | None = None
