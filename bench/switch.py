@@ -19,8 +19,8 @@ from mobius.adapters.load_report import LoadReport
 
 QUESTION = """\
 Requests lost while releases change under load: keep-alive and new connections, half POST with its echo
-checked, 4 % taking 300 ms, no retries. Each change starts a uvicorn release beside the old one (or in its place), moves
-the traffic, drains, stops the old. `restart-in-place` must lose some, or the bench is blind."""
+checked, 4 % taking 300 ms, no retries. Each change starts a uvicorn release beside the old one (or in its
+place), moves the traffic, drains, stops the old. `restart-in-place` must lose some, or the bench is blind."""
 WAYS: dict[str, type[Way]] = {
     way.name: way for way in (RestartInPlace, Door, HaproxyRuntime, HaproxyReload, LiveSocket)
 }
