@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -16,6 +17,7 @@ from mobius.errors import MobiusError
 
 T = TypeVar("T")
 BUSY_S = 10.0
+_CREATING = threading.Lock()
 EMERGENCY = "`mobius rollback --emergency` works without the journal"
 
 
@@ -97,7 +99,9 @@ class FileDatabase:
         return sql
 
     def _make_ready(self, sql: sqlite3.Connection) -> None:
-        version = schema.version_of(sql)  # before anything is changed in a file that may not be ours
+        version = schema.version_of(
+            sql, f"the journal {self.path}"
+        )  # before anything is changed in a file that may not be ours
         _use_wal(sql, self._busy_s)
         sql.execute("PRAGMA synchronous = FULL")
         sql.execute("PRAGMA foreign_keys = ON")
@@ -140,7 +144,7 @@ class FileDatabase:
     def _query(self, query: Callable[[sqlite3.Connection], T], how: str) -> T:
         with closing(connect(f"{self.path.absolute().as_uri()}?{how}", self._busy_s)) as sql:
             with transaction(sql, "DEFERRED"):
-                if schema.version_of(sql) == schema.SCHEMA:
+                if schema.version_of(sql, f"the journal {self.path}") == schema.SCHEMA:
                     return query(sql)
             with closing(connect(":memory:", 0)) as copy:  # an older journal is read as a newer one would be
                 sql.backup(copy)
@@ -244,6 +248,13 @@ def _why(error: sqlite3.Error, path: Path) -> tuple[str, str]:
             f"check the disk (dmesg, df -h); {EMERGENCY}",
         )
     return "refuses what was asked of it", f"please report this; {EMERGENCY}"
+
+
+def _create(path: Path) -> None:
+    """An empty file for its owner alone; SQLite gives -wal and -shm the same mode. One that is there is not
+    even opened: closing it would take away the POSIX locks that this process holds on it elsewhere."""
+    with _CREATING, contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _use_wal(sql: sqlite3.Connection, busy_s: float) -> None:

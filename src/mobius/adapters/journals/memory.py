@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mobius.adapters.journals.database import MemoryDatabase
-from mobius.adapters.journals.journal import SqlJournal, unredacted
+from mobius.adapters.journals.journal import SqlJournal
+from mobius.adapters.journals.writing import unredacted
 
 
 class MemoryJournal(SqlJournal):

@@ -72,19 +72,19 @@ def upgrade(sql: sqlite3.Connection) -> None:
     sql.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-def version_of(sql: sqlite3.Connection) -> int:
+def version_of(sql: sqlite3.Connection, name: str = "the journal") -> int:
     """The schema's version, 0 for an empty database. Raises `MobiusError` for one that is not a journal, or
     that a newer mobius wrote."""
     version = int(sql.execute("PRAGMA user_version").fetchone()[0])
     mine = sql.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
     if not mine and (version or sql.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()):
         raise MobiusError(
-            "the journal is the database of another program",
+            f"{name} is the database of another program",
             "check `root` of the environment in mobius.toml; move the file away if it does not belong there",
         )
     if version > SCHEMA:
         raise MobiusError(
-            f"the journal was written by a newer mobius (schema {version}, this one knows {SCHEMA})",
+            f"{name} was written by a newer mobius (schema {version}, this one knows {SCHEMA})",
             "use the newer mobius; in an emergency `mobius rollback --emergency` works without the journal",
         )
     return version

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mobius.adapters.journals.database import BUSY_S, FileDatabase
-from mobius.adapters.journals.journal import SqlJournal, unredacted
+from mobius.adapters.journals.journal import SqlJournal
+from mobius.adapters.journals.writing import unredacted
 
 
 class SqliteJournal(SqlJournal):
