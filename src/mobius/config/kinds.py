@@ -15,7 +15,13 @@ _SIZES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2*
 
 
 class WrongError(Exception):
-    """The value is not of this kind. A message replaces the kind's own words of what is expected."""
+    """Not of this kind: `expected` is in words; `inside` is the path of the part that is wrong, `raw`."""
+
+    def __init__(self, expected: str = "", *, inside: str = "", raw: object = None) -> None:
+        super().__init__(expected)
+        self.expected = expected
+        self.inside = inside
+        self.raw = raw
 
 
 class Kind(Protocol):
@@ -121,8 +127,12 @@ class Number:
     def words(self) -> str:
         noun = "a whole number" if self.whole else "a number"
         if self.most == LARGEST:
-            return f"{noun} above {self.least:g}" if self.above_least else f"{noun}, {self.least:g} or more"
-        return f"{noun} from {self.least:g} to {self.most:g}"
+            return (
+                f"{noun} above {self.least:.10g}"
+                if self.above_least
+                else f"{noun}, {self.least:.10g} or more"
+            )
+        return f"{noun} from {self.least:.10g} to {self.most:.10g}"
 
     def read(self, raw: object) -> float | int:
         if (

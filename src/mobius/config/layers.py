@@ -75,7 +75,7 @@ def _leaf(kind: Kind, raw: Any, name: str, source: Source, mistakes: Mistakes) -
     try:
         value = kind.read_text(raw) if isinstance(raw, str) else kind.read(raw)
     except WrongError as wrong:
-        mistakes.wrong_value(place, raw, str(wrong) or kind.words)
+        mistakes.wrong_value(place, raw, wrong.expected or kind.words)
         return Leaf(None, None, place, source, name, broken=True)
     return Leaf(value, raw, place, source, name)
 

@@ -60,4 +60,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A suggestion to append, or nothing when no known word is near."""
     words = {each.lower(): each for each in known}
     near = difflib.get_close_matches(word.lower(), list(words), n=1, cutoff=0.6)
+    near = near or [each for each in words if len(word) > 2 and each.startswith(word.lower())]
     return f'; did you mean "{words[near[0]]}"?' if near else ""

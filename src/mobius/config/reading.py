@@ -90,6 +90,7 @@ _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]#]+?)\s*\]\]?\s*(#.*)?$")
 _KEY = re.compile(
     r"\s*((?:[A-Za-z0-9_-]+|\"[^\"\\]*\"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|\"[^\"\\]*\"|'[^']*'))*)\s*="
 )
+_PART = re.compile(r"[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'")
 _STRING = re.compile(
     r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*', re.S
 )
@@ -137,4 +138,13 @@ def _numbered(bare: str, counts: Mapping[str, int]) -> str:
 
 
 def _dotted(key: str) -> str:
-    return ".".join(part.strip().strip("\"'") for part in key.split("."))
+    path = ""
+    for part in _PART.findall(key):
+        path = joined(path, part.strip("\"'"))
+    return path
+
+
+def joined(path: str, key: str) -> str:
+    """The path of a key in the table at `path`; a key that needs quotes has them."""
+    key = key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else repr(key)[:60]
+    return f"{path}.{key}" if path else key

@@ -43,13 +43,7 @@ class ListOf:
     def read(self, raw: object) -> tuple[Any, ...]:
         if not isinstance(raw, (list, tuple)) or len(raw) < self.least:
             raise WrongError
-        return tuple(self._item(number, item) for number, item in enumerate(raw, start=1))
-
-    def _item(self, number: int, raw: object) -> Any:
-        try:
-            return self.kind.read(raw)
-        except WrongError as wrong:
-            raise WrongError(f"{self.words}; item {number} is not {str(wrong) or self.kind.words}") from None
+        return tuple(_part(self.kind, item, f"[{number}]") for number, item in enumerate(raw, start=1))
 
     def read_text(self, text: str) -> tuple[Any, ...]:
         return self.read([part.strip() for part in text.split(",") if part.strip()])
@@ -70,15 +64,10 @@ class MapOf:
     def read(self, raw: object) -> dict[str, Any]:
         if not isinstance(raw, dict):
             raise WrongError
-        return {name: self._value(name, value) for name, value in raw.items()}
-
-    def _value(self, name: str, raw: object) -> Any:
-        if not re.fullmatch(self.names, name):
-            raise WrongError(f"{self.words}; {json.dumps(name)[:60]} is not a name for it")
-        try:
-            return self.kind.read(raw)
-        except WrongError as wrong:
-            raise WrongError(f"{self.words}; {name} is not {str(wrong) or self.kind.words}") from None
+        for name in raw:
+            if not re.fullmatch(self.names, name):
+                raise WrongError(f"{self.words}; {json.dumps(name)[:60]} is no name for it")
+        return {name: _part(self.kind, value, f".{name}") for name, value in raw.items()}
 
     def read_text(self, text: str) -> dict[str, Any]:
         raise WrongError
@@ -153,3 +142,12 @@ class Json:
 
     def schema(self) -> dict[str, Any]:
         return {}
+
+
+def _part(kind: Kind, raw: object, inside: str) -> Any:
+    """A part of a list or map; what is wrong says which part it is in."""
+    try:
+        return kind.read(raw)
+    except WrongError as wrong:
+        innermost = wrong.raw if wrong.inside else raw
+        raise WrongError(wrong.expected or kind.words, inside=inside + wrong.inside, raw=innermost) from None

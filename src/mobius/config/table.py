@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from mobius.config.kinds import Duration, Kind, Text
@@ -76,8 +77,9 @@ def spelled(item: Item) -> tuple[str, ...]:
 def with_defaults_of(cls: type, *items: Item) -> tuple[Item, ...]:
     """The items, with the defaults that the dataclass states, so that a figure stands in one place only."""
     stated = {
-        field.name: field.default if field.default is not dataclasses.MISSING else None
+        field.name: str(field.default) if isinstance(field.default, PurePath) else field.default
         for field in dataclasses.fields(cls)
+        if field.default is not dataclasses.MISSING
     }
     return tuple(
         dataclasses.replace(item, default=stated[item.attr])

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from mobius.config.kinds import WrongError
 from mobius.config.mistakes import Mistakes, Place
+from mobius.config.reading import joined
 from mobius.config.table import Field, Item, Named, Rows, Section, spelled
 from mobius.model.settings import Source
 
@@ -45,13 +46,13 @@ class Reader:
         known = {spelling: item for item in items for spelling in spelled(item)}
         for key, value in raw.items():
             if (item := known.get(key)) is None:
-                self.mistakes.unknown_key(self.place(_join(path, key)), key, known)
+                self.mistakes.unknown_key(self.place(joined(path, key)), key, known)
             elif item.key in tree:
                 self.mistakes.add(
-                    self.place(_join(path, key)), f'the same as "{item.key}": write one of them'
+                    self.place(joined(path, key)), f'the same as "{item.key}": write one of them'
                 )
             else:
-                tree[item.key] = self._node(item, value, _join(path, key))
+                tree[item.key] = self._node(item, value, joined(path, key))
         return tree
 
     def place(self, path: str) -> Place:
@@ -66,7 +67,10 @@ class Reader:
             try:
                 return Leaf(item.kind.read(raw), raw, self.place(path), "file", f"{self.file}: {path}")
             except WrongError as wrong:
-                return self._broken(path, raw, str(wrong) or item.kind.words)
+                if wrong.inside:
+                    self.mistakes.wrong_value(self.place(path + wrong.inside), wrong.raw, wrong.expected)
+                    return self._leaf_of_broken(path)
+                return self._broken(path, raw, wrong.expected or item.kind.words)
         if isinstance(item, Section):
             return self.read(item.items, raw, path)
         if isinstance(item, Rows):
@@ -95,10 +99,10 @@ class Reader:
                 item.names.read(name)
             except WrongError:
                 self.mistakes.add(
-                    self.place(_join(path, name)), f"not a good name, expected {item.names.words}"
+                    self.place(joined(path, name)), f"not a good name, expected {item.names.words}"
                 )
                 continue
-            tree[name] = self.read(item.items, value, _join(path, name))
+            tree[name] = self.read(item.items, value, joined(path, name))
         return tree
 
     def _broken(self, path: str, raw: object, expected: str) -> Leaf:
@@ -141,8 +145,3 @@ def at(node: Node | None, *keys: str) -> Leaf | None:
     for key in keys:
         node = node.get(key) if isinstance(node, dict) else None
     return node if isinstance(node, Leaf) and not node.broken else None
-
-
-def _join(path: str, key: str) -> str:
-    key = key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else repr(key)[:60]
-    return f"{path}.{key}" if path else key
