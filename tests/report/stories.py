@@ -112,67 +112,47 @@ SENTENCE = "errors 7.3 % of 1,204 requests (more than 5 %, over at least 100)"
 
 
 def events() -> tuple[Event, ...]:
-    """What the flows write, in their words, with a chain of made-up hashes."""
-    told: list[tuple[float, str, str, Mapping[str, Any]]] = [
-        (0, "run queued", "v3 is queued", {"tag": "v3", "release_id": "v3-4f2c91a", "plan_hash": HASH}),
-        (0.1, "run begun", "the runner began", {"pid": 4242, "attempt": 1}),
-        (0.15, "gate", "", {"name": "unit tests", "outcome": "PASS", "message": "exit code 0"}),
-    ]
+    """What the flows and the journal write, in their words, with a chain of made-up hashes."""
+    told: list[tuple[float, str, str, Mapping[str, Any]]] = []
+
+    def say(at_s: float, kind: str, message: str, **data: Any) -> None:
+        told.append((at_s, kind, message, data))
+
+    say(0, "run queued", "deploy v3 to production queued by ada", plan=HASH)
+    say(0.1, "run begun", "deploying v3", plan_hash=HASH, tag="v3")
     for one, done in zip((*ROLLOUT, *BACK), STEPS, strict=True):
-        words = {"step": one.id, "phase": one.phase, "title": one.title}
-        told.append((done.begun_at - NOON, "step begun", "", {**words, "action": one.action, "attempt": 1}))
-        seconds = done.done_at - done.begun_at
-        told.append((done.done_at - NOON, "step done", "", {**words, "seconds": seconds, "result": {}}))
-    told += [
-        (
-            11.6,
-            "backup",
-            "",
-            {"name": ARCHIVE, "path": f"backups/{ARCHIVE}", "sha256": SHA256, "size_bytes": 12_400_000},
-        ),
-        (15.1, "rehearsed", "", {"restore_s": 3.1, "migrations": 2, "proven": ["code alone"]}),
-        (
-            20.512,
-            "switched",
-            "",
-            {"from": "blue", "to": "green", "generation": 4, "took_ms": 12.0, "failed_requests": 0},
-        ),
-        (21.4, "drained", "", {"slot": "blue", "cut": 0}),
-        (
-            21.5,
-            "smoke",
-            "",
-            {
-                "when": "after the switch",
-                "results": [
-                    {"name": "health", "outcome": "PASS", "message": "200 in 4 ms", "duration_ms": 4.2},
-                    {"name": "database", "outcome": "PASS", "message": "answers", "duration_ms": 11},
-                ],
-            },
-        ),
-        (21.6, "window opened", "", {"deadline": NOON + 621.6, "policy": "conservative", "interval_s": 1}),
-        (141.0, "verdict", "", {"outcome": "FAIL", "rule": "error rate", "sentence": SENTENCE}),
-        (
-            141.05,
-            "rollback begun",
-            "",
-            {"way": "code alone", "to": "v2", "because": SENTENCE, "decided_at": NOON + 141.05},
-        ),
-        (
-            141.115,
-            "switched",
-            "",
-            {"from": "green", "to": "blue", "generation": 5, "took_ms": 9.0, "failed_requests": 0},
-        ),
-        (141.3, "traffic back", "", {"seconds": 0.25}),
-        (142.6, "rolled back", "", {"to": "v2", "seconds": 1.55, "failed_requests": 0}),
-        (
-            142.7,
-            "run ended",
-            "",
-            {"state": "rolled back", "exit_code": 12, "sentence": f"v3 was rolled back: {SENTENCE}"},
-        ),
+        words = {"step": one.id, "phase": one.phase, "attempt": 1}
+        took_s = round(done.done_at - done.begun_at, 3)
+        say(done.begun_at - NOON, "step begun", one.title, **words)
+        ended = f"{one.title}: done in {took_s:.1f} s"
+        say(done.done_at - NOON, "step done", ended, **words, took_s=took_s, result={})
+    kept = {"name": ARCHIVE, "path": f"backups/{ARCHIVE}", "sha256": SHA256, "size_bytes": 12_400_000}
+    say(11.55, "backup", f"{ARCHIVE} published and verified", **kept)
+    say(
+        15.05,
+        "rehearsed",
+        f"{ARCHIVE} restored in 3.1 s and checked",
+        restore_s=3.1,
+        migrations=2,
+        proven=True,
+    )
+    there = {"from": "blue", "to": "green", "generation": 4, "took_ms": 12.0, "failed_requests": 0}
+    say(20.511, "switched", "traffic goes to green", **there)
+    say(21.39, "drained", "blue is empty; 0 request(s) cut", slot="blue", cut=0, failed_requests=0)
+    smoke = [
+        {"name": "health", "outcome": "PASS", "message": "200", "duration_ms": 4.2},
+        {"name": "database", "outcome": "PASS", "message": "answers", "duration_ms": 11},
     ]
+    say(21.5, "smoke", "2 of 2 passed", when="live", results=smoke)
+    window = {"deadline": NOON + 621.6, "policy": "conservative", "interval_s": 1}
+    say(21.6, "window opened", "watching v3-4f2c91a by conservative", **window)
+    say(141.0, "verdict", SENTENCE, outcome="FAIL", rule="error rate", sentence=SENTENCE)
+    going = {"way": "code alone", "to": "v2-77aa01b", "because": SENTENCE, "decided_at": NOON + 141.05}
+    say(141.05, "rollback begun", f"going back to v2-77aa01b (code alone): {SENTENCE}", **going)
+    back = {"from": "green", "to": "blue", "generation": 5, "took_ms": 9.0, "failed_requests": 0}
+    say(141.108, "switched", "traffic goes to blue", **back)
+    ended = f"v2-77aa01b is live again after 1.6 s: {SENTENCE}"
+    say(142.6, "rolled back", ended, to="v2-77aa01b", seconds=1.55, because=SENTENCE, exit_code=12)
     told.sort(key=lambda one: one[0])
     return tuple(
         Event(seq, 7, NOON + at, kind, message, data, "ada", hash=f"{seq:064x}")
@@ -196,7 +176,7 @@ def run(state: RunState = RunState.ROLLED_BACK) -> Run:
         window_opened_at=NOON + 21.6,
         window_deadline=NOON + 621.6,
         exit_code=12 if state is RunState.ROLLED_BACK else 0,
-        sentence=f"v3 was rolled back: {SENTENCE}" if state is RunState.ROLLED_BACK else "",
+        sentence=SENTENCE if state is RunState.ROLLED_BACK else "",
         holder=Holder("ada", "web1", 4242, NOON),
     )
 

@@ -68,8 +68,7 @@ def test_a_check_that_says_no_comes_with_its_advice_and_the_plan_ends_with_plann
     assert "  ✗ clean tree  is everything committed? no: 2 files changed\n" in text
     assert "                try: git stash, or allow_dirty = true\n" in text
     assert text.endswith(
-        "This plan would be refused: clean tree. Mend that, then plan again:\n"
-        "  mobius plan -e production --tag v3\n"
+        "This would be refused: clean tree. Mend that, then:\n  mobius plan -e production --tag v3\n"
     )
     assert [check.name for check in refusals(stories.refused_plan())] == ["clean tree"]
 

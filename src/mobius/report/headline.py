@@ -19,13 +19,13 @@ def headline(report: dict[str, Any]) -> tuple[str, str]:
             return f"{tag} is live {where} again{_back_time(report)}.{_lost(report)}", GOOD
         case RunState.ACCEPTED:
             return f"{tag} is live {where} and accepted.{_lost(report)}", GOOD
-        case RunState.ROLLED_BACK if report["switches"]:
+        case RunState.ROLLED_BACK if report["received_traffic"]:
             return (
                 f"{tag} was taken back; {before} is live {where}{_back_time(report)}.{_lost(report)}",
                 UNSURE,
             )
         case RunState.ROLLED_BACK:
-            return f"{tag} was taken back before it received traffic; {before} stayed live {where}.", UNSURE
+            return f"{tag} was taken back before it received traffic; {before} is live {where}.", UNSURE
         case RunState.REFUSED:
             return f"{tag} was refused before anything was changed; {before} is live {where}.", UNSURE
         case RunState.SUPERSEDED:

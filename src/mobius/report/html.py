@@ -16,8 +16,6 @@ from mobius.report.words import counted, duration, milliseconds, percent, printa
 if TYPE_CHECKING:
     from jinja2 import Template
 
-BADGES = {"good": "it is well", "bad": "act now", "unsure": "taken back or stopped", "running": "going on"}
-
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -37,7 +35,6 @@ def run_html(report: Mapping[str, Any], samples: Sequence[Sample] = ()) -> str:
     drawn, markers, axis = plots(report, samples)
     return _template().render(
         report=report,
-        badge=BADGES[str(report["outcome"])],
         facts=facts(report),
         bars=bars(report),
         plots=drawn,

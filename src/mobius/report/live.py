@@ -12,8 +12,8 @@ from mobius.model.sample import Sample
 from mobius.report.next_step import next_step
 from mobius.report.paint import BAD, BOLD, DIM, GOOD, WARN, Paint
 from mobius.report.progress import Progress
-from mobius.report.told import smoke_words, told
-from mobius.report.words import duration, iso, printable, shortened, wrapped
+from mobius.report.told import reason_of, seconds_of, smoke_words, title_of, told
+from mobius.report.words import duration, iso, shortened, wrapped
 
 LIVE_SCHEMA = 1
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -43,6 +43,8 @@ class LiveText:
         self._phase = ""
         self._named = False  # whether the phase stands in the margin already
         self._running: tuple[str, float] | None = None  # title of the step, begun at
+        self._details: list[tuple[str, str]] = []  # what the running step said so far
+        self._because = ""
         self._progress: Progress | None = None
         self._now = 0.0
         self._turn = 0
@@ -85,7 +87,7 @@ class LiveText:
         style = {RunState.ACCEPTED: GOOD, RunState.OBSERVING: GOOD}.get(run.state, WARN)
         style = BAD if run.state in (RunState.FAILED, RunState.NEEDS_OPERATOR) else style
         width = self._width if self._tty else 10_000
-        said = run.sentence or f"run {run.id} is {run.state}"
+        said = ending(run)
         self._write("".join(self._paint(line, style) + "\n" for line in wrapped(said, width)))
         if self._tell_next:
             why, command = next_step(run)
@@ -94,41 +96,31 @@ class LiveText:
     # What each kind of event looks like on a terminal.
 
     def _queued(self, event: Event) -> None:
-        tag = printable(str(event.data.get("tag") or ""))
-        said = f"run {event.run_id}" + (f": {tag}" if tag else "")
-        self._line(self._paint(shortened(said, self._width), BOLD))
+        for line in wrapped(f"run {event.run_id}: {told(event)}", self._width):
+            self._line(self._paint(line, BOLD))
 
     def _step_begun(self, event: Event) -> None:
-        self._running = (str(event.data.get("title", "")), event.at)
+        self._running = (title_of(event), event.at)
         self._enter(str(event.data.get("phase", "")))
 
     def _step_done(self, event: Event) -> None:
-        self._running = None
-        self._step(event, "✓", GOOD, float(event.data.get("seconds") or 0))
+        self._end_step(event, "✓", GOOD)
 
     def _step_failed(self, event: Event) -> None:
-        begun = self._running[1] if self._running else event.at
-        self._running = None
-        self._step(event, "✗", BAD, event.at - begun)
-        self._under(str(event.data.get("reason", "")), BAD)
+        title = self._end_step(event, "✗", BAD)
+        self._under(reason_of(event, title), BAD)
 
     def _gate(self, event: Event) -> None:
-        if not self._phase:
-            self._enter("gate")
         outcome = str(event.data.get("outcome", ""))
-        said = f"gate {event.data.get('name', '')}: {event.data.get('message', '')}"
-        self._say(*{"PASS": ("✓", GOOD), "FAIL": ("✗", BAD)}.get(outcome, ("?", WARN)), said)
+        self._detail(f"{event.data.get('name', '')}: {event.data.get('message', '')}", *sign_of(outcome))
 
     def _smoke(self, event: Event) -> None:
         results = event.data.get("results") or ()
         good = all(one.get("outcome") == "PASS" for one in results)
-        when = f" {event.data['when']}" if event.data.get("when") else ""
-        self._say(
-            "✓" if good else "✗", GOOD if good else BAD, f"smoke tests{when}: {smoke_words(event.data)}"
-        )
+        self._detail(smoke_words(event.data), *sign_of("PASS" if good else "FAIL"))
 
-    def _switched(self, event: Event) -> None:
-        self._say("⇄", BOLD, told(event))
+    def _of_the_step(self, event: Event) -> None:
+        self._detail(told(event), "·", DIM)
 
     def _window(self, event: Event) -> None:
         self._running = None
@@ -143,17 +135,17 @@ class LiveText:
 
     def _verdict(self, event: Event) -> None:
         self._progress = None
-        outcome = str(event.data.get("outcome", ""))
-        said = f"verdict {outcome}: {event.data.get('sentence', '')}"
-        self._say(*{"PASS": ("✓", GOOD), "FAIL": ("✗", BAD)}.get(outcome, ("?", WARN)), said)
+        outcome, self._because = str(event.data.get("outcome", "")), str(event.data.get("sentence", ""))
+        self._say(*sign_of(outcome), f"verdict {outcome}: {self._because}")
 
     def _rollback(self, event: Event) -> None:
         self._progress = self._running = None
         self._enter("way back")
-        self._say("↩", WARN, told(event))
+        self._say("↩", WARN, self._once(told(event)))
+        self._because = str(event.data.get("because") or self._because)
 
     def _back(self, event: Event) -> None:
-        self._say("✓", GOOD, told(event))
+        self._say("✓", GOOD, self._once(told(event)))
 
     def _page(self, event: Event) -> None:
         self._say("!", BAD, told(event))
@@ -167,30 +159,51 @@ class LiveText:
         "step failed": _step_failed,
         "gate": _gate,
         "smoke": _smoke,
-        "switched": _switched,
+        "backup": _of_the_step,
+        "rehearsed": _of_the_step,
+        "switched": _of_the_step,
+        "drained": _of_the_step,
         "window opened": _window,
         "so far": _so_far,
         "verdict": _verdict,
         "rollback begun": _rollback,
         "traffic back": _back,
         "rolled back": _back,
+        "accepted": _back,
         "page": _page,
     }
     _QUIET = frozenset({"run begun", "run ended"})  # their content comes with `close`
 
     # The pen: whole lines above, one line in place below.
 
+    def _once(self, said: str) -> str:
+        """Without the reason at its end, where that was told a moment ago."""
+        return said.removesuffix(f": {self._because}") if self._because else said
+
+    def _detail(self, said: str, sign: str, style: str) -> None:
+        """Under its step once that has ended; at once where no step is running."""
+        if self._running is None:
+            self._say(sign, style, said)
+        else:
+            self._details.append((said, DIM if style == GOOD else style))
+
     def _enter(self, phase: str) -> None:
         if phase != self._phase:
             self._phase = phase
             self._named = False
 
-    def _step(self, event: Event, sign: str, style: str, seconds: float) -> None:
+    def _end_step(self, event: Event, sign: str, style: str) -> str:
+        title, begun = self._running or (title_of(event), event.at)
+        self._running = None
         self._enter(str(event.data.get("phase", "")))
-        took = duration(seconds)
+        took = duration(seconds_of(event, begun))
         room = self._width - PHASE - 4 - len(took) - 1
-        title = shortened(str(event.data.get("title", "")), room)
-        self._line(f"{self._margin()}{self._paint(sign, style)} {title:<{room}} {self._paint(took, DIM)}")
+        fits = f"{shortened(title, room):<{room}}"
+        self._line(f"{self._margin()}{self._paint(sign, style)} {fits} {self._paint(took, DIM)}")
+        for said, how in self._details if sign == "✓" else ():
+            self._under(said, how, "  ")
+        self._details.clear()
+        return title
 
     def _say(self, sign: str, style: str, said: str) -> None:
         room = self._width - PHASE - 4
@@ -199,8 +212,8 @@ class LiveText:
         for line in rest:
             self._line(" " * (PHASE + 4) + line)
 
-    def _under(self, said: str, style: str) -> None:
-        for line in wrapped(said, self._width, " " * (PHASE + 4)):
+    def _under(self, said: str, style: str, margin: str = "") -> None:
+        for line in wrapped(said, self._width, " " * (PHASE + 4) + margin):
             self._line(self._paint(line, style))
 
     def _margin(self) -> str:
@@ -303,3 +316,15 @@ def shortened_keeping_blanks(line: str, width: int) -> str:
     body = line.lstrip(" ")
     margin = len(line) - len(body)
     return " " * margin + shortened(body, width - margin)
+
+
+def sign_of(outcome: str) -> tuple[str, str]:
+    """The sign of an outcome and its colour."""
+    return {"PASS": ("✓", GOOD), "FAIL": ("✗", BAD)}.get(outcome, ("?", WARN))
+
+
+def ending(run: Run) -> str:
+    """ "run 7 is rolled back: 4 checks in a row failed", without saying the state twice."""
+    if run.sentence.startswith(str(run.state)):
+        return f"run {run.id} is {run.sentence}"
+    return f"run {run.id} is {run.state}" + (f": {run.sentence}" if run.sentence else "")

@@ -11,6 +11,7 @@ from typing import Any
 from mobius.model.plan import PLAN_SCHEMA, Plan, PlannedCheck, Step, WayBack
 from mobius.model.verdict import Outcome
 from mobius.report.paint import BAD, BOLD, DIM, GOOD, WARN, Paint
+from mobius.report.ways import is_proven, losing
 from mobius.report.words import command_lines, counted, duration, printable, wrapped
 
 COMMANDS_IN = ("commands", "build", "command", "run", "argv", "start")  # params that hold what is executed
@@ -42,7 +43,8 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 def deploy_command(plan: Plan) -> list[str]:
     """The command that executes this plan and no other."""
     if plan.kind == "rollback":
-        return ["mobius", "rollback", "-e", plan.environment]
+        backup = str(plan.facts.get("backup") or "")
+        return ["mobius", "rollback", "-e", plan.environment, *(["--backup", backup] if backup else [])]
     words = ["mobius", "deploy", "-e", plan.environment, "--tag", plan.tag]
     return [*words, "--plan", plan.hash] if plan.hash else words
 
@@ -118,7 +120,11 @@ def _window(facts: Mapping[str, Any]) -> str:
     name = str(policy.get("name", "")) if isinstance(policy, Mapping) else str(policy)
     window_s = facts.get("window_s")
     parts = [duration(float(window_s))] if isinstance(window_s, (int, float)) else []
-    return ", ".join([*parts, *([f"policy {name}"] if name else [])])
+    parts += [f"policy {name}"] if name else []
+    if "auto_rollback" in facts:
+        parts.append("rolls back by itself" if facts["auto_rollback"] else "only calls a person")
+    note = str(facts.get("policy_note") or "")
+    return ", ".join(parts) + (f" ({note})" if note else "")
 
 
 def _migration(one: Any) -> str:
@@ -191,7 +197,7 @@ def _ways_back(plan: Plan, width: int, paint: Paint) -> list[str]:
 
 
 def _way_back(way: WayBack, width: int, paint: Paint) -> list[str]:
-    told = f"{way.phase}: {way.way}, about {duration(way.expected_s)}, {_loses(way.loses)}, {way.proven}"
+    told = f"{way.phase}: {way.way}, about {duration(way.expected_s)}, {losing(way.loses)}, {way.proven}"
     lines = [
         paint(line, GOOD if is_proven(way.proven) else WARN) for line in wrapped(told, width, "  ", "    ")
     ]
@@ -200,21 +206,14 @@ def _way_back(way: WayBack, width: int, paint: Paint) -> list[str]:
     return lines
 
 
-def is_proven(proven: str) -> bool:
-    """Whether these words say that the way back was rehearsed."""
-    return bool(proven) and not proven.startswith("not ")
-
-
-def _loses(loses: str) -> str:
-    return "nothing lost" if loses in ("", "nothing") else f"loses {loses}"
-
-
 def _what_now(plan: Plan, width: int, paint: Paint) -> list[str]:
     stopped = refusals(plan)
     if stopped:
         names = ", ".join(check.name for check in stopped)
-        told = f"This plan would be refused: {names}. Mend that, then plan again:"
-        words = ["mobius", "plan", "-e", plan.environment, "--tag", plan.tag]
+        told = f"This would be refused: {names}. Mend that, then:"
+        words = deploy_command(plan)
+        if plan.kind == "deploy":
+            words = ["mobius", "plan", "-e", plan.environment, "--tag", plan.tag]
         return [*(paint(line, BAD) for line in wrapped(told, width)), *command_lines(words, width)]
     told = "Nothing was changed. To do this and nothing else:"
     return [*wrapped(told, width), *command_lines(deploy_command(plan), width)]

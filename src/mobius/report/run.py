@@ -15,6 +15,7 @@ from mobius.report.told import told
 from mobius.report.words import iso
 
 REPORT_SCHEMA = 1
+SWITCH = ("from", "to", "generation", "took_ms", "failed_requests")
 Json = dict[str, Any]
 
 
@@ -48,9 +49,9 @@ def run_report(
         "ended": run.ended,
         "exit_code": run.exit_code,
         "sentence": run.sentence,
-        "tag": plan.tag,
+        "tag": plan.release_id if run.kind == "monitor" else plan.tag,
         "release_before": plan.previous_id,
-        "release_after": _live_after(run, rollback, events),
+        "release_after": _live_after(run, events),
         "release": plan.release_id,
         "tag_before": str(facts.get("previous_tag") or plan.previous_id),
         "commit": str(facts.get("commit") or ""),
@@ -65,9 +66,8 @@ def run_report(
         "gates": [_plain(e, "name", "outcome", "message") for e in _of(events, "gate")],
         "smoke": [_plain(e, "when", "results") for e in _of(events, "smoke")],
         "backup": _backup(events),
-        "switches": [
-            _plain(e, "from", "to", "generation", "took_ms", "failed_requests") for e in _switches(events)
-        ],
+        "received_traffic": any(e.data.get("to") == plan.slot for e in _of(events, "switched")),
+        "switches": [_plain(e, *SWITCH) for e in _of(events, "switched")],
         "failed_requests": _failed_requests(events),
         "window": _window(run, events, samples),
         "verdict": _last(events, "verdict", "outcome", "rule", "sentence"),
@@ -95,14 +95,15 @@ def _policy_of(facts: Mapping[str, Any]) -> PolicySettings | None:
     return PRESETS.get(str(told_policy or ""))
 
 
-def _live_after(run: Run, rollback: Json | None, events: Sequence[Event]) -> str:
+def _live_after(run: Run, events: Sequence[Event]) -> str:
     """The release that received traffic when the run was last heard of."""
-    moved = any(event.kind == "switched" for event in events)
-    if rollback and rollback["traffic_back"]:
-        return run.plan.previous_id if run.kind == "deploy" else run.plan.release_id
-    if run.state is RunState.ROLLED_BACK and run.kind == "deploy":
-        return run.plan.previous_id
-    return run.plan.release_id if moved or run.state is RunState.ACCEPTED else run.plan.previous_id
+    plan = run.plan
+    for event in reversed(events):
+        if event.kind == "switched":
+            in_slot = {plan.previous_slot: plan.previous_id, plan.slot: plan.release_id, "": ""}
+            return in_slot.get(str(event.data.get("to") or ""), plan.previous_id)
+    before = plan.release_id if run.kind == "monitor" else plan.previous_id
+    return plan.release_id if run.state is RunState.ACCEPTED else before
 
 
 def _timeline(run: Run, steps: Sequence[StepRecord]) -> list[Json]:
@@ -141,17 +142,13 @@ def _backup(events: Sequence[Event]) -> Json | None:
     return {**(backup or {}), "rehearsal": rehearsed}
 
 
-def _switches(events: Sequence[Event]) -> Iterable[Event]:
-    return _of(events, "switched")
-
-
 def _failed_requests(events: Sequence[Event]) -> int | None:
-    """Requests that failed because of the run's switches; None where none was made or counted."""
-    counted = [
-        e.data["failed_requests"]
-        for e in events
-        if e.kind in ("switched", "rolled back") and "failed_requests" in e.data
-    ]
+    """Requests that failed because of switches; None where none was made or counted.
+
+    A switch is counted when it is made, and again when the old slot is empty: the later figure is the whole.
+    """
+    kinds = ("switched", "drained", "rolled back")
+    counted = [e.data["failed_requests"] for e in events if e.kind in kinds and "failed_requests" in e.data]
     return max(int(number or 0) for number in counted) if counted else None
 
 
@@ -183,11 +180,9 @@ def _rollback(events: Sequence[Event]) -> Json | None:
     begun = _last(events, "rollback begun", "way", "to", "because", "decided_at")
     if begun is None:
         return None
-    back, done = (
-        _last(events, "traffic back", "seconds"),
-        _last(events, "rolled back", "to", "seconds", "failed_requests"),
-    )
     decided_at = float(begun["decided_at"] or begun["at"]["unix"])
+    back = _traffic_back(events, begun["at"]["unix"], decided_at)
+    done = _last(events, "rolled back", "to", "seconds", "failed_requests")
     return {
         "way": begun["way"],
         "to": begun["to"],
@@ -197,8 +192,16 @@ def _rollback(events: Sequence[Event]) -> Json | None:
         "traffic_back_s": back["seconds"] if back else None,
         "finished": done["at"] if done else None,
         "seconds": done["seconds"] if done else None,
-        "failed_requests": done["failed_requests"] if done else None,
     }
+
+
+def _traffic_back(events: Sequence[Event], begun_at: float, decided_at: float) -> Json | None:
+    """When every new request went to the old release: said so, or the way back's first switch."""
+    told = _last(events, "traffic back", "seconds")
+    if told is not None:
+        return told
+    switch = next((e for e in events if e.kind == "switched" and e.at >= begun_at), None)
+    return {"at": _time(switch.at), "seconds": round(max(0.0, switch.at - decided_at), 3)} if switch else None
 
 
 def _event(event: Event) -> Json:

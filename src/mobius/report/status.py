@@ -10,6 +10,7 @@ from typing import Any
 from mobius.model.run import ENDED, RunState
 from mobius.model.status import BackupNow, ProcessNow, ReleaseNow, RunNow, Status, WayBackNow
 from mobius.report.paint import BAD, BOLD, GOOD, WARN, Paint
+from mobius.report.ways import losing
 from mobius.report.words import ago, clock, command_lines, counted, duration, iso, size, wrapped
 
 LABEL = 10  # "previous: " and "way back: " are as wide as a label gets
@@ -45,8 +46,7 @@ def status_json(status: Status) -> dict[str, Any]:
 def way_back_words(way: WayBackNow, now: float, tz: tzinfo | None) -> str:
     """ "code alone, about 1 s, proven 02:10, nothing lost" """
     proven = f"proven {clock(way.proven_at, now, tz)}" if way.proven_at else "not proven"
-    lost = "nothing lost" if way.loses in ("", "nothing") else f"loses {way.loses}"
-    return f"{way.way}, about {duration(way.expected_s)}, {proven}, {lost}"
+    return f"{way.way}, about {duration(way.expected_s)}, {proven}, {losing(way.loses)}"
 
 
 def _facts(status: Status, tz: tzinfo | None) -> Iterable[tuple[str, str, str]]:

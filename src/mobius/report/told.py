@@ -64,6 +64,22 @@ def told_from_data(kind: str, data: Mapping[str, Any]) -> str:
             return kind
 
 
+def title_of(event: Event) -> str:
+    """The title of the step that a step event tells of."""
+    return printable(str(event.data.get("title") or event.message))
+
+
+def seconds_of(event: Event, begun_at: float) -> float:
+    """How long the step took: as it says, or from when it was seen to begin."""
+    said = event.data.get("seconds", event.data.get("took_s"))
+    return float(said) if said is not None else max(0.0, event.at - begun_at)
+
+
+def reason_of(event: Event, title: str) -> str:
+    """Why the step failed, without its title in front."""
+    return printable(str(event.data.get("reason") or event.message.removeprefix(f"{title}: ")))
+
+
 def smoke_words(data: Mapping[str, Any]) -> str:
     """ "5 of 6 passed; health: FAIL [status == 200] was 503" """
     results = [one for one in data.get("results") or () if isinstance(one, Mapping)]
