@@ -49,5 +49,4 @@ def refuse_or_take_back(record: Record, problem: Exception) -> Run:
         data={"exit_code": getattr(problem, "exit_code", 1), "details": details},
         exit_code=getattr(problem, "exit_code", 1),
         sentence=because,
-        ended_at=record.ports.clock.now(),
     )

@@ -162,7 +162,6 @@ def accept(record: Record, by: str) -> Run:
             data={"by": by, "exit_code": 0},
             exit_code=0,
             sentence=f"accepted by {by}",
-            ended_at=ports.clock.now(),
         )
 
 
@@ -178,7 +177,6 @@ def end_without_verdict(record: Record, verdict: Verdict) -> Run:
         data={"sentence": verdict.sentence, "choices": choices, "exit_code": 4},
         exit_code=4,
         sentence=verdict.sentence,
-        ended_at=record.ports.clock.now(),
     )
 
 

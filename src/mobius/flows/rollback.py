@@ -53,5 +53,4 @@ def _refused_or_failed(record: Record, problem: Exception) -> Run:
         data={"sentence": why, "exit_code": code, "choices": [f"mobius status -e {environment}"]},
         exit_code=code,
         sentence=why,
-        ended_at=record.ports.clock.now(),
     )

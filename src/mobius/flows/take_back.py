@@ -33,7 +33,6 @@ def take_back(record: Record, way: WayBack, *, because: str) -> Run:
         data={"to": plan.previous_id, "seconds": round(seconds, 3), "because": because, "exit_code": 12},
         exit_code=12,
         sentence=because,
-        ended_at=clock.now(),
     )
 
 
@@ -66,5 +65,4 @@ def _failed(record: Record, problem: Exception) -> Run:
         data={"sentence": why, "choices": choices, "exit_code": 13},
         exit_code=13,
         sentence=f"going back failed: {why}",
-        ended_at=record.ports.clock.now(),
     )

@@ -1,0 +1,258 @@
+"""`releases/<id>/`: laid out, built, hashed, and remembered in a checksummed manifest beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mobius.adapters.places import Places
+from mobius.adapters.processes import run_bounded
+from mobius.adapters.releases.sources import Origin
+from mobius.errors import GateFailed, MobiusError
+from mobius.model.release import Release
+from mobius.model.settings import ProcessSettings, ReleaseSettings
+from mobius.ports import Source
+
+
+class ReleaseStore:
+    """The releases of one environment. A tree without its manifest is half staged and is made anew."""
+
+    def __init__(
+        self, places: Places, settings: ReleaseSettings, processes: Sequence[ProcessSettings], origin: Origin
+    ) -> None:
+        self._places = places
+        self._settings = settings
+        self._processes = tuple(processes)
+        self._origin = origin
+
+    def find(self, tag: str) -> Source:
+        return self._origin.find(tag)
+
+    @contextlib.contextmanager
+    def look_into(self, source: Source, subpath: str) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="mobius-look-") as scratch:
+            self._origin.copy(source, subpath, Path(scratch))
+            yield Path(scratch) / subpath
+
+    def stage(self, release: Release, *, progress: Callable[[str], None]) -> Release:
+        known = self._manifest(release.id)
+        if known is not None:
+            return known[0]
+        path = self.path(release.id)
+        self.remove(release.id)
+        try:
+            # Built where it will run: virtual environments and native modules remember their path.
+            path.mkdir(parents=True)
+            self._origin.copy(self._source(release), "", path)
+            self.relink(path)
+            self._build(release, path, progress)
+            self._check_commands(path)
+            staged = replace(release, content_digest=release.content_digest or tree_digest(path))
+            self._write_manifest(staged, tree_digest(path))
+        except OSError as problem:
+            self.remove(release.id)
+            raise MobiusError(
+                f"{release.id} could not be staged: {problem.strerror or problem}",
+                f"free space or permissions below {self._places.releases}, then deploy again",
+            ) from problem
+        except BaseException:
+            self.remove(release.id)
+            raise
+        return staged
+
+    def is_staged(self, release_id: str) -> bool:
+        return self._manifest(release_id) is not None
+
+    def path(self, release_id: str) -> Path:
+        return self._places.releases / release_id
+
+    def processes(self, release_id: str) -> tuple[ProcessSettings, ...]:
+        known = self._manifest(release_id)
+        return known[1] if known is not None else self._processes
+
+    def point_to(self, release_id: str, previous_id: str) -> None:
+        self._places.root.mkdir(parents=True, exist_ok=True)
+        for name, target in (("current", release_id), ("previous", previous_id)):
+            _point(self._places.root / name, f"releases/{target}" if target else "")
+        version = self._places.root / "VERSION"
+        known = self._manifest(release_id) if release_id else None
+        if known is None:
+            version.unlink(missing_ok=True)
+        else:
+            write_durably(version, f"{known[0].tag} {release_id}\n".encode())
+
+    def current(self) -> tuple[str, str]:
+        return _pointed(self._places.root / "current"), _pointed(self._places.root / "previous")
+
+    def manifests(self) -> tuple[Release, ...]:
+        found = []
+        for file in self._places.releases.glob("*.json"):
+            known = self._manifest(file.stem)
+            if known is not None:
+                found.append(known[0])
+        return tuple(sorted(found, key=lambda release: release.staged_at, reverse=True))
+
+    def remove(self, release_id: str) -> None:
+        self._manifest_file(release_id).unlink(missing_ok=True)
+        shutil.rmtree(self.path(release_id), ignore_errors=True)
+        self._build_log(release_id).unlink(missing_ok=True)
+
+    def adopt(self, release: Release, processes: Sequence[ProcessSettings]) -> Release:
+        """Writes the manifest of a tree that was put in place by other means (a restore)."""
+        self._write_manifest(release, tree_digest(self.path(release.id)), processes)
+        return release
+
+    # -- staging ----------------------------------------------------------------------------------------------
+
+    def _source(self, release: Release) -> Source:
+        found = self._origin.find(release.commit or release.tag)
+        if release.content_digest and found.digest != release.content_digest:
+            raise GateFailed(
+                f"{release.tag} is not what was planned any more: its content changed",
+                f"plan it again: mobius plan --tag {release.tag}",
+            )
+        return replace(found, tag=release.tag)
+
+    def relink(self, path: Path) -> None:
+        """Makes the configured paths of a release links into `shared/`."""
+        for name in self._settings.link:
+            inside, shared = path / name, self._places.shared / name
+            if not shared.exists():
+                shared.parent.mkdir(parents=True, exist_ok=True)
+                if inside.is_dir() and not inside.is_symlink():
+                    shutil.copytree(
+                        inside, shared, symlinks=True
+                    )  # what the release brings is the first content
+                elif inside.exists():
+                    shutil.copy2(inside, shared)
+                else:
+                    shared.mkdir()
+            if inside.is_dir() and not inside.is_symlink():
+                shutil.rmtree(inside)
+            else:
+                inside.unlink(missing_ok=True)
+            inside.parent.mkdir(parents=True, exist_ok=True)
+            inside.symlink_to(shared)
+
+    def _build(self, release: Release, path: Path, progress: Callable[[str], None]) -> None:
+        env = {**os.environ, "RELEASE_TAG": release.tag, "MOBIUS_RELEASE": release.id}
+        log = self._build_log(release.id)
+        for argv in self._settings.build:
+            progress(f"build: {' '.join(argv)}")
+            with log.open("ab") as output:
+                done = run_bounded(
+                    argv, cwd=path, env=env, output=output, timeout_s=self._settings.build_timeout_s
+                )
+            if done != "":
+                tail = tuple(log.read_text(errors="replace").splitlines()[-20:])
+                raise MobiusError(
+                    f"the build of {release.tag} failed: {' '.join(argv)}: {done}",
+                    "mend the build, then deploy again; what is live was not touched",
+                    details=tail,
+                )
+
+    def _check_commands(self, path: Path) -> None:
+        for process in self._processes:
+            program = process.start[0]
+            there = (path / program).exists() if "/" in program else shutil.which(program) is not None
+            if not there and not (Path(program).is_absolute() and Path(program).exists()):
+                raise GateFailed(
+                    f"the start command of {process.name} is missing: {program}",
+                    "correct [[process]] start in mobius.toml, or let the build make it",
+                )
+
+    # -- manifests --------------------------------------------------------------------------------------------
+
+    def _manifest_file(self, release_id: str) -> Path:
+        return self._places.releases / f"{release_id}.json"
+
+    def _build_log(self, release_id: str) -> Path:
+        return self._places.releases / f"{release_id}.build.log"
+
+    def _write_manifest(
+        self, release: Release, tree_sha256: str, processes: Sequence[ProcessSettings] | None = None
+    ) -> None:
+        body: dict[str, Any] = {
+            "schema_version": 1,
+            "release": asdict(release),
+            "tree_sha256": tree_sha256,
+            "processes": [
+                {**asdict(replace(p, env={})), "env": dict(p.env)} for p in (processes or self._processes)
+            ],
+        }
+        body["sha256"] = _checksum(body)
+        write_durably(self._manifest_file(release.id), json.dumps(body, indent=1).encode(), mode=0o600)
+
+    def _manifest(self, release_id: str) -> tuple[Release, tuple[ProcessSettings, ...]] | None:
+        """None where there is none, or where it was damaged: then the tree is not to be trusted either."""
+        try:
+            body = json.loads(self._manifest_file(release_id).read_bytes())
+            if body.pop("sha256") != _checksum(body) or not self.path(release_id).is_dir():
+                return None
+            release = msgspec.convert(body["release"], Release)
+            return release, tuple(msgspec.convert(p, ProcessSettings) for p in body["processes"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def _checksum(body: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def tree_digest(path: Path) -> str:
+    """SHA-256 over every path, mode and content of a built tree, links by their target."""
+    digest = hashlib.sha256()
+    for folder, names, files in os.walk(path):
+        names.sort()
+        here = Path(folder)
+        for name in sorted([*files, *(n for n in names if (here / n).is_symlink())]):
+            file = here / name
+            relative = file.relative_to(path).as_posix().encode("utf-8", "surrogateescape")
+            if file.is_symlink():
+                digest.update(relative + b"\0link\0" + os.fsencode(os.readlink(file)) + b"\n")
+            elif file.is_file():
+                with file.open("rb") as content:
+                    sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+                digest.update(relative + f"\0{file.stat().st_mode & 0o777:o}\0{sha256}\n".encode())
+    return digest.hexdigest()
+
+
+def write_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Whole or not at all: temporary file, fsync, rename, fsync of the folder."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(fd, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    with contextlib.suppress(OSError):  # a folder cannot be opened on Windows
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _point(link: Path, target: str) -> None:
+    if not target:
+        link.unlink(missing_ok=True)
+        return
+    temporary = link.with_name(f".{link.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    temporary.replace(link)
+
+
+def _pointed(link: Path) -> str:
+    return os.path.basename(os.readlink(link)) if link.is_symlink() else ""

@@ -1,0 +1,61 @@
+"""Traffic through our own front door, asked by way of the supervisor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from mobius.host.client import HostClient, HostUnavailable
+from mobius.ports import Counters, Switched
+
+
+class DoorTraffic:
+    """The front door of one root."""
+
+    def __init__(self, root: Path) -> None:
+        self._host = HostClient(root)
+
+    def weights(self) -> Mapping[str, int]:
+        """Empty when there is no supervisor at all: then nobody receives traffic."""
+        if not self._host.is_running():
+            return {}
+        door = self._host.status().door
+        return dict(door.weights) if door is not None else {}
+
+    def switch(self, weights: Mapping[str, int]) -> Switched:
+        began = time.perf_counter()
+        routed = self._host.route(weights)
+        return Switched(
+            routed.generation, (time.perf_counter() - began) * 1000, self._failed_in(routed.generation)
+        )
+
+    def drain(self, slot: str, timeout_s: float) -> int:
+        return self._host.drain(slot, timeout_s).cut
+
+    def hold(self, max_s: float, max_requests: int, max_bytes: int) -> None:
+        self._host.hold(max_s, max_requests, max_bytes)
+
+    def release_hold(self) -> None:
+        self._host.release_hold()
+
+    def counters(self) -> Mapping[str, Counters]:
+        return {
+            slot: Counters(
+                requests=counts.requests,
+                errors=counts.errors_5xx + counts.errors_door,
+                histogram=tuple(counts.histogram),
+                in_flight=counts.in_flight,
+            )
+            for slot, counts in self._host.counters().releases.items()
+        }
+
+    def failed_because_of_switches(self) -> int:
+        return sum(switch.failed_because_of_switch for switch in self._host.counters().switches)
+
+    def _failed_in(self, generation: int) -> int:
+        try:
+            switches = self._host.counters().switches
+        except HostUnavailable:
+            return 0
+        return sum(s.failed_because_of_switch for s in switches if s.generation == generation)
