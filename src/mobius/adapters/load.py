@@ -108,6 +108,7 @@ class Load:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
         self._started_s = 0.0
+        self._ended_s: float | None = None
 
     def start(self) -> Load:
         """Begin; returns at once."""
@@ -139,7 +140,7 @@ class Load:
         with self._lock:
             return LoadReport(
                 started_s=self._started_s,
-                ended_s=now_s,
+                ended_s=now_s if self._ended_s is None else self._ended_s,
                 unix_offset_s=time.time() - now_s,
                 failures=tuple(self._failures),
                 by_release=dict(self._by_release),
@@ -163,11 +164,14 @@ class Load:
             asyncio.run(self._all_clients())
         except BaseException as fault:
             self._fault = fault.exceptions[0] if isinstance(fault, BaseExceptionGroup) else fault
+        finally:
+            self._ended_s = time.monotonic()
 
     async def _all_clients(self) -> None:
         async with asyncio.TaskGroup() as clients:
             for number in range(self._keepalive + self._fresh):
                 clients.create_task(self._client(number, keeps=number < self._keepalive))
+        await asyncio.sleep(self._rtt_s / 2 + 0.005)  # the last hang-ups are still on their way
 
     async def _client(self, number: int, *, keeps: bool) -> None:
         loop = asyncio.get_running_loop()
@@ -183,7 +187,6 @@ class Load:
             line = await self._one_request(line, keeps=keeps)
         if line is not None:
             line.close()
-            await asyncio.sleep(self._rtt_s / 2)
 
     async def _one_request(self, line: Line | None, *, keeps: bool) -> Line | None:
         """Send one request and note how it went; gives back the connection when it can be used again."""
