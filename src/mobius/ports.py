@@ -331,6 +331,12 @@ class Backups(Protocol):
     def found(self) -> tuple[BackupRecord, ...]:
         """Every backup found by its metadata on disk, newest first: the truth when the journal is lost."""
 
+    def preflight(self, live: Release | None) -> tuple[CheckResult, ...]:
+        """Looks, changes nothing: are the paths there, is the folder writable, does a backup fit on the disk?"""
+
+    def describe(self, path: Path) -> BackupRecord:
+        """What an archive anywhere says of itself. Raises `BackupInvalid` when it is not one of ours."""
+
     def prune(self, keep: Sequence[str], *, now: float, dry_run: bool) -> tuple[str, ...]:
         """Removes backups older than the retention except `keep`; returns the names."""
 

@@ -19,18 +19,19 @@ import msgspec
 from mobius.adapters.databases.migrations import SqlMigrations
 from mobius.adapters.places import Places
 from mobius.adapters.releases.store import ReleaseStore
+from mobius.archive.durable import human
 from mobius.archive.extract import extract_archive
 from mobius.archive.manifest import Source
 from mobius.archive.publish import publish_alias, sidecar_of, sweep
 from mobius.archive.sqlite_capture import check_database, is_sqlite
 from mobius.archive.swap import SwapState, observe_swap, swap_in
+from mobius.archive.tree import estimate
 from mobius.archive.verify import read_metadata, verify_archive
 from mobius.archive.write import write_archive
 from mobius.errors import BackupInvalid, MobiusError
 from mobius.model.release import BackupRecord, Release
-from mobius.model.settings import EnvironmentSettings, MigrationSettings, ProcessSettings
-
-KIND_PREFIX = {"release": "", "emergency": "emergency_"}
+from mobius.model.settings import EnvironmentSettings, ProcessSettings
+from mobius.model.verdict import CheckResult, Outcome
 
 
 class FolderBackups:
@@ -76,14 +77,28 @@ class FolderBackups:
             verified_at=time.time(),
         )
 
-    def estimate_sources(self, release: Release | None) -> Sequence[Source]:
-        """What a backup would hold now."""
-        return self._sources(release)
+    def preflight(self, live: Release | None) -> tuple[CheckResult, ...]:
+        name = "backup"
+        try:
+            size_bytes = estimate(self._sources(live)).size_bytes
+        except MobiusError as problem:
+            return (CheckResult(name, Outcome.FAIL, problem.message, 0.0, problem.hint),)
+        folder = next(p for p in [self._folder, *self._folder.parents] if p.exists())
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            advice = "make it a folder that you may write to, or set backup.folder in mobius.toml"
+            return (CheckResult(name, Outcome.FAIL, f"{folder} cannot be written", 0.0, advice),)
+        # Twice: the archive itself, and the scratch copy that the rehearsal restores.
+        needed, free = 2 * size_bytes, shutil.disk_usage(folder).free
+        if free < needed:
+            advice = f"free {human(needed - free)} below {folder}"
+            told = f"needs about {human(needed)}, {human(free)} are free"
+            return (CheckResult(name, Outcome.FAIL, told, 0.0, advice),)
+        return (CheckResult(name, Outcome.PASS, f"{human(size_bytes)} to back up, {human(free)} free", 0.0),)
 
     def _free_name(self, kind: str) -> Path:
         """`dhash_YYYYMMDD_HHMMSS.zip`, in UTC; the next free second when two come in one."""
         moment = datetime.now(UTC)
-        start = f"{self._service}_" if kind == "release" else KIND_PREFIX[kind]
+        start = "emergency_" if kind == "emergency" else f"{self._service}_"
         while True:
             target = self._folder / f"{start}{moment:%Y%m%d_%H%M%S}.zip"
             if not target.exists() and not sidecar_of(target).exists():
@@ -249,6 +264,15 @@ class FolderBackups:
                 records.append(record)
         return tuple(sorted(records, key=lambda record: record.created_at, reverse=True))
 
+    def describe(self, path: Path) -> BackupRecord:
+        verify_archive(path, deep=False)
+        record = _described(path)
+        if record is None:
+            raise BackupInvalid(
+                f"{path} is not a backup that mobius made", "choose another: mobius backup list"
+            )
+        return record
+
     def prune(self, keep: Sequence[str], *, now: float, dry_run: bool) -> tuple[str, ...]:
         oldest = now - self._settings.backup.retention_days * 86400
         gone = [b for b in self.found() if b.created_at < oldest and b.name not in keep]
@@ -258,11 +282,6 @@ class FolderBackups:
         if self._folder.is_dir() and not dry_run:
             sweep(self._folder)
         return tuple(backup.name for backup in gone)
-
-
-def uses_migrations(settings: MigrationSettings | None) -> bool:
-    """Whether a database is named that migrations move."""
-    return settings is not None and settings.database is not None
 
 
 def _member(name: str) -> str:

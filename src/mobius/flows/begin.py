@@ -1,0 +1,51 @@
+"""Begins a run: closes what a dead runner left, writes the run down, and hands it to its own runner."""
+
+from __future__ import annotations
+
+from mobius.errors import Locked, UsageError
+from mobius.flows.plan import refuse_unless_checks_pass
+from mobius.flows.record import Record
+from mobius.model.plan import Plan
+from mobius.model.run import PREEMPTIBLE, Run, RunState
+from mobius.ports import Ports
+
+
+def begin(plan: Plan, ports: Ports, *, lead: str, wanted_hash: str = "") -> Run:
+    """Writes the run and launches its runner. Raises `GateFailed`, `GateUnknown` or `Locked`, nothing changed."""
+    if wanted_hash and not plan.hash.startswith(wanted_hash):
+        raise UsageError(
+            f"the plan {wanted_hash} does not hold any more: it would be {plan.hash} now",
+            f"look at it: mobius plan -e {plan.environment} --tag {plan.tag}",
+        )
+    refuse_unless_checks_pass(plan)
+    clear_the_way(ports)
+    run = ports.journal.open_run(
+        plan.environment, plan, lead=lead, holder=ports.holder(), now=ports.clock.now()
+    )
+    ports.target.prepare()
+    ports.launcher.launch(run)
+    return run
+
+
+def clear_the_way(ports: Ports) -> None:
+    """Ends a run that never began because its runner never came. Raises `Locked` for one that is under way, or that
+    was left in the middle: that one wants `resume` or `abort`."""
+    environment = ports.settings.name
+    run = ports.journal.active_run(environment)
+    if run is None or run.state in PREEMPTIBLE:
+        return
+    if ports.lock.holder() or ports.launcher.alive(run):
+        raise Locked(
+            f"{environment} is locked by run {run.id} ({run.kind} {run.plan.tag}, {run.state}): {run.holder}",
+            f"watch it: mobius monitor -e {environment}; end it: mobius abort -e {environment}",
+        )
+    if run.state is RunState.QUEUED and not ports.journal.steps(run.id):
+        taken = ports.journal.take_over(run, holder=ports.holder(), now=ports.clock.now())
+        Record(taken, ports).move(
+            RunState.ABORTED, "run ended", "its runner never came", sentence="never began"
+        )
+        return
+    raise Locked(
+        f"run {run.id} ({run.kind} {run.plan.tag}) was left in the middle ({run.state}) and nobody carries it on",
+        f"finish it: mobius resume -e {environment}; or take it back: mobius abort -e {environment}",
+    )

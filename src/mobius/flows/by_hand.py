@@ -1,0 +1,139 @@
+"""What a person may say to a run: carry on, take it back, keep it, watch this."""
+
+from __future__ import annotations
+
+from mobius.errors import UsageError
+from mobius.flows.monitor import accept
+from mobius.flows.record import Record
+from mobius.model.plan import Plan
+from mobius.model.run import Run, RunState
+from mobius.ports import Ports
+from mobius.rules.planning import with_hash
+from mobius.rules.ways_back import choose
+
+ACCEPTABLE = (RunState.OBSERVING, RunState.INCONCLUSIVE, RunState.NEEDS_OPERATOR)
+
+
+def resume(ports: Ports, *, step_done: bool | None = None) -> Run:
+    """Launches the runner of the run that stands still. `step_done` answers for the step nobody could see."""
+    run = _standing_still(ports)
+    if run.state is RunState.NEEDS_OPERATOR:
+        run = _answered(run, ports, step_done)
+    elif step_done is not None:
+        raise UsageError(f"run {run.id} has no step in doubt", f"mobius resume -e {run.environment}")
+    ports.target.prepare()
+    ports.launcher.launch(run)
+    return run
+
+
+def abort(ports: Ports, *, who: str) -> Run:
+    """Stops the run where it is and takes back what it did; a window that only observes is left to `rollback`."""
+    run = ports.journal.active_run(ports.settings.name)
+    if run is None:
+        raise UsageError("there is nothing to abort", f"to go back: mobius rollback -e {ports.settings.name}")
+    ports.launcher.stop(run)
+    run = ports.journal.take_over(run, holder=ports.holder(), now=ports.clock.now())
+    record = Record(run, ports)
+    because = f"aborted by {who}"
+    if run.kind != "deploy":
+        return record.move(RunState.ABORTED, "run ended", because, sentence=because)
+    way = choose(run.plan, record.steps().keys())
+    if way is None:
+        return record.move(RunState.ABORTED, "run ended", f"{because}; nothing was changed", sentence=because)
+    told = {
+        "way": str(way.way),
+        "to": run.plan.previous_id,
+        "because": because,
+        "decided_at": ports.clock.now(),
+    }
+    run = record.move(RunState.ROLLING_BACK, "rollback begun", because, data=told, sentence=because)
+    ports.target.prepare()
+    ports.launcher.launch(run)
+    return run
+
+
+def accept_by_hand(ports: Ports, *, who: str) -> Run:
+    """Ends the window now: the live release is kept, the old one stops."""
+    environment = ports.settings.name
+    run = ports.journal.active_run(environment)
+    if run is None:
+        newest = ports.journal.runs(environment, 1)
+        run = newest[0] if newest and newest[0].state is RunState.INCONCLUSIVE else None
+    if run is None or run.state not in ACCEPTABLE:
+        raise UsageError("there is no open window to accept", f"mobius status -e {environment}")
+    ports.launcher.stop(run)
+    run = ports.journal.take_over(run, holder=ports.holder(), now=ports.clock.now())
+    return accept(Record(run, ports), who)
+
+
+def plan_watch(
+    ports: Ports, live_id: str, tag: str, slot: str, *, window_s: float, tool_version: str
+) -> Plan:
+    """A window of its own over what is live now, without a deployment: bad news pages."""
+    settings = ports.settings
+    return with_hash(
+        Plan(
+            kind="monitor",
+            service=ports.service,
+            environment=settings.name,
+            tag=tag,
+            release_id=live_id,
+            previous_id="",
+            slot=slot,
+            previous_slot="",
+            rollout=(),
+            ways_back=(),
+            acceptance=(),
+            facts={
+                "policy": settings.policy.name,
+                "policy_base": settings.policy.base,
+                "policy_note": settings.policy.note,
+                "interval_s": settings.monitor.interval_s,
+                "window_s": window_s,
+                "url": settings.url,
+                "auto_rollback": settings.auto_rollback,
+            },
+            tool_version=tool_version,
+        )
+    )
+
+
+def _standing_still(ports: Ports) -> Run:
+    environment = ports.settings.name
+    run = ports.journal.active_run(environment)
+    if run is None:
+        newest = ports.journal.runs(environment, 1)
+        if newest and newest[0].state is RunState.FAILED:
+            raise UsageError(
+                f"run {newest[0].id} failed on its way back and is closed",
+                f"mobius rollback -e {environment}",
+            )
+        raise UsageError("there is nothing to resume", f"mobius status -e {environment}")
+    if run.state is not RunState.NEEDS_OPERATOR and ports.launcher.alive(run):
+        raise UsageError(
+            f"run {run.id} is going on ({run.state})", f"watch it: mobius monitor -e {environment}"
+        )
+    return run
+
+
+def _answered(run: Run, ports: Ports, step_done: bool | None) -> Run:
+    doubtful = [record for record in ports.journal.steps(run.id) if not record.is_done]
+    if step_done is None or not doubtful:
+        raise UsageError(
+            f"run {run.id} waits for your answer: {run.sentence}",
+            f"mobius resume -e {run.environment} --done, or --again, or mobius abort -e {run.environment}",
+        )
+    run = ports.journal.take_over(run, holder=ports.holder(), now=ports.clock.now())
+    record = Record(run, ports)
+    step = run.plan.step(doubtful[-1].step_id)
+    assert step is not None
+    if step_done:
+        record.done(step, {"observed": "a person said so"})
+    else:
+        record.failed(step, "a person said that it did not happen")
+    state = RunState.ROLLING_BACK if _was_going_back(run, doubtful[-1].step_id) else RunState.RUNNING
+    return record.move(state, "run begun", f"a person answered for {step.title}", sentence="")
+
+
+def _was_going_back(run: Run, step_id: str) -> bool:
+    return all(step.id != step_id for step in run.plan.rollout)

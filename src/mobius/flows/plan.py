@@ -1,0 +1,217 @@
+"""Looks at everything a plan depends on, changes nothing, and hands the facts to the pure composers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from mobius.errors import GateFailed, GateUnknown, MobiusError, UsageError
+from mobius.flows.standing import Standing, live_side, standing
+from mobius.model.plan import Plan, PlannedCheck, Way, WayBack
+from mobius.model.release import BackupRecord, Release
+from mobius.model.verdict import CheckResult, Outcome
+from mobius.ports import Ports, Source
+from mobius.rules.planning import Facts, compose_deploy
+from mobius.rules.returning import ReturnFacts, compose_rollback
+from mobius.rules.ways_back import side
+
+
+def plan_deploy(tag: str, ports: Ports, *, tool_version: str) -> Plan:
+    """The plan of deploying `tag`, its checks answered. Raises `UsageError` for an unknown tag."""
+    source = ports.releases.find(tag)
+    now = standing(ports)
+    candidate = release_of(source, ports)
+    pending, can_go_down, findings = _migrations(source, ports)
+    backups = ports.journal.backups(ports.settings.name)
+    facts = Facts(
+        settings=ports.settings,
+        service=ports.service,
+        release=candidate,
+        slot=now.free_slot,
+        live=live_side(now, ports),
+        pending=pending,
+        can_go_down=can_go_down,
+        restore_s=next((backup.restore_s for backup in backups if backup.rehearsed_at), 0.0),
+        checks=tuple(_asked(check) for check in [*_look(source, now, candidate, ports), *findings]),
+        tool_version=tool_version,
+        branch=source.branch,
+        dirty=source.dirty,
+    )
+    plan = compose_deploy(facts)
+    return replace(plan, ways_back=tuple(_proven(way, backups) for way in plan.ways_back))
+
+
+def plan_rollback(
+    ports: Ports,
+    *,
+    to: str = "",
+    backup: str = "",
+    emergency: bool = False,
+    because: str = "",
+    tool_version: str,
+) -> Plan:
+    """The plan of going back: to the previous release, to release `to`, or to the archive `backup`."""
+    now = standing(ports)
+    if backup:
+        found = _find_backup(backup, ports)
+        target = _release_in(found)
+    else:
+        target = _target_release(to, now)
+        if now.live is not None and target.id == now.live.id:
+            raise UsageError(f"{target.id} is live already", "mobius releases lists the others")
+    warm = not backup and now.warm and now.previous is not None and target.id == now.previous.id
+    slot = now.previous_slot if warm else now.free_slot
+    facts = ReturnFacts(
+        settings=ports.settings,
+        service=ports.service,
+        live=live_side(now, ports),
+        target=side(target, slot, ports.releases.processes(target.id)),
+        target_tag=target.tag,
+        warm=warm,
+        backup=found.path if backup else "",
+        emergency=emergency,
+        because=because,
+        checks=() if warm else (_asked(_is_there(target, bool(backup), ports)),),
+        tool_version=tool_version,
+    )
+    return compose_rollback(facts)
+
+
+def refuse_unless_checks_pass(plan: Plan) -> None:
+    """Raises `GateFailed` (3) for a no, `GateUnknown` (4) where there was no answer; every one is named."""
+    bad = [check for check in plan.checks if check.outcome != Outcome.PASS]
+    if not bad:
+        return
+    error = GateFailed if any(check.outcome == Outcome.FAIL for check in bad) else GateUnknown
+    details = tuple(f"{check.name}: {check.answer}" for check in bad)
+    hint = next((check.advice for check in bad if check.advice), f"mobius plan --tag {plan.tag}")
+    raise error(
+        f"{plan.tag} was not deployed: {len(bad)} check(s) not passed, nothing was changed",
+        hint,
+        details=details,
+    )
+
+
+def release_of(source: Source, ports: Ports) -> Release:
+    """The candidate's identity: the same content with the same configuration is the same release."""
+    snapshot = {
+        "processes": [{**asdict(replace(p, env={})), "env": dict(p.env)} for p in ports.settings.processes],
+        "release": asdict(replace(ports.settings.release, keep=0)),
+    }
+    config_digest = hashlib.sha256(json.dumps(snapshot, sort_keys=True, default=str).encode()).hexdigest()
+    both = hashlib.sha256(f"{source.digest}\0{config_digest}".encode()).hexdigest()
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", source.tag).strip("-.")[:48] or "release"
+    return Release(f"{name}-{both[:8]}", source.tag, source.commit, source.digest, config_digest)
+
+
+def _look(source: Source, now: Standing, candidate: Release, ports: Ports) -> list[CheckResult]:
+    return [
+        CheckResult("tag", Outcome.PASS, f"{source.tag} is {(source.commit or source.digest)[:12]}", 0.0),
+        _is_clean(source, ports),
+        _is_another(candidate, now, ports),
+        *ports.target.preflight(),
+        _live_is_seen(now),
+        *ports.backups.preflight(now.live),
+    ]
+
+
+def _is_clean(source: Source, ports: Ports) -> CheckResult:
+    if source.dirty and not ports.settings.release.allow_dirty:
+        advice = "commit or stash them, or set release.allow_dirty = true"
+        return CheckResult("work tree", Outcome.FAIL, f"uncommitted changes: {source.message}", 0.0, advice)
+    return CheckResult("work tree", Outcome.PASS, "no uncommitted changes", 0.0)
+
+
+def _is_another(candidate: Release, now: Standing, ports: Ports) -> CheckResult:
+    if now.live is None or now.live.id != candidate.id:
+        return CheckResult("release", Outcome.PASS, f"{candidate.id} is not live yet", 0.0)
+    advice = (
+        "change the tag or the configuration; to start it again: mobius rollback --to another release first"
+    )
+    return CheckResult("release", Outcome.FAIL, f"{candidate.id} is live already", 0.0, advice)
+
+
+def _live_is_seen(now: Standing) -> CheckResult:
+    if now.doubts:
+        return CheckResult(
+            "live release", Outcome.ERROR, "; ".join(now.doubts), 0.0, "mobius status, then mobius resume"
+        )
+    what = (
+        f"{now.live.id} in {now.live_slot or 'no slot'}"
+        if now.live
+        else "nothing yet: this is the first deployment"
+    )
+    return CheckResult("live release", Outcome.PASS, what, 0.0)
+
+
+def _migrations(source: Source, ports: Ports) -> tuple[tuple[str, ...], bool, list[CheckResult]]:
+    """Pending names, whether all of them have a way down, and what is wrong with them."""
+    settings = ports.settings.migrations
+    if settings is None or ports.migrations is None:
+        return (), False, []
+    with ports.releases.look_into(source, settings.path) as folder:
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+        try:
+            pending = tuple(migration.name for migration in ports.migrations.pending(folder))
+            down = ports.migrations.can_go_down(folder, pending)
+        except MobiusError as problem:
+            return (), False, [CheckResult("migrations", Outcome.FAIL, str(problem), 0.0, problem.hint)]
+    told = f"pending: {', '.join(pending)}" if pending else "none pending"
+    return pending, down, [CheckResult("migrations", Outcome.PASS, told, 0.0)]
+
+
+def _proven(way: WayBack, backups: Sequence[BackupRecord]) -> WayBack:
+    """Restoring is proven by the newest rehearsed backup; nothing else is proven before it was done."""
+    if way.way is Way.RESTORE:
+        rehearsed = next((backup for backup in backups if backup.rehearsed_at), None)
+        if rehearsed is not None:
+            words = f"{rehearsed.name} was restored in {rehearsed.restore_s:.1f} s"
+            return replace(
+                way, proven=f"the last one: {words}; this run's own is rehearsed before anything moves"
+            )
+    return way
+
+
+def _asked(check: CheckResult) -> PlannedCheck:
+    return PlannedCheck(check.name, check.name, str(check.outcome), check.message, check.advice)
+
+
+def _target_release(to: str, now: Standing) -> Release:
+    if not to:
+        if now.previous is None:
+            raise UsageError(
+                "there is no previous release to go back to", "name a backup: mobius rollback --backup FILE"
+            )
+        return now.previous
+    matching = [release for release in now.releases if to in (release.id, release.tag)]
+    if not matching:
+        known = ", ".join(release.id for release in now.releases[:5]) or "none"
+        raise UsageError(f'no release "{to}"', f"there are: {known}")
+    return matching[0]
+
+
+def _is_there(target: Release, in_backup: bool, ports: Ports) -> CheckResult:
+    if in_backup or ports.releases.is_staged(target.id):
+        return CheckResult("release", Outcome.PASS, f"{target.id} is at hand", 0.0)
+    advice = f"deploy it again: mobius deploy --tag {target.tag}, or use a backup of it"
+    return CheckResult("release", Outcome.FAIL, f"{target.id} is not there any more", 0.0, advice)
+
+
+def _find_backup(named: str, ports: Ports) -> BackupRecord:
+    wanted = Path(named)
+    for found in ports.backups.found():
+        if wanted.name == found.name or wanted.absolute() == Path(found.path):
+            return found
+    return ports.backups.describe(wanted)
+
+
+def _release_in(found: BackupRecord) -> Release:
+    described = (found.metadata or {}).get("release")
+    if not isinstance(described, dict):
+        raise UsageError(f"{found.name} holds no release", "choose another: mobius backup list")
+    return Release(**described)

@@ -1,0 +1,80 @@
+"""How an environment stands: what is live and what is warm, by what can be seen, then by what was written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mobius.errors import MobiusError
+from mobius.model.release import Release, ReleaseState
+from mobius.ports import Ports, ProcessStatus
+from mobius.rules.steps import BLUE, GREEN
+from mobius.rules.ways_back import Side, side
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`live` is what receives traffic; `previous` the way back; `warm` whether its web processes are up."""
+
+    live: Release | None
+    live_slot: str
+    previous: Release | None
+    previous_slot: str
+    warm: bool
+    processes: tuple[ProcessStatus, ...]
+    releases: tuple[Release, ...]
+    doubts: tuple[str, ...] = ()  # where what is seen and what was written disagree, or cannot be seen
+
+    @property
+    def free_slot(self) -> str:
+        """Where another release may run beside the live one."""
+        return GREEN if self.live_slot == BLUE else BLUE
+
+
+def standing(ports: Ports) -> Standing:
+    """Looks, changes nothing. Works with the journal lost: manifests and version markers say the rest."""
+    releases, doubts = _known(ports)
+    by_id = {release.id: release for release in releases}
+    processes = ports.target.processes()
+    seen_slot = next((slot for slot, weight in ports.traffic.weights().items() if weight > 0), "")
+    in_slot = {process.slot: process.release_id for process in processes if process.kind == "web"}
+    marked_live, marked_previous = ports.releases.current()
+    written = next((r for r in releases if r.state is ReleaseState.LIVE), None)
+    live_id = in_slot.get(seen_slot, "") or (written.id if written else marked_live)
+    if written and seen_slot and written.id != live_id:
+        doubts.append(f"the journal says {written.id} is live, but traffic goes to {live_id}")
+    live_slot = seen_slot or (written.slot if written else "")
+    previous_id = next((r.id for r in releases if r.state is ReleaseState.PREVIOUS), marked_previous)
+    if previous_id in ("", live_id):
+        previous_id = _last_good(releases, live_id)
+    previous_slot = next((p.slot for p in processes if p.release_id == previous_id and p.kind == "web"), "")
+    warm = any(p.slot == previous_slot and p.kind == "web" and p.state == "running" for p in processes)
+    return Standing(
+        live=by_id.get(live_id),
+        live_slot=live_slot if live_id else "",
+        previous=by_id.get(previous_id),
+        previous_slot=previous_slot,
+        warm=warm and previous_slot != live_slot,
+        processes=processes,
+        releases=releases,
+        doubts=tuple(doubts),
+    )
+
+
+def live_side(now: Standing, ports: Ports) -> Side:
+    """The live release with its own processes, as one side of a change."""
+    return side(now.live, now.live_slot, ports.releases.processes(now.live.id) if now.live else ())
+
+
+def _last_good(releases: tuple[Release, ...], live_id: str) -> str:
+    """The newest release that was live once, before the present one: accepted ones first."""
+    tried = [r for r in releases if r.id != live_id and r.state is ReleaseState.RETIRED]
+    best = sorted(tried, key=lambda release: (release.accepted, release.live_since), reverse=True)
+    return best[0].id if best else ""
+
+
+def _known(ports: Ports) -> tuple[tuple[Release, ...], list[str]]:
+    try:
+        known = ports.journal.releases(ports.settings.name)
+    except MobiusError as problem:
+        return ports.releases.manifests(), [f"the journal cannot be read: {problem.message}"]
+    return (known, []) if known else (ports.releases.manifests(), [])

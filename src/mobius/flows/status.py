@@ -1,0 +1,133 @@
+"""How an environment stands, for `mobius status`: looks at everything, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mobius.errors import MobiusError
+from mobius.flows.standing import Standing, standing
+from mobius.model.plan import Way
+from mobius.model.release import BackupRecord, Release
+from mobius.model.run import Run, RunState
+from mobius.model.status import BackupNow, ProcessNow, ReleaseNow, RunNow, Status, WayBackNow
+from mobius.ports import Ports
+
+WARM_S, COLD_S = 1.0, 15.0  # what a switch, and a start and a switch, are expected to take
+
+
+def status(ports: Ports) -> Status:
+    """The truth as far as it can be seen; what cannot be seen is a warning."""
+    now = standing(ports)
+    try:
+        runs, outbox = ports.journal.runs(ports.settings.name, 50), ports.journal.outbox()
+        backups = ports.journal.backups(ports.settings.name) or ports.backups.found()
+    except MobiusError:
+        runs, outbox, backups = (), (), ports.backups.found()
+    run = runs[0] if runs else None
+    alive = None if run is None or run.ended else ports.launcher.alive(run)
+    return Status(
+        service=ports.service,
+        environment=ports.settings.name,
+        at=ports.clock.now(),
+        url=ports.settings.url,
+        live=_release(now.live, now.live_slot, runs),
+        previous=_release(now.previous, now.previous_slot, runs),
+        processes=tuple(
+            ProcessNow(p.name, p.kind, p.slot, p.release_id, p.state, p.pid, p.restarts)
+            for p in now.processes
+        ),
+        run=_run(run, alive, ports) if run else None,
+        way_back=_way_back(now, run, backups),
+        backup=_backup(backups),
+        unsent=len(outbox),
+        oldest_unsent_at=outbox[0].created_at if outbox else 0.0,
+        warnings=(*now.doubts, *_left_alone(run, alive)),
+        next=_next(now, run, alive, ports.settings.name),
+    )
+
+
+def _release(release: Release | None, slot: str, runs: Sequence[Run]) -> ReleaseNow | None:
+    if release is None:
+        return None
+    who = next((run.lead for run in runs if run.plan.release_id == release.id), "")
+    return ReleaseNow(release.id, release.tag, slot, release.live_since, who, release.accepted)
+
+
+def _run(run: Run, alive: bool | None, ports: Ports) -> RunNow:
+    step = ""
+    if not run.ended:
+        open_steps = [record for record in ports.journal.steps(run.id) if not record.is_done]
+        found = run.plan.step(open_steps[-1].step_id) if open_steps else None
+        step = found.title if found else ""
+    return RunNow(
+        id=run.id,
+        kind=run.kind,
+        tag=run.plan.tag,
+        state=run.state,
+        started_at=run.started_at,
+        sentence=run.sentence,
+        holder=str(run.holder or ""),
+        step=step,
+        window_deadline=run.window_deadline,
+        ended_at=run.ended_at,
+        runner_alive=alive,
+    )
+
+
+def _way_back(now: Standing, run: Run | None, backups: Sequence[BackupRecord]) -> WayBackNow | None:
+    """Code alone where the previous release is at hand, else the newest good backup of another release."""
+    if now.live is None:
+        return None
+    if now.previous is not None:
+        pending = bool(
+            run and run.plan.release_id == now.live.id and run.plan.facts.get("pending_migrations")
+        )
+        loses = "nothing; the migrated schema stays" if pending else "nothing"
+        proven = _proven_at(now, backups)
+        return WayBackNow(Way.CODE_ALONE, now.previous.tag, WARM_S if now.warm else COLD_S, loses, proven)
+    good = next((backup for backup in backups if backup.kind == "release" and backup.release_id), None)
+    if good is None:
+        return None
+    lost = "every write since the backup"
+    return WayBackNow(Way.RESTORE, good.release_id, COLD_S + good.restore_s, lost, good.rehearsed_at)
+
+
+def _proven_at(now: Standing, backups: Sequence[BackupRecord]) -> float:
+    """A way back is proven by the rehearsed backup that holds the release it leads to."""
+    assert now.previous is not None
+    ours = [b.rehearsed_at for b in backups if b.release_id == now.previous.id and b.rehearsed_at]
+    return max(ours, default=0.0)
+
+
+def _backup(backups: Sequence[BackupRecord]) -> BackupNow | None:
+    newest = next((backup for backup in backups if backup.kind == "release"), None)
+    if newest is None:
+        return None
+    return BackupNow(
+        newest.name,
+        newest.created_at,
+        newest.size_bytes,
+        newest.verified_at,
+        newest.rehearsed_at,
+        newest.restore_s,
+    )
+
+
+def _left_alone(run: Run | None, alive: bool | None) -> tuple[str, ...]:
+    if run is None or run.ended or alive is not False or run.state is RunState.NEEDS_OPERATOR:
+        return ()
+    return (f"run {run.id} is {run.state}, but its runner is gone",)
+
+
+def _next(now: Standing, run: Run | None, alive: bool | None, environment: str) -> str:
+    if run is not None and not run.ended:
+        if run.state is RunState.NEEDS_OPERATOR or alive is False:
+            return f"mobius resume -e {environment}"
+        return f"mobius monitor -e {environment}"
+    if run is not None and run.state is RunState.INCONCLUSIVE:
+        return f"mobius accept -e {environment}"
+    if run is not None and run.state is RunState.FAILED:
+        return f"mobius rollback -e {environment} --emergency"
+    if now.live is None:
+        return f"mobius deploy -e {environment} --tag TAG"
+    return f"mobius rollback -e {environment}" if now.previous else f"mobius plan -e {environment} --tag TAG"
