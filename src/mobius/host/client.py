@@ -232,6 +232,9 @@ class HostClient:
     def shutdown(self, stop_slots: bool = True) -> None:
         """Stops the door, then the slots and jobs (or leaves them running), then the supervisor itself."""
         self.call("shutdown", wait_s=600.0 if stop_slots else 60.0, stop_slots=stop_slots)
+        deadline = time.monotonic() + self._timeout_s
+        while self.is_running() and time.monotonic() < deadline:
+            time.sleep(0.02)
 
 
 def _start_detached(root: Path, timeout_s: float) -> str:

@@ -7,6 +7,8 @@ import contextlib
 import json
 import os
 import socket
+import sys
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,8 @@ async def serve(listening: socket.socket, handler: Handler, sockets: list[socket
     """Answers on `listening` until closed. The op `sockets` is answered with the descriptors of `sockets`."""
 
     async def attend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, ValueError):
+        # Cancelled means that the loop ends: then streams would report the cancellation as a failure.
+        with contextlib.suppress(OSError, ValueError, asyncio.CancelledError):
             while line := await reader.readline():
                 if not line.endswith(b"\n"):
                     break
@@ -84,6 +87,15 @@ async def _answer(handler: Handler, op: str, params: dict[str, Any]) -> dict[str
         return {"ok": False, "error": "refused", "message": error.message, "hint": error.hint}
     except HostUnavailable as error:
         return {"ok": False, "error": "unavailable", "message": error.message, "hint": error.hint}
+    except Exception as error:  # a bug of ours: said to the asker and to the log, and we go on
+        traceback.print_exc()
+        sys.stderr.flush()
+        return {
+            "ok": False,
+            "error": "unavailable",
+            "message": f"{op} failed: {error!r}",
+            "hint": "see its log",
+        }
 
 
 def _give_sockets(writer: asyncio.StreamWriter, sockets: list[socket.socket]) -> None:

@@ -66,6 +66,7 @@ class Door:
         upstreams: dict[str, dict[str, Any]],
         weights: dict[str, int],
         generation: int,
+        switched_at: float,
         hold: dict[str, Any] | None,
         leaving: bool = False,
     ) -> Answer:
@@ -77,7 +78,7 @@ class Door:
         traffic.trusted = frozenset(trusted_proxies)
         traffic.expose_release = expose_release
         traffic.set_upstreams(upstreams)
-        traffic.set_weights(weights, generation, 0.0)
+        traffic.set_weights(weights, generation, switched_at)
         if hold is None:
             await self.do_release_hold()
         elif traffic.hold is None:

@@ -97,6 +97,9 @@ class Kept:
         """Starts it now and keeps it running. Raises OSError when it cannot be started; then it is not
         wanted."""
         life = self.life
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         life.wanted, life.reason, life.quick_deaths = True, "", 0
         try:
             self._start_now()
@@ -134,6 +137,17 @@ class Kept:
         if self._stopping is None:
             self._stopping = asyncio.create_task(self._stop(pid, stop_signal, timeout_s))
         return await asyncio.shield(self._stopping)
+
+    def kill_now(self) -> None:
+        """Ends it, with its group, without waiting: it has only just been started and nobody uses it."""
+        self.life.wanted = False
+        if self.life.pid is not None and self.is_running:
+            signal_group(self.life.pid, signal.SIGKILL)
+
+    def kill_and_restart(self) -> None:
+        """Ends it where it hangs; it is started again like after any other death."""
+        if self.life.pid is not None and self.is_running:
+            signal_group(self.life.pid, signal.SIGKILL)
 
     async def wait_gone(self) -> None:
         await self._gone.wait()

@@ -53,5 +53,6 @@ def put_aside(path: Path, why: str) -> str:
     """Renames a damaged file and returns the sentence that says so."""
     aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
     path.replace(aside)
-    return f"{path} made no sense ({why}); it was put aside as {aside.name}, and running processes were looked
-    for"
+    return (
+        f"{path} made no sense ({why}); it was put aside as {aside.name}, running processes were looked for"
+    )

@@ -1,0 +1,92 @@
+"""`python -m mobius.host --root ROOT`: the supervisor as a program; one per root, in front or detached."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+LOCKED = 10
+
+
+def main() -> NoReturn:
+    parser = argparse.ArgumentParser(prog="python -m mobius.host", description=__doc__)
+    parser.add_argument(
+        "--root", type=Path, required=True, help="the environment's root, as .mobius/production"
+    )
+    parser.add_argument("--detach", action="store_true", help="go to the background once the socket is bound")
+    parser.add_argument("--adopt", metavar="JSON", help=argparse.SUPPRESS)  # descriptors, over an upgrade
+    given = parser.parse_args()
+    if not hasattr(socket, "AF_UNIX") or not hasattr(os, "fork"):
+        print("mobius host needs Unix sockets and processes that fork; this system has none", file=sys.stderr)
+        sys.exit(1)
+    root = given.root.resolve()
+    (root / "run").mkdir(parents=True, exist_ok=True, mode=0o700)
+    inherited: list[socket.socket] = []
+    if given.adopt:
+        handed = json.loads(given.adopt)
+        lock_fd = handed["lock"]
+        control = socket.socket(fileno=handed["control"])
+        inherited = [socket.socket(fileno=fd) for fd in handed["listening"]]
+        for fd in (lock_fd, handed["control"], *handed["listening"]):
+            os.set_inheritable(fd, False)
+    else:
+        lock_fd = take_lock(root)
+        from mobius.host.control import bind_control
+        from mobius.host.protocol import socket_path
+
+        control = bind_control(socket_path(root / "run", "host.sock"))
+    if given.detach:
+        detach(root)
+    os.ftruncate(lock_fd, 0)
+    os.pwrite(lock_fd, b"%d\n" % os.getpid(), 0)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    asyncio.run(_serve(root, lock_fd, control, inherited))
+    sys.exit(0)
+
+
+async def _serve(root: Path, lock_fd: int, control: socket.socket, inherited: list[socket.socket]) -> None:
+    from mobius.host.supervisor import Supervisor
+
+    await Supervisor(root, lock_fd, control).serve(inherited)
+
+
+def take_lock(root: Path) -> int:
+    """Holds the lock of this root until the process ends, or ends it with 10: another supervisor is there."""
+    import fcntl
+
+    fd = os.open(root / "run" / "host.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(fd, 32, 0).decode(errors="replace").strip()
+        who = f" (pid {holder})" if holder.isdigit() else ""
+        print(f"another supervisor{who} already runs for {root}", file=sys.stderr)
+        sys.exit(LOCKED)
+    return fd
+
+
+def detach(root: Path) -> None:
+    """Goes on in the background, in a session of its own; the caller's command ends here, with success."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    log = os.open(root / "run" / "host.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    for fd in (null, log):
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+
+if __name__ == "__main__":
+    main()

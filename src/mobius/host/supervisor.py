@@ -1,0 +1,450 @@
+"""The supervisor of one root: answers the ops, keeps slots, door and jobs, and finds them again after its
+death."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from mobius.host.control import serve
+from mobius.host.doors import Doors
+from mobius.host.jobs import Job, new_job
+from mobius.host.logs import rotate_grown
+from mobius.host.messages import ProcessSpec, build
+from mobius.host.protocol import Answer, HostRefused, socket_path
+from mobius.host.slots import Slot, find_lost
+from mobius.host.state import SCHEMA_VERSION, load, write_atomically
+
+READINESS_EVERY_S = 0.05
+LOGS_EVERY_S = 5.0
+SLOT_NAME_LIMIT = 40
+
+
+class Supervisor:
+    """One root's slots, door and jobs. Every change is written down before it is acted on."""
+
+    def __init__(self, root: Path, lock_fd: int, control: socket.socket) -> None:
+        self.root = root
+        self.run = root / "run"
+        self.lock_fd = lock_fd
+        self.control = control
+        self.started_at = time.time()
+        self.slots: dict[str, Slot] = {}
+        self.jobs: dict[str, Job] = {}
+        self.doors = Doors(root, self.save, self.upstreams)
+        self.warnings: list[str] = []
+        self.starting = asyncio.Lock()  # two starts at once could both find a singleton not running
+        self.ended = asyncio.Event()
+        self.busy = 0
+        self.server: asyncio.Server | None = None
+
+    async def serve(self, inherited: list[socket.socket]) -> None:
+        """Finds again what ran before, then answers until it is told to end."""
+        self.adopt_slots()
+        await self.doors.adopt(inherited)
+        self.save()
+        self.server = await serve(self.control, self.answer, [])
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, lambda: self.doors.soon(self.do_shutdown(stop_slots=True)))
+        chores = [loop.create_task(self._watch_readiness()), loop.create_task(self._watch_logs())]
+        await self.ended.wait()
+        for chore in chores:
+            chore.cancel()
+        self.server.close()
+        with contextlib.suppress(FileNotFoundError):
+            socket_path(self.run, "host.sock").unlink()
+
+    async def answer(self, op: str, params: dict[str, Any]) -> Answer:
+        """Does one op; its ops are the methods named `do_…`."""
+        do: Callable[..., Awaitable[Answer]] | None = getattr(self, f"do_{op}", None)
+        if do is None:
+            raise HostRefused(
+                f"the supervisor does not know {op}", "it may be older than this command: upgrade it"
+            )
+        self.busy += 1
+        try:
+            return await do(**params)
+        except TypeError as error:
+            if f"do_{op}" not in str(error):
+                raise
+            raise HostRefused(f"{op} was asked wrongly: {error}") from error
+        finally:
+            self.busy -= 1
+
+    # -- looking ---------------------------------------------------------------------------------------------
+
+    async def do_ping(self) -> Answer:
+        return {
+            "pid": os.getpid(),
+            "version": version(),
+            "root": str(self.root),
+            "started_at": self.started_at,
+        }
+
+    async def do_status(self) -> Answer:
+        now = time.time()
+        door = await self.doors.status()
+        return {
+            **await self.do_ping(),
+            "slots": {name: asdict(slot.status(now)) for name, slot in self.slots.items()},
+            "door": None if door is None else asdict(door),
+            "jobs": {name: asdict(job.status()) for name, job in self.jobs.items()},
+            "warnings": self.warnings,
+        }
+
+    async def do_counters(self) -> Answer:
+        return await self.doors.counters()
+
+    # -- slots -----------------------------------------------------------------------------------------------
+
+    async def do_start_slot(
+        self, *, slot: str, release: str, cwd: str, processes: list[dict[str, Any]]
+    ) -> Answer:
+        refuse_bad_name("slot", slot)
+        specs = [build(ProcessSpec, {**one, "argv": tuple(one["argv"])}) for one in processes]
+        for spec in specs:
+            refuse_bad_name("process", spec.name)
+        async with self.starting:
+            known = self.slots.get(slot)
+            async with known.lock if known is not None else asyncio.Lock():
+                self._refuse_second_release(slot, release, specs)
+                self._refuse_two_at_once(slot, specs)
+                target = self._slot_for(slot, release, cwd)
+                started = target.start(specs, self._used_ports())
+        self.save()
+        if self.doors.current is not None and started:
+            await self.doors.push("upstreams", lambda: {"upstreams": self.upstreams()})
+        now = time.time()
+        asked = {spec.name for spec in specs}
+        return {
+            "started": started,
+            "already": [spec.name for spec in specs if spec.name not in started],
+            "processes": [asdict(one.status(now)) for name, one in target.processes.items() if name in asked],
+        }
+
+    async def do_stop_slot(
+        self, *, slot: str, processes: list[str] | None = None, timeout_s: float | None = None
+    ) -> Answer:
+        known = self.slots.get(slot)
+        if known is None:
+            return {"stopped": [], "killed": [], "already": processes or []}
+        names = list(known.processes) if processes is None else processes
+        self._refuse_unknown_process(known, names)
+        async with known.lock:
+            stopped, killed = await known.stop(names, timeout_s)
+        return {
+            "stopped": stopped,
+            "killed": killed,
+            "already": [name for name in names if name not in stopped],
+        }
+
+    async def do_restart_process(self, *, slot: str, process: str) -> Answer:
+        known = self.slots.get(slot)
+        if known is None:
+            raise HostRefused(f"there is no slot {slot}", f"there is {', '.join(self.slots) or 'none yet'}")
+        self._refuse_unknown_process(known, [process])
+        async with self.starting, known.lock:
+            await known.stop([process], None)
+            known.start([known.processes[process].spec], self._used_ports())
+        return asdict(known.processes[process].status(time.time()))
+
+    # -- the door --------------------------------------------------------------------------------------------
+
+    async def do_configure_door(self, **config: Any) -> Answer:
+        async with self.starting:
+            await self.doors.configure(config)
+        status = await self.doors.status()
+        assert status is not None
+        return asdict(status)
+
+    async def do_route(self, *, weights: dict[str, int]) -> Answer:
+        for slot, weight in weights.items():
+            if slot not in self.slots:
+                known = ", ".join(sorted(self.slots)) or "none yet"
+                raise HostRefused(
+                    f"traffic cannot go to slot {slot}: there is no such slot", f"there is {known}"
+                )
+            if not isinstance(weight, int) or weight < 0:
+                raise HostRefused(f"the weight of {slot} is {weight!r}", "give a whole number from 0 up")
+        self._refuse_without_door("route")
+        previous, changed = await self.doors.route(weights)
+        return {
+            "generation": self.doors.generation,
+            "at": self.doors.switched_at,
+            "previous": previous,
+            "weights": self.doors.weights,
+            "changed": changed,
+        }
+
+    async def do_drain(self, *, slot: str, timeout_s: float) -> Answer:
+        if self.doors.weights.get(slot) and self.doors.hold is None:
+            raise HostRefused(
+                f"slot {slot} still gets new requests, so it cannot be drained",
+                "route its traffic to another slot first, or hold requests",
+            )
+        return await self.doors.drain(slot, timeout_s)
+
+    async def do_hold(self, *, max_s: float, max_requests: int, max_bytes: int) -> Answer:
+        self._refuse_without_door("hold")
+        hold = {"until": time.time() + max_s, "max_requests": max_requests, "max_bytes": max_bytes}
+        fresh = await self.doors.set_hold(hold)
+        assert self.doors.hold is not None
+        return {"held": True, "until": self.doors.hold["until"], "already": not fresh}
+
+    async def do_release_hold(self) -> Answer:
+        was_held = self.doors.hold is not None
+        return {"released": await self.doors.release_hold(), "already": not was_held}
+
+    async def do_upgrade_door(self) -> Answer:
+        self._refuse_without_door("upgrade_door")
+        async with self.starting:
+            old, new = await self.doors.replace()
+        return {"old_pid": old, "new_pid": new}
+
+    # -- jobs ------------------------------------------------------------------------------------------------
+
+    async def do_start_job(
+        self,
+        *,
+        name: str,
+        argv: list[str],
+        cwd: str,
+        env: dict[str, str],
+        max_restarts: int,
+        window_s: float,
+        final_codes: list[int],
+    ) -> Answer:
+        refuse_bad_name("job", name)
+        before = self.jobs.get(name)
+        if before is None or not before.is_alive:
+            saved = new_job(argv, cwd, max_restarts, window_s, final_codes)
+            job = Job(self.root, name, saved, self.save)
+            if before is not None:
+                before.kept.let_go()
+            self.jobs[name] = job
+            try:
+                job.start(env)
+            except HostRefused:
+                del self.jobs[name]
+                if before is not None:
+                    self.jobs[name] = before
+                raise
+        return asdict(self.jobs[name].status())
+
+    async def do_stop_job(self, *, name: str, timeout_s: float) -> Answer:
+        job = self.jobs.get(name)
+        if job is None:
+            raise HostRefused(f"there is no job {name}")
+        await job.stop(timeout_s)
+        return asdict(job.status())
+
+    # -- the supervisor itself -------------------------------------------------------------------------------
+
+    async def do_rotate_logs(self) -> Answer:
+        rotated = await asyncio.to_thread(rotate_grown, self.run)
+        return {"rotated": [str(log) for log in rotated]}
+
+    async def do_upgrade(self) -> Answer:
+        if self.busy > 1 or self.starting.locked():
+            raise HostRefused("another operation is under way", "upgrade again when it is done")
+        asyncio.get_running_loop().call_later(0.02, self._become_newer)
+        return {}
+
+    async def do_shutdown(self, *, stop_slots: bool) -> Answer:
+        await self.doors.close()
+        if stop_slots:
+            stops: list[Awaitable[Any]] = [slot.stop(slot.processes, None) for slot in self.slots.values()]
+            await asyncio.gather(*stops, *(job.stop(10.0) for job in self.jobs.values()))
+        self.save()
+        asyncio.get_running_loop().call_later(0.05, self.ended.set)
+        return {}
+
+    # -- what the next supervisor must know ------------------------------------------------------------------
+
+    def save(self) -> None:
+        write_atomically(
+            self.run / "host.json",
+            {
+                "schema_version": SCHEMA_VERSION,
+                "root": str(self.root),
+                "slots": {name: slot.as_json() for name, slot in self.slots.items()},
+                "jobs": {name: job.as_json() for name, job in self.jobs.items()},
+                "door": self.doors.as_json(),
+            },
+        )
+
+    def adopt_slots(self) -> None:
+        """Reads the state and takes over the processes that still run; a damaged state is put aside, and its
+        processes are found by the mark in their environment."""
+        state, complaint = load(self.run / "host.json")
+        if complaint:
+            self._warn(complaint)
+            self._find_lost_slots()
+        if state is not None:
+            for name, saved in state["slots"].items():
+                slot = self._slot_for(name, saved["release"], saved["cwd"])
+                slot.restore(saved["processes"])
+            self.doors.restore(state["door"])
+            for name, saved in state["jobs"].items():
+                self.jobs[name] = Job(self.root, name, saved, self.save)
+        for slot in self.slots.values():
+            slot.adopt()
+        for job in self.jobs.values():
+            job.kept.adopt()
+
+    def upstreams(self) -> dict[str, Any]:
+        """Where each slot is reached, as the door wants to know it."""
+        found = {}
+        for name, slot in self.slots.items():
+            web = slot.web()
+            if web is not None:
+                found[name] = {
+                    "release": slot.release,
+                    "port": web.port,
+                    "socket": web.socket,
+                    "listen": web.spec.listen,
+                }
+        return found
+
+    def _find_lost_slots(self) -> None:
+        for name, release, cwd, saved in find_lost(self.root):
+            slot = self._slot_for(name, release, cwd)
+            slot.restore([saved])
+            self._warn(f"{saved['spec']['name']} of slot {name} was found running and taken over")
+
+    def _slot_for(self, name: str, release: str, cwd: str) -> Slot:
+        """The slot, holding this release; what it held before is forgotten (nothing of it runs)."""
+        slot = self.slots.get(name)
+        if slot is None:
+            slot = self.slots[name] = Slot(
+                self.root, name, release, cwd, self.save, self.doors.upstreams_changed
+            )
+        elif slot.release != release:
+            for process in slot.processes.values():
+                if process.kept is not None:
+                    process.kept.let_go()
+            slot.processes = {}
+        slot.release, slot.cwd = release, cwd
+        return slot
+
+    def _used_ports(self) -> set[int]:
+        return {
+            process.port
+            for slot in self.slots.values()
+            for process in slot.processes.values()
+            if process.port is not None
+        }
+
+    def _refuse_second_release(self, slot: str, release: str, specs: list[ProcessSpec]) -> None:
+        known = self.slots.get(slot)
+        if known is None or not known.is_alive():
+            return
+        if known.release != release:
+            raise HostRefused(
+                f"slot {slot} still runs release {known.release}, so {release} cannot start there",
+                f"stop slot {slot} first, or use another slot",
+            )
+        for spec in specs:
+            running = known.processes.get(spec.name)
+            if running is not None and running.life.wanted and running.spec != spec:
+                raise HostRefused(
+                    f"{spec.name} of slot {slot} already runs, from release {release}, started in another way",
+                    f"stop {spec.name} of slot {slot} first",
+                )
+
+    def _refuse_two_at_once(self, slot: str, specs: list[ProcessSpec]) -> None:
+        for spec in specs:
+            if spec.kind == "web":
+                continue
+            for name, other in self.slots.items():
+                process = other.processes.get(spec.name)
+                if name != slot and process is not None and (process.is_alive or process.life.wanted):
+                    raise HostRefused(
+                        f"{spec.name} is a {spec.kind} and still runs in slot {name} (release {other.release})",
+                        f"stop {spec.name} of slot {name} first: two of them must never run at once",
+                    )
+
+    def _refuse_unknown_process(self, slot: Slot, names: list[str]) -> None:
+        for name in names:
+            if name not in slot.processes:
+                known = ", ".join(slot.processes) or "none"
+                raise HostRefused(f"slot {slot.name} has no process {name}", f"it has {known}")
+
+    def _refuse_without_door(self, op: str) -> None:
+        if self.doors.current is None:
+            raise HostRefused(f"there is no front door to {op}", "configure the door first")
+
+    def _warn(self, text: str) -> None:
+        self.warnings.append(text)
+        print(text, file=sys.stderr, flush=True)
+
+    # -- chores ----------------------------------------------------------------------------------------------
+
+    async def _watch_readiness(self) -> None:
+        while True:
+            for slot in list(self.slots.values()):
+                for process in list(slot.processes.values()):
+                    if process.spec.kind == "web" and process.is_alive and not process.accepts:
+                        process.accepts = await accepts(process.port, process.socket)
+            await asyncio.sleep(READINESS_EVERY_S)
+
+    async def _watch_logs(self) -> None:
+        while True:
+            await asyncio.sleep(LOGS_EVERY_S)
+            await asyncio.to_thread(rotate_grown, self.run)
+
+    def _become_newer(self) -> None:
+        """Replaces this program by the one installed now: the pid, the lock, the sockets and the children
+        stay."""
+        self.save()
+        listening = [line.fileno() for line in self.doors.listening]
+        for fd in (self.lock_fd, self.control.fileno(), *listening):
+            os.set_inheritable(fd, True)
+        handed = json.dumps({"lock": self.lock_fd, "control": self.control.fileno(), "listening": listening})
+        argv = [sys.executable, "-P", "-m", "mobius.host", "--root", str(self.root), "--adopt", handed]
+        sys.stderr.flush()
+        os.execv(sys.executable, argv)
+
+
+async def accepts(port: int | None, path: str | None) -> bool:
+    """Whether something accepts connections there now."""
+    if path is not None and Path(path).exists():
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_unix_connection(path)
+            writer.close()
+            return True
+    if port is not None:
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            return True
+    return False
+
+
+def refuse_bad_name(what: str, name: str) -> None:
+    """Names become file names: letters, digits, dot, dash and underscore."""
+    good = name and len(name) <= SLOT_NAME_LIMIT and name[0].isalnum()
+    if not good or not all(c.isascii() and (c.isalnum() or c in "._-") for c in name):
+        raise HostRefused(
+            f"{name!r} cannot be the name of a {what}", "use letters, digits, dot, dash, underscore"
+        )
+
+
+def version() -> str:
+    """The version of mobius that runs."""
+    try:
+        return metadata.version("mobius")
+    except metadata.PackageNotFoundError:
+        return "unknown"
