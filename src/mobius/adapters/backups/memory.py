@@ -1,0 +1,124 @@
+"""Backups in memory, for tests: copies of a dictionary that stands for the service's data."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mobius.adapters.releases.memory import MemoryReleases
+from mobius.errors import BackupInvalid, MobiusError
+from mobius.model.release import BackupRecord, Release
+from mobius.ports import Clock
+
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """One archive: what is said of it, and what is in it."""
+
+    record: BackupRecord
+    data: Mapping[str, Any]
+    release: Release | None
+
+
+class MemoryBackups:
+    """Backs up `data`. `damaged` names archives that no longer hold what they say."""
+
+    def __init__(
+        self,
+        data: MutableMapping[str, Any],
+        releases: MemoryReleases,
+        clock: Clock,
+        *,
+        retention_days: float = 30,
+    ) -> None:
+        self.archives: list[Copied] = []
+        self.damaged: set[str] = set()
+        self.disk_full = False
+        self.rehearsed: list[str] = []
+        self.restored: list[str] = []  # every time data was really replaced
+        self._data = data
+        self._releases = releases
+        self._clock = clock
+        self._retention_days = retention_days
+        self._restores: set[tuple[str, str]] = set()
+
+    def create(
+        self, *, kind: str, release: Release | None, run_id: int, progress: Callable[[str], None]
+    ) -> BackupRecord:
+        """One archive for each run and kind. Raises `MobiusError` on a full disk, with nothing published."""
+        for known in self.archives:
+            if (known.record.run_id, known.record.kind) == (run_id, kind):
+                return known.record
+        if self.disk_full:
+            raise MobiusError("the backup cannot be written: the disk is full", "free space")
+        name = f"{'emergency_' if kind == 'emergency' else ''}run{run_id}.zip"
+        record = BackupRecord(
+            name=name,
+            path=f"/memory/backups/{name}",
+            sha256=f"{len(self.archives):064x}",
+            size_bytes=1,
+            created_at=self._clock.now(),
+            release_id=release.id if release else "",
+            run_id=run_id,
+            kind=kind,
+            verified_at=self._clock.now(),
+        )
+        self.archives.append(Copied(record, copy.deepcopy(dict(self._data)), release))
+        progress(f"published {name}")
+        return record
+
+    def verify(self, path: Path) -> None:
+        """Raises `BackupInvalid` when it is damaged, or not there."""
+        self._open(path)
+
+    def rehearse(
+        self, backup: BackupRecord, *, migrate_from: Path | None, progress: Callable[[str], None]
+    ) -> Mapping[str, Any]:
+        """Restored into a scratch place, in no time."""
+        self._open(Path(backup.path))
+        self.rehearsed.append(backup.name)
+        return {"backup": backup.name, "restore_s": 2.0, "migrations": str(migrate_from or "")}
+
+    def restore_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
+        """The data is that of the archive; with the same key only once."""
+        archive = self._open(path)
+        if (archive.record.name, key) not in self._restores:
+            self._data.clear()
+            self._data.update(copy.deepcopy(dict(archive.data)))
+            self._restores.add((archive.record.name, key))
+            self.restored.append(archive.record.name)
+        return {"backup": archive.record.name}
+
+    def restore_release(self, path: Path) -> Release:
+        """The archive's release is staged again."""
+        release = self._open(path).release
+        if release is None:
+            raise BackupInvalid(f"{path.name} holds no release", "choose another: mobius backup list")
+        if not self._releases.is_staged(release.id):
+            self._releases.adopt(release)
+        return release
+
+    def found(self) -> tuple[BackupRecord, ...]:
+        """Newest first."""
+        return tuple(sorted((a.record for a in self.archives), key=lambda r: r.created_at, reverse=True))
+
+    def prune(self, keep: Sequence[str], *, now: float, dry_run: bool) -> tuple[str, ...]:
+        """The old ones are gone, except `keep`."""
+        oldest = now - self._retention_days * DAY_S
+        old = [a for a in self.archives if a.record.created_at < oldest and a.record.name not in keep]
+        if not dry_run:
+            self.archives = [archive for archive in self.archives if archive not in old]
+        return tuple(archive.record.name for archive in old)
+
+    def _open(self, path: Path) -> Copied:
+        archive = next((a for a in self.archives if a.record.path == str(path)), None)
+        if archive is None:
+            raise BackupInvalid(f"there is no backup {path}", "mobius backup list")
+        if archive.record.name in self.damaged:
+            raise BackupInvalid(f"{path.name} does not match its SHA-256", "mobius backup list --verified")
+        return archive

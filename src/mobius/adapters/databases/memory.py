@@ -1,0 +1,52 @@
+"""Migrations in memory, for tests: the applied ones are a list in the dictionary that stands for the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mobius.errors import MobiusError
+from mobius.ports import Migration
+
+
+class MemoryMigrations:
+    """`offered` has the migrations of each release, by its id. `done` counts how often each was applied."""
+
+    def __init__(self, data: MutableMapping[str, Any]) -> None:
+        self.offered: dict[str, tuple[Migration, ...]] = {}
+        self.without_down: set[str] = set()
+        self.broken: set[str] = set()
+        self.done: dict[str, int] = {}
+        self.unseen = ""  # why nobody can look, while nobody can
+        self._data = data
+
+    def applied(self) -> tuple[Migration, ...]:
+        """Oldest first. Raises `MobiusError` while nobody can look."""
+        if self.unseen:
+            raise MobiusError(self.unseen, "mobius migrate plan")
+        return tuple(self._data.get("migrations", ()))
+
+    def pending(self, directory: Path) -> tuple[Migration, ...]:
+        """What the release has and the database has not."""
+        applied = self.applied()
+        return tuple(one for one in self.offered.get(directory.parent.name, ()) if one not in applied)
+
+    def apply(self, directory: Path, *, progress: Callable[[str], None]) -> tuple[Migration, ...]:
+        """One after the other; a broken one stops it with those before applied."""
+        pending = self.pending(directory)
+        for one in pending:
+            if one.name in self.broken:
+                raise MobiusError(f"{one.name} failed: no such table", "mend it and deploy again")
+            self._data["migrations"] = [*self.applied(), one]
+            self.done[one.name] = self.done.get(one.name, 0) + 1
+            progress(f"applied {one.name}")
+        return pending
+
+    def can_go_down(self, directory: Path, versions: Sequence[str]) -> bool:
+        """Whether each has a way down."""
+        return not self.without_down & set(versions)
+
+    def down(self, directory: Path, versions: Sequence[str]) -> None:
+        """These are not applied any more."""
+        self._data["migrations"] = [one for one in self.applied() if one.name not in versions]
