@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from mobius.model.sample import BUCKETS, Sample, quantile_ms
-from mobius.report.words import duration, iso, milliseconds, percent
+from mobius.report.words import iso, milliseconds, percent
 
 WIDTH, HEIGHT = 1000.0, 160.0
 MOST_BINS = 120
+CLOSE_PCT = 4.0
 OFF_SCALE = 12.0  # a limit more than this many times the highest value would flatten the curve
 
 
@@ -24,8 +25,9 @@ class Marker:
 
     number: int
     label: str
-    at: float
+    time: str
     left_pct: float
+    pin: str  # what stands above its line: its number, "2–5" where several are too close, "" for the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +115,28 @@ def _span(report: Mapping[str, Any], samples: Sequence[Sample]) -> Span:
 
 
 def _moments(report: Mapping[str, Any]) -> list[tuple[str, float]]:
-    """What is marked: each switch, the verdict, the decision to go back, and traffic being back."""
+    """What is marked: each switch, the verdict and the decision to go back."""
     found = [(f"switch to {s.get('to') or 'nothing'}", s["at"]) for s in report.get("switches") or ()]
     if verdict := report.get("verdict"):
         found.append((f"verdict {verdict.get('outcome')}", verdict["at"]))
     if rollback := report.get("rollback"):
         found.append(("rollback decided", rollback.get("decided")))
-        found.append(("traffic back", rollback.get("traffic_back")))
     return sorted(((label, at["unix"]) for label, at in found if at), key=lambda one: one[1])
 
 
 def _markers(report: Mapping[str, Any], span: Span) -> list[Marker]:
-    return [Marker(i, label, at, span.left_pct(at)) for i, (label, at) in enumerate(_moments(report), 1)]
+    """Moments closer than a phone can show share one pin."""
+    moments = [(label, at, span.left_pct(at)) for label, at in _moments(report)]
+    pins: dict[int, str] = {}
+    first = 0
+    for i, (_, _, left) in enumerate(moments):
+        if left - moments[first][2] > CLOSE_PCT:
+            first = i
+        pins[first] = f"{first + 1}" if i == first else f"{first + 1}–{i + 1}"
+    return [
+        Marker(i + 1, label, iso(at)[11:19], left, pins.get(i, ""))
+        for i, (label, at, left) in enumerate(moments)
+    ]
 
 
 def _curve(
@@ -229,8 +241,7 @@ def _lines(markers: Sequence[Marker], height: float = HEIGHT) -> list[str]:
 
 def _axis(span: Span) -> list[str]:
     middle = (span.start + span.end) / 2
-    first, *_ = (iso(at)[11:19] for at in (span.start,))
-    return [first, f"{iso(middle)[11:19]}", f"{iso(span.end)[11:19]} UTC ({duration(span.end - span.start)})"]
+    return [f"{iso(at)[11:19]}" for at in (span.start, middle)] + [f"{iso(span.end)[11:19]} UTC"]
 
 
 def _y(value: float, top: float) -> float:

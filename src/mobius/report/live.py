@@ -232,7 +232,7 @@ class LiveText:
             told_now = self._progress.words(self._now, self._width - 4)
         elif self._running is not None:
             title, begun = self._running
-            told_now = f"{title}  {duration(max(0, round(self._now - begun)))}"
+            told_now = f"{title}, {duration(max(0, round(self._now - begun)))}"
         else:
             self._clear()
             return
