@@ -66,7 +66,7 @@ def human(size_bytes: int) -> str:
 
 @contextlib.contextmanager
 def folder_locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, for short steps. The kernel frees it when its holder dies: it cannot go stale."""
+    """Hold the folder's lock, for short steps. The kernel frees it when its holder dies."""
     fd = _lock_folder(folder)
     try:
         yield

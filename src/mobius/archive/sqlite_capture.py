@@ -90,7 +90,7 @@ def check_database(path: Path, *, busy_timeout_s: float = 10.0, _name: Path | No
     # A copy of ours has no other reader or writer, and must not grow a -wal beside it only because it was
     # looked at.
     alone = "?mode=ro&immutable=1" if _name is not None else "?mode=ro"
-    with _words(name), contextlib.closing(_connect(path, alone, busy_timeout_s)) as db:
+    with in_plain_words(name), contextlib.closing(_connect(path, alone, busy_timeout_s)) as db:
         db.execute("BEGIN")
         integrity = _integrity(db, name)
         return DatabaseFacts(
@@ -111,7 +111,7 @@ def is_sqlite(path: Path) -> bool:
 
 
 def _copy(source: Path, target: Path, busy_timeout_s: float) -> None:
-    with _words(source), contextlib.closing(_open_source(source, busy_timeout_s)) as live:
+    with in_plain_words(source), contextlib.closing(_open_source(source, busy_timeout_s)) as live:
         # The read transaction pins the point in time and honours the busy timeout; the backup call alone
         # would wait without end for a lock.
         with contextlib.closing(sqlite3.connect(target, isolation_level=None)) as copy:
@@ -125,7 +125,7 @@ def _open_source(source: Path, busy_timeout_s: float) -> sqlite3.Connection:
     try:
         return _begin_read(source, "?mode=ro", busy_timeout_s)
     except sqlite3.OperationalError as error:
-        if _primary_code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+        if primary_code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
             raise
     return _begin_read(source, "?mode=rw", busy_timeout_s)
 
@@ -194,12 +194,12 @@ _REPAIR = "restore it from a backup, or repair it with: sqlite3 FILE .recover"
 
 
 @contextlib.contextmanager
-def _words(name: Path) -> Iterator[None]:
+def in_plain_words(name: Path) -> Iterator[None]:
     """Say SQLite's errors in words that tell what to do."""
     try:
         yield
     except sqlite3.DatabaseError as error:
-        code = _primary_code(error)
+        code = primary_code(error)
         if code == sqlite3.SQLITE_NOTADB:
             hint = "it is damaged or encrypted: exclude it, or restore it from a backup"
             raise BackupInvalid(f"{name} is not an SQLite database: {error}", hint) from error
@@ -217,7 +217,7 @@ def _words(name: Path) -> Iterator[None]:
         ) from error
 
 
-def _primary_code(error: sqlite3.Error) -> int:
+def primary_code(error: sqlite3.Error) -> int:
     # Errors that Python itself raises carry no code.
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 

@@ -217,7 +217,7 @@ def _check_name(path: Path, recorded: str, manifest: Manifest) -> None:
 
 
 def _check_structure(file: BinaryIO, zip_file: zipfile.ZipFile) -> None:
-    """No name twice, nothing encrypted, every member in bytes of its own and under one name in both places."""
+    """No name twice, nothing encrypted, every member in bytes of its own, with one name in both places."""
     seen: set[str] = set()
     free_from = 0
     for info in sorted(zip_file.infolist(), key=lambda each: each.header_offset):
@@ -240,6 +240,10 @@ def _end_of(file: BinaryIO, info: zipfile.ZipInfo) -> int:
         raise BackupInvalid(f"{info.filename!r} has no local header")
     fields = _LOCAL_HEADER.unpack(header)
     name_bytes, extra_bytes = fields[9], fields[10]
+    # Some programs believe this header, others the directory at the end: they must say the same.
+    sizes = {(info.compress_size, info.file_size), (0xFFFFFFFF, 0xFFFFFFFF)}
+    if fields[3] != info.compress_type or fields[6] != info.CRC or (fields[7], fields[8]) not in sizes:
+        raise BackupInvalid(f"{info.filename!r} is not described alike in its local header")
     # The standard library cuts a name at a NUL, and turns backslashes on Windows.
     if info.filename != info.orig_filename:
         raise BackupInvalid(f"{info.orig_filename!r} is a name that systems read differently")

@@ -1,0 +1,1 @@
+"""Databases: capturing and checking them, and changing their shape."""

@@ -1,0 +1,245 @@
+"""A backup that is not what was published is refused, with words that say what is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mobius.archive import Source, Written, read_metadata, sidecar_of, verify_archive, write_archive
+from mobius.archive.manifest import Manifest
+from mobius.errors import BackupInvalid
+
+Backup = Callable[..., Written]
+
+
+def refused(path: Path) -> BackupInvalid:
+    with pytest.raises(BackupInvalid) as caught:
+        verify_archive(path)
+    assert caught.value.hint == "try: mobius backup list --verified"
+    assert caught.value.exit_code == 11
+    return caught.value
+
+
+def resign(path: Path) -> None:
+    """What somebody does who changes a backup on purpose: make the sidecar fit."""
+    name = sidecar_of(path).read_text().split("  ")[1]
+    sidecar_of(path).write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}")
+
+
+def test_a_whole_backup_gives_its_manifest(backup: Backup) -> None:
+    written = backup()
+    for deep in (True, False):
+        manifest = verify_archive(written.path, deep=deep)
+        assert isinstance(manifest, Manifest)
+        assert manifest.archive_sha256 == written.sha256
+        assert manifest.entries == written.manifest.entries
+
+
+def test_a_missing_backup_is_named(tmp_path: Path) -> None:
+    error = refused(tmp_path / "gone.zip")
+    assert error.message == f"backup gone.zip cannot be used: {tmp_path}/gone.zip does not exist"
+
+
+def test_a_missing_sidecar_is_named(backup: Backup) -> None:
+    written = backup("x.zip")
+    written.sidecar.unlink()
+    assert (
+        refused(written.path).message == "backup x.zip cannot be used: its checksum x.zip.sha256 is missing"
+    )
+
+
+def test_an_empty_sidecar_is_named(backup: Backup) -> None:
+    written = backup("x.zip")
+    written.sidecar.write_text("")
+    assert refused(written.path).message == "backup x.zip cannot be used: its checksum x.zip.sha256 is empty"
+
+
+def test_a_sidecar_for_another_name_is_refused(backup: Backup) -> None:
+    one, other = backup("one.zip"), backup("other.zip")
+    other.path.write_bytes(one.path.read_bytes())
+    other.sidecar.write_bytes(one.sidecar.read_bytes())
+    expected = "backup other.zip cannot be used: its checksum is that of another file, backups/one.zip"
+    assert refused(other.path).message == expected
+
+
+def test_a_renamed_backup_is_refused(backup: Backup) -> None:
+    written = backup("x.zip")
+    renamed = written.path.rename(written.path.with_name("y.zip"))
+    written.sidecar.rename(sidecar_of(renamed))
+    assert "its checksum is that of another file, backups/x.zip" in refused(renamed).message
+
+
+def test_a_backup_moved_to_another_folder_is_accepted(backup: Backup, tmp_path: Path) -> None:
+    written = backup("x.zip")
+    moved = written.path.rename(tmp_path / "x.zip")
+    written.sidecar.rename(sidecar_of(moved))
+    assert verify_archive(moved).archive_sha256 == written.sha256
+
+
+def test_a_sidecar_made_by_sha256sum_inside_the_folder_is_accepted(backup: Backup) -> None:
+    written = backup("x.zip")
+    written.sidecar.write_text(f"{written.sha256}  x.zip\n")
+    assert verify_archive(written.path).archive_sha256 == written.sha256
+
+
+def test_damaged_content_is_named_with_both_hashes(backup: Backup, project: Path) -> None:
+    written = backup("x.zip")
+    raw = bytearray(written.path.read_bytes())
+    film = raw.index((project / "release/film.bin").read_bytes())
+    raw[film + 5000] ^= 1
+    written.path.write_bytes(raw)
+    error = refused(written.path)
+    assert str(error) == "\n".join(
+        [
+            "backup x.zip cannot be used: it does not match its SHA-256",
+            f"  expected {written.sha256}",
+            f"  found    {hashlib.sha256(raw).hexdigest()}",
+            "  damaged  release/film.bin is damaged: it is not a sound zip archive: "
+            "Bad CRC-32 for file 'release/film.bin'",
+        ]
+    )
+
+
+def test_a_truncated_backup_is_called_truncated(backup: Backup) -> None:
+    written = backup("x.zip")
+    whole = written.path.read_bytes()
+    for length in (0, 1, 100, len(whole) // 2, len(whole) - 1):
+        written.path.write_bytes(whole[:length])
+        assert (
+            refused(written.path).message
+            == "backup x.zip cannot be used: it is truncated: its end is missing"
+        )
+
+
+def test_every_flipped_bit_of_a_small_backup_and_of_its_sidecar_is_found(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a").write_text("hello")
+    small = write_archive(
+        tmp_path / "b" / "x.zip", [Source("d", tmp_path / "data")], {}, checksum_root=tmp_path
+    )
+    assert small.size_bytes <= 2048
+    for path in (small.path, small.sidecar):
+        whole = path.read_bytes()
+        for bit in range(len(whole) * 8):
+            flipped = bytearray(whole)
+            flipped[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(flipped)
+            with pytest.raises(BackupInvalid):
+                verify_archive(small.path, deep=False)
+        path.write_bytes(whole)
+    verify_archive(small.path)
+
+
+def test_bytes_changed_on_purpose_with_a_fitting_sidecar_are_refused_or_harmless(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a").write_text("hello")
+    small = write_archive(
+        tmp_path / "b" / "x.zip", [Source("d", tmp_path / "data")], {}, checksum_root=tmp_path
+    )
+    whole = small.path.read_bytes()
+    refusals = 0
+    for place in range(len(whole)):
+        for change in (0x01, 0x80, 0xFF):
+            changed = bytearray(whole)
+            changed[place] ^= change
+            small.path.write_bytes(changed)
+            resign(small.path)
+            try:
+                manifest = verify_archive(small.path)
+            except BackupInvalid:
+                refusals += 1
+            else:
+                content = [(entry.path, entry.sha256) for entry in manifest.entries if entry.kind == "file"]
+                assert [sha256 for _, sha256 in content] == [hashlib.sha256(b"hello").hexdigest()]
+    assert refusals > len(whole)
+
+
+def rewritten(written: Written, change: Callable[[str, bytes], bytes | None]) -> Path:
+    """The same archive with other members' content, and a sidecar that fits."""
+    with zipfile.ZipFile(written.path) as old:
+        members = [(info, old.read(info)) for info in old.infolist()]
+    with zipfile.ZipFile(written.path, "w") as new:
+        for info, content in members:
+            changed = change(info.filename, content)
+            if changed is not None:
+                new.writestr(info, changed)
+    resign(written.path)
+    return written.path
+
+
+def test_a_member_that_is_not_the_manifests_is_refused(backup: Backup) -> None:
+    path = rewritten(backup(), lambda name, old: old[::-1] if name == "release/run.sh" else old)
+    error = refused(path)
+    assert error.message.endswith("release/run.sh does not match its SHA-256")
+    assert error.details[0].startswith("expected ")
+
+
+def test_a_member_of_another_size_is_refused(backup: Backup) -> None:
+    path = rewritten(backup(), lambda name, old: old + b"x" if name == "release/run.sh" else old)
+    assert "'release/run.sh' says it has 21 bytes, MANIFEST.jsonl says 20" in refused(path).message
+
+
+def test_a_member_that_is_missing_is_refused(backup: Backup) -> None:
+    path = rewritten(backup(), lambda name, old: None if name == "release/run.sh" else old)
+    assert "'release/run.sh' is in MANIFEST.jsonl but not in the archive" in refused(path).message
+
+
+def test_a_member_that_the_manifest_does_not_know_is_refused(backup: Backup) -> None:
+    written = backup()
+    with zipfile.ZipFile(written.path, "a") as archive:
+        archive.writestr("release/more", b"x")
+    resign(written.path)
+    assert "'release/more' is in the archive but not in MANIFEST.jsonl" in refused(written.path).message
+
+
+@pytest.mark.parametrize("name", ["backup_metadata.json", "MANIFEST.jsonl"])
+def test_an_archive_without_its_own_members_is_refused(backup: Backup, name: str) -> None:
+    path = rewritten(backup(), lambda each, old: None if each == name else old)
+    assert refused(path).message.endswith(f"it holds no {name}: it is not a backup made by mobius")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"{", b"[]", b'{"path": 1}', b"\xff", b'{"path":"a","kind":"pipe","size":0,"sha256":"","mode":"0","mtime_ns":0}',
+     b'{"path":"a","kind":"file","size":-1,"sha256":"","mode":"0644","mtime_ns":0}',
+     b'{"path":"a","kind":"file","size":true,"sha256":"","mode":"0644","mtime_ns":0}',
+     b'{"path":"a","kind":"directory","size":0,"sha256":"","mode":"77777","mtime_ns":0}'],
+)  # fmt: skip
+def test_a_manifest_line_that_is_no_entry_is_refused(backup: Backup, line: bytes) -> None:
+    path = rewritten(backup(), lambda name, old: line + b"\n" + old if name == "MANIFEST.jsonl" else old)
+    assert "MANIFEST.jsonl line 1 is not an entry" in refused(path).message
+
+
+@pytest.mark.parametrize(
+    "metadata", [b"", b"[]", b"{}", b'{"archive": {"format": 2}}', b'{"archive": {"format": 1}}']
+)
+def test_metadata_that_mobius_did_not_write_is_refused(backup: Backup, metadata: bytes) -> None:
+    path = rewritten(backup(), lambda name, old: metadata if name == "backup_metadata.json" else old)
+    assert "backup_metadata.json" in refused(path).message
+
+
+def test_a_foreign_zip_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a", b"a")
+    sidecar_of(path).write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  x.zip\n")
+    assert "it is not a backup made by mobius" in refused(path).message
+
+
+def test_a_folder_is_no_backup(tmp_path: Path) -> None:
+    (tmp_path / "x.zip").mkdir()
+    assert "it cannot be read" in refused(tmp_path / "x.zip").message
+
+
+def test_metadata_can_be_read_without_a_sidecar(backup: Backup) -> None:
+    written = backup(git_commit="abc")
+    written.sidecar.unlink()
+    assert read_metadata(written.path)["git_commit"] == "abc"
+    written.path.write_bytes(os.urandom(100))
+    with pytest.raises(BackupInvalid, match=r"cannot be used: it is not a sound zip archive"):
+        read_metadata(written.path)
