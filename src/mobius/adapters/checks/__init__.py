@@ -1,0 +1,1 @@
+"""The looking: health, smoke tests and gate commands, each answered within its time."""

@@ -1,0 +1,1 @@
+"""Measurements of the window: probes, real traffic, resources, gates, smoke tests."""

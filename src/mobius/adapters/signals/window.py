@@ -1,0 +1,96 @@
+"""One reading of every signal of the window, each a measurement or the reason there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from mobius.adapters.signals.background import Background
+from mobius.adapters.signals.resources import Resources
+from mobius.adapters.signals.traffic import TrafficDelta
+from mobius.model.sample import Sample
+from mobius.model.settings import EnvironmentSettings
+from mobius.model.verdict import CheckResult, Outcome
+from mobius.ports import Checks, Clock, Counters
+
+SMOKE_EVERY_S = 300.0
+LONGEST_PAUSE_S = 300.0  # between two runs of a gate, however long it takes
+
+
+class WindowSignals:
+    """Implements `mobius.ports.Signals` for the release in `slot`.
+
+    `counters` reads the front door's counters (None where there is no door), `pids` the processes of the release
+    (None: the whole machine is measured). Traffic counts from the moment this is made. A tick waits for the
+    probe and the readings only: gates and smoke tests run in the background, each at its own pace, and their
+    results come with the first tick after they end.
+    """
+
+    def __init__(
+        self,
+        settings: EnvironmentSettings,
+        checks: Checks,
+        *,
+        clock: Clock,
+        slot: str = "",
+        counters: Callable[[], Mapping[str, Counters]] | None = None,
+        pids: Callable[[], Sequence[int]] | None = None,
+        gates: Sequence[str] | None = None,
+        smoke_every_s: float = SMOKE_EVERY_S,
+        base_url: str = "",
+    ) -> None:
+        self._checks = checks
+        self._url = base_url or settings.url
+        self._traffic = TrafficDelta(counters, slot) if counters else None
+        self._resources = Resources(pids, clock.monotonic)
+        if gates is None:
+            gates = [gate.name for gate in settings.checks if gate.when in ("window", "both")]
+        pause_s = settings.monitor.interval_s
+        self._jobs = [
+            Background(f"gate:{name}", partial(self._gate, name), clock, pause_s, LONGEST_PAUSE_S)
+            for name in gates
+        ]
+        if smoke_every_s > 0 and settings.smoke:
+            # The smoke tests of the switch itself have just been made: the first round comes after a pause.
+            smoke = Background("smoke", self._smoke, clock, smoke_every_s, smoke_every_s, first_at_once=False)
+            self._jobs.append(smoke)
+
+    def sample(self, now: float) -> tuple[Sample, ...]:
+        """The probe, traffic since the last call, resources, and what the background jobs found since."""
+        samples = [sample for job in self._jobs for sample in job.collect(now)]
+        samples.append(self._probe(now))
+        if self._traffic:
+            samples.append(self._traffic.sample(now))
+        samples += self._resources.sample(now)
+        return tuple(samples)
+
+    def _probe(self, now: float) -> Sample:
+        try:
+            result = self._checks.health(self._url)
+        except Exception as error:  # a signal never raises: what went wrong is the reason
+            return Sample("probe", now, missing=f"the check broke: {error!r}")
+        if result.outcome in (Outcome.ERROR, Outcome.INCONCLUSIVE):
+            return Sample("probe", now, missing=result.message)
+        is_good = result.outcome is Outcome.PASS
+        return Sample("probe", now, is_good, result.duration_ms, note="" if is_good else result.message)
+
+    def _gate(self, name: str) -> Sample:
+        return _answer(f"gate:{name}", [self._checks.gate(name)])
+
+    def _smoke(self) -> Sample:
+        return _answer("smoke", self._checks.smoke(self._url))
+
+
+def _answer(signal: str, results: Sequence[CheckResult]) -> Sample:
+    """One yes or no of several results: any failure is a no, and without one, any doubt is no answer."""
+    one = len(results) == 1 and signal != "smoke"
+    failed = [result for result in results if result.outcome is Outcome.FAIL]
+    unknown = [result for result in results if result.outcome is not Outcome.PASS]
+    if failed:
+        said = failed[0].message if one else f"{failed[0].name}: {failed[0].message}"
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        return Sample(signal, 0.0, ok=False, note=said + more)
+    if unknown or not results:
+        said = "nothing to check" if not results else unknown[0].message
+        return Sample(signal, 0.0, missing=said if one or not results else f"{unknown[0].name}: {said}")
+    return Sample(signal, 0.0, ok=True)
