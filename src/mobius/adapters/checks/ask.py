@@ -63,8 +63,8 @@ def ask(request: Request, timeout_s: float, tls: TlsContext = ssl.create_default
     """The answer; redirects are not followed. Raises Unanswered or NotAsked within `timeout_s`."""
     begun = time.monotonic()
     deadline = begun + timeout_s
-    parts = urlsplit(request.url)
     try:
+        parts = urlsplit(request.url)
         with _connected(parts, deadline, tls) as sock:
             _send(sock, _wire(request, parts), deadline)
             response = http.client.HTTPResponse(_Bounded(sock, deadline), method=request.method)  # type: ignore[arg-type]
@@ -84,10 +84,10 @@ def ask(request: Request, timeout_s: float, tls: TlsContext = ssl.create_default
 def certificate_days(url: str, timeout_s: float, tls: TlsContext = ssl.create_default_context) -> float:
     """Days until the certificate of an https address expires. Raises Unanswered (also when it is not trusted)
     or NotAsked."""
-    parts = urlsplit(url)
-    if parts.scheme != "https":
+    if not url.lower().startswith("https:"):
         raise NotAsked(f"{shown(url)} has no certificate: it is not https")
     try:
+        parts = urlsplit(url)
         with _connected(parts, time.monotonic() + timeout_s, tls) as sock:
             assert isinstance(sock, ssl.SSLSocket)
             return _days_left(sock)
@@ -97,7 +97,10 @@ def certificate_days(url: str, timeout_s: float, tls: TlsContext = ssl.create_de
 
 def shown(url: str) -> str:
     """The address without user, password and query, fit to print."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that cannot be read"
     host = parts.netloc.rpartition("@")[2]
     return SplitResult(parts.scheme, host, parts.path, "", "").geturl()
 
@@ -106,7 +109,9 @@ def _connected(parts: SplitResult, deadline: float, tls: TlsContext) -> socket.s
     if parts.scheme == "unix":
         sock = socket.socket(getattr(socket, "AF_UNIX"), socket.SOCK_STREAM)  # noqa: B009, not on Windows
         return _try(sock, parts.path, deadline)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise NotAsked(f"not an address of http or https: {shown(parts.geturl()) or 'empty'}")
+    host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
     addresses = _addresses(host, port, deadline)
     last: OSError = OSError(f"{host} has no address")
     for index, (family, kind, protocol, _, address) in enumerate(addresses):
@@ -197,13 +202,13 @@ def _send(sock: socket.socket, data: bytes, deadline: float) -> None:
 
 
 def _body(response: http.client.HTTPResponse) -> bytes:
-    """The whole body. Raises ValueError past the limit, IncompleteRead when it ends early."""
+    """The whole body. Raises Unanswered past the limit, IncompleteRead when it ends early."""
     pieces: list[bytes] = []
     size = 0
     while piece := response.read(65_536):
         size += len(piece)
         if size > LARGEST_BODY:
-            raise ValueError(f"the answer is larger than {LARGEST_BODY // 1024 // 1024} MB")
+            raise Unanswered(f"the answer is larger than {LARGEST_BODY // 1024 // 1024} MB")
         pieces.append(piece)
     if response.length:
         raise http.client.IncompleteRead(b"".join(pieces), response.length)
@@ -258,11 +263,11 @@ def _translated(error: Exception, timeout_s: float) -> Exception:
     if isinstance(error, ConnectionError):
         return Unanswered("it broke the connection off")
     if isinstance(error, http.client.IncompleteRead):
-        return Unanswered(f"the answer was cut off after {len(error.partial):,} bytes")
+        return Unanswered("the answer was cut off")
     if isinstance(error, http.client.HTTPException):
         return Unanswered(f"the answer is not HTTP ({type(error).__name__})")
     if isinstance(error, OSError) and error.errno in _OURS:
         return NotAsked(_OURS[error.errno])
     if isinstance(error, OSError):
         return Unanswered(error.strerror or str(error))
-    return Unanswered(str(error))
+    return NotAsked(f"its address cannot be used: {error}")

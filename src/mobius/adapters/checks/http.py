@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import ssl
@@ -11,7 +12,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from mobius.adapters.checks.ask import NotAsked, Request, Unanswered, ask, certificate_days, shown
 from mobius.adapters.checks.bounded import within
@@ -124,7 +124,7 @@ class HttpChecks:
         self, base_url: str, path: str, request: Request, expect: Sequence[Expectation], timeout_s: float
     ) -> Found:
         url = _joined(base_url, path)
-        target = path if url.startswith("unix:") else ""
+        target = path if url is base_url else ""
         asked = Request(url, request.method, request.headers, request.body, target)
         answer = ask(asked, timeout_s, self._tls)
         checked = [evaluate(one, answer) for one in expect]
@@ -209,8 +209,10 @@ def _understood(
 
 def _joined(base_url: str, path: str) -> str:
     """An absolute address stands for itself; a path belongs to the base, below the base's own path."""
-    if urlsplit(path).scheme or base_url.startswith("unix:"):
-        return path if urlsplit(path).scheme else base_url
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", path):
+        return path
+    if base_url.startswith("unix:"):
+        return base_url
     return f"{base_url.rstrip('/')}/{path.lstrip('/')}"
 
 
