@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -196,3 +197,51 @@ def test_json_has_the_samples_when_they_are_asked_for() -> None:
     stream = io.StringIO()
     LiveJson(stream, samples=True).sample(Sample("probe", NOON, ok=True, value=4.0))
     assert json.loads(stream.getvalue())["signal"] == "probe"
+
+
+def test_without_figures_the_line_says_the_sentence_of_the_window() -> None:
+    stream = io.StringIO()
+    live = LiveText(stream, tty=True, width=100)
+    live.event(event(0, "window opened", "watching v3", deadline=NOON + 600))
+    assert stream.getvalue().endswith("⠋ watching · 10 min left")
+    live.event(event(60, "so far", "", sentence="so far so good: 60 checks, 0 failed", left_s=540))
+    assert stream.getvalue().endswith("⠋ so far so good: 60 checks, 0 failed")
+
+
+def test_a_terminal_without_unicode_gets_plain_signs() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    live = LiveText(stream, tty=True)
+    live.event(event(0, "step begun", "start café", step="a", phase="start"))
+    live.event(event(1, "step done", "start café: done", step="a", phase="start"))
+    live.close()
+    assert screen(raw.getvalue().decode("ascii")) == (
+        "  start       + start caf?                                                   1 s\n"
+    )
+
+
+def test_ticks_from_another_thread_never_tear_a_line() -> None:
+    stream = io.StringIO()
+    live = LiveText(stream, tty=True)
+    over = threading.Event()
+
+    def turn() -> None:
+        while not over.is_set():
+            live.tick(NOON)
+
+    thread = threading.Thread(target=turn)
+    thread.start()
+    for one in stories.events():
+        live.event(one)
+    over.set()
+    thread.join()
+    live.close(stories.run())
+    assert screen(stream.getvalue()) == screen(told(tty=True))
+
+
+def test_a_narrower_terminal_is_honoured_from_then_on() -> None:
+    stream = io.StringIO()
+    live = LiveText(stream, tty=True)
+    live.resize(40)
+    live.event(event(0, "step begun", "a title much longer than the terminal is", step="a", phase="p"))
+    assert max(len(line) for line in stream.getvalue().split("\r")) <= 40

@@ -15,6 +15,7 @@ from mobius.report.words import iso, milliseconds, percent
 
 WIDTH, HEIGHT = 1000.0, 160.0
 MOST_BINS = 120
+MOST_MARKS = 240
 CLOSE_PCT = 4.0
 OFF_SCALE = 12.0  # a limit more than this many times the highest value would flatten the curve
 
@@ -205,11 +206,11 @@ def _probes(probes: Sequence[Sample], span: Span, markers: Sequence[Marker]) -> 
     if not probes:
         return None
     half = HEIGHT / 4
-    width = max(2.0, min(14.0, 0.7 * WIDTH / max(1, len(probes))))
+    shown = _worst_of_each(probes, span)
+    width = max(2.0, min(14.0, 0.7 * WIDTH / len(shown)))
     drawing = _lines(markers, half)
-    for probe in probes:
-        x = span.left_pct(probe.at) / 100 * WIDTH - width / 2
-        kind = "unknown" if probe.missing or probe.ok is None else "good" if probe.ok else "bad"
+    for left_pct, kind in shown:
+        x = left_pct / 100 * WIDTH - width / 2
         top, height = (0.0, half) if kind == "bad" else (half * 0.35, half * 0.65)
         drawing.append(
             f'<rect class="{kind}" x="{x:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}"/>'
@@ -218,6 +219,18 @@ def _probes(probes: Sequence[Sample], span: Span, markers: Sequence[Marker]) -> 
     unknown = sum(bool(p.missing) or p.ok is None for p in probes)
     summary = f"{len(probes) - bad - unknown:,} good, {bad:,} failed, {unknown:,} not measured"
     return Plot("Health checks", _svg(drawing, half), "", "", 100.0, summary)
+
+
+def _worst_of_each(probes: Sequence[Sample], span: Span) -> list[tuple[float, str]]:
+    """(place, kind) of at most 240 marks: where several looks share one, a failed one is never hidden."""
+    shown: dict[int, tuple[float, str]] = {}
+    for probe in probes:
+        left_pct = span.left_pct(probe.at)
+        kind = "unknown" if probe.missing or probe.ok is None else "good" if probe.ok else "bad"
+        mark = int(left_pct * 2.4) if len(probes) > MOST_MARKS else len(shown)
+        before = shown.get(mark, (left_pct, "good"))
+        shown[mark] = max(before, (before[0], kind), key=lambda one: ("good", "unknown", "bad").index(one[1]))
+    return list(shown.values())
 
 
 def _svg(drawing: Sequence[str], height: float) -> str:

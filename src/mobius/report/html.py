@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from mobius.model.sample import Sample
 from mobius.report.charts import Span, plots
-from mobius.report.words import counted, duration, milliseconds, percent, printable, size
+from mobius.report.summary import facts
+from mobius.report.words import duration, milliseconds, printable
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -41,29 +41,6 @@ def run_html(report: Mapping[str, Any], samples: Sequence[Sample] = ()) -> str:
         markers=markers,
         axis=axis,
     )
-
-
-def facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The handful of lines under the headline."""
-    started, seconds = report.get("started") or {}, report.get("seconds")
-    rollback, window = report.get("rollback") or {}, report.get("window") or {}
-    found = [
-        ("Service", f"{report['service']}, {report['environment']}"),
-        (
-            "Release",
-            f"{report['release']}" + (f", commit {report['commit'][:12]}" if report["commit"] else ""),
-        ),
-        ("Before", report["release_before"] or "nothing: the first deployment"),
-        ("Live after", report["release_after"] or "nothing"),
-        ("Lead", report["lead"]),
-        ("Began", started.get("iso", "") + (f", took {duration(seconds)}" if seconds is not None else "")),
-        ("Failed requests", _lost(report)),
-        ("Went back", _went_back(rollback)),
-        ("Window", _window(window, report.get("policy") or {})),
-        ("Backup", _backup(report.get("backup") or {})),
-        ("Exit code", str(report["exit_code"]) if report["ended"] else ""),
-    ]
-    return [(name, printable(value)) for name, value in found if value]
 
 
 def bars(report: Mapping[str, Any]) -> list[Bar]:
@@ -99,53 +76,6 @@ def _without_idle(spans: Sequence[tuple[float, float]]) -> list[tuple[float, flo
     ]
 
 
-def _lost(report: Mapping[str, Any]) -> str:
-    failed = report["failed_requests"]
-    if failed is None:
-        return ""
-    return f"{failed:,} because of {counted(len(report['switches']), 'switch', 'switches')}"
-
-
-def _went_back(rollback: Mapping[str, Any]) -> str:
-    if not rollback:
-        return ""
-    back = rollback.get("traffic_back_s")
-    told = f"{rollback['way']} to {rollback['to']}"
-    return told + (f", all traffic back in {duration(float(back))}" if back is not None else "")
-
-
-def _window(window: Mapping[str, Any], policy: Mapping[str, Any]) -> str:
-    if not window:
-        return ""
-    parts = [f"policy {policy['name']}"] if policy.get("name") else []
-    parts.append(f"{counted(window['checks'], 'check')}, {window['failed_checks']:,} failed")
-    if window["requests"]:
-        parts.append(f"{counted(window['requests'], 'request')}, {percent(window['errors_pct'])} errors")
-    if window["p95_ms"] is not None:
-        parts.append(f"p95 {milliseconds(window['p95_ms'])}")
-    if window["blind_s"]:
-        parts.append(f"not measured for {duration(window['blind_s'])}")
-    return "; ".join(parts)
-
-
-def _backup(backup: Mapping[str, Any]) -> str:
-    if not backup:
-        return ""
-    parts = [str(backup["name"])] if backup.get("name") else []
-    if backup.get("size_bytes"):
-        parts.append(size(int(backup["size_bytes"])))
-    if rehearsal := backup.get("rehearsal"):
-        parts.append(f"restored as a rehearsal in {duration(float(rehearsal.get('restore_s') or 0))}")
-    return ", ".join(parts)
-
-
-def _value(value: Any) -> str:
-    """A small value of a step's result, on one line."""
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return printable(str(value))
-    return printable(json.dumps(value, ensure_ascii=False, default=str))
-
-
 @lru_cache(maxsize=1)
 def _template() -> Template:
     from jinja2 import Environment, StrictUndefined
@@ -157,11 +87,6 @@ def _template() -> Template:
         lstrip_blocks=True,
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
-    environment.filters |= {
-        "duration": duration,
-        "milliseconds": milliseconds,
-        "size": size,
-        "line": _value,
-    }
+    environment.filters["milliseconds"] = milliseconds
     source = resources.files("mobius.report").joinpath("templates/run.html.j2").read_text(encoding="utf-8")
     return environment.from_string(source)

@@ -1,29 +1,31 @@
-"""A run as it happens: a growing tree on a terminal, one line an event in a pipe, or NDJSON."""
+"""A run as it happens, for a person: a growing tree on a terminal, or one line an event in a pipe."""
 
 from __future__ import annotations
 
-import json
+import threading
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any, ClassVar, TextIO
+from typing import ClassVar, TextIO
 
 from mobius.model.run import Event, Run, RunState
 from mobius.model.sample import Sample
+from mobius.report.live_json import LiveJson as LiveJson
 from mobius.report.next_step import next_step
-from mobius.report.paint import BAD, BOLD, DIM, GOOD, WARN, Paint
+from mobius.report.paint import BAD, BOLD, DIM, GOOD, WARN, Paint, sign_of
+from mobius.report.pen import Pen
 from mobius.report.progress import Progress
 from mobius.report.told import reason_of, seconds_of, smoke_words, title_of, told
-from mobius.report.words import duration, iso, shortened, wrapped
+from mobius.report.words import duration, iso, printable, shortened, wrapped
 
-LIVE_SCHEMA = 1
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+LEAST_WIDTH = 30
 PHASE = 12  # columns kept for the name of the phase
 
 
 class LiveText:
-    """Writes events for a person. With `tty` the last line is updated in place; without, nothing ever is.
+    """Writes events as they come. With `tty` the last line is updated in place; without, nothing ever is.
 
-    A write to a closed pipe raises BrokenPipeError, as any write does: the caller decides whether to go on.
+    Its methods may be called from several threads. A closed pipe raises BrokenPipeError, as any write does:
+    the caller decides whether to go on.
     """
 
     def __init__(
@@ -35,10 +37,11 @@ class LiveText:
         width: int = 80,
         tell_next: bool = True,
     ) -> None:
-        self._stream = stream
+        self._pen = Pen(stream)
+        self._lock = threading.Lock()
         self._paint = Paint(color and tty)
         self._tty = tty
-        self._width = max(30, width)
+        self._width = max(LEAST_WIDTH, width)
         self._tell_next = tell_next
         self._phase = ""
         self._named = False  # whether the phase stands in the margin already
@@ -48,56 +51,67 @@ class LiveText:
         self._progress: Progress | None = None
         self._now = 0.0
         self._turn = 0
-        self._line_open = False
 
     def event(self, event: Event) -> None:
         """Writes what this event says; events come in the order of their `seq`."""
-        self._now = max(self._now, event.at)
-        if not self._tty:
-            if event.kind != "so far":
-                self._write(f"{iso(event.at)} {event.kind}: {told(event)}\n")
-            return
+        with self._lock:
+            self._now = max(self._now, event.at)
+            if self._tty:
+                self._show(event)
+                self._redraw()
+            elif event.kind != "so far":
+                self._pen.line(f"{iso(event.at)} {printable(event.kind)}: {told(event)}")
+
+    def sample(self, *samples: Sample) -> None:
+        """Counts measurements of the open window; the line that tells of them is updated on a terminal."""
+        with self._lock:
+            if self._progress is None:
+                return
+            for sample in samples:
+                self._progress.add(sample)
+                self._now = max(self._now, sample.at)
+            self._redraw()
+
+    def tick(self, now: float) -> None:
+        """Turns the spinner and moves the clocks; call it a few times a second, or never."""
+        with self._lock:
+            self._now = max(self._now, now)
+            self._turn += 1
+            self._redraw()
+
+    def resize(self, width: int) -> None:
+        """From now on the terminal is this wide."""
+        with self._lock:
+            self._width = max(LEAST_WIDTH, width)
+
+    def close(self, run: Run | None = None) -> None:
+        """Ends the line in place and, with the run, says how it stands and what to do next."""
+        with self._lock:
+            self._running = self._progress = None
+            self._pen.wipe()
+            if run is None:
+                return
+            style = {RunState.ACCEPTED: GOOD, RunState.OBSERVING: GOOD}.get(run.state, WARN)
+            style = BAD if run.state in (RunState.FAILED, RunState.NEEDS_OPERATOR) else style
+            for line in wrapped(ending(run), self._width if self._tty else 10_000):
+                self._pen.line(self._paint(line, style))
+            if self._tell_next:
+                why, command = next_step(run)
+                self._pen.line(f"{why}:")
+                self._pen.line(f"  {command}")
+
+    def _show(self, event: Event) -> None:
         show = self._ON.get(event.kind)
         if show is not None:
             show(self, event)
         elif event.kind not in self._QUIET:
             self._say("·", DIM, told(event))
-        self._redraw()
-
-    def sample(self, *samples: Sample) -> None:
-        """Counts measurements of the open window; the line that tells of them is updated on a terminal."""
-        if self._progress is not None:
-            for sample in samples:
-                self._progress.add(sample)
-                self._now = max(self._now, sample.at)
-        self._redraw()
-
-    def tick(self, now: float) -> None:
-        """Turns the spinner and moves the clocks; call it a few times a second, or never."""
-        self._now = max(self._now, now)
-        self._turn += 1
-        self._redraw()
-
-    def close(self, run: Run | None = None) -> None:
-        """Ends the line in place and, with the run, says how it stands and what to do next."""
-        self._running = self._progress = None
-        self._clear()
-        if run is None:
-            return
-        style = {RunState.ACCEPTED: GOOD, RunState.OBSERVING: GOOD}.get(run.state, WARN)
-        style = BAD if run.state in (RunState.FAILED, RunState.NEEDS_OPERATOR) else style
-        width = self._width if self._tty else 10_000
-        said = ending(run)
-        self._write("".join(self._paint(line, style) + "\n" for line in wrapped(said, width)))
-        if self._tell_next:
-            why, command = next_step(run)
-            self._write(f"{why}:\n  {command}\n")
 
     # What each kind of event looks like on a terminal.
 
     def _queued(self, event: Event) -> None:
         for line in wrapped(f"run {event.run_id}: {told(event)}", self._width):
-            self._line(self._paint(line, BOLD))
+            self._pen.line(self._paint(line, BOLD))
 
     def _step_begun(self, event: Event) -> None:
         self._running = (title_of(event), event.at)
@@ -174,7 +188,7 @@ class LiveText:
     }
     _QUIET = frozenset({"run begun", "run ended"})  # their content comes with `close`
 
-    # The pen: whole lines above, one line in place below.
+    # How it is laid out: the phase in the margin, a sign, what was done, how long it took.
 
     def _once(self, said: str) -> str:
         """Without the reason at its end, where that was told a moment ago."""
@@ -199,7 +213,7 @@ class LiveText:
         took = duration(seconds_of(event, begun))
         room = self._width - PHASE - 4 - len(took) - 1
         fits = f"{shortened(title, room):<{room}}"
-        self._line(f"{self._margin()}{self._paint(sign, style)} {fits} {self._paint(took, DIM)}")
+        self._pen.line(f"{self._margin()}{self._paint(sign, style)} {fits} {self._paint(took, DIM)}")
         for said, how in self._details if sign == "✓" else ():
             self._under(said, how, "  ")
         self._details.clear()
@@ -208,119 +222,31 @@ class LiveText:
     def _say(self, sign: str, style: str, said: str) -> None:
         room = self._width - PHASE - 4
         first, *rest = wrapped(said, room)
-        self._line(f"{self._margin()}{self._paint(sign, style)} {first}")
+        self._pen.line(f"{self._margin()}{self._paint(sign, style)} {first}")
         for line in rest:
-            self._line(" " * (PHASE + 4) + line)
+            self._pen.line(" " * (PHASE + 4) + line)
 
     def _under(self, said: str, style: str, margin: str = "") -> None:
         for line in wrapped(said, self._width, " " * (PHASE + 4) + margin):
-            self._line(self._paint(line, style))
+            self._pen.line(self._paint(line, style))
 
     def _margin(self) -> str:
         name = "" if self._named else shortened(self._phase, PHASE)
         self._named = True
         return f"  {self._paint(f'{name:<{PHASE}}', DIM)}"
 
-    def _line(self, text: str) -> None:
-        self._clear()
-        self._write(text.rstrip() + "\n")
-
     def _redraw(self) -> None:
         if not self._tty:
             return
+        spinner = SPINNER[self._turn % len(SPINNER)]
         if self._progress is not None:
-            told_now = self._progress.words(self._now, self._width - 4)
+            self._pen.in_place(f"  {spinner} {self._progress.words(self._now, self._width - 5)}", self._width)
         elif self._running is not None:
             title, begun = self._running
-            told_now = f"{title}, {duration(max(0, round(self._now - begun)))}"
+            took = duration(max(0, round(self._now - begun)))
+            self._pen.in_place(f"{' ' * (PHASE + 2)}{spinner} {title}, {took}", self._width)
         else:
-            self._clear()
-            return
-        spinner = SPINNER[self._turn % len(SPINNER)]
-        line = (
-            f"{' ' * (PHASE + 2)}{spinner} {told_now}"
-            if self._progress is None
-            else f"  {spinner} {told_now}"
-        )
-        self._clear()
-        self._write(shortened_keeping_blanks(line, self._width - 1))
-        self._line_open = True
-
-    def _clear(self) -> None:
-        if self._line_open:
-            self._write("\r\x1b[2K")
-            self._line_open = False
-
-    def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
-
-
-class LiveJson:
-    """Writes one JSON object a line: every event, every sample when asked, and the run at the end."""
-
-    def __init__(self, stream: TextIO, *, samples: bool = False) -> None:
-        self._stream = stream
-        self._samples = samples
-
-    def event(self, event: Event) -> None:
-        """`event` is the kind; the data keeps its own keys under `data`."""
-        self._write(
-            {
-                "event": event.kind,
-                "seq": event.seq,
-                "run": event.run_id,
-                "time": iso(event.at),
-                "at": event.at,
-                "message": event.message,
-                "who": event.who,
-                "data": event.data,
-            }
-        )
-
-    def sample(self, *samples: Sample) -> None:
-        """Nothing, unless samples were asked for."""
-        for sample in samples if self._samples else ():
-            self._write({"event": "sample", **asdict(sample)})
-
-    def tick(self, now: float) -> None:
-        """Nothing: time is no event."""
-
-    def close(self, run: Run | None = None) -> None:
-        """The run as it stands, with the next command."""
-        if run is None:
-            return
-        why, command = next_step(run)
-        self._write(
-            {
-                "event": "run",
-                "run": run.id,
-                "environment": run.environment,
-                "kind": run.kind,
-                "state": str(run.state),
-                "ended": run.ended,
-                "exit_code": run.exit_code,
-                "sentence": run.sentence,
-                "next": {"why": why, "command": command},
-            }
-        )
-
-    def _write(self, document: dict[str, Any]) -> None:
-        ordered = {"schema_version": LIVE_SCHEMA, **document}
-        self._stream.write(json.dumps(ordered, ensure_ascii=False, default=str) + "\n")
-        self._stream.flush()
-
-
-def shortened_keeping_blanks(line: str, width: int) -> str:
-    """As `shortened`, but the margin in front stays."""
-    body = line.lstrip(" ")
-    margin = len(line) - len(body)
-    return " " * margin + shortened(body, width - margin)
-
-
-def sign_of(outcome: str) -> tuple[str, str]:
-    """The sign of an outcome and its colour."""
-    return {"PASS": ("✓", GOOD), "FAIL": ("✗", BAD)}.get(outcome, ("?", WARN))
+            self._pen.wipe()
 
 
 def ending(run: Run) -> str:

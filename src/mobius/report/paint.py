@@ -17,12 +17,16 @@ class Paint:
         return f"\x1b[{style}m{text}\x1b[0m" if self.color and text else text
 
     def mark(self, outcome: str) -> str:
-        """One sign for an outcome: ✓ PASS, ✗ FAIL, ? could not say, · not asked yet."""
-        sign, style = {
-            "PASS": ("✓", GOOD),
-            "FAIL": ("✗", BAD),
-            "ERROR": ("?", BAD),
-            "INCONCLUSIVE": ("?", WARN),
-            "WARNING": ("!", WARN),
-        }.get(outcome, ("·", DIM))
-        return self(sign, style)
+        """The painted sign of an outcome."""
+        return self(*sign_of(outcome))
+
+
+def sign_of(outcome: str) -> tuple[str, str]:
+    """(sign, style) of an outcome: ✓ PASS, ✗ FAIL, ? could not say, · not asked yet."""
+    return {
+        "PASS": ("✓", GOOD),
+        "FAIL": ("✗", BAD),
+        "ERROR": ("?", BAD),
+        "INCONCLUSIVE": ("?", WARN),
+        "WARNING": ("!", WARN),
+    }.get(outcome, ("·", DIM))

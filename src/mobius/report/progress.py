@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mobius.model.sample import BUCKETS, Sample, quantile_ms
-from mobius.report.words import count, counted, duration, milliseconds, percent, shortened
+from mobius.report.words import count, counted, duration, milliseconds, percent, printable, shortened
 
 LATENCY_S = 60.0  # p95 is of the last minute: what is slow now, not what was
 
@@ -21,6 +21,7 @@ class Progress:
         self._recent: deque[Sample] = deque()
         self._p95_ms: float | None = None
         self._note = ""
+        self._sentence = ""  # how it stands in words, where no figures came
 
     def add(self, sample: Sample) -> None:
         """Counts one sample; what could not be measured counts as nothing, and is shown."""
@@ -37,6 +38,7 @@ class Progress:
 
     def reach(self, data: Mapping[str, Any]) -> None:
         """Never goes down: figures of a "so far" event, for who attached later than the window opened."""
+        self._sentence = printable(str(data.get("sentence") or ""))
         self._checks = max(self._checks, int(data.get("checks") or 0))
         self._failed = max(self._failed, int(data.get("failed") or 0))
         requests = int(data.get("requests") or 0)
@@ -50,14 +52,15 @@ class Progress:
         """The line, leaving out what matters least until it fits."""
         left_s = max(0, round(self._deadline - now))
         left = f"{duration(left_s)} left" if left_s else "window over"
-        bad = self._note
+        if not self._checks and not self._requests and not self._note:
+            return shortened(self._sentence or f"watching · {left}", width)
         checks = f"{counted(self._checks, 'check')}, {count(self._failed)} failed"
         traffic = ""
         if self._requests:
             share = percent(100 * self._errors / self._requests)
             traffic = f"{counted(self._requests, 'request')}, {share} errors"
         p95 = f"p95 {milliseconds(self._p95_ms)}" if self._p95_ms is not None else ""
-        for parts in ((checks, traffic, p95, left, bad), (checks, traffic, left), (checks, left)):
+        for parts in ((checks, traffic, p95, left, self._note), (checks, traffic, left), (checks, left)):
             line = " · ".join(part for part in parts if part)
             if len(line) <= width:
                 return line

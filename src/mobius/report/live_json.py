@@ -1,0 +1,69 @@
+"""A run as it happens, for programs: NDJSON, one object a line, each with its `schema_version`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any, TextIO
+
+from mobius.model.run import Event, Run
+from mobius.model.sample import Sample
+from mobius.report.next_step import next_step
+from mobius.report.words import iso
+
+LIVE_SCHEMA = 1
+
+
+class LiveJson:
+    """Writes one JSON object a line: every event, every sample when asked, and the run at the end."""
+
+    def __init__(self, stream: TextIO, *, samples: bool = False) -> None:
+        self._stream = stream
+        self._samples = samples
+
+    def event(self, event: Event) -> None:
+        """`event` is the kind; the data keeps its own keys under `data`."""
+        self._write(
+            {
+                "event": event.kind,
+                "seq": event.seq,
+                "run": event.run_id,
+                "time": iso(event.at),
+                "at": event.at,
+                "message": event.message,
+                "who": event.who,
+                "data": event.data,
+            }
+        )
+
+    def sample(self, *samples: Sample) -> None:
+        """Nothing, unless samples were asked for."""
+        for sample in samples if self._samples else ():
+            self._write({"event": "sample", **asdict(sample)})
+
+    def tick(self, now: float) -> None:
+        """Nothing: time is no event."""
+
+    def close(self, run: Run | None = None) -> None:
+        """The run as it stands, with the next command."""
+        if run is None:
+            return
+        why, command = next_step(run)
+        self._write(
+            {
+                "event": "run",
+                "run": run.id,
+                "environment": run.environment,
+                "kind": run.kind,
+                "state": str(run.state),
+                "ended": run.ended,
+                "exit_code": run.exit_code,
+                "sentence": run.sentence,
+                "next": {"why": why, "command": command},
+            }
+        )
+
+    def _write(self, document: dict[str, Any]) -> None:
+        ordered = {"schema_version": LIVE_SCHEMA, **document}
+        self._stream.write(json.dumps(ordered, ensure_ascii=False, default=str) + "\n")
+        self._stream.flush()

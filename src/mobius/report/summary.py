@@ -1,0 +1,117 @@
+"""A run's report in a few lines: for `mobius report` on a terminal, and for the top of its page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mobius.report.paint import BAD, BOLD, GOOD, WARN, Paint
+from mobius.report.words import (
+    command_lines,
+    counted,
+    duration,
+    milliseconds,
+    percent,
+    printable,
+    size,
+    wrapped,
+)
+
+STYLES = {"good": GOOD, "bad": BAD, "unsure": WARN}
+
+
+def report_text(report: Mapping[str, Any], width: int = 80, *, color: bool = False) -> str:
+    """What happened, why, the facts, every step, and what to do next, in at most `width` columns."""
+    paint = Paint(color)
+    style = STYLES.get(str(report["outcome"]), BOLD)
+    lines = [paint(line, style) for line in wrapped(str(report["headline"]), width)]
+    if why := _why(report):
+        lines += wrapped(why, width)
+    lines.append("")
+    for name, value in facts(report):
+        lines += wrapped(value, width, f"  {name:<15}  ", " " * 19)
+    if report["timeline"]:
+        lines.append("")
+    for row in report["timeline"]:
+        lines += _step(row, width, paint)
+    told = report["next"]
+    lines += ["", *wrapped(f"{told['why']}:", width), *command_lines(str(told["command"]).split(), width)]
+    return "\n".join(lines) + "\n"
+
+
+def facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The handful of lines under the headline."""
+    started, seconds = report.get("started") or {}, report.get("seconds")
+    rollback, window = report.get("rollback") or {}, report.get("window") or {}
+    found = [
+        ("Service", f"{report['service']}, {report['environment']}"),
+        (
+            "Release",
+            f"{report['release']}" + (f", commit {report['commit'][:12]}" if report["commit"] else ""),
+        ),
+        ("Before", report["release_before"] or "nothing: the first deployment"),
+        ("Live after", report["release_after"] or "nothing"),
+        ("Lead", report["lead"]),
+        ("Began", started.get("iso", "") + (f", took {duration(seconds)}" if seconds is not None else "")),
+        ("Failed requests", _lost(report)),
+        ("Went back", _went_back(rollback)),
+        ("Window", _window(window, report.get("policy") or {})),
+        ("Backup", _backup(report.get("backup") or {})),
+        ("Exit code", str(report["exit_code"]) if report["ended"] else ""),
+    ]
+    return [(name, printable(value)) for name, value in found if value]
+
+
+def _lost(report: Mapping[str, Any]) -> str:
+    failed = report["failed_requests"]
+    if failed is None:
+        return ""
+    return f"{failed:,} because of {counted(len(report['switches']), 'switch', 'switches')}"
+
+
+def _went_back(rollback: Mapping[str, Any]) -> str:
+    if not rollback:
+        return ""
+    back = rollback.get("traffic_back_s")
+    told = f"{rollback['way']} to {rollback['to']}"
+    return told + (f", all traffic back in {duration(float(back))}" if back is not None else "")
+
+
+def _window(window: Mapping[str, Any], policy: Mapping[str, Any]) -> str:
+    if not window:
+        return ""
+    parts = [f"policy {policy['name']}"] if policy.get("name") else []
+    parts.append(f"{counted(window['checks'], 'check')}, {window['failed_checks']:,} failed")
+    if window["requests"]:
+        parts.append(f"{counted(window['requests'], 'request')}, {percent(window['errors_pct'])} errors")
+    if window["p95_ms"] is not None:
+        parts.append(f"p95 {milliseconds(window['p95_ms'])}")
+    if window["blind_s"]:
+        parts.append(f"not measured for {duration(window['blind_s'])}")
+    return "; ".join(parts)
+
+
+def _backup(backup: Mapping[str, Any]) -> str:
+    if not backup:
+        return ""
+    parts = [str(backup["name"])] if backup.get("name") else []
+    if backup.get("size_bytes"):
+        parts.append(size(int(backup["size_bytes"])))
+    if rehearsal := backup.get("rehearsal"):
+        parts.append(f"restored as a rehearsal in {duration(float(rehearsal.get('restore_s') or 0))}")
+    return ", ".join(parts)
+
+
+def _why(report: Mapping[str, Any]) -> str:
+    verdict = report.get("verdict")
+    if verdict and verdict.get("outcome") != "PASS":
+        return f"Why: {verdict['sentence']}"
+    return str(report["sentence"])
+
+
+def _step(row: Mapping[str, Any], width: int, paint: Paint) -> list[str]:
+    sign = "FAIL" if row["failed"] else "PASS" if row["done"] else "INCONCLUSIVE"
+    took = duration(row["seconds"]) if row["seconds"] is not None else str(row["outcome"])
+    body = wrapped(f"{row['title']}, {took}", width, "  # ", "    ")
+    body[0] = body[0].replace("#", paint.mark(sign), 1)
+    return body + [paint(line, BAD) for line in wrapped(row["failed"], width, "      ") if row["failed"]]
