@@ -318,8 +318,8 @@ class Backups(Protocol):
         self, backup: BackupRecord, *, migrate_from: Path | None, progress: Callable[[str], None]
     ) -> Mapping[str, Any]:
         """Restores into a scratch place, checks every hash and database, applies the migrations pending in
-        `migrate_from` to the restored copy, says how long it took (`restore_s`), and removes the scratch place. Raises `BackupInvalid` or
-        `MobiusError`; the live data is never touched."""
+        `migrate_from` to the restored copy, says how long it took (`restore_s`), and removes the scratch
+        place. Raises `BackupInvalid` or `MobiusError`; the live data is never touched."""
 
     def restore_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
         """Puts the data of the archive in place of the present data, one atomic exchange a path; the old data

@@ -174,7 +174,7 @@ class Files:
 def _digest_of_tree(files: list[Path], top: Path) -> str:
     digest = hashlib.sha256()
     for file in files:
-        content = os.readlink(file).encode() if file.is_symlink() else file.read_bytes()
+        content = os.fsencode(file.readlink()) if file.is_symlink() else file.read_bytes()
         mode = "link" if file.is_symlink() else f"{file.stat().st_mode & 0o777:o}"
         line = f"{file.relative_to(top).as_posix()}\0{mode}\0{hashlib.sha256(content).hexdigest()}\n"
         digest.update(line.encode("utf-8", "surrogateescape"))

@@ -219,7 +219,7 @@ def tree_digest(path: Path) -> str:
             file = here / name
             relative = file.relative_to(path).as_posix().encode("utf-8", "surrogateescape")
             if file.is_symlink():
-                digest.update(relative + b"\0link\0" + os.fsencode(os.readlink(file)) + b"\n")
+                digest.update(relative + b"\0link\0" + os.fsencode(file.readlink()) + b"\n")
             elif file.is_file():
                 with file.open("rb") as content:
                     sha256 = hashlib.file_digest(content, "sha256").hexdigest()
@@ -255,4 +255,4 @@ def _point(link: Path, target: str) -> None:
 
 
 def _pointed(link: Path) -> str:
-    return os.path.basename(os.readlink(link)) if link.is_symlink() else ""
+    return link.readlink().name if link.is_symlink() else ""

@@ -1,0 +1,54 @@
+"""`mobius deploy`: ships a release, watches it, and takes it back when it is bad."""
+
+from __future__ import annotations
+
+import click
+
+from mobius.cli.context import app, environment_option, json_option, plain_option, quiet_option, yes_option
+from mobius.cli.following import follow
+from mobius.cli.plan import dry_run
+
+
+@click.command("deploy")
+@environment_option
+@click.option("--tag", metavar="TAG", help="What to deploy; default: RELEASE_TAG.")
+@click.option("--plan", "plan_hash", metavar="HASH", default="", help="Only if the plan still has this hash.")
+@click.option("--dry-run", is_flag=True, help="Print the plan, change nothing.")
+@click.option("--detach", is_flag=True, help="Return once the window is open.")
+@json_option
+@plain_option
+@quiet_option
+@yes_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    environment: str | None,
+    tag: str | None,
+    plan_hash: str,
+    dry_run: bool,
+    detach: bool,
+    as_json: bool,
+    plain: bool,
+    quiet: bool,
+    yes: bool,
+) -> int:
+    """Deploy TAG and follow it to the verdict.
+
+    The work runs on its own: Ctrl-C or a lost terminal only ends the looking. Exit 0: live and kept; 3, 4:
+    refused before any effect; 12: failed and rolled back.
+    """
+    if dry_run:
+        return _dry_run(ctx, environment, tag, as_json, plain)
+    the_app = app(ctx)
+    name = the_app.environment(environment).name
+    return follow(
+        lambda viewer: the_app.deploy(name, tag, plan_hash=plan_hash, detach=detach, viewer=viewer),
+        name,
+        as_json=as_json,
+        plain=plain,
+        quiet=quiet,
+    )
+
+
+def _dry_run(ctx: click.Context, environment: str | None, tag: str | None, as_json: bool, plain: bool) -> int:
+    return dry_run(ctx, environment, tag, as_json=as_json, plain=plain)

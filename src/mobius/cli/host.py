@@ -1,0 +1,90 @@
+"""`mobius host`: the supervisor of an environment, which holds its sockets, slots and front door."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from mobius.cli.context import app, confirm, environment_option, json_option, next_step, yes_option
+
+
+@click.group("host")
+def command() -> None:
+    """The supervisor of an environment. `deploy` starts it by itself when it is not running."""
+
+
+@command.command("start")
+@environment_option
+@click.pass_context
+def start(ctx: click.Context, environment: str | None) -> int:
+    """Start it, detached, with what was running before."""
+    ports = app(ctx).ports(environment)
+    ports.target.prepare()
+    click.echo(
+        f"the supervisor of {ports.settings.name} is running; the front door listens on {ports.settings.listen}"
+    )
+    next_step(f"look: mobius status -e {ports.settings.name}")
+    return 0
+
+
+@command.command("stop")
+@environment_option
+@yes_option
+@click.pass_context
+def stop(ctx: click.Context, environment: str | None, yes: bool) -> int:
+    """Stop the front door, every process, and the supervisor: the service is down afterwards."""
+    from mobius.host.client import HostClient
+
+    settings = app(ctx).environment(environment)
+    client = HostClient(settings.root)
+    if not client.is_running():
+        click.echo(f"the supervisor of {settings.name} is not running")
+        return 0
+    confirm(f"Stop everything of {settings.name}? The service will be down.", yes=yes)
+    client.shutdown(stop_slots=True)
+    click.echo(f"{settings.name} is down")
+    next_step(f"start it again: mobius host start -e {settings.name}")
+    return 0
+
+
+@command.command("upgrade")
+@environment_option
+@click.pass_context
+def upgrade(ctx: click.Context, environment: str | None) -> int:
+    """Let the running supervisor and front door become the installed version, losing no request."""
+    from mobius.host.client import HostClient
+
+    settings = app(ctx).environment(environment)
+    client = HostClient(settings.root)
+    now = client.upgrade()
+    client.upgrade_door()
+    click.echo(f"the supervisor of {settings.name} is now {now.version} (pid {now.pid})")
+    return 0
+
+
+@command.command("status")
+@environment_option
+@json_option
+@click.pass_context
+def status(ctx: click.Context, environment: str | None, as_json: bool) -> int:
+    """Say what it runs."""
+    from mobius.host.client import HostClient
+
+    settings = app(ctx).environment(environment)
+    now = HostClient(settings.root).status()
+    if as_json:
+        click.echo(json.dumps({"schema_version": 1, **asdict(now)}))
+        return 0
+    click.echo(f"supervisor pid {now.pid}, version {now.version}")
+    if now.door is not None:
+        click.echo(f"front door {now.door.listen}: {now.door.state}, {now.door.weights}")
+    for slot, there in now.slots.items():
+        for process in there.processes:
+            click.echo(
+                f"{slot} {there.release} {process.name} ({process.kind}): {process.state}, pid {process.pid}"
+            )
+    for warning in now.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    return 0

@@ -1,0 +1,100 @@
+"""The command `mobius`: a lazy group, so that no command loads what another one needs."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from mobius.errors import Interrupted, MobiusError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "abort": ("mobius.cli.abort", "Stop the run that is going on and take back what it did."),
+    "accept": ("mobius.cli.accept", "Keep the live release and end its window."),
+    "audit": ("mobius.cli.audit", "Read and verify the chain of everything that happened."),
+    "backup": ("mobius.cli.backup", "Make, list, verify and prune backups."),
+    "config": ("mobius.cli.config", "Show, check and describe mobius.toml."),
+    "demo": ("mobius.cli.demo", "Watch a bad release come back by itself, in a minute."),
+    "deploy": ("mobius.cli.deploy", "Ship a release, watch it, and take it back when it is bad."),
+    "health": ("mobius.cli.health", "Ask the health endpoint once."),
+    "history": ("mobius.cli.history", "What was deployed and rolled back, newest first."),
+    "host": ("mobius.cli.host", "The supervisor of an environment: start, stop, look."),
+    "logs": ("mobius.cli.logs", "What the processes of a slot wrote."),
+    "monitor": ("mobius.cli.monitor", "Attach to the open window, or open one."),
+    "plan": ("mobius.cli.plan", "Print what a deployment would do, and every way back."),
+    "releases": ("mobius.cli.releases", "The releases at hand."),
+    "report": ("mobius.cli.report", "The report of a run, as JSON and as one page."),
+    "resume": ("mobius.cli.resume", "Carry on a run that stands still."),
+    "rollback": ("mobius.cli.rollback", "Go back to the previous release, another one, or a backup."),
+    "smoke": ("mobius.cli.smoke", "Run the smoke tests on the live address."),
+    "status": ("mobius.cli.status", "What is live, and the way back."),
+}
+HIDDEN = {"run-on": "mobius.cli.run_on"}
+
+
+class Lazy(click.Group):
+    """Imports a command's module only when that command runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        module = COMMANDS[name][0] if name in COMMANDS else HIDDEN.get(name)
+        if module is None:
+            return None
+        command = importlib.import_module(module).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, short) for name, (_, short) in sorted(COMMANDS.items())])
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Another mobius.toml.")
+@click.version_option(package_name="mobius")
+@click.pass_context
+def mobius(ctx: click.Context, config: Path | None) -> None:
+    """Ships a release and proves, at every step, that it can be taken back."""
+    ctx.ensure_object(dict)
+    ctx.obj.setdefault("config", config)
+    ctx.obj.setdefault("environ", dict(os.environ))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Runs the command line; returns the exit code. The only place that prints an error."""
+    as_json = "--json" in argv
+    try:
+        result = mobius.main(args=list(argv), prog_name="mobius", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except MobiusError as error:
+        tell(error, as_json=as_json)
+        return error.exit_code
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        tell(Interrupted("stopped looking", "whatever was begun goes on: mobius status"), as_json=as_json)
+        return Interrupted.exit_code
+    except BrokenPipeError:
+        # The reader of our output left (head, a closed pager): no reason for a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def tell(error: MobiusError, *, as_json: bool) -> None:
+    """What happened, to what, and what to do now: on stderr, and as an object on stdout with --json."""
+    if as_json:
+        facts = {"message": error.message, "details": list(error.details), "hint": error.hint}
+        click.echo(json.dumps({"schema_version": 1, "event": "error", "exit_code": error.exit_code, **facts}))
+    click.echo(f"error: {error}", err=True)
+    if error.hint:
+        click.echo(f"  try: {error.hint}", err=True)

@@ -1,0 +1,49 @@
+"""`mobius plan`: what a deployment would do, with every way back; nothing is changed."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from mobius.cli.context import app, color, environment_option, json_option, plain_option, width
+from mobius.model.plan import Plan
+
+LOG = "deploy-dryrun.log"
+
+
+@click.command("plan")
+@environment_option
+@click.option("--tag", metavar="TAG", help="What to deploy; default: RELEASE_TAG.")
+@json_option
+@plain_option
+@click.pass_context
+def command(ctx: click.Context, environment: str | None, tag: str | None, as_json: bool, plain: bool) -> int:
+    """Print phases, checks, commands, expected durations and the ways back, with a hash.
+
+    Exit 3 when a check says no, 4 when one could not be asked. Writes nothing but deploy-dryrun.log.
+    """
+    return dry_run(ctx, environment, tag, as_json=as_json, plain=plain)
+
+
+def dry_run(
+    ctx: click.Context, environment: str | None, tag: str | None, *, as_json: bool, plain: bool
+) -> int:
+    """Prints the plan and writes it to the artifacts; returns the exit code its checks amount to."""
+    from mobius.report.plan import plan_json, plan_text
+
+    made = app(ctx).plan(environment, tag)
+    app(ctx).ports(environment, read_only=True).artifact(LOG, plan_text(made, 100) + "\n")
+    if as_json:
+        click.echo(json.dumps(plan_json(made), ensure_ascii=False))
+    else:
+        click.echo(plan_text(made, width(), color(plain)))
+    return code(made)
+
+
+def code(plan: Plan) -> int:
+    """0, or 3 for a no, or 4 for no answer."""
+    outcomes = {check.outcome for check in plan.checks}
+    if "FAIL" in outcomes:
+        return 3
+    return 4 if outcomes - {"PASS"} else 0

@@ -1,0 +1,31 @@
+"""`mobius status`: what is live, since when, who acts, and the way back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import click
+
+from mobius.cli.context import app, color, environment_option, json_option, plain_option
+
+
+@click.command("status")
+@environment_option
+@json_option
+@plain_option
+@click.pass_context
+def command(ctx: click.Context, environment: str | None, as_json: bool, plain: bool) -> int:
+    """Say how the environment stands; every one when none is named. Changes nothing."""
+    from mobius.report.status import status_json, status_text
+
+    the_app = app(ctx)
+    names = [environment] if environment else list(the_app.environments)
+    columns = shutil.get_terminal_size((80, 24)).columns
+    for number, name in enumerate(names):
+        now = the_app.status(name)
+        if as_json:
+            click.echo(json.dumps(status_json(now), ensure_ascii=False))
+        else:
+            click.echo(("\n" if number else "") + status_text(now, columns, color=color(plain)))
+    return 0

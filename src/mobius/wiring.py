@@ -1,0 +1,356 @@
+"""Settings to App: the only place that knows adapters, and the library's whole door."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from mobius import config
+from mobius.adapters import records
+from mobius.adapters.backups.folder import FolderBackups
+from mobius.adapters.checks.http import HttpChecks
+from mobius.adapters.clocks.system import SystemClock
+from mobius.adapters.databases.migrations_port import SqliteMigrations
+from mobius.adapters.journals.sqlite import SqliteJournal
+from mobius.adapters.launchers.host_job import HostJobLauncher
+from mobius.adapters.locks.os_lock import OsLock
+from mobius.adapters.places import Places
+from mobius.adapters.redaction import redactor, secrets_of
+from mobius.adapters.releases.sources import origin_of
+from mobius.adapters.releases.store import ReleaseStore
+from mobius.adapters.signals.window import WindowSignals
+from mobius.adapters.targets.process import ProcessTarget
+from mobius.adapters.traffic.door import DoorTraffic
+from mobius.errors import MobiusError, UsageError
+from mobius.flows import by_hand
+from mobius.flows.begin import begin
+from mobius.flows.carry_on import carry_on
+from mobius.flows.plan import plan_deploy, plan_rollback
+from mobius.flows.standing import standing
+from mobius.flows.status import status
+from mobius.model.plan import Plan
+from mobius.model.release import BackupRecord, Release
+from mobius.model.run import Event, Run, RunState
+from mobius.model.sample import Sample
+from mobius.model.settings import EnvironmentSettings, Settings
+from mobius.model.status import Status
+from mobius.model.verdict import CheckResult
+from mobius.ports import Journal, Ports, Signals
+
+POLL_S = 0.1  # how often a viewer looks for new events
+
+
+class Viewer(Protocol):
+    """Who is shown a run as it happens; it only looks."""
+
+    def event(self, event: Event) -> None:
+        """The next event."""
+
+    def sample(self, *samples: Sample) -> None:
+        """New measurements of the window."""
+
+    def tick(self, now: float) -> None:
+        """Time passed."""
+
+
+def open_app(
+    path: Path | str | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    flags: Mapping[str, object] | None = None,
+) -> App:
+    """The App of the `mobius.toml` at `path` (a file or its folder), or of the one here or above.
+
+    Raises `ConfigurationError` with every mistake at once.
+    """
+    given = os.environ if environ is None else environ
+    at = None if path is None else Path(path)
+    if at is not None and at.is_dir():
+        at = at / "mobius.toml"
+    return App(config.load(at, environ=given, flags=flags or {}), given)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One service. Every method is what the command of the same name calls."""
+
+    settings: Settings
+    environ: Mapping[str, str]
+
+    # -- looking ----------------------------------------------------------------------------------------------
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(self.settings.environments)
+
+    def environment(self, name: str | None) -> EnvironmentSettings:
+        """The named environment, or the only one. Raises `UsageError` where that is not clear."""
+        if name is None and len(self.environments) == 1:
+            name = self.environments[0]
+        if name is None:
+            raise UsageError("which environment?", f"add -e with one of: {', '.join(self.environments)}")
+        return self.settings.environment(name)
+
+    def journal(self, name: str | None, *, read_only: bool = True) -> Journal:
+        """The journal of one environment; read-only unless said."""
+        settings = self.environment(name)
+        places = Places(self.settings.project, settings.root)
+        redact = redactor(secrets_of(settings, places, self.environ))
+        return SqliteJournal(places.journal, read_only=read_only, redact=redact)
+
+    def ports(self, name: str | None, *, read_only: bool = False) -> Ports:
+        """Everything the flows of one environment touch."""
+        return _ports(self, self.environment(name), read_only=read_only)
+
+    def plan(self, name: str | None, tag: str | None = None) -> Plan:
+        """The plan of a deployment, its checks answered; nothing is changed."""
+        return plan_deploy(self._tag(tag), self.ports(name, read_only=True), tool_version=version())
+
+    def plan_rollback(self, name: str | None, **how: Any) -> Plan:
+        """The plan of a rollback; nothing is changed."""
+        return plan_rollback(self.ports(name, read_only=True), tool_version=version(), **how)
+
+    def status(self, name: str | None) -> Status:
+        """How the environment stands."""
+        return status(self.ports(name, read_only=True))
+
+    def releases(self, name: str | None) -> tuple[Release, ...]:
+        """Every release that is known, newest first."""
+        return standing(self.ports(name, read_only=True)).releases
+
+    def smoke(self, name: str | None) -> tuple[CheckResult, ...]:
+        """The smoke tests on the live address."""
+        ports = self.ports(name, read_only=True)
+        return ports.checks.smoke(ports.settings.url)
+
+    def health(self, name: str | None) -> CheckResult:
+        """The health endpoint on the live address, once."""
+        ports = self.ports(name, read_only=True)
+        return ports.checks.health(ports.settings.url)
+
+    def report(self, name: str | None, run_id: int) -> dict[str, Any]:
+        """The report of one run, JSON types only."""
+        from mobius.report.run import run_report
+
+        journal, settings = self.journal(name), self.environment(name)
+        run = journal.run(run_id)
+        current, previous = self.ports(name, read_only=True).releases.current()
+        return run_report(
+            run,
+            journal.steps(run_id),
+            journal.events(run_id=run_id),
+            journal.samples(run_id),
+            policy=settings.policy,
+            version_markers={"current": current, "previous": previous},
+        )
+
+    def write_report(self, name: str | None, run_id: int, page: Path | None) -> Path:
+        """Writes the report's JSON and its page (to `page`, or beside the journal); returns the page."""
+        from mobius.report.html import run_html
+
+        made, settings = self.report(name, run_id), self.environment(name)
+        folder = settings.root / "reports"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"run-{run_id}.json").write_text(
+            json.dumps(made, ensure_ascii=False, indent=1), encoding="utf-8"
+        )
+        target = page or folder / f"run-{run_id}.html"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(run_html(made, self.journal(name).samples(run_id)), encoding="utf-8")
+        return target
+
+    # -- acting -----------------------------------------------------------------------------------------------
+
+    def deploy(
+        self,
+        name: str | None = None,
+        tag: str | None = None,
+        *,
+        plan_hash: str = "",
+        detach: bool = False,
+        viewer: Viewer | None = None,
+    ) -> Run:
+        """Deploys `tag` and follows until the verdict (with `detach`: until the window is open).
+
+        Returns the run as it ended; its `exit_code` tells how. Raises `GateFailed`, `GateUnknown`, `Locked` or
+        `UsageError` before anything is changed.
+        """
+        plan = self.plan(name, tag)
+        run = begin(plan, self.ports(name), lead=self._lead(name), wanted_hash=plan_hash)
+        return self.follow(run, viewer=viewer, until_window=detach)
+
+    def rollback(
+        self, name: str | None = None, *, detach: bool = True, viewer: Viewer | None = None, **how: Any
+    ) -> Run:
+        """Goes back, and follows until traffic is back and the smoke tests ran (`detach=False`: to the end of the
+        watch that follows)."""
+        plan = self.plan_rollback(name, **how)
+        run = begin(plan, self.ports(name), lead=self._lead(name))
+        return self.follow(run, viewer=viewer, until_window=detach)
+
+    def monitor(
+        self, name: str | None = None, *, duration_s: float | None = None, viewer: Viewer | None = None
+    ) -> Run:
+        """Attaches to the open window, or opens one over what is live."""
+        ports = self.ports(name)
+        run = ports.journal.active_run(ports.settings.name)
+        if run is None:
+            run = self._open_watch(ports, duration_s)
+        elif not ports.launcher.alive(run) and run.state is RunState.OBSERVING:
+            ports.launcher.launch(run)
+        return self.follow(run, viewer=viewer)
+
+    def accept(self, name: str | None = None) -> Run:
+        """Keeps the live release and ends its window."""
+        return by_hand.accept_by_hand(self.ports(name), who=self._who())
+
+    def abort(self, name: str | None = None, *, viewer: Viewer | None = None) -> Run:
+        """Stops the run that is going on and takes back what it did."""
+        return self.follow(by_hand.abort(self.ports(name), who=self._who()), viewer=viewer)
+
+    def resume(
+        self, name: str | None = None, *, step_done: bool | None = None, viewer: Viewer | None = None
+    ) -> Run:
+        """Carries on a run that stands still."""
+        run = by_hand.resume(self.ports(name), step_done=step_done)
+        return self.follow(run, viewer=viewer, until_window=True)
+
+    def create_backup(
+        self, name: str | None = None, *, progress: Callable[[str], None] = lambda _: None
+    ) -> BackupRecord:
+        """Backs up what is live now, outside any run."""
+        ports = self.ports(name)
+        made = ports.backups.create(kind="release", release=standing(ports).live, run_id=0, progress=progress)
+        ports.journal.put_backup(ports.settings.name, made)
+        return made
+
+    def run_on(self, name: str, run_id: int) -> Run:
+        """Is the runner of a run, in this process, to its end."""
+        return carry_on(run_id, self.ports(name))
+
+    # -- following --------------------------------------------------------------------------------------------
+
+    def follow(self, run: Run, *, viewer: Viewer | None = None, until_window: bool = False) -> Run:
+        """Shows every event of the run to `viewer` until it ends, waits for a person, or (`until_window`) is
+        observing. Only looks: ending it early changes nothing."""
+        journal, pause = self.journal(run.environment), threading.Event()
+        after, sampled, looked = 0, 0.0, 0
+        while True:
+            now = journal.run(run.id)
+            for event in journal.events(run_id=run.id, after=after):
+                after = event.seq
+                if viewer is not None:
+                    viewer.event(event)
+            if viewer is not None and now.state is RunState.OBSERVING:
+                fresh = journal.samples(run.id, since=sampled)
+                fresh = tuple(sample for sample in fresh if sample.at > sampled)
+                sampled = max([sampled, *(sample.at for sample in fresh)])
+                viewer.sample(*fresh)
+            if now.ended or now.state is RunState.NEEDS_OPERATOR:
+                return now
+            if until_window and now.state is RunState.OBSERVING:
+                return now
+            looked += 1
+            if looked % 10 == 0:
+                self._raise_if_left_alone(now)
+            if viewer is not None:
+                viewer.tick(time.time())
+            pause.wait(POLL_S)
+
+    def _raise_if_left_alone(self, run: Run) -> None:
+        ports = self.ports(run.environment, read_only=True)
+        if ports.launcher.alive(run) or self.journal(run.environment).run(run.id).state != run.state:
+            return
+        raise MobiusError(
+            f"the runner of run {run.id} is gone and was not started again ({run.state})",
+            f"finish it: mobius resume -e {run.environment}; or take it back: mobius abort -e {run.environment}",
+        )
+
+    # -- who and what -----------------------------------------------------------------------------------------
+
+    def _open_watch(self, ports: Ports, duration_s: float | None) -> Run:
+        now = standing(ports)
+        if now.live is None:
+            raise UsageError(
+                "there is nothing live to watch", f"mobius deploy -e {ports.settings.name} --tag TAG"
+            )
+        window_s = duration_s or ports.settings.window_s
+        plan = by_hand.plan_watch(
+            ports, now.live.id, now.live.tag, now.live_slot, window_s=window_s, tool_version=version()
+        )
+        return begin(plan, ports, lead=self._lead(ports.settings.name))
+
+    def _tag(self, tag: str | None) -> str:
+        if tag or self.settings.release_tag:
+            return tag or self.settings.release_tag or ""
+        raise UsageError("which release?", "add --tag, or set RELEASE_TAG")
+
+    def _lead(self, name: str | None) -> str:
+        return self.environment(name).deploy_lead or self._who()
+
+    def _who(self) -> str:
+        made = records.holder()
+        return f"{made.user}@{made.host}"
+
+
+def version() -> str:
+    """The installed version of mobius."""
+    from importlib.metadata import version as installed
+
+    return installed("mobius")
+
+
+def _ports(app: App, settings: EnvironmentSettings, *, read_only: bool) -> Ports:
+    if settings.target != "process":
+        raise UsageError(
+            f'the target "{settings.target}" of {settings.name} is not available in this version',
+            'use target = "process"',
+        )
+    project = app.settings.project
+    places = Places(project, settings.root)
+    redact = redactor(secrets_of(settings, places, app.environ))
+    origin = origin_of(settings.release.source, project, (settings.root, settings.backup.folder))
+    store = ReleaseStore(places, settings.release, settings.processes, origin)
+    target, traffic = ProcessTarget(settings, places, app.environ), DoorTraffic(places.root)
+    checks = HttpChecks(settings, resolve=places.resolve, redact=redact, cwd=project)
+    migrations, clock = settings.migrations, SystemClock()
+    file = app.settings.file or project / "mobius.toml"
+
+    def signals(release: Release) -> Signals:
+        return WindowSignals(
+            settings,
+            checks,
+            clock=clock,
+            slot=release.slot,
+            counters=traffic.counters,
+            pids=lambda: [p.pid for p in target.processes() if p.slot == release.slot and p.pid],
+        )
+
+    return Ports(
+        settings=settings,
+        service=app.settings.service,
+        clock=clock,
+        journal=SqliteJournal(places.journal, read_only=read_only, redact=redact),
+        lock=OsLock(places.lock),
+        releases=store,
+        target=target,
+        traffic=traffic,
+        signals=signals,
+        checks=checks,
+        backups=FolderBackups(app.settings.service, settings, places, store),
+        migrations=SqliteMigrations(places.resolve(migrations.database))
+        if migrations and migrations.database
+        else None,
+        launcher=HostJobLauncher(settings.root, project, file, app.environ),
+        holder=records.holder,
+        redact=redact,
+        deployment_log=records.deployment_log(project / "logs" / "deployment.log"),
+        artifact=records.artifacts(settings.artifact_dir, redact),
+    )
