@@ -1,0 +1,48 @@
+# Two commands do everything on a fresh machine with git, make and Python 3.11 (with venv): demo and test.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-slow lint types layers unit requirements clean
+
+demo: $(VENV)/installed
+	$(BIN)/mobius demo
+
+test: $(VENV)/installed-dev lint types layers unit
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench
+
+types: $(VENV)/installed-dev
+	$(BIN)/mypy
+
+layers: $(VENV)/installed-dev
+	$(BIN)/lint-imports
+
+unit: $(VENV)/installed-dev
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+
+test-slow: $(VENV)/installed-dev
+	$(BIN)/pytest -m slow
+
+# What the product needs, by hash; then the product itself.
+$(VENV)/installed: requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+# The same with the tools that test it.
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	touch $@
+
+# Written again after a change of the dependencies in pyproject.toml; no registry address gets into the files.
+requirements: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv export --quiet --no-emit-project --no-header --group build --no-group dev --format requirements-txt -o requirements.txt
+	$(BIN)/uv export --quiet --no-emit-project --no-header --group build --group dev --format requirements-txt -o requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache
