@@ -85,9 +85,7 @@ class FileDatabase:
                 f"put it back and run the command again; {EMERGENCY}",
             )
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(
-            os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        )  # SQLite gives -wal and -shm the same mode
+        _create(self.path)
         sql = connect(str(self.path), self._busy_s)
         try:
             self._make_ready(sql)
@@ -99,9 +97,8 @@ class FileDatabase:
         return sql
 
     def _make_ready(self, sql: sqlite3.Connection) -> None:
-        version = schema.version_of(
-            sql, f"the journal {self.path}"
-        )  # before anything is changed in a file that may not be ours
+        with transaction(sql, "DEFERRED"):  # the file may not be ours: look before anything is changed
+            version = schema.version_of(sql, f"the journal {self.path}")
         _use_wal(sql, self._busy_s)
         sql.execute("PRAGMA synchronous = FULL")
         sql.execute("PRAGMA foreign_keys = ON")

@@ -73,8 +73,10 @@ def upgrade(sql: sqlite3.Connection) -> None:
 
 
 def version_of(sql: sqlite3.Connection, name: str = "the journal") -> int:
-    """The schema's version, 0 for an empty database. Raises `MobiusError` for one that is not a journal, or
-    that a newer mobius wrote."""
+    """The schema's version, 0 for an empty database; for use inside a transaction.
+
+    Raises `MobiusError` for a database that is not a journal, or that a newer mobius wrote.
+    """
     version = int(sql.execute("PRAGMA user_version").fetchone()[0])
     mine = sql.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
     if not mine and (version or sql.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()):
