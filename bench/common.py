@@ -16,6 +16,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).with_name("RESULTS.md")
+BUSY_AT_START = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
 
 
 class BenchFailed(SystemExit):
@@ -37,12 +38,13 @@ def write_entry(bench: str, question: str, entry: str) -> None:
 
 
 def machine() -> str:
-    """Where the numbers were made: cores, system, Python."""
+    """Where the numbers were made: cores, system, Python, and how busy it was with other work before."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     system = platform.system()
     with contextlib.suppress(OSError):
         system = platform.freedesktop_os_release()["PRETTY_NAME"].split(" (")[0].replace("GNU/Linux ", "")
-    return f"{cores} cores, {system}, Python {platform.python_version()}"
+    busy = f"load {BUSY_AT_START:.1f} before"
+    return f"{cores} cores, {system}, Python {platform.python_version()}, {busy}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
