@@ -320,6 +320,8 @@ MEMBERS = st.lists(
 @given(members=MEMBERS, trusted=st.booleans())
 @example(members=[("symlink", "a", b".."), ("file", "a/a", b"x")], trusted=True)
 @example(members=[("file", "../a", b"x")], trusted=True)
+@example(members=[("symlink", "a", b"\x00")], trusted=True)
+@example(members=[("symlink", "a", b"\xed\xa0\x80")], trusted=True)
 def test_whatever_an_archive_names_nothing_is_written_outside(
     tmp_path_factory: pytest.TempPathFactory, members: list[Member], trusted: bool
 ) -> None:

@@ -28,6 +28,8 @@ def why_hostile(entries: Sequence[Entry], *, portable: bool) -> str | None:
         why = _why_climbs(entry.path) or (_why_unportable(entry.path) if portable else None)
         if why:
             return f"{entry.path!r} {why}"
+        if _unwritable(entry.link_target):
+            return f"{entry.path!r} is a link to a name that no system has"
         if entry.path in kinds:
             return f"{entry.path!r} is there twice"
         kinds[entry.path] = entry.kind
@@ -43,15 +45,16 @@ def why_hostile(entries: Sequence[Entry], *, portable: bool) -> str | None:
 def _why_climbs(path: str) -> str | None:
     if path.startswith("/"):
         return "is absolute"
-    if "\x00" in path:
-        return "holds a NUL"
+    if _unwritable(path):
+        return "is a name that no system has"
     if any(part in ("", ".", "..") for part in path.split("/")):
         return "is not a plain path"
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return "is not UTF-8"
     return None
+
+
+def _unwritable(name: str) -> bool:
+    """Whether it holds a NUL, or half a character, which JSON can carry."""
+    return "\x00" in name or any("\ud800" <= char <= "\udfff" for char in name)
 
 
 def _why_unportable(path: str) -> str | None:
@@ -101,7 +104,7 @@ def _leads_out(path: str, links: Mapping[str, str]) -> bool:
         if target is None:
             continue
         hops += 1
-        if hops > _HOPS or target.startswith("/") or "\\" in target or target[1:2] == ":" or "\x00" in target:
+        if hops > _HOPS or target.startswith("/") or "\\" in target or target[1:2] == ":":
             return True
         here.pop()
         todo.extend(reversed(target.split("/")))
