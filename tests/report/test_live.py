@@ -38,26 +38,26 @@ def event(at_s: float, kind: str, message: str = "", **data: Any) -> Event:
 def test_on_a_terminal_a_run_grows_as_a_tree_of_phases() -> None:
     assert screen(told(tty=True)) == (
         "run 7: deploy v3 to production queued by ada\n"
-        "  stage       ✓ lay out and build release v3                               9.1 s\n"
-        "  backup      ✓ take a backup of code, configuration and data              2.2 s\n"
-        "                  dhash_20261120_120009.zip published and verified\n"
-        "              ✓ restore it in a scratch place and check every hash         3.4 s\n"
-        "                  dhash_20261120_120009.zip restored in 3.1 s and checked\n"
-        "  start       ✓ start v3 in slot green                                     1.1 s\n"
-        "              ✓ wait until v3 is healthy                                     4 s\n"
-        "  switch      ✓ move traffic from blue to green                            12 ms\n"
-        "                  traffic goes to green\n"
-        "              ✓ let requests in flight on blue finish                      0.8 s\n"
-        "                  blue is empty; 0 request(s) cut\n"
-        "              ✓ 2 of 2 passed\n"
-        "  watch       · watching v3-4f2c91a by conservative\n"
-        "              ✗ verdict FAIL: errors 7.3 % of 1,204 requests (more than 5 %,\n"
-        "                over at least 100)\n"
-        "  way back    ↩ going back to v2-77aa01b (code alone)\n"
-        "              ✓ move traffic from green to blue                             9 ms\n"
-        "                  traffic goes to blue\n"
-        "              ✓ stop v3 in slot green                                      1.2 s\n"
-        "              ✓ v2-77aa01b is live again after 1.6 s\n"
+        "  stage         ✓ lay out and build release v3                             9.1 s\n"
+        "  backup        ✓ take a backup of code, configuration and data            2.2 s\n"
+        "                    dhash_20261120_120009.zip published and verified\n"
+        "                ✓ restore it in a scratch place and check every hash       3.4 s\n"
+        "                    dhash_20261120_120009.zip restored in 3.1 s and checked\n"
+        "  start         ✓ start v3 in slot green                                   1.1 s\n"
+        "                ✓ wait until v3 is healthy                                   4 s\n"
+        "  switch        ✓ move traffic from blue to green                          12 ms\n"
+        "                    traffic goes to green\n"
+        "                ✓ let requests in flight on blue finish                    0.8 s\n"
+        "                    blue is empty; 0 request(s) cut\n"
+        "                ✓ 2 of 2 passed\n"
+        "  watch         · watching v3-4f2c91a by conservative\n"
+        "                ✗ verdict FAIL: errors 7.3 % of 1,204 requests (more than 5 %,\n"
+        "                  over at least 100)\n"
+        "  way back      ↩ going back to v2-77aa01b (code alone)\n"
+        "                ✓ move traffic from green to blue                           9 ms\n"
+        "                    traffic goes to blue\n"
+        "                ✓ stop v3 in slot green                                    1.2 s\n"
+        "                ✓ v2-77aa01b is live again after 1.6 s\n"
         "run 7 is rolled back: errors 7.3 % of 1,204 requests (more than 5 %, over at\n"
         "least 100)\n"
         "find out why:\n"
@@ -92,8 +92,8 @@ def test_a_step_that_fails_shows_the_reason_under_it() -> None:
     live.event(event(3, "step failed", "start v3: node: not found", step="go-4", phase="start"))
     live.close()
     assert screen(stream.getvalue()) == (
-        "  start       ✗ start v3                                                     3 s\n"
-        "                node: not found\n"
+        "  start         ✗ start v3                                                   3 s\n"
+        "                  node: not found\n"
     )
 
 
@@ -102,7 +102,7 @@ def test_the_running_step_counts_its_seconds_in_place() -> None:
     live = LiveText(stream, tty=True)
     live.event(event(0, "step begun", "start v3", step="go-4", phase="start"))
     live.tick(NOON + 12)
-    assert stream.getvalue().endswith("\r\x1b[2K              ⠙ start v3, 12 s")
+    assert stream.getvalue().endswith("\r\x1b[2K                ⠙ start v3, 12 s")
 
 
 def test_during_the_window_one_line_says_checks_errors_p95_and_time_left() -> None:
@@ -146,9 +146,9 @@ def test_a_page_names_the_choices_a_person_has() -> None:
     live.event(event(0, "page", "too little was measured", choices=choices))
     live.close(replace(stories.run(), state=RunState.INCONCLUSIVE, sentence=""))
     assert screen(stream.getvalue()) == (
-        "              ! too little was measured\n"
-        "                go back: mobius rollback -e production\n"
-        "                keep it: mobius accept -e production\n"
+        "                ! too little was measured\n"
+        "                  go back: mobius rollback -e production\n"
+        "                  keep it: mobius accept -e production\n"
         "run 7 is inconclusive\n"
         "the previous release stays warm; look, then accept it or roll back:\n"
         "  mobius accept -e production\n"
@@ -216,7 +216,7 @@ def test_a_terminal_without_unicode_gets_plain_signs() -> None:
     live.event(event(1, "step done", "start café: done", step="a", phase="start"))
     live.close()
     assert screen(raw.getvalue().decode("ascii")) == (
-        "  start       + start caf?                                                   1 s\n"
+        "  start         + start caf?                                                 1 s\n"
     )
 
 

@@ -42,7 +42,7 @@ STATUS = Status(
 
 
 def test_status_says_what_is_live_and_the_way_back_from_it() -> None:
-    assert status_text(STATUS, 80, tz=UTC) == (
+    assert status_text(STATUS, 80, tz=UTC) + "\n" == (
         "dhash production\n"
         "live:     v2.1.0 since 11:38 (22 min ago), by ada; green: api running, queue\n"
         "          running (2 restarts)\n"
@@ -61,12 +61,12 @@ def test_status_fits_a_phone() -> None:
     text = status_text(STATUS, 40, tz=UTC)
     assert max(len(line) for line in text.splitlines()) <= 40
     assert ("way back: code alone, about 1 s, proven\n          02:10, nothing lost\n") in text
-    assert text.endswith("next:     mobius accept -e production\n")
+    assert text.endswith("next:     mobius accept -e production")
 
 
 def test_before_the_first_deployment_nothing_is_claimed() -> None:
     empty = Status("dhash", "staging", NOON, next="mobius plan -e staging --tag TAG")
-    assert status_text(empty, tz=UTC) == (
+    assert status_text(empty, tz=UTC) + "\n" == (
         "dhash staging\n"
         "live:     nothing yet\n"
         "backup:   none yet\n"

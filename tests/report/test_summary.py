@@ -45,7 +45,7 @@ find out why:
 
 def test_a_report_on_a_terminal_says_what_happened_why_and_what_now() -> None:
     report = run_report(stories.run(), stories.STEPS, stories.events(), stories.samples())
-    assert report_text(report) == WHOLE
+    assert report_text(report) + "\n" == WHOLE
 
 
 @pytest.mark.parametrize("width", [40, 60, 120])

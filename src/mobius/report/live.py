@@ -18,7 +18,7 @@ from mobius.report.words import duration, iso, printable, shortened, wrapped
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 LEAST_WIDTH = 30
-PHASE = 12  # columns kept for the name of the phase
+PHASE = 14  # columns kept for the name of the phase
 
 
 class LiveText:
@@ -231,7 +231,7 @@ class LiveText:
             self._pen.line(self._paint(line, style))
 
     def _margin(self) -> str:
-        name = "" if self._named else shortened(self._phase, PHASE)
+        name = "" if self._named else shortened(self._phase, PHASE - 1)
         self._named = True
         return f"  {self._paint(f'{name:<{PHASE}}', DIM)}"
 

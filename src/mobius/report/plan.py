@@ -12,8 +12,10 @@ from mobius.model.plan import PLAN_SCHEMA, Plan, PlannedCheck, Step, WayBack
 from mobius.model.verdict import Outcome
 from mobius.report.paint import BAD, BOLD, DIM, GOOD, WARN, Paint
 from mobius.report.ways import is_proven, losing
-from mobius.report.words import command_lines, counted, duration, printable, wrapped
+from mobius.report.words import command_lines, counted, duration, printable, shortened, wrapped
 
+ROOM_FOR_PHASES = 72  # from this width on, phases are a column and not lines of their own
+PHASE = 13
 COMMANDS_IN = ("commands", "build", "command", "run", "argv", "start")  # params that hold what is executed
 
 
@@ -28,7 +30,7 @@ def plan_text(plan: Plan, width: int = 80, color: bool = False) -> str:
         _ways_back(plan, width, paint),
         _what_now(plan, width, paint),
     ]
-    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+    return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
@@ -139,7 +141,7 @@ def _checks(checks: tuple[PlannedCheck, ...], width: int, paint: Paint) -> list[
     lines = _title("Checks, asked again before anything is changed", width, paint)
     across = min(max(len(printable(check.name)) for check in checks), width // 3)
     for check in checks:
-        said = check.question + (f" {check.answer}" if check.answer else "")
+        said = f"{check.question} {check.answer}".strip()
         name = printable(check.name)
         body = wrapped(said, width, f"  # {name:<{across}}  ", " " * (across + 6))
         body[0] = body[0].replace("#", paint.mark(check.outcome), 1)
@@ -157,10 +159,11 @@ def _rollout(plan: Plan, width: int, paint: Paint) -> list[str]:
     expected_s = sum(step.expected_s for step in plan.rollout)
     title = f"{counted(len(plan.rollout), 'step')} forward, about {duration(expected_s)}"
     lines, number = _title(title, width, paint), 1
-    for phase, steps in groupby(plan.rollout, key=lambda step: step.phase):
-        lines.append(paint(f"  {printable(phase)}", DIM))
-        for step in steps:
-            lines += _step(number, step, width, paint)
+    for phase, steps in groupby(plan.rollout, key=lambda step: printable(step.phase)):
+        if width < ROOM_FOR_PHASES:
+            lines.append(paint(f"  {phase}", DIM))
+        for first, step in enumerate(steps):
+            lines += _step(number, step, width, paint, "" if first else phase)
             number += 1
     return lines
 
@@ -174,13 +177,18 @@ def _acceptance(plan: Plan, width: int, paint: Paint) -> list[str]:
     return lines
 
 
-def _step(number: int, step: Step, width: int, paint: Paint) -> list[str]:
+def _step(number: int, step: Step, width: int, paint: Paint, phase: str | None = None) -> list[str]:
+    """One step; with a phase (also "") where there is room, a column is kept for it."""
     expected = duration(step.expected_s)
-    room = width - 6 - len(expected) - 2
-    body = wrapped(step.title, room + 6, f"{number:>4}  ", " " * 6)
-    body[0] = f"{body[0]:<{width - len(expected)}}" + paint(expected, DIM)
+    column = (
+        f"{shortened(phase, PHASE):<{PHASE + 2}}" if phase is not None and width >= ROOM_FOR_PHASES else ""
+    )
+    margin = " " * (6 + len(column))
+    body = wrapped(step.title, width - len(expected) - 2, f"{number:>4}  {column}", margin)
+    body[0] = f"{body[0]:<{width - len(expected)}}".replace(column, paint(column, DIM), 1)
+    body[0] += paint(expected, DIM)
     for line in commands_of(step):
-        body += [paint(text, DIM) for text in wrapped(f"$ {line}", width, " " * 6, " " * 10)]
+        body += [paint(text, DIM) for text in wrapped(f"$ {line}", width, margin, margin + "    ")]
     return body
 
 
@@ -191,13 +199,13 @@ def _ways_back(plan: Plan, width: int, paint: Paint) -> list[str]:
         nothing = wrapped("none: there is no release to go back to", width, "  ")
         return [*_title("Ways back", width, paint), *nothing]
     lines = _title("Ways back", width, paint)
-    for way in plan.ways_back:
-        lines += _way_back(way, width, paint)
+    for number, way in enumerate(plan.ways_back):
+        lines += [""] * bool(number) + _way_back(way, width, paint)
     return lines
 
 
 def _way_back(way: WayBack, width: int, paint: Paint) -> list[str]:
-    told = f"{way.phase}: {way.way}, about {duration(way.expected_s)}, {losing(way.loses)}, {way.proven}"
+    told = f"{way.phase}: {way.way}, about {duration(way.expected_s)}, {way.proven}, {losing(way.loses)}"
     lines = [
         paint(line, GOOD if is_proven(way.proven) else WARN) for line in wrapped(told, width, "  ", "    ")
     ]

@@ -29,7 +29,7 @@ def status_text(status: Status, width: int = 80, *, color: bool = False, tz: tzi
     if status.next:
         command = command_lines(status.next.split(), width, " " * LABEL)
         lines += [f"{'next:':<{LABEL}}{command[0].lstrip()}", *command[1:]]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def status_json(status: Status) -> dict[str, Any]:

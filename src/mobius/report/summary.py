@@ -36,7 +36,7 @@ def report_text(report: Mapping[str, Any], width: int = 80, *, color: bool = Fal
         lines += _step(row, width, paint)
     told = report["next"]
     lines += ["", *wrapped(f"{told['why']}:", width), *command_lines(str(told["command"]).split(), width)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
