@@ -27,7 +27,7 @@ def resume(ports: Ports, *, step_done: bool | None = None) -> Run:
 
 
 def abort(ports: Ports, *, who: str) -> Run:
-    """Stops the run where it is and takes back what it did; a window that only observes is left to `rollback`."""
+    """Stops the run where it is and takes back what it did, in its window too."""
     run = ports.journal.active_run(ports.settings.name)
     if run is None:
         raise UsageError("there is nothing to abort", f"to go back: mobius rollback -e {ports.settings.name}")
@@ -61,6 +61,11 @@ def accept_by_hand(ports: Ports, *, who: str) -> Run:
         run = newest[0] if newest and newest[0].state is RunState.INCONCLUSIVE else None
     if run is None or run.state not in ACCEPTABLE:
         raise UsageError("there is no open window to accept", f"mobius status -e {environment}")
+    if not _has_all_traffic(run, ports):
+        raise UsageError(
+            f"run {run.id} cannot be accepted: it stopped before its release was live: {run.sentence}",
+            f"mobius resume -e {environment} --done, or --again, or mobius abort -e {environment}",
+        )
     ports.launcher.stop(run)
     run = ports.journal.take_over(run, holder=ports.holder(), now=ports.clock.now())
     return accept(Record(run, ports), who)
@@ -131,9 +136,21 @@ def _answered(run: Run, ports: Ports, step_done: bool | None) -> Run:
         record.done(step, {"observed": "a person said so"})
     else:
         record.failed(step, "a person said that it did not happen")
-    state = RunState.ROLLING_BACK if _was_going_back(run, doubtful[-1].step_id) else RunState.RUNNING
-    return record.move(state, "run begun", f"a person answered for {step.title}", sentence="")
+    return record.move(
+        _state_at(run, step.id), "run begun", f"a person answered for {step.title}", sentence=""
+    )
 
 
-def _was_going_back(run: Run, step_id: str) -> bool:
-    return all(step.id != step_id for step in run.plan.rollout)
+def _state_at(run: Run, step_id: str) -> RunState:
+    """What the run was doing when it came to this step."""
+    if any(step.id == step_id for step in run.plan.acceptance):
+        return RunState.OBSERVING
+    forward = run.kind == "deploy" and any(step.id == step_id for step in run.plan.rollout)
+    return RunState.RUNNING if forward else RunState.ROLLING_BACK
+
+
+def _has_all_traffic(run: Run, ports: Ports) -> bool:
+    """Whether every step to the release's window is done, so that the old one may stop."""
+    done = {record.step_id for record in ports.journal.steps(run.id) if record.is_done}
+    back = {step.id for way in run.plan.ways_back for step in way.steps}
+    return all(step.id in done for step in run.plan.rollout) and done.isdisjoint(back)

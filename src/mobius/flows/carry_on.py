@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from mobius.errors import MobiusError
+from mobius.errors import Locked, MobiusError
+from mobius.flows.actions.action import known_releases
+from mobius.flows.by_hand import plan_watch
 from mobius.flows.deploy import deploy
-from mobius.flows.monitor import monitor
+from mobius.flows.monitor import monitor, watch_from_now
 from mobius.flows.record import Record
 from mobius.flows.rollback import rollback
 from mobius.flows.take_back import take_back
-from mobius.model.plan import Plan
+from mobius.flows.turn import turn
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
-from mobius.rules.planning import with_hash
 from mobius.rules.ways_back import choose
 
 AFTER_ROLLBACK_S = 7200.0  # the watch over what came back
@@ -22,54 +21,87 @@ AFTER_ROLLBACK_S = 7200.0  # the watch over what came back
 def carry_on(run_id: int, ports: Ports) -> Run:
     """Continues this run and returns it ended, waiting for a person, or taken over by a newer one."""
     run = ports.journal.run(run_id)
-    if run.ended or run.state is RunState.NEEDS_OPERATOR:
-        return run
-    run = ports.journal.take_over(run, holder=ports.holder(), now=ports.clock.now())
-    match run.state:
-        case RunState.OBSERVING:
-            run = monitor(run, ports)
-        case RunState.ROLLING_BACK if run.kind == "deploy":
-            run = _finish_taking_back(run, ports)
-        case _ if run.kind == "rollback":
-            run = rollback(run, ports)
-        case _:
-            run = deploy(run, ports)
+    if not run.ended and run.state is not RunState.NEEDS_OPERATOR:
+        run = _continue(_take(run, ports), ports)
     if run.state is RunState.ROLLED_BACK and run.kind == "deploy" and run.plan.previous_id:
         watch_what_came_back(run, ports)
     return run
 
 
+def _take(run: Run, ports: Ports) -> Run:
+    """The run in our hands. A full disk does not keep a runner from watching, or from going back."""
+    try:
+        return ports.journal.take_over(run, holder=ports.holder(), now=ports.clock.now())
+    except Locked:
+        raise
+    except MobiusError as problem:
+        watching_or_back = run.state in (RunState.OBSERVING, RunState.ROLLING_BACK) or run.kind == "rollback"
+        Record(run, ports, forgiving=watching_or_back).forgive(problem)
+        return run
+
+
+def _continue(run: Run, ports: Ports) -> Run:
+    match run.state:
+        case RunState.OBSERVING:
+            return monitor(run, ports)
+        case _ if run.kind == "monitor":
+            return watch_from_now(run, ports)
+        case _ if run.kind == "rollback":
+            return rollback(run, ports)
+        case _ if run.state is RunState.ROLLING_BACK or _has_turned_back(run, ports):
+            return _finish_taking_back(run, ports)
+        case _:
+            return deploy(run, ports)
+
+
+def _has_turned_back(run: Run, ports: Ports) -> bool:
+    """Whether it was going back, although a full disk kept the journal from being told so."""
+    back = {step.id for way in run.plan.ways_back for step in way.steps}
+    return not back.isdisjoint(record.step_id for record in ports.journal.steps(run.id))
+
+
 def _finish_taking_back(run: Run, ports: Ports) -> Run:
-    with ports.lock.held():
-        ports.target.prepare()
+    with turn(ports):
         record = Record(run, ports, forgiving=True)
         way = choose(run.plan, record.steps().keys())
         if way is None:
-            raise MobiusError(f"run {run.id} is going back but touched nothing", "mobius status")
+            told = "taken back before anything was touched"
+            return record.move(
+                RunState.ABORTED,
+                "run ended",
+                told,
+                topic="failed",
+                data={"exit_code": 1},
+                exit_code=1,
+                sentence=told,
+            )
+        ports.target.prepare()
         return take_back(record, way, because=run.sentence)
 
 
 def watch_what_came_back(run: Run, ports: Ports) -> None:
-    """Two hours over the release that is live again; it has no further way back, so bad news only pages."""
-    plan = with_hash(
-        Plan(
-            kind="monitor",
-            service=run.plan.service,
-            environment=run.environment,
-            tag=run.plan.tag,
-            release_id=run.plan.previous_id,
-            previous_id="",
-            slot=run.plan.previous_slot,
-            previous_slot="",
-            rollout=(),
-            ways_back=(),
-            acceptance=(),
-            facts={**run.plan.facts, "window_s": AFTER_ROLLBACK_S, "auto_rollback": False},
-            tool_version=run.plan.tool_version,
-        )
-    )
-    now = ports.clock.now()
-    watch = ports.journal.open_run(
-        run.environment, replace(plan), lead=run.lead, holder=ports.holder(), now=now
-    )
-    ports.launcher.launch(watch)
+    """Two hours over the release that is live again; it has no further way back, so bad news only pages.
+
+    Repeating it, or coming when somebody has already done something newer, changes nothing. It may fail
+    without making the rollback any less done.
+    """
+    record = Record(run, ports, forgiving=True)
+    try:
+        newest = ports.journal.runs(run.environment, limit=1)[0]
+        if newest.id == run.id:
+            tags = {release.id: release.tag for release in known_releases(record)}
+            live_id, slot = run.plan.previous_id, run.plan.previous_slot
+            plan = plan_watch(
+                ports,
+                live_id,
+                tags.get(live_id, live_id),
+                slot,
+                window_s=AFTER_ROLLBACK_S,
+                tool_version=run.plan.tool_version,
+            )
+            holder, now = ports.holder(), ports.clock.now()
+            newest = ports.journal.open_run(run.environment, plan, lead=run.lead, holder=holder, now=now)
+        if newest.kind == "monitor" and not newest.ended:
+            ports.launcher.launch(newest)
+    except MobiusError as problem:
+        record.log(f"nobody watches what came back: {problem.message}")

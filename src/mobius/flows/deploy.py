@@ -7,6 +7,7 @@ from mobius.flows.monitor import monitor, open_window
 from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.record import Record
 from mobius.flows.take_back import stop_for_a_person, take_back
+from mobius.flows.turn import turn
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
 from mobius.rules.ways_back import choose
@@ -14,7 +15,7 @@ from mobius.rules.ways_back import choose
 
 def deploy(run: Run, ports: Ports) -> Run:
     """Carries the run from wherever it stands to its window and through it, until ended or taken over."""
-    with ports.lock.held():
+    with turn(ports):
         record = Record(run, ports)
         if run.state is RunState.QUEUED:
             told = {"plan_hash": run.plan.hash, "tag": run.plan.tag}
@@ -24,22 +25,23 @@ def deploy(run: Run, ports: Ports) -> Run:
         try:
             ports.target.prepare()
             perform(run.plan.rollout, record)
+            open_window(record)
         except Locked:
             raise
         except NeedsPerson as doubt:
             return stop_for_a_person(record, doubt)
         except Exception as problem:
             return refuse_or_take_back(record, problem)
-        open_window(record)
     return monitor(record.run, ports)
 
 
 def refuse_or_take_back(record: Record, problem: Exception) -> Run:
     """Before any effect the answer is no; after one, everything is undone."""
     because = problem.message if isinstance(problem, MobiusError) else f"{type(problem).__name__}: {problem}"
-    way = choose(record.run.plan, record.steps().keys())
+    back = record.on_the_way_back()
+    way = choose(record.run.plan, back.steps().keys())
     if way is not None:
-        return take_back(record, way, because=because)
+        return take_back(back, way, because=because)
     details = list(problem.details) if isinstance(problem, MobiusError) else []
     return record.move(
         RunState.REFUSED,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from mobius.errors import Fenced, Locked, MobiusError
+from mobius.flows.actions.action import known_releases
 from mobius.flows.perform import perform
 from mobius.flows.record import Record
 from mobius.flows.take_back import stop_for_a_person, take_back
+from mobius.flows.turn import turn
 from mobius.model.release import Release, ReleaseState
 from mobius.model.run import Run, RunState
 from mobius.model.sample import Sample
@@ -28,43 +30,69 @@ def open_window(record: Record) -> None:
         RunState.OBSERVING,
         "window opened",
         words,
-        topic="succeeded",
+        topic="succeeded" if plan.kind == "deploy" else "",
         data=told,
         window_opened_at=now,
         window_deadline=deadline,
     )
 
 
+def watch_from_now(run: Run, ports: Ports) -> Run:
+    """A run that only watches: its window opens at once."""
+    record = Record(run, ports)
+    open_window(record)
+    return monitor(record.run, ports)
+
+
 def monitor(run: Run, ports: Ports) -> Run:
     """Judges the window until it ends, is taken over, or says no. Returns the run as it then stands."""
-    record = Record(run, ports)
-    watch = Watch(record)
     try:
+        record = Record(run, ports)
+        watch = Watch(record.on_the_way_back())
         while True:
-            verdict = watch.look()
-            match verdict.outcome:
-                case Outcome.FAIL if watch.may_take_back():
-                    return roll_back(record, verdict)
-                case Outcome.FAIL | Outcome.ERROR:
-                    watch.page_once(verdict)
-                case Outcome.PASS:
-                    return accept(record, "the window")
-            if watch.is_over():
-                return end_without_verdict(record, verdict)
+            ended = settle(watch.look(), watch, record)
+            if ended is not None:
+                return ended
             ports.clock.wait(watch.pause_s())
     except Fenced:
         return ports.journal.run(run.id)
 
 
+def settle(verdict: Verdict, watch: Watch, record: Record) -> Run | None:
+    """Does what the verdict asks for: the run as it ended, or None to look again.
+
+    Where another holds the environment, or the end cannot be written down, the next tick tries again.
+    """
+    try:
+        match verdict.outcome:
+            case Outcome.FAIL if watch.may_take_back():
+                return roll_back(record, verdict)
+            case Outcome.FAIL | Outcome.ERROR:
+                watch.page_once(verdict)
+            case Outcome.PASS:
+                return accept(record, "the window")
+        return end_without_verdict(record, verdict) if watch.is_over() else None
+    except Fenced:
+        raise
+    except MobiusError as problem:
+        record.log(f"the window cannot end yet: {problem.message}")
+        return None
+
+
 class Watch:
-    """What the window knows: all its samples, and what it has already said."""
+    """What the window knows: all its samples, and what it has already said.
+
+    A journal that cannot be used blinds nobody: the samples are in memory, too.
+    """
 
     def __init__(self, record: Record) -> None:
         self.record = record
         self.ports = record.ports
-        self.samples: list[Sample] = list(self.ports.journal.samples(record.run.id))
+        journal, run_id = self.ports.journal, record.run.id
+        self.samples: list[Sample] = list(record.read(lambda: journal.samples(run_id)))
+        events = record.read(lambda: journal.events(run_id=run_id))
+        self.paged = {event.data.get("rule") for event in events if event.kind == "page"}
         self.signals = self.ports.signals(_watched(record))
-        self.paged = ""
         self.told_at = self.ports.clock.monotonic()
         self._note_blind_gap()
 
@@ -96,21 +124,20 @@ class Watch:
         return self.ports.clock.now() >= self.record.run.window_deadline
 
     def pause_s(self) -> float:
-        """Until the next tick, never past the deadline."""
+        """Until the next tick, and not past the deadline."""
+        interval_s = self.ports.settings.monitor.interval_s
         left = self.record.run.window_deadline - self.ports.clock.now()
-        return max(0.0, min(self.ports.settings.monitor.interval_s, left))
+        return min(interval_s, left) if left > 0 else interval_s
 
     def page_once(self, verdict: Verdict) -> None:
-        """A rule calls a person when it begins to hold, not at every tick."""
-        key = f"{verdict.outcome} {verdict.rule}"
-        if key == self.paged:
+        """A rule calls a person once in a window: not at every tick, and not again after a restart."""
+        if verdict.rule in self.paged:
             return
-        self.paged = key
+        self.paged.add(verdict.rule)
         environment = self.record.run.environment
         choices = [f"go back: mobius rollback -e {environment}", f"keep it: mobius accept -e {environment}"]
-        self.record.say(
-            "page", verdict.sentence, {"sentence": verdict.sentence, "choices": choices}, topic="alert"
-        )
+        told = {"sentence": verdict.sentence, "rule": verdict.rule, "choices": choices}
+        self.record.say("page", verdict.sentence, told, topic="alert")
 
     def _tell(self, verdict: Verdict) -> None:
         now = self.ports.clock.monotonic()
@@ -133,16 +160,17 @@ def roll_back(record: Record, verdict: Verdict) -> Run:
     plan = record.run.plan
     way = plan.way_back(AFTER)
     assert way is not None
-    with record.ports.lock.held():
+    with turn(record.ports):
         told = {"outcome": str(verdict.outcome), "rule": verdict.rule, "sentence": verdict.sentence}
-        Record(record.run, record.ports, forgiving=True).say("verdict", verdict.sentence, told)
-        return take_back(record, way, because=verdict.sentence)
+        back = record.on_the_way_back()
+        back.say("verdict", verdict.sentence, told)
+        return take_back(back, way, because=verdict.sentence)
 
 
 def accept(record: Record, by: str) -> Run:
     """The window ended well, or a person said so: the old release stops, the new one is on its own."""
     ports, plan = record.ports, record.run.plan
-    with ports.lock.held():
+    with turn(ports):
         try:
             perform(plan.acceptance, record)
         except Locked:
@@ -154,12 +182,16 @@ def accept(record: Record, by: str) -> Run:
                 record.run.environment, plan.release_id, ReleaseState.LIVE, accepted=True
             )
         )
+        words, told = f"{plan.release_id} is accepted by {by}", {"by": by, "exit_code": 0}
+        if record.run.ended:  # inconclusive, and a person said yes later: how it ended stays what it was
+            record.say("accepted", words, told, topic="succeeded")
+            return record.run
         return record.move(
             RunState.ACCEPTED,
             "accepted",
-            f"{plan.release_id} is accepted by {by}",
+            words,
             topic="succeeded",
-            data={"by": by, "exit_code": 0},
+            data=told,
             exit_code=0,
             sentence=f"accepted by {by}",
         )
@@ -181,9 +213,8 @@ def end_without_verdict(record: Record, verdict: Verdict) -> Run:
 
 
 def _watched(record: Record) -> Release:
-    known = record.ports.journal.releases(record.run.environment)
     plan = record.run.plan
-    for release in known:
+    for release in known_releases(record):
         if release.id == plan.release_id:
             return release
     return Release(plan.release_id, plan.tag, "", "", "", slot=plan.slot)

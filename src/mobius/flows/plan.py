@@ -178,7 +178,7 @@ def _proven(way: WayBack, backups: Sequence[BackupRecord]) -> WayBack:
 
 
 def _asked(check: CheckResult) -> PlannedCheck:
-    return PlannedCheck(check.name, check.name, str(check.outcome), check.message, check.advice)
+    return PlannedCheck(check.name, "", str(check.outcome), check.message, check.advice)
 
 
 def _target_release(to: str, now: Standing) -> Release:

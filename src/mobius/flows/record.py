@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from mobius.errors import Locked, MobiusError
 from mobius.model.plan import Step
-from mobius.model.run import Run, RunState, StepRecord
+from mobius.model.run import ENDED, Run, RunState, StepRecord
 from mobius.model.sample import Sample
 from mobius.ports import Note, Ports
 
@@ -18,27 +19,33 @@ T = TypeVar("T")
 class Record:
     """Holds the run as it stands. A newer run's token makes every write raise `Fenced`.
 
-    `forgiving` is for the way back only: there a journal that cannot be written (a full disk) is told to
-    the log and does not stop the return.
+    `forgiving` is for the watch and the way back: there a journal that cannot be written (a full disk) is told
+    to the log, and stops neither. It forgives nothing to a run that was taken over.
     """
 
     def __init__(self, run: Run, ports: Ports, *, forgiving: bool = False) -> None:
         self.run = run
         self.ports = ports
         self.forgiving = forgiving
+        self._begun: dict[str, StepRecord] = {}  # by this process, whether or not the journal has it
+
+    def on_the_way_back(self) -> Record:
+        """The same record, forgiving from here on."""
+        back = Record(self.run, self.ports, forgiving=True)
+        back._begun = self._begun
+        return back
 
     def steps(self) -> dict[str, StepRecord]:
-        """What is known of every step so far; nothing when the journal cannot be read on the way back."""
-        try:
-            return {record.step_id: record for record in self.ports.journal.steps(self.run.id)}
-        except MobiusError as problem:
-            self.forgive(problem)
-            return {}
+        """What is known of every step so far; on the way back this process's own memory where the journal
+        cannot be read."""
+        known = self.read(lambda: self.ports.journal.steps(self.run.id))
+        return {**self._begun, **{record.step_id: record for record in known}}
 
     def begin(self, step: Step) -> None:
         """Before the effect."""
         self.log(f"begin  {step.phase}: {step.title}")
-        self.write(lambda now: self.ports.journal.begin(self.run, step, now=now))
+        begun = self.write(lambda now: self.ports.journal.begin(self.run, step, now=now))
+        self._begun[step.id] = begun or StepRecord(self.run.id, step.id, 1, self.ports.clock.now())
 
     def done(self, step: Step, result: Mapping[str, Any]) -> None:
         """After the effect."""
@@ -63,17 +70,29 @@ class Record:
         """Changes the run's state, with the event that says so; `changes` go into the run's row."""
         note = Note(kind, message, {**(data or {}), "state": str(state)}, topic)
         moved = self.write(lambda now: self.ports.journal.move(self.run, state, note, now=now, **changes))
-        self.run = moved if moved is not None else replace(self.run, state=state, **changes)
+        if moved is None:
+            ended_at = self.ports.clock.now() if state in ENDED else 0.0
+            moved = replace(self.run, state=state, ended_at=ended_at, **changes)
+        self.run = moved
         self.log(f"{kind}: {message}")
         return self.run
 
+    def has_said(self, kind: str) -> bool:
+        """Whether this run told of it before: what was told is not told again by a runner that carries on."""
+        events = self.read(lambda: self.ports.journal.events(run_id=self.run.id))
+        return any(event.kind == kind for event in events)
+
     def add_samples(self, samples: tuple[Sample, ...]) -> None:
-        """Samples are kept in memory too: a journal that cannot be written does not blind the watch."""
-        forgiving, self.forgiving = self.forgiving, True
+        """Measurements of the open window."""
+        self.write(lambda _: self.ports.journal.add_samples(self.run, samples))
+
+    def read(self, read: Callable[[], Sequence[T]]) -> Sequence[T]:
+        """What the journal answers; nothing where a forgiving record cannot ask it."""
         try:
-            self.write(lambda _: self.ports.journal.add_samples(self.run, samples))
-        finally:
-            self.forgiving = forgiving
+            return read()
+        except MobiusError as problem:
+            self.forgive(problem)
+            return ()
 
     def write(self, write: Callable[[float], T]) -> T | None:
         """Writes to the journal with the time of now; None where a forgiving record could not."""
@@ -90,5 +109,7 @@ class Record:
         self.log(f"the journal cannot be used, going on without it: {problem.message}")
 
     def log(self, line: str) -> None:
-        """One line to the deployment log alone."""
-        self.ports.deployment_log(self.ports.redact(f"[{self.run.environment} run {self.run.id}] {line}"))
+        """One line to the deployment log alone. What cannot be written there is in the journal, and a full
+        disk must not end a rollback for the sake of a line."""
+        with suppress(OSError, MobiusError):
+            self.ports.deployment_log(self.ports.redact(f"[{self.run.environment} run {self.run.id}] {line}"))

@@ -6,14 +6,15 @@ from mobius.errors import Locked, MobiusError
 from mobius.flows.monitor import monitor, open_window
 from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.record import Record
-from mobius.flows.take_back import stop_for_a_person
+from mobius.flows.take_back import let_held_requests_go, stop_for_a_person
+from mobius.flows.turn import turn
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
 
 
 def rollback(run: Run, ports: Ports) -> Run:
     """Carries a rollback to its end and watches what came back; a refusal changes nothing."""
-    with ports.lock.held():
+    with turn(ports):
         record = Record(run, ports, forgiving=True)
         if run.state is RunState.QUEUED:
             why = str(run.plan.facts.get("because") or "asked for")
@@ -30,13 +31,20 @@ def rollback(run: Run, ports: Ports) -> Run:
             return stop_for_a_person(record, doubt)
         except Exception as problem:
             return _refused_or_failed(record, problem)
-        seconds = ports.clock.now() - run.started_at
-        told = {"to": run.plan.release_id, "seconds": round(seconds, 3)}
-        record.say(
-            "rolled back", f"{run.plan.release_id} is live after {seconds:.1f} s", told, topic="rolled back"
-        )
+        _tell(record)
         open_window(record)
     return monitor(record.run, ports)
+
+
+def _tell(record: Record) -> None:
+    run = record.run
+    if record.has_said("rolled back"):
+        return
+    seconds = max(0.0, record.ports.clock.now() - run.started_at)
+    told = {"to": run.plan.release_id, "seconds": round(seconds, 3)}
+    record.say(
+        "rolled back", f"{run.plan.release_id} is live after {seconds:.1f} s", told, topic="rolled back"
+    )
 
 
 def _refused_or_failed(record: Record, problem: Exception) -> Run:
@@ -44,6 +52,7 @@ def _refused_or_failed(record: Record, problem: Exception) -> Run:
     begun = record.steps()
     touched = any(step.effect and step.id in begun for step in record.run.plan.rollout)
     code = 13 if touched else getattr(problem, "exit_code", 13)
+    let_held_requests_go(record)
     environment = record.run.environment
     return record.move(
         RunState.FAILED if touched else RunState.REFUSED,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-from mobius.report.junit import junit
-from mobius.report.smoke import smoke_text
 
 from mobius.errors import GateUnknown, MobiusError
 from mobius.flows.record import Record
 from mobius.model.verdict import CheckResult, Outcome, worst
+from mobius.report.junit import junit
+from mobius.report.smoke import smoke_text
 
 LOG, JUNIT = "postdeploy-smoketests.log", "postdeploy-smoketests.xml"
 
@@ -33,8 +32,7 @@ def smoke_tests(slot: str, record: Record, *, advisory: bool) -> Mapping[str, An
     told = f"{len(results) - len(bad)} of {len(results)} passed"
     record.say("smoke", told, {"results": answers, "when": "before traffic" if slot else "live"})
     if not slot:
-        ports.artifact(LOG, smoke_text(results))
-        ports.artifact(JUNIT, junit("smoke tests", results, at=ports.clock.now()))
+        _keep(results, record, told)
     if bad and not advisory:
         raise _broken(slot, bad)
     if bad:
@@ -42,6 +40,16 @@ def smoke_tests(slot: str, record: Record, *, advisory: bool) -> Mapping[str, An
             "page", f"smoke tests after the rollback: {told}", {"sentence": _words(bad)[0]}, topic="alert"
         )
     return {"passed": len(results) - len(bad), "of": len(results)}
+
+
+def _keep(results: Sequence[CheckResult], record: Record, told: str) -> None:
+    """The two files. The journal has the results already: a full disk here takes nothing back, and stops nothing."""
+    ports = record.ports
+    try:
+        ports.artifact(LOG, smoke_text(results))
+        ports.artifact(JUNIT, junit("smoke tests", results, at=ports.clock.now()))
+    except (OSError, MobiusError) as problem:
+        record.log(f"smoke tests: {told}, but {LOG} and {JUNIT} could not be written: {problem}")
 
 
 def _broken(slot: str, bad: list[CheckResult]) -> MobiusError:

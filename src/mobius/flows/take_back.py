@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from mobius.errors import Locked, MobiusError
-from mobius.flows.perform import perform
+from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.record import Record
 from mobius.model.plan import WayBack
 from mobius.model.run import Run, RunState
 
 
 def take_back(record: Record, way: WayBack, *, because: str) -> Run:
-    """Does the steps of the way back. Ends ROLLED_BACK (exit 12), or FAILED (exit 13) with a page."""
-    record = Record(record.run, record.ports, forgiving=True)
+    """Does the steps of the way back. Ends ROLLED_BACK (exit 12), or FAILED (exit 13) with a page; where
+    nobody can tell whether a step of it happened, it stops for a person."""
+    record = record.on_the_way_back()
     clock, plan = record.ports.clock, record.run.plan
-    decided = clock.monotonic()
+    decided_at = _decided_at(record, way)
     if record.run.state is not RunState.ROLLING_BACK:
-        told = {"way": str(way.way), "to": plan.previous_id, "because": because, "decided_at": clock.now()}
+        told = {"way": str(way.way), "to": plan.previous_id, "because": because, "decided_at": decided_at}
         words = f"going back to {plan.previous_id or 'nothing live'} ({way.way}): {because}"
         record.move(RunState.ROLLING_BACK, "rollback begun", words, data=told, sentence=because)
     try:
         perform(way.steps, record)
     except Locked:
         raise
+    except NeedsPerson as doubt:
+        return stop_for_a_person(record, doubt)
     except Exception as problem:
         return _failed(record, problem)
-    seconds = clock.monotonic() - decided
+    seconds = max(0.0, clock.now() - decided_at)
     return record.move(
         RunState.ROLLED_BACK,
         "rolled back",
@@ -50,12 +55,28 @@ def stop_for_a_person(record: Record, doubt: MobiusError) -> Run:
     )
 
 
+def let_held_requests_go(record: Record) -> None:
+    """Where going back has failed nothing is gained by waiting: clients get their answer now."""
+    held = any("release-hold" not in step_id and "-hold" in step_id for step_id in record.steps())
+    with suppress(MobiusError):
+        if held:
+            record.ports.traffic.release_hold()
+
+
+def _decided_at(record: Record, way: WayBack) -> float:
+    """Now; or, for a runner that carries on, when the first step of the way back was begun."""
+    known = record.steps()
+    begun = [known[step.id].begun_at for step in way.steps if step.id in known]
+    return min(begun, default=record.ports.clock.now())
+
+
 def _failed(record: Record, problem: Exception) -> Run:
     why = problem.message if isinstance(problem, MobiusError) else f"{type(problem).__name__}: {problem}"
+    let_held_requests_go(record)
     environment = record.run.environment
     choices = [
-        f"try again: mobius resume -e {environment}",
-        f"another way: mobius rollback -e {environment} --emergency",
+        f"see what is there: mobius status -e {environment}",
+        f"go back again: mobius rollback -e {environment} --emergency",
     ]
     return record.move(
         RunState.FAILED,

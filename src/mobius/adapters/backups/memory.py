@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mobius.adapters.releases.memory import MemoryReleases
 from mobius.errors import BackupInvalid, MobiusError
 from mobius.model.release import BackupRecord, Release
+from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Clock
 
 DAY_S = 86_400.0
@@ -67,6 +68,7 @@ class MemoryBackups:
             run_id=run_id,
             kind=kind,
             verified_at=self._clock.now(),
+            metadata={"release": asdict(release) if release else None},
         )
         self.archives.append(Copied(record, copy.deepcopy(dict(self._data)), release))
         progress(f"published {name}")
@@ -106,6 +108,14 @@ class MemoryBackups:
     def found(self) -> tuple[BackupRecord, ...]:
         """Newest first."""
         return tuple(sorted((a.record for a in self.archives), key=lambda r: r.created_at, reverse=True))
+
+    def preflight(self, live: Release | None) -> tuple[CheckResult, ...]:
+        """There is always room."""
+        return (CheckResult("backup", Outcome.PASS, "a backup fits in memory", 0.0),)
+
+    def describe(self, path: Path) -> BackupRecord:
+        """What the archive says of itself."""
+        return self._open(path).record
 
     def prune(self, keep: Sequence[str], *, now: float, dry_run: bool) -> tuple[str, ...]:
         """The old ones are gone, except `keep`."""

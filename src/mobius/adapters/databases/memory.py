@@ -11,7 +11,8 @@ from mobius.ports import Migration
 
 
 class MemoryMigrations:
-    """`offered` has the migrations of each release, by its id. `done` counts how often each was applied."""
+    """`offered` has the migrations of each tag; folders of a release begin with its tag. `done` counts how often
+    each was applied."""
 
     def __init__(self, data: MutableMapping[str, Any]) -> None:
         self.offered: dict[str, tuple[Migration, ...]] = {}
@@ -29,8 +30,8 @@ class MemoryMigrations:
 
     def pending(self, directory: Path) -> tuple[Migration, ...]:
         """What the release has and the database has not."""
-        applied = self.applied()
-        return tuple(one for one in self.offered.get(directory.parent.name, ()) if one not in applied)
+        applied, tag = self.applied(), directory.parent.name.split("-")[0]
+        return tuple(one for one in self.offered.get(tag, ()) if one not in applied)
 
     def apply(self, directory: Path, *, progress: Callable[[str], None]) -> tuple[Migration, ...]:
         """One after the other; a broken one stops it with those before applied."""

@@ -40,7 +40,7 @@ class MemoryReleases:
     def look_into(self, source: Source, subpath: str) -> Iterator[Path]:
         """An empty folder: no source has any part."""
         with tempfile.TemporaryDirectory(prefix="mobius-memory-") as folder:
-            yield Path(folder)
+            yield Path(folder) / source.tag / subpath
 
     def stage(self, release: Release, *, progress: Callable[[str], None]) -> Release:
         """The release is there. Raises `MobiusError` when its build fails, with nothing left."""

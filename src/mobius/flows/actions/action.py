@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -39,16 +39,22 @@ class Action:
 
 def known_releases(record: Record) -> tuple[Release, ...]:
     """From the journal, or from the manifests on disk where it cannot be read."""
-    try:
-        known = record.ports.journal.releases(record.run.environment)
-    except MobiusError as problem:
-        record.forgive(problem)
-        known = ()
-    return known or record.ports.releases.manifests()
+    known = record.read(lambda: record.ports.journal.releases(record.run.environment))
+    return tuple(known) or record.ports.releases.manifests()
+
+
+def remember_release(record: Record, release: Release) -> None:
+    """The journal knows the release; one it knew already keeps the life it has had (live, accepted …)."""
+    environment, journal = record.run.environment, record.ports.journal
+    before = next((r for r in record.read(lambda: journal.releases(environment)) if r.id == release.id), None)
+    if before is not None:
+        release = replace(before, staged_at=release.staged_at)
+    record.write(lambda _: journal.put_release(environment, release))
 
 
 def own_backup(record: Record) -> BackupRecord:
-    for backup in record.ports.journal.backups(record.run.environment):
+    known = record.read(lambda: record.ports.journal.backups(record.run.environment))
+    for backup in known or record.ports.backups.found():
         if backup.run_id == record.run.id and backup.kind == "release":
             return backup
     raise MobiusError(

@@ -14,12 +14,13 @@ from mobius.flows.actions.action import (
     known_releases,
     migrations_folder,
     own_backup,
+    remember_release,
     said,
     tail,
 )
 from mobius.flows.record import Record
 from mobius.model.plan import Step
-from mobius.model.release import Release
+from mobius.model.release import BackupRecord, Release, ReleaseState
 from mobius.model.verdict import Outcome
 
 
@@ -42,19 +43,24 @@ def gate(step: Step, record: Record) -> Mapping[str, Any]:
 
 
 def stage(step: Step, record: Record) -> Mapping[str, Any]:
-    wanted = Release(**step.params["release"])
-    staged = record.ports.releases.stage(
-        replace(wanted, staged_at=record.ports.clock.now()), progress=said(record)
-    )
-    record.ports.journal.put_release(record.run.environment, staged)
+    wanted = replace(_wanted(step), staged_at=record.ports.clock.now())
+    staged = record.ports.releases.stage(wanted, progress=said(record))
+    remember_release(record, staged)
     return {"path": str(record.ports.releases.path(staged.id))}
 
 
 def staged(step: Step, record: Record) -> Observed:
-    there = record.ports.releases.is_staged(step.params["release"]["id"])
-    return (
-        (Answer.DONE, "its manifest is there") if there else (Answer.NOT_DONE, "no complete release is there")
-    )
+    wanted = _wanted(step)
+    if not record.ports.releases.is_staged(wanted.id):
+        return Answer.NOT_DONE, "no complete release is there"
+    manifests = record.ports.releases.manifests()
+    remember_release(record, next((one for one in manifests if one.id == wanted.id), wanted))
+    return Answer.DONE, "its manifest is there"
+
+
+def _wanted(step: Step) -> Release:
+    """The release of a step, which knew only plain words when it was read from the journal."""
+    return Release(**{**step.params["release"], "state": ReleaseState.STAGED})
 
 
 def backup(step: Step, record: Record) -> Mapping[str, Any]:
@@ -76,17 +82,21 @@ def _keep(record: Record, kind: str, release_id: str) -> Mapping[str, Any]:
     ports = record.ports
     release = next((r for r in known_releases(record) if r.id == release_id), None)
     made = ports.backups.create(kind=kind, release=release, run_id=record.run.id, progress=said(record))
-    record.write(lambda _: ports.journal.put_backup(record.run.environment, made))
+    _remember_backup(record, made)
     summary = {"name": made.name, "path": made.path, "sha256": made.sha256, "size_bytes": made.size_bytes}
     record.say("backup", f"{made.name} published and verified", summary)
     return summary
+
+
+def _remember_backup(record: Record, backup: BackupRecord) -> None:
+    record.write(lambda _: record.ports.journal.put_backup(record.run.environment, backup))
 
 
 def backup_is_there(step: Step, record: Record) -> Observed:
     kind = "emergency" if step.action == "emergency_backup" else "release"
     for found in record.ports.backups.found():
         if found.run_id == record.run.id and found.kind == kind:
-            record.ports.journal.put_backup(record.run.environment, found)
+            _remember_backup(record, found)
             return Answer.DONE, f"{found.name} is published"
     return Answer.NOT_DONE, "none is published"
 
@@ -96,7 +106,7 @@ def verify(step: Step, record: Record) -> Mapping[str, Any]:
     record.ports.backups.verify(Path(path))
     if not step.params.get("backup"):
         now = record.ports.clock.now()
-        record.ports.journal.put_backup(record.run.environment, replace(own_backup(record), verified_at=now))
+        _remember_backup(record, replace(own_backup(record), verified_at=now))
     return {"backup": path}
 
 
@@ -105,7 +115,7 @@ def rehearse(step: Step, record: Record) -> Mapping[str, Any]:
     migrate_from = migrations_folder(step, record) if step.params["names"] else None
     result = dict(ports.backups.rehearse(backup, migrate_from=migrate_from, progress=said(record)))
     now, restore_s = ports.clock.now(), float(result["restore_s"])
-    ports.journal.put_backup(record.run.environment, replace(backup, rehearsed_at=now, restore_s=restore_s))
+    _remember_backup(record, replace(backup, rehearsed_at=now, restore_s=restore_s))
     told = {**result, "proven": True}
     record.say("rehearsed", f"{backup.name} restored in {restore_s:.1f} s and checked", told)
     return result

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mobius.errors import Locked, MobiusError
 from mobius.flows import healthy
 from mobius.flows import smoke as smoking
-from mobius.flows.actions.action import Answer, Observed, migrations_folder, own_backup, said
+from mobius.flows.actions.action import (
+    Answer,
+    Observed,
+    migrations_folder,
+    own_backup,
+    remember_release,
+    said,
+)
 from mobius.flows.record import Record
 from mobius.model.plan import Step
+from mobius.model.release import ReleaseState
 from mobius.rules.retention import backups_to_keep, releases_to_remove
 
 
@@ -69,8 +79,7 @@ def switch(step: Step, record: Record) -> Mapping[str, Any]:
     to = step.params["to"]
     switched = record.ports.traffic.switch({to: 100} if to else {})
     told = {"generation": switched.generation, "took_ms": round(switched.took_ms, 3)}
-    moved = {"to": to, "from": step.params["from"], "failed_requests": switched.failed_requests}
-    record.say("switched", f"traffic goes to {to or 'nothing'}", {**moved, **told})
+    _tell_switched(step, record, {"failed_requests": switched.failed_requests, **told})
     return told
 
 
@@ -78,9 +87,20 @@ def switched(step: Step, record: Record) -> Observed:
     weights = record.ports.traffic.weights()
     wanted = {step.params["to"]} if step.params["to"] else set()
     there = {slot for slot, weight in weights.items() if weight > 0}
-    return (
-        Answer.DONE if there == wanted else Answer.NOT_DONE
-    ), f"traffic goes to {', '.join(there) or 'nothing'}"
+    seen = f"traffic goes to {', '.join(sorted(there)) or 'nothing'}"
+    if there != wanted:
+        return Answer.NOT_DONE, seen
+    _tell_switched(step, record, {})
+    return Answer.DONE, seen
+
+
+def _tell_switched(step: Step, record: Record, told: Mapping[str, Any]) -> None:
+    """Once for each time traffic moves: a runner that was killed between the effect and this line tells it later."""
+    moved = {"to": step.params["to"], "from": step.params["from"]}
+    events = record.read(lambda: record.ports.journal.events(run_id=record.run.id))
+    last = next((event for event in reversed(events) if event.kind == "switched"), None)
+    if last is None or {key: last.data.get(key) for key in moved} != moved:
+        record.say("switched", f"traffic goes to {moved['to'] or 'nothing'}", {**moved, **told})
 
 
 def drain(step: Step, record: Record) -> Mapping[str, Any]:
@@ -109,13 +129,14 @@ def restore_data(step: Step, record: Record) -> Mapping[str, Any]:
 
 def restore_release(step: Step, record: Record) -> Mapping[str, Any]:
     release = record.ports.backups.restore_release(Path(step.params["backup"]))
-    record.ports.journal.put_release(record.run.environment, release)
+    remember_release(record, replace(release, state=ReleaseState.STAGED))
     return {"release_id": release.id}
 
 
 def mark_live(step: Step, record: Record) -> Mapping[str, Any]:
     ports, what = record.ports, step.params
     ports.releases.point_to(what["release_id"], what["previous_id"])
+    _remember_what_the_disk_knows(record, {what["release_id"], what["previous_id"], what["failed_id"]})
     record.write(
         lambda now: ports.journal.mark_live(
             record.run,
@@ -129,7 +150,28 @@ def mark_live(step: Step, record: Record) -> Mapping[str, Any]:
     return {"live": what["release_id"]}
 
 
+def _remember_what_the_disk_knows(record: Record, release_ids: set[str]) -> None:
+    """A journal that was lost and begun anew learns of these releases from their manifests."""
+    journal, environment = record.ports.journal, record.run.environment
+    known = {release.id for release in record.read(lambda: journal.releases(environment))}
+    for release in record.ports.releases.manifests():
+        if release.id in release_ids - known:
+            remember_release(record, release)
+
+
 def prune(step: Step, record: Record) -> Mapping[str, Any]:
+    """What cannot be removed is told, and makes a good release no worse."""
+    try:
+        return _prune(record)
+    except Locked:
+        raise
+    except MobiusError as problem:
+        told = {"sentence": problem.message, "choices": [problem.hint]}
+        record.say("page", f"retention could not be applied: {problem.message}", told, topic="alert")
+        return {"failed": problem.message}
+
+
+def _prune(record: Record) -> Mapping[str, Any]:
     ports, environment = record.ports, record.run.environment
     releases = ports.journal.releases(environment)
     removed = releases_to_remove(releases, keep=ports.settings.release.keep)
