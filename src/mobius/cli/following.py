@@ -24,7 +24,8 @@ def follow(
 
     Ctrl-C ends the looking only; a line says how to come back.
     """
-    from mobius.report.live import LiveJson, LiveText
+    from mobius.report.live import LiveText
+    from mobius.report.live_json import LiveJson
 
     viewer = LiveJson(sys.stdout) if as_json else LiveText(
         sys.stdout, color=color(plain), tty=tty(plain), width=width()

@@ -115,6 +115,8 @@ class FolderBackups:
             sources.append(Source("mobius.toml", config))
         for name in self._settings.backup.paths:
             path = self._places.resolve(name)
+            if not path.exists() and release is None and path.is_relative_to(self._places.shared):
+                continue  # before the first deployment nothing is shared yet
             if not path.exists():
                 raise MobiusError(
                     f"the backup path {name} does not exist: {path}",

@@ -31,6 +31,7 @@ class SqliteMigrations:
         def tell(migration: sql_files.Migration, index: int, total: int) -> None:
             progress(f"migration {index + 1} of {total}: {migration.name}")
 
+        self.database.parent.mkdir(parents=True, exist_ok=True)  # the first deployment makes the database
         return _as_port(self._of(directory).apply_pending(progress=tell))
 
     def can_go_down(self, directory: Path, versions: Sequence[str]) -> bool:
