@@ -372,6 +372,14 @@ def test_too_little_measured_is_never_a_pass(answers: str, sentence: str) -> Non
     assert judged(probes(answers), STRICT, at=HOUR) == Verdict(Outcome.INCONCLUSIVE, sentence, "coverage")
 
 
+def test_slow_answers_are_fewer_but_not_missing() -> None:
+    slow = [probe(at, ms=900) for at in ticks(60, 1.9)]
+
+    verdict = judged(slow, monitor=MonitorSettings(interval_s=1.0), at=60, window=60)
+
+    assert verdict == Verdict(Outcome.PASS, "healthy for 1 min: 31 checks, 0 failed")
+
+
 def test_a_short_window_forgives_a_gap_of_three_intervals() -> None:
     fast = MonitorSettings(interval_s=1.0)
     answers = probes("." * 10 + "??" + "." * 8, every=1.0)
