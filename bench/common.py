@@ -159,6 +159,12 @@ class Child:
             self._process.wait()
 
 
+def keep_bytecode(folder: Path) -> None:
+    """Let child processes cache compiled modules here, whatever the caller's shell says: as once installed."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(folder)
+
+
 def python_path() -> str:
     """So that child processes find this checkout, installed or not."""
     return os.pathsep.join([str(REPOSITORY / "src"), str(REPOSITORY)])
