@@ -117,9 +117,13 @@ class JournalContract:
         assert ended.sentence == "superseded by run 2 (rollback v2, ben@laptop (pid 12))"
         assert new.token > old.token
         assert journal.active_run("production") == new
-        (event,) = [e for e in journal.events(run_id=old.id) if e.kind == "run superseded"]
+        (event,) = [e for e in journal.events(run_id=old.id) if e.kind == "superseded"]
         assert event.message == "run 1 was superseded by run 2 (rollback v2, ben@laptop (pid 12))"
-        assert event.data == {"by_run": 2, "was": str(state)}
+        assert event.data == {
+            "by": "run 2 (rollback v2, ben@laptop (pid 12))",
+            "by_run": 2,
+            "was": str(state),
+        }
 
     def test_environments_do_not_lock_each_other(self, journal: Journal) -> None:
         one, two = opened(journal, "production"), opened(journal, "staging")

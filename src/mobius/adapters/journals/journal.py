@@ -52,9 +52,8 @@ class SqlJournal(Writer):
                 exit_code=0,
                 sentence="",
             )
-            note = Note(
-                "run queued", f"{act} to {environment} queued by {lead or holder}", {"plan": plan.hash}
-            )
+            facts = {"plan": plan.hash, "tag": plan.tag, "release_id": plan.release_id}
+            note = Note("run queued", f"{act} to {environment} queued by {lead or holder}", facts)
             self._append(sql, run_id, environment, note, now, str(holder))
             return rows.run(tables.run_row(sql, run_id))
 
@@ -73,9 +72,8 @@ class SqlJournal(Writer):
             ended_at=float(now),
             sentence=self._clean(sentence),
         )
-        note = Note(
-            "run superseded", f"run {active['id']} was {sentence}", {"by_run": by_id, "was": active["state"]}
-        )
+        facts = {"by": by, "by_run": by_id, "was": active["state"]}
+        note = Note("superseded", f"run {active['id']} was {sentence}", facts)
         self._append(sql, active["id"], environment, note, now, "")
 
     def take_over(self, run: Run, *, holder: Holder, now: float) -> Run:
@@ -161,7 +159,7 @@ class SqlJournal(Writer):
                 return last
             why = self._clean(reason) or "failed without a reason"
             tables.update_step(sql, last, failed=why)
-            note = _step_note("step failed", step, last.attempt, f"{step.title}: {why}")
+            note = _step_note("step failed", step, last.attempt, f"{step.title}: {why}", {"reason": why})
             self._append(sql, run.id, run.environment, note, now, who_acts(run))
             return rows.step(tables.begun(sql, run, step))
 
@@ -169,4 +167,5 @@ class SqlJournal(Writer):
 def _step_note(
     kind: str, step: Step, attempt: int, message: str, more: Mapping[str, Any] | None = None
 ) -> Note:
-    return Note(kind, message, {"step": step.id, "phase": step.phase, "attempt": attempt, **(more or {})})
+    facts = {"step": step.id, "title": step.title, "phase": step.phase, "attempt": attempt}
+    return Note(kind, message, {**facts, **(more or {})})

@@ -1,0 +1,129 @@
+"""`mobius audit`: read the log of everything that happened, and prove that no line of it was changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mobius.cli.context import app, environment_option, json_option, next_step
+from mobius.errors import MobiusError
+
+if TYPE_CHECKING:
+    from mobius.model.run import Event
+    from mobius.ports import Journal
+    from mobius.wiring import App
+
+PAGE = 1000  # events read at a time
+
+
+@click.group("audit")
+def command() -> None:
+    """Read and verify the chain of everything that happened."""
+
+
+@command.command("log")
+@environment_option
+@click.option("--run", "run_id", type=int, default=0, metavar="N", help="Only this run.")
+@json_option
+@click.pass_context
+def log(ctx: click.Context, environment: str | None, run_id: int, as_json: bool) -> int:
+    """Print every event, oldest first; of every environment when none is named."""
+    from mobius.report.told import told
+    from mobius.report.words import printable
+
+    the_app = app(ctx)
+    # A run's number means something in one environment only.
+    names = [the_app.environment(environment).name] if run_id else _names(the_app, environment)
+    for name in names:
+        journal = the_app.journal(name)
+        if run_id:
+            journal.run(run_id)  # an unknown one is an error, not an empty log
+        if len(names) > 1 and not as_json:
+            click.echo(f"{name}:")
+        for event in _every(journal, name, run_id):
+            if as_json:
+                click.echo(json.dumps(_as_json(event, name), ensure_ascii=False))
+            else:
+                run = f"run {event.run_id}" if event.run_id else "-"
+                who = f"  ({printable(event.who)})" if event.who else ""
+                click.echo(f"{event.seq:>6}  {_when(event.at)}  {run:<7}  {event.kind}: {told(event)}{who}")
+    next_step("prove that nothing was changed: mobius audit verify", quiet=as_json)
+    return 0
+
+
+@command.command("verify")
+@environment_option
+@click.option("--head", default="", metavar="HASH", help="A head seen earlier and kept elsewhere.")
+@json_option
+@click.pass_context
+def verify(ctx: click.Context, environment: str | None, head: str, as_json: bool) -> int:
+    """Recompute the chain; exit 1 when an event was changed, removed or reordered, or HASH is not in it."""
+    the_app = app(ctx)
+    names = [the_app.environment(environment).name] if head else _names(the_app, environment)
+    found = [_verified(the_app.journal(name), name, head) for name in names]
+    for one in found:
+        click.echo(json.dumps(one, ensure_ascii=False) if as_json else _words(one))
+    broken = [one for one in found if not one["ok"]]
+    advice = (
+        broken[0]["hint"] if broken else "keep the head elsewhere, and later: mobius audit verify --head HEAD"
+    )
+    next_step(advice, quiet=as_json or not (broken or any(one["events"] for one in found)))
+    return 1 if broken else 0
+
+
+def _names(the_app: App, environment: str | None) -> list[str]:
+    return [the_app.environment(environment).name] if environment else list(the_app.environments)
+
+
+def _every(journal: Journal, environment: str, run_id: int) -> Iterator[Event]:
+    after = 0
+    while page := journal.events(environment=environment, run_id=run_id, after=after, limit=PAGE):
+        yield from page
+        after = page[-1].seq
+
+
+def _as_json(event: Event, environment: str) -> dict[str, Any]:
+    from mobius.report.words import iso
+
+    return {
+        "schema_version": 1,
+        "event": event.kind,
+        "environment": environment,
+        "seq": event.seq,
+        "run": event.run_id,
+        "time": iso(event.at),
+        "at": event.at,
+        "message": event.message,
+        "who": event.who,
+        "data": event.data,
+        "previous_hash": event.previous_hash,
+        "hash": event.hash,
+    }
+
+
+def _when(at: float) -> str:
+    from datetime import datetime
+
+    return f"{datetime.fromtimestamp(at):%Y-%m-%d %H:%M:%S}"
+
+
+def _verified(journal: Journal, environment: str, head: str) -> dict[str, Any]:
+    base = {"schema_version": 1, "event": "audit_verified", "environment": environment}
+    try:
+        count, last = journal.verify_chain(head)
+    except MobiusError as error:
+        return {**base, "ok": False, "finding": error.message, "hint": error.hint}
+    return {**base, "ok": True, "events": count, "head": last}
+
+
+def _words(one: dict[str, Any]) -> str:
+    from mobius.report.words import counted
+
+    if not one["ok"]:
+        return f"{one['environment']}: BROKEN: {one['finding']}"
+    if not one["events"]:
+        return f"{one['environment']}: nothing was written yet"
+    return f"{one['environment']}: {counted(one['events'], 'event')}, unbroken\n  head {one['head']}"
