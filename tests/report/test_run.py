@@ -132,10 +132,11 @@ def test_requests_lost_while_draining_are_counted_once() -> None:
         event(1, "switched", to="green", failed_requests=0),
         event(2, "drained", slot="blue", cut=2, failed_requests=2),
     )
-    report = brief(stories.run(RunState.ACCEPTED), *lost)
+    run = replace(stories.run(RunState.ACCEPTED), sentence="accepted by ada")
+    report = brief(run, *lost)
     assert report["failed_requests"] == 2
     assert report["headline"] == (
-        "v3 is live in production and accepted. 2 requests failed because of the switch."
+        "v3 is live in production, accepted by ada. 2 requests failed because of the switch."
     )
 
 

@@ -103,6 +103,10 @@ def test_a_way_back_that_is_not_proven_or_not_there_says_so() -> None:
             "run:      6 deploy v2.1.0, accepted 1 h ago\n",
         ),
         (
+            {"run": RunNow(6, "deploy", "v2", RunState.ACCEPTED, NOON - 9, "accepted by ada", ended_at=NOON)},
+            "run:      6 deploy v2, accepted by ada just now\n",
+        ),
+        (
             {
                 "run": RunNow(
                     8, "deploy", "v3", RunState.RUNNING, NOON - 5, step="take the backup", runner_alive=False

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mobius.model.run import RunState
+from mobius.model.run import Event, RunState
 from mobius.report.run import run_report
 from mobius.report.summary import report_text
 from report import stories
@@ -58,3 +58,17 @@ def test_a_failed_step_has_its_reason_under_it() -> None:
     steps = (replace(stories.STEPS[0], done_at=0.0, failed="npm: not found"),)
     report = run_report(stories.run(RunState.REFUSED), steps, ())
     assert "  ✗ lay out and build release v3, failed\n      npm: not found\n" in report_text(report)
+
+
+def test_what_a_person_must_choose_is_spelled_out() -> None:
+    choices = ["go back: mobius rollback -e production", "keep it: mobius accept -e production"]
+    page = Event(1, 7, stories.NOON, "page", "", {"sentence": "it cannot be observed", "choices": choices})
+    report = run_report(stories.run(RunState.NEEDS_OPERATOR), (), (page,))
+    assert report_text(report).endswith(
+        "A person was called: it cannot be observed\n"
+        "  go back: mobius rollback -e production\n"
+        "  keep it: mobius accept -e production\n"
+        "\n"
+        "a person must choose; what happened and the choices are in:\n"
+        "  mobius report -e production"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mobius.model.run import RunState
@@ -10,15 +11,26 @@ from mobius.report.words import counted, duration
 GOOD, BAD, UNSURE, RUNNING = "good", "bad", "unsure", "running"
 
 
-def headline(report: dict[str, Any]) -> tuple[str, str]:
-    """(sentence, "good" | "bad" | "unsure" | "running") for a report that `run_report` is making."""
+def headline(report: Mapping[str, Any]) -> str:
+    """The sentence for a report that `run_report` made or is making."""
+    return _told(report)[0]
+
+
+def outcome(report: Mapping[str, Any]) -> str:
+    """ "good", "bad", "unsure" or "running" """
+    return _told(report)[1]
+
+
+def _told(report: Mapping[str, Any]) -> tuple[str, str]:
     tag, where = report["tag"] or report["release"], f"in {report['environment']}"
     before = report["tag_before"] or "nothing"
     match RunState(report["state"]):
         case RunState.ACCEPTED | RunState.ROLLED_BACK if report["run_kind"] == "rollback":
             return f"{tag} is live {where} again{_back_time(report)}.{_lost(report)}", GOOD
         case RunState.ACCEPTED:
-            return f"{tag} is live {where} and accepted.{_lost(report)}", GOOD
+            said = report["sentence"]
+            accepted = f", {said}" if said.startswith("accepted") else " and accepted"
+            return f"{tag} is live {where}{accepted}.{_lost(report)}", GOOD
         case RunState.ROLLED_BACK if report["received_traffic"]:
             return (
                 f"{tag} was taken back; {before} is live {where}{_back_time(report)}.{_lost(report)}",
@@ -49,14 +61,14 @@ def headline(report: dict[str, Any]) -> tuple[str, str]:
             return f"{tag} is on its way to {report['environment']}.", RUNNING
 
 
-def _back_time(report: dict[str, Any]) -> str:
+def _back_time(report: Mapping[str, Any]) -> str:
     rollback = report["rollback"] or {}
     if rollback.get("traffic_back_s") is None:
         return ""
     return f", with all traffic back {duration(float(rollback['traffic_back_s']))} after the decision"
 
 
-def _lost(report: dict[str, Any]) -> str:
+def _lost(report: Mapping[str, Any]) -> str:
     failed = report["failed_requests"]
     if failed is None:
         return ""

@@ -104,7 +104,7 @@ class LiveText:
         show = self._ON.get(event.kind)
         if show is not None:
             show(self, event)
-        elif event.kind not in self._QUIET:
+        elif event.kind not in self._QUIET and (self._phase or event.kind not in self._QUIET_FIRST):
             self._say("·", DIM, told(event))
 
     # What each kind of event looks like on a terminal.
@@ -187,6 +187,7 @@ class LiveText:
         "page": _page,
     }
     _QUIET = frozenset({"run begun", "run ended"})  # their content comes with `close`
+    _QUIET_FIRST = frozenset({"runner started"})  # news only when a runner follows another
 
     # How it is laid out: the phase in the margin, a sign, what was done, how long it took.
 
@@ -212,8 +213,10 @@ class LiveText:
         self._enter(str(event.data.get("phase", "")))
         took = duration(seconds_of(event, begun))
         room = self._width - PHASE - 4 - len(took) - 1
-        fits = f"{shortened(title, room):<{room}}"
-        self._pen.line(f"{self._margin()}{self._paint(sign, style)} {fits} {self._paint(took, DIM)}")
+        first, *rest = wrapped(title, room)
+        self._pen.line(f"{self._margin()}{self._paint(sign, style)} {first:<{room}} {self._paint(took, DIM)}")
+        for line in rest:
+            self._pen.line(" " * (PHASE + 4) + line)
         for said, how in self._details if sign == "✓" else ():
             self._under(said, how, "  ")
         self._details.clear()

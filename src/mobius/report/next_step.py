@@ -14,7 +14,10 @@ def next_step(run: Run) -> tuple[str, str]:
         case RunState.OBSERVING:
             return "it is judged by itself; to take it back at once", f"mobius rollback {on}"
         case RunState.NEEDS_OPERATOR:
-            return "a person must choose; the choices are in", f"mobius status {on}"
+            return (
+                "look, then say whether the step in doubt happened (--done, or --again)",
+                f"mobius resume {on} --done",
+            )
         case RunState.ACCEPTED:
             return "nothing to do; the way back is in", f"mobius status {on}"
         case RunState.ROLLED_BACK if run.kind == "rollback":
@@ -26,7 +29,7 @@ def next_step(run: Run) -> tuple[str, str]:
         case RunState.INCONCLUSIVE:
             return "the previous release stays warm; look, then accept it or roll back", f"mobius accept {on}"
         case RunState.FAILED:
-            return "a person is needed; see what answers now", f"mobius status {on}"
+            return "a person is needed; the way that asks nothing", f"mobius rollback {on} --emergency"
         case RunState.SUPERSEDED | RunState.ABORTED:
             return "see what is live now", f"mobius status {on}"
 

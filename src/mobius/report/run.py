@@ -9,7 +9,7 @@ from typing import Any
 from mobius.model.policies import PRESETS, PolicySettings
 from mobius.model.run import Event, Run, RunState, StepRecord
 from mobius.model.sample import BUCKETS, Sample, quantile_ms
-from mobius.report.headline import headline
+from mobius.report.headline import headline, outcome
 from mobius.report.next_step import next_step
 from mobius.report.told import told
 from mobius.report.words import iso
@@ -78,7 +78,7 @@ def run_report(
         "audit_head": events[-1].hash if events else "",
         "next": {"why": why, "command": command},
     }
-    report["headline"], report["outcome"] = headline(report)
+    report["headline"], report["outcome"] = headline(report), outcome(report)
     return report
 
 

@@ -108,10 +108,11 @@ def _warm(status: Status) -> str:
 def _run(run: RunNow, now: float) -> str:
     tag = f" {run.tag}" if run.tag else ""
     ended = f" {ago(run.ended_at, now)}" if run.ended_at else ""
-    parts = [f"{run.id} {run.kind}{tag}, {run.state}{ended}"]
+    again = run.sentence.startswith(str(run.state))  # "accepted by ada" says the state itself
+    parts = [f"{run.id} {run.kind}{tag}, {run.sentence if again else run.state}{ended}"]
     if run.state not in ENDED and run.step:
         parts.append(f"now: {run.step}")
-    if run.sentence:
+    if run.sentence and not again:
         parts.append(run.sentence)
     if run.state is RunState.OBSERVING and run.window_deadline:
         left_s = run.window_deadline - now

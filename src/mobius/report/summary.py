@@ -34,6 +34,14 @@ def report_text(report: Mapping[str, Any], width: int = 80, *, color: bool = Fal
         lines.append("")
     for row in report["timeline"]:
         lines += _step(row, width, paint)
+    for page in report["pages"]:
+        lines += [
+            "",
+            *(paint(line, BAD) for line in wrapped(f"A person was called: {page['sentence']}", width)),
+        ]
+        lines += [
+            line for choice in page["choices"] or () for line in wrapped(str(choice), width, "  ", "    ")
+        ]
     told = report["next"]
     lines += ["", *wrapped(f"{told['why']}:", width), *command_lines(str(told["command"]).split(), width)]
     return "\n".join(lines)
@@ -106,7 +114,7 @@ def _why(report: Mapping[str, Any]) -> str:
     verdict = report.get("verdict")
     if verdict and verdict.get("outcome") != "PASS":
         return f"Why: {verdict['sentence']}"
-    return str(report["sentence"])
+    return "" if report["outcome"] == "good" else str(report["sentence"])
 
 
 def _step(row: Mapping[str, Any], width: int, paint: Paint) -> list[str]:
