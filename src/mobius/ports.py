@@ -275,7 +275,7 @@ class Traffic(Protocol):
         """Those that wait go on. Not held is a success."""
 
     def counters(self) -> Mapping[str, Counters]:
-        """By slot. Raises `MobiusError` when they cannot be read."""
+        """By release id. Raises `MobiusError` when they cannot be read."""
 
     def failed_because_of_switches(self) -> int:
         """Requests that failed because of any switch so far."""

@@ -328,7 +328,7 @@ def _ports(app: App, settings: EnvironmentSettings, *, read_only: bool) -> Ports
             settings,
             checks,
             clock=clock,
-            slot=release.slot,
+            release_id=release.id,
             counters=traffic.counters,
             pids=lambda: [p.pid for p in target.processes() if p.slot == release.slot and p.pid],
         )

@@ -5,10 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Any
 
-# Upper edges of the buckets in milliseconds, each 25 % above the last: 1 ms to 36 s. A histogram has one
-# bucket
-# more than there are edges; the last holds everything slower. 25 % is how finely a percentile can be read.
-HISTOGRAM_EDGES_MS: tuple[float, ...] = tuple(round(1.25**step, 3) for step in range(48))
+from mobius.model.sample import HISTOGRAM_EDGES_MS as HISTOGRAM_EDGES_MS
 
 REFUSALS = ("no_upstream", "hold_overflow", "bad_request", "too_large", "timeout")
 SWITCHES_KEPT = 200

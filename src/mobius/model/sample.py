@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Upper edges in milliseconds: 30 buckets, each 25 % wider than the one before, from 20 ms to 10.3 s and beyond.
-HISTOGRAM_EDGES_MS: tuple[float, ...] = tuple(20.0 * 1.25**i for i in range(29))
+# Upper edges of the latency buckets in milliseconds, each 25 % above the last: 1 ms to 36 s. A histogram has one
+# bucket more than there are edges; the last holds everything slower. 25 % is how finely a percentile can be read.
+HISTOGRAM_EDGES_MS: tuple[float, ...] = tuple(round(1.25**step, 3) for step in range(48))
 BUCKETS = len(HISTOGRAM_EDGES_MS) + 1
 
 
@@ -32,7 +33,7 @@ class Sample:
 def quantile_ms(histogram: tuple[int, ...], q: float) -> float | None:
     """The upper edge of the bucket that holds quantile `q` (0 to 1), in ms; None without requests.
 
-    Beyond the last edge (10.3 s) the last edge is the answer: a lower bound there.
+    Beyond the last edge (36 s) the last edge is the answer: a lower bound there.
     """
     total = sum(histogram)
     if total == 0:

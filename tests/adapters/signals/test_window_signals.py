@@ -88,7 +88,7 @@ def door(*readings: Mapping[str, Counters] | Exception) -> Callable[[], Mapping[
 def traffic(*readings: Mapping[str, Counters] | Exception) -> list[Sample]:
     """What every reading after the first, made when the window opens, adds."""
     signals = WindowSignals(
-        SETTINGS, MemoryChecks(), clock=HandClock(), slot="green", counters=door(*readings)
+        SETTINGS, MemoryChecks(), clock=HandClock(), release_id="green", counters=door(*readings)
     )
     return [of(signals.sample(float(tick)), "traffic")[0] for tick in range(1, len(readings))]
 
@@ -97,7 +97,7 @@ def green(requests: int, errors: int, *histogram: int) -> Mapping[str, Counters]
     return {"blue": Counters(9999, 999, (9999, 0, 0)), "green": Counters(requests, errors, histogram)}
 
 
-def test_traffic_is_what_was_added_since_the_reading_before_of_the_watched_slot_only() -> None:
+def test_traffic_is_what_was_added_since_the_reading_before_of_the_watched_release_only() -> None:
     assert traffic(green(100, 7, 90, 10, 0), green(130, 8, 110, 15, 5), green(130, 8, 110, 15, 5)) == [
         Sample("traffic", 1.0, requests=30, errors=1, histogram=(20, 5, 5)),
         Sample("traffic", 2.0, requests=0, errors=0, histogram=(0, 0, 0)),
@@ -117,7 +117,7 @@ def test_a_restart_that_already_counted_more_requests_is_seen_by_its_other_count
     ]
 
 
-def test_a_slot_without_traffic_yet_counts_from_nothing() -> None:
+def test_a_release_without_traffic_yet_counts_from_nothing() -> None:
     assert traffic({}, {}, green(3, 0, 3)) == [
         Sample("traffic", 1.0),
         Sample("traffic", 2.0, requests=3, histogram=(3,)),

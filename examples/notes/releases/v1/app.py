@@ -11,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 VERSION = "v1"
 DATABASE = os.environ.get("NOTES_DB", "notes.db")
-STARTED = time.monotonic()
 
 
 def database():

@@ -11,18 +11,18 @@ NO_TRAFFIC = Counters(0, 0, ())
 
 
 class TrafficDelta:
-    """Turns the counters of one slot into what was added since the reading before."""
+    """Turns the counters of one release into what was added since the reading before."""
 
-    def __init__(self, counters: Callable[[], Mapping[str, Counters]], slot: str) -> None:
+    def __init__(self, counters: Callable[[], Mapping[str, Counters]], release_id: str) -> None:
         self._read = counters
-        self._slot = slot
+        self._release_id = release_id
         self._last: Counters | None = None
         self.sample(0.0)  # what was counted before the window is not of the window
 
     def sample(self, now: float) -> Sample:
         """Requests, errors and histogram since the last reading; missing when the counters cannot be read."""
         try:
-            current = self._read().get(self._slot, NO_TRAFFIC)
+            current = self._read().get(self._release_id, NO_TRAFFIC)
         except Exception as error:  # a signal never raises: what went wrong is the reason
             return Sample("traffic", now, missing=str(error).partition("\n")[0] or repr(error))
         last, self._last = self._last, current

@@ -18,7 +18,7 @@ LONGEST_PAUSE_S = 300.0  # between two runs of a gate, however long it takes
 
 
 class WindowSignals:
-    """Implements `mobius.ports.Signals` for the release in `slot`.
+    """Implements `mobius.ports.Signals` for one release.
 
     `counters` reads the front door's counters (None where there is no door), `pids` the processes of the release
     (None: the whole machine is measured). Traffic counts from the moment this is made. A tick waits for the
@@ -32,7 +32,7 @@ class WindowSignals:
         checks: Checks,
         *,
         clock: Clock,
-        slot: str = "",
+        release_id: str = "",
         counters: Callable[[], Mapping[str, Counters]] | None = None,
         pids: Callable[[], Sequence[int]] | None = None,
         gates: Sequence[str] | None = None,
@@ -41,7 +41,7 @@ class WindowSignals:
     ) -> None:
         self._checks = checks
         self._url = base_url or settings.url
-        self._traffic = TrafficDelta(counters, slot) if counters else None
+        self._traffic = TrafficDelta(counters, release_id) if counters else None
         self._resources = Resources(pids, clock.monotonic)
         if gates is None:
             gates = [gate.name for gate in settings.checks if gate.when in ("window", "both")]

@@ -41,13 +41,13 @@ class DoorTraffic:
 
     def counters(self) -> Mapping[str, Counters]:
         return {
-            slot: Counters(
+            release_id: Counters(
                 requests=counts.requests,
                 errors=counts.errors_5xx + counts.errors_door,
                 histogram=tuple(counts.histogram),
                 in_flight=counts.in_flight,
             )
-            for slot, counts in self._host.counters().releases.items()
+            for release_id, counts in self._host.counters().releases.items()
         }
 
     def failed_because_of_switches(self) -> int:
