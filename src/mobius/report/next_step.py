@@ -14,10 +14,7 @@ def next_step(run: Run) -> tuple[str, str]:
         case RunState.OBSERVING:
             return "it is judged by itself; to take it back at once", f"mobius rollback {on}"
         case RunState.NEEDS_OPERATOR:
-            return (
-                "look, then say whether the step in doubt happened (--done, or --again)",
-                f"mobius resume {on} --done",
-            )
+            return "a person must choose; what happened and the choices are in", f"mobius report {on}"
         case RunState.ACCEPTED:
             return "nothing to do; the way back is in", f"mobius status {on}"
         case RunState.ROLLED_BACK if run.kind == "rollback":
