@@ -43,13 +43,13 @@ def test_kill_9_at_any_moment_leaves_only_whole_backups(tmp_path: Path) -> None:
     randomly = random.Random(20240601)
     published = leftovers = 0
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    for _ in range(20):
+    for attempt in range(20):
         command = [sys.executable, "-c", WRITER, str(tmp_path)]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as writer:
             try:
                 assert writer.stdout is not None
                 assert writer.stdout.readline() == b"ready\n"
-                time.sleep(randomly.uniform(0.001, 0.06))
+                time.sleep(randomly.uniform(0.001, 0.015 * (attempt + 2)))
             finally:
                 writer.send_signal(signal.SIGKILL)
         for archive in folder.glob("*.zip"):

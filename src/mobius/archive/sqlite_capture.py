@@ -87,11 +87,10 @@ def check_database(path: Path, *, busy_timeout_s: float = 10.0, _name: Path | No
         raise BackupInvalid(
             f"{name} is not an SQLite database", "restore it from a backup, or name the right file"
         )
-    # A copy of ours has no other reader or writer, and must not grow a -wal beside it only because it was
-    # looked at.
-    alone = "?mode=ro&immutable=1" if _name is not None else "?mode=ro"
-    with in_plain_words(name), contextlib.closing(_connect(path, alone, busy_timeout_s)) as db:
-        db.execute("BEGIN")
+    with (
+        in_plain_words(name),
+        contextlib.closing(_open_to_check(path, _name is not None, busy_timeout_s)) as db,
+    ):
         integrity = _integrity(db, name)
         return DatabaseFacts(
             integrity=integrity,
@@ -111,7 +110,7 @@ def is_sqlite(path: Path) -> bool:
 
 
 def _copy(source: Path, target: Path, busy_timeout_s: float) -> None:
-    with in_plain_words(source), contextlib.closing(_open_source(source, busy_timeout_s)) as live:
+    with in_plain_words(source), contextlib.closing(open_for_reading(source, busy_timeout_s)) as live:
         # The read transaction pins the point in time and honours the busy timeout; the backup call alone
         # would wait without end for a lock.
         with contextlib.closing(sqlite3.connect(target, isolation_level=None)) as copy:
@@ -120,8 +119,18 @@ def _copy(source: Path, target: Path, busy_timeout_s: float) -> None:
         live.execute("COMMIT")
 
 
-def _open_source(source: Path, busy_timeout_s: float) -> sqlite3.Connection:
-    """Open for reading; for writing only where a crash left a journal that must be played back first."""
+def _open_to_check(path: Path, ours: bool, busy_timeout_s: float) -> sqlite3.Connection:
+    if ours:
+        # Nobody else has our own copy, and it must not grow a -wal beside it only because it was looked at.
+        return _begin_read(path, "?mode=ro&immutable=1", busy_timeout_s)
+    return open_for_reading(path, busy_timeout_s)
+
+
+def open_for_reading(source: Path, busy_timeout_s: float) -> sqlite3.Connection:
+    """A connection inside a read transaction; raises what SQLite raises, for `in_plain_words` to say.
+
+    It is opened for writing only where a crash left a journal, which must be played back before anybody can read.
+    """
     try:
         return _begin_read(source, "?mode=ro", busy_timeout_s)
     except sqlite3.OperationalError as error:

@@ -100,6 +100,8 @@ def _below(source: Source, folder: Path, relative: str) -> Iterator[tuple[str, P
     try:
         with os.scandir(folder) as listing:
             children = sorted((child.name, child.is_dir(follow_symlinks=False)) for child in listing)
+    except FileNotFoundError:
+        return  # removed since its own folder was listed, as if it had been empty
     except OSError as error:
         raise _unreadable(folder, error) from error
     for name, is_folder in children:

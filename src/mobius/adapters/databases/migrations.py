@@ -18,7 +18,7 @@ from mobius.adapters.databases.sql_files import (
     statements,
     version_key,
 )
-from mobius.archive.sqlite_capture import in_plain_words, is_sqlite
+from mobius.archive.sqlite_capture import in_plain_words, is_sqlite, open_for_reading
 from mobius.errors import BackupInvalid, GateFailed, MobiusError, UsageError
 
 Progress = Callable[[Migration, int, int], None]
@@ -61,7 +61,8 @@ class SqlMigrations:
         path = on or self.database
         if not path.exists() or path.stat().st_size == 0:
             return ()
-        with self._connected(path, "ro") as db:
+        _refuse_foreign(path)
+        with in_plain_words(path), contextlib.closing(open_for_reading(path, self.busy_timeout_s)) as db:
             return _applied(db)
 
     def pending(self, on: Path | None = None) -> tuple[Migration, ...]:
@@ -145,10 +146,7 @@ class SqlMigrations:
 
     @contextlib.contextmanager
     def _connected(self, path: Path, mode: str) -> Iterator[sqlite3.Connection]:
-        if path.is_file() and path.stat().st_size and not is_sqlite(path):
-            raise BackupInvalid(
-                f"{path} is not an SQLite database", "correct migrations.database in mobius.toml"
-            )
+        _refuse_foreign(path)
         if not path.parent.is_dir():
             raise MobiusError(f"{path} cannot be opened: its folder does not exist", f"create {path.parent}")
         with in_plain_words(path):
@@ -156,6 +154,11 @@ class SqlMigrations:
             db = sqlite3.connect(uri, uri=True, timeout=self.busy_timeout_s, isolation_level=None)
             with contextlib.closing(db):
                 yield db
+
+
+def _refuse_foreign(path: Path) -> None:
+    if path.is_file() and path.stat().st_size and not is_sqlite(path):
+        raise BackupInvalid(f"{path} is not an SQLite database", "correct migrations.database in mobius.toml")
 
 
 def _applied(db: sqlite3.Connection) -> tuple[AppliedMigration, ...]:
