@@ -44,6 +44,8 @@ class Door:
         self.tls: ssl.SSLContext | None = None
         self.tasks: set[asyncio.Task[Any]] = set()
         self.written = ""
+        self.config: dict[str, Any] | None = None
+        self.switched_at = 0.0
 
     async def obey(self, op: str, params: dict[str, Any]) -> Answer:
         """Does what the supervisor asks; its ops are the methods named `do_…`."""
@@ -58,6 +60,7 @@ class Door:
     async def do_configure(
         self,
         *,
+        listen: str,
         limits: dict[str, Any],
         critical_routes: list[str],
         trusted_proxies: list[str],
@@ -72,6 +75,10 @@ class Door:
     ) -> Answer:
         """Takes over this whole state, and accepts from now on."""
         self.tls = None if tls is None else server_context(tls["cert"], tls["key"])
+        self.config = {
+            "listen": listen, "limits": limits, "critical_routes": critical_routes, "tls": tls,
+            "trusted_proxies": trusted_proxies, "expose_release": expose_release,
+        }  # fmt: skip
         traffic = self.traffic
         traffic.limits = build(Limits, limits)
         traffic.set_routes(critical_routes)
@@ -79,6 +86,7 @@ class Door:
         traffic.expose_release = expose_release
         traffic.set_upstreams(upstreams)
         traffic.set_weights(weights, generation, switched_at)
+        self.switched_at = switched_at
         if hold is None:
             await self.do_release_hold()
         elif traffic.hold is None:
@@ -93,6 +101,7 @@ class Door:
 
     async def do_route(self, *, weights: dict[str, int], generation: int, at: float) -> Answer:
         self.traffic.set_weights(weights, generation, at)
+        self.switched_at = at
         return {}
 
     async def do_drain(self, *, slot: str, timeout_s: float) -> Answer:
@@ -134,6 +143,18 @@ class Door:
             "in_flight": {slot: len(one.in_flight) for slot, one in traffic.upstreams.items()},
             "generation": traffic.generation,
             "leaving": traffic.leaving,
+        }
+
+    async def do_describe(self) -> Answer:
+        """Everything it was told, for a supervisor that has lost its own state."""
+        hold = self.traffic.hold
+        return {
+            "config": self.config,
+            "weights": dict(self.traffic.weights),
+            "generation": self.traffic.generation,
+            "switched_at": self.switched_at,
+            "hold": None if hold is None else hold.as_json(),
+            "leaving": self.traffic.leaving,
         }
 
     async def do_leave(self, *, idle_s: float, timeout_s: float) -> Answer:

@@ -94,6 +94,9 @@ class Hold:
         self.expired = False
         self.timer: asyncio.TimerHandle | None = None
 
+    def as_json(self) -> dict[str, Any]:
+        return {"until": self.until, "max_requests": self.max_requests, "max_bytes": self.max_bytes}
+
     def admit(self, exchange: Exchange, size: int) -> bool:
         """Whether this request may wait."""
         if self.expired or len(self.waiting) >= self.max_requests or self.bytes + size > self.max_bytes:

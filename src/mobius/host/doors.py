@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import re
 import socket
 import sys
@@ -17,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from mobius.host.children import MARK_ROOT, Command, is_alive
+from mobius.host.children import MARK_ROOT, MARK_SPAWN, Command, find_marked
 from mobius.host.control import ask_async
 from mobius.host.counters import add_snapshots, empty_snapshot, without_in_flight
 from mobius.host.door import server_context
@@ -31,6 +30,7 @@ READY_WITHIN_S = 10.0
 ASK_TIMEOUT_S = 5.0
 LEAVE_TIMEOUT_S = 600.0
 LONGEST_IDLE_S = 30.0
+BIND_AGAIN_S = 1.0
 TERM = 15
 
 
@@ -288,7 +288,7 @@ class Doors:
 
     def configuration(self) -> dict[str, Any]:
         assert self.config is not None
-        wanted = ("limits", "critical_routes", "trusted_proxies", "expose_release", "tls")
+        wanted = ("listen", "limits", "critical_routes", "trusted_proxies", "expose_release", "tls")
         return {
             **{key: self.config[key] for key in wanted},
             "upstreams": self.upstreams(),
@@ -360,9 +360,40 @@ class Doors:
             door = OneDoor(self, Life(**one["life"]), one["name"])
             door.is_leaving = True
             self.leaving.append(door)
+        self._read_sums()
+
+    def _read_sums(self) -> None:
         with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
             kept = json.loads((self.run / "counters.json").read_bytes())
             self.since, self.sums, self.incomplete = kept["since"], kept["sums"], kept["incomplete"]
+
+    async def find_lost(self) -> list[str]:
+        """After a loss of the state: finds the living door by its mark and takes its word for what holds.
+        Says what was found."""
+        self._read_sums()
+        found = []
+        for process in find_marked(MARK_ROOT, str(self.root)):
+            env = process.environ()
+            name = env.get("MOBIUS_DOOR", "")
+            if not name:
+                continue
+            life = Life(wanted=True, token=env.get(MARK_SPAWN, ""), started_at=process.create_time())
+            door = OneDoor(self, life, name)
+            self.serial = max(self.serial, int(name.rpartition("-")[2]))
+            try:
+                told = await door.ask("describe")
+            except HostUnavailable:
+                continue
+            if told["leaving"] or told["config"] is None:
+                door.is_leaving = True
+                self.leaving.append(door)
+                continue
+            self.current = door
+            self.config, self.hold = told["config"], told["hold"]
+            self.weights, self.generation = told["weights"], told["generation"]
+            self.switched_at = told["switched_at"]
+            found.append(f"the front door on {told['config']['listen']} was found serving and taken over")
+        return found
 
     async def adopt(self, inherited: list[socket.socket]) -> None:
         """Finds the door again, with its listening sockets: inherited over an upgrade, asked from the living
@@ -372,17 +403,33 @@ class Doors:
         if self.current is None or self.config is None:
             return
         self.listening = inherited
-        life = self.current.kept.life
-        if not self.listening and is_alive(life.pid, life.birth):
+        self.current.kept.life.wanted = True
+        if not self.listening and self.current.kept.recognise():
             with contextlib.suppress(HostUnavailable):
                 self.listening = await asyncio.to_thread(
                     ask_for_sockets, self.current.control, 1, timeout_s=ASK_TIMEOUT_S
                 )
         if not self.listening:
-            self.listening = [bind_listening(self.config["listen"])]
-        life.wanted = True
+            self._bind_again()
+        else:
+            self._adopt_current()
+
+    def _adopt_current(self) -> None:
+        assert self.current is not None
         if self.current.kept.adopt():
             self.soon(self.current.configure_when_up(self.current.name))
+
+    def _bind_again(self) -> None:
+        """Both the door and its supervisor were killed. Somebody else may have the port by now; then it is tried
+        again until it is free: the slots must not go down for that."""
+        assert self.config is not None
+        try:
+            self.listening = [bind_listening(self.config["listen"])]
+        except HostRefused as refusal:
+            print(refusal.message, file=sys.stderr, flush=True)
+            asyncio.get_running_loop().call_later(BIND_AGAIN_S, self._bind_again)
+        else:
+            self._adopt_current()
 
 
 def bind_listening(listen: str) -> socket.socket:
@@ -419,9 +466,3 @@ def _holder_of(port: int) -> str:
             if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
                 return f"{psutil.Process(one.pid).name()} (pid {one.pid})"
     return ""
-
-
-def close_on_exec(lines: list[socket.socket], closed: bool) -> None:
-    """Whether these sockets stay behind when the supervisor becomes its newer self."""
-    for line in lines:
-        os.set_inheritable(line.fileno(), not closed)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mobius.host.children import MARK_ROOT, Command
+from mobius.host.children import MARK_ROOT, MARK_SPAWN, Command, find_marked
 from mobius.host.kept import Kept, Life
 from mobius.host.messages import JobState, JobStatus
 from mobius.host.protocol import HostRefused
@@ -112,3 +112,16 @@ def new_job(
         "deaths": [],
         "life": Life().as_json(),
     }
+
+
+def find_lost_jobs(root: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Jobs of this root that run without being in any state, with the usual limits."""
+    lost = []
+    for found in find_marked(MARK_ROOT, str(root)):
+        env = found.environ()
+        if "MOBIUS_JOB" not in env or MARK_SPAWN not in env:
+            continue
+        saved = new_job(found.cmdline(), found.cwd(), 5, 600.0, [0])
+        life = Life(wanted=True, token=env[MARK_SPAWN], started_at=found.create_time())
+        lost.append((env["MOBIUS_JOB"], {**saved, "state": "running", "life": life.as_json()}))
+    return lost

@@ -112,17 +112,22 @@ class Kept:
         """Takes over the process that a former supervisor left, if it still runs; else starts it when wanted.
         Whether it was still there. One that was being stopped is stopped to the end by `stop`."""
         life = self.life
-        if not is_alive(life.pid, life.birth):
-            life.pid = life.birth = None
-            if life.token:
-                for process in find_marked(MARK_SPAWN, life.token):
-                    life.pid, life.birth = process.pid, birth_of(process.pid)
-        if life.pid is not None and life.birth is not None:
-            self._attend(life.pid, life.birth)
+        if self.recognise() and life.pid is not None:
+            self._attend(life.pid, life.birth or "")
             return True
         if life.wanted:
             self._end(None)
         return False
+
+    def recognise(self) -> bool:
+        """Whether the process that was written down still runs: by its pid and birth, or, when a supervisor was
+        killed between starting it and writing that down, by its token."""
+        life = self.life
+        if not is_alive(life.pid, life.birth):
+            life.pid = life.birth = None
+            for process in find_marked(MARK_SPAWN, life.token) if life.token else []:
+                life.pid, life.birth = process.pid, birth_of(process.pid)
+        return life.pid is not None
 
     async def stop(self, stop_signal: int, timeout_s: float) -> bool:
         """Stops it, with its whole group. Whether it had to be killed. A second call waits for the first."""
@@ -173,8 +178,8 @@ class Kept:
         life = self.life
         life.pid = life.birth = None
         life.token = uuid.uuid4().hex
-        self._save()
         command = self._command()
+        self._save()
         env = {**command.env, MARK_SPAWN: life.token}
         pid = spawn(Command(command.argv, command.cwd, env, command.log, command.fds))
         life.pid, life.birth, life.started_at = pid, birth_of(pid), time.time()

@@ -19,7 +19,7 @@ from typing import Any
 
 from mobius.host.control import serve
 from mobius.host.doors import Doors
-from mobius.host.jobs import Job, new_job
+from mobius.host.jobs import Job, find_lost_jobs, new_job
 from mobius.host.logs import rotate_grown
 from mobius.host.messages import ProcessSpec, build
 from mobius.host.protocol import Answer, HostRefused, socket_path
@@ -51,8 +51,7 @@ class Supervisor:
 
     async def serve(self, inherited: list[socket.socket]) -> None:
         """Finds again what ran before, then answers until it is told to end."""
-        self.adopt_slots()
-        await self.doors.adopt(inherited)
+        await self.adopt_all(inherited)
         self.save()
         self.server = await serve(self.control, self.answer, [])
         loop = asyncio.get_running_loop()
@@ -285,13 +284,15 @@ class Supervisor:
             },
         )
 
-    def adopt_slots(self) -> None:
+    async def adopt_all(self, inherited: list[socket.socket]) -> None:
         """Reads the state and takes over the processes that still run; a damaged state is put aside, and its
         processes are found by the mark in their environment."""
         state, complaint = load(self.run / "host.json")
         if complaint:
             self._warn(complaint)
-            self._find_lost_slots()
+            self._find_lost()
+            for sentence in await self.doors.find_lost():
+                self._warn(sentence)
         if state is not None:
             for name, saved in state["slots"].items():
                 slot = self._slot_for(name, saved["release"], saved["cwd"])
@@ -303,6 +304,7 @@ class Supervisor:
             slot.adopt()
         for job in self.jobs.values():
             job.kept.adopt()
+        await self.doors.adopt(inherited)
 
     def upstreams(self) -> dict[str, Any]:
         """Where each slot is reached, as the door wants to know it."""
@@ -318,7 +320,10 @@ class Supervisor:
                 }
         return found
 
-    def _find_lost_slots(self) -> None:
+    def _find_lost(self) -> None:
+        for name, saved in find_lost_jobs(self.root):
+            self.jobs[name] = Job(self.root, name, saved, self.save)
+            self._warn(f"job {name} was found running and taken over")
         for name, release, cwd, saved in find_lost(self.root):
             slot = self._slot_for(name, release, cwd)
             slot.restore([saved])

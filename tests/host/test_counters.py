@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+from mobius.host.counters import (
+    HISTOGRAM_EDGES_MS,
+    ReleaseCount,
+    add_snapshots,
+    empty_snapshot,
+    find_route,
+    without_in_flight,
+)
+
+
+def snapshot(requests: int, switches: list[dict[str, object]] | None = None) -> dict[str, object]:
+    count = ReleaseCount()
+    for _ in range(requests):
+        count.count(200, False, 3.0, "/api")
+    count.in_flight = 2
+    return {**empty_snapshot(), "releases": {"r1": count.as_json()}, "switches": switches or []}
+
+
+def test_edges_grow_by_a_quarter_from_one_millisecond() -> None:
+    assert HISTOGRAM_EDGES_MS[0] == 1.0
+    assert HISTOGRAM_EDGES_MS[-1] > 30_000
+    for lower, upper in pairwise(HISTOGRAM_EDGES_MS):
+        assert abs(upper / lower - 1.25) < 0.001
+
+
+def test_a_request_is_counted_in_the_bucket_whose_upper_edge_it_reaches() -> None:
+    count = ReleaseCount()
+    for ms in (0.2, 1.0, 1.01, 10_000_000.0):
+        count.count(200, False, ms, None)
+    assert (count.histogram[0], count.histogram[1], count.histogram[-1]) == (2, 1, 1)
+    assert len(count.histogram) == len(HISTOGRAM_EDGES_MS) + 1
+
+
+def test_errors_of_the_release_and_of_the_door_are_told_apart() -> None:
+    count = ReleaseCount()
+    count.count(200, False, 1, "/api")
+    count.count(500, False, 1, "/api")
+    count.count(502, True, 1, "/api")
+    count.count(200, True, 1, None)  # cut in the middle of its answer
+    assert (count.requests, count.errors_5xx, count.errors_door) == (4, 1, 2)
+    assert count.as_json()["status"] == {"2xx": 2, "5xx": 2}
+    assert count.routes["/api"].errors == 2
+
+
+def test_a_route_holds_its_path_and_what_lies_beneath_and_the_longest_wins() -> None:
+    routes = (("/api/render", b"/api/render"), ("/api", b"/api"))
+    assert find_route(b"/api/render", routes) == "/api/render"
+    assert find_route(b"/api/render/7", routes) == "/api/render"
+    assert find_route(b"/api/renderer", routes) == "/api"
+    assert find_route(b"/apis", routes) is None
+
+
+def test_the_counts_of_two_doors_are_added_up() -> None:
+    switch = {"generation": 1, "at": 5.0, "weights": {"blue": 1}, "failed_because_of_switch": 1}
+    total = add_snapshots(without_in_flight(snapshot(3, [switch])), snapshot(4, [switch]))
+    release = total["releases"]["r1"]
+    assert (release["requests"], release["in_flight"], release["status"]) == (7, 2, {"2xx": 7})
+    assert release["routes"]["/api"]["requests"] == 7
+    assert sum(release["histogram"]) == 7
+    assert [one["failed_because_of_switch"] for one in total["switches"]] == [2]
