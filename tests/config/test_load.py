@@ -292,6 +292,10 @@ def test_a_malformed_variable_or_flag_is_a_mistake_too(
     assert found.startswith(mistake)
 
 
+def test_a_key_with_brackets_and_dots_in_it_is_an_unknown_key_with_its_line(mistakes: Mistakes) -> None:
+    assert mistakes(production='"a].[b" = 1') == ("environments.production.'a].[b' (line 10): unknown key",)
+
+
 def test_smoke_tests_say_what_they_look_at(loads: Loads) -> None:
     tests = production(
         loads(

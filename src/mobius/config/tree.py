@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -59,7 +58,7 @@ class Reader:
         """Where the path is in this file; the line of the nearest table around it if its own is not known."""
         around = path
         while around and around not in self.lines:
-            around = re.sub(r"(\[\d+\]|\.?[^.\[\]]*)$", "", around)
+            around = around[: max(around.rfind("."), around.rfind("["), 0)]
         return Place(path, self.file, self.lines.get(around))
 
     def _node(self, item: Item, raw: object, path: str) -> Node:
