@@ -1,1 +1,1 @@
-"""One command a benchmark, each paired in one run: `python -m bench.switch`, `bench.door`, `bench.help`."""
+"""One command a benchmark, each paired in one run: `python -m bench.switch`, `.door`, `.help`, `.rollback` …"""

@@ -10,6 +10,7 @@ import shutil
 import socket
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -157,6 +158,13 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def interpreter_s() -> float:
+    """How long an interpreter that does nothing takes now: what any command costs on this machine, this busy."""
+    began_s = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
+    return time.perf_counter() - began_s
 
 
 def keep_bytecode(folder: Path) -> None:
