@@ -137,6 +137,11 @@ def test_a_pattern_looks_at_a_bounded_part_of_the_answer() -> None:
             'json.a ~ "("',
             "character 10: not a regular expression: missing ), unterminated subpattern at position 0",
         ),
+        ('body ~ "(a+)+$"', "character 8: a repeat inside a repeat, like (a+)+, can take for ever"),
+        (
+            r'body ~ "(?:v\d{1,3}\.)*x"',
+            "character 8: a repeat inside a repeat, like (a+)+, can take for ever",
+        ),
         ("status == 2" + "0" * 5000, "character 4097: longer than 4096 characters"),
     ],
 )
@@ -146,6 +151,11 @@ def test_a_mistake_is_told_with_its_place_and_what_is_allowed(expression: str, m
 
     assert caught.value.message == f"expectation is wrong at {message}"
     assert "for example" in caught.value.hint
+
+
+@pytest.mark.parametrize("pattern", ["(a|b)+", r"(\+1)*", r"(a\*)+", "(a+)(b+)", "(ab+)?", "[(+)]+"])
+def test_repeats_that_are_harmless_are_allowed(pattern: str) -> None:
+    assert parse(f'body ~ "{pattern}"').value == pattern
 
 
 def test_a_mistake_points_at_its_place() -> None:

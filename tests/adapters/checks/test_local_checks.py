@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sqlite3
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from mobius.model.settings import EnvironmentSettings, GateCommand, SmokeSetting
 from mobius.model.verdict import CheckResult, Outcome
 
 PYTHON = sys.executable
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
 
 
 def checks(folder: Path, *smoke: SmokeSettings, gates: tuple[GateCommand, ...] = ()) -> HttpChecks:
@@ -165,14 +167,11 @@ def script(text: str, *argv: str) -> tuple[str, ...]:
         (script("raise SystemExit(4)"), "ERROR", "ERROR", "exit code 4"),
         (script("import time; time.sleep(60)"), "ERROR", "FAIL", "not done within 0.5 s"),
         (("no-such-program",), "ERROR", "ERROR", "no-such-program is not there"),
-        (
-            script("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"),
-            "ERROR",
-            "ERROR",
-            "ended by SIGKILL",
+        pytest.param(("sh", "-c", "kill -KILL $$"), "ERROR", "ERROR", "ended by SIGKILL", marks=POSIX),
+        pytest.param(
+            ("sh", "-c", "sh -c 'kill -TERM $$'; exit $?"), "ERROR", "ERROR", "ended by SIGTERM", marks=POSIX
         ),
-        (("sh", "-c", "kill -TERM $$"), "ERROR", "ERROR", "ended by SIGTERM"),
-        (("sh", "-c", "no-such-program"), "ERROR", "ERROR", "exit code 127"),
+        pytest.param(("sh", "-c", "no-such-program"), "ERROR", "ERROR", "exit code 127", marks=POSIX),
     ],
 )
 def test_what_a_command_says_by_its_end(
@@ -249,6 +248,25 @@ def test_what_a_command_leaves_running_neither_holds_the_check_nor_stays(tmp_pat
 
     assert (found.outcome, found.output) == (Outcome.PASS, "done")
     assert time.monotonic() - begun < 4
+    assert wait_gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_command_in_the_background_ends_with_the_process_that_asked(tmp_path: Path) -> None:
+    waiting = "import pathlib, os, time; pathlib.Path('pid').write_text(str(os.getpid())); time.sleep(60)"
+    asking = (
+        "import pathlib, sys, threading, time\n"
+        "from mobius.adapters.checks.run import run\n"
+        "here = pathlib.Path(sys.argv[1]); argv = (sys.executable, '-c', sys.argv[2])\n"
+        "work = lambda: run(argv, cwd=here, env={}, timeout_s=60)\n"
+        "threading.Thread(target=work, daemon=True).start()\n"
+        "until = time.monotonic() + 10\n"
+        "while not (here / 'pid').exists() or not (here / 'pid').read_text():\n"
+        "    assert time.monotonic() < until; time.sleep(0.01)\n"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    subprocess.run([PYTHON, "-c", asking, str(tmp_path), waiting], check=True, timeout=20, env=env)
+
     assert wait_gone(int((tmp_path / "pid").read_text()))
 
 

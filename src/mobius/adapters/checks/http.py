@@ -124,7 +124,7 @@ class HttpChecks:
         self, base_url: str, path: str, request: Request, expect: Sequence[Expectation], timeout_s: float
     ) -> Found:
         url = _joined(base_url, path)
-        target = path if url is base_url else ""
+        target = path if url == base_url and url.startswith("unix:") else ""
         asked = Request(url, request.method, request.headers, request.body, target)
         answer = ask(asked, timeout_s, self._tls)
         checked = [evaluate(one, answer) for one in expect]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import collections
 import os
 import signal
@@ -18,6 +19,7 @@ import psutil
 KEPT_BYTES = 16_384
 KEPT_LINES = 20
 GRACE_S = 1.0  # between asking to stop and making it stop
+_running: set[subprocess.Popen[bytes]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,14 @@ def run(argv: Sequence[str], *, cwd: Path | None, env: Mapping[str, str], timeou
         )
     except (OSError, ValueError) as error:
         return Ran(None, _why_not(argv, cwd, error), "", time.monotonic() - begun)
+    _running.add(process)
+    try:
+        return _to_its_end(process, timeout_s, begun)
+    finally:
+        _running.discard(process)
+
+
+def _to_its_end(process: subprocess.Popen[bytes], timeout_s: float, begun: float) -> Ran:
     said = _Tail(process.stdout)
     try:
         code = process.wait(timeout_s)
@@ -96,6 +106,14 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     # Also when its leader went quietly: the rest of the group may have stayed.
     _signal_group(process, hard=True)
     process.wait()
+
+
+@atexit.register
+def _stop_what_runs() -> None:
+    """A check in a background thread ends with us: nobody would keep its time any more."""
+    for process in tuple(_running):
+        if process.poll() is None:
+            _signal_group(process, hard=True)
 
 
 def _signal_group(process: subprocess.Popen[bytes], *, hard: bool) -> None:

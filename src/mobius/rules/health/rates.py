@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from math import ceil
 
 from mobius.model.sample import Sample
-from mobius.rules.health.facts import Facts, Watch, p95_bounds_ms, p95_of, steady_tail
+from mobius.rules.health.facts import Facts, Watch, p95_of, p95_of_histogram, steady_tail
 from mobius.rules.health.words import counted, limit_percent, milliseconds, minutes, percent
 
 
@@ -50,10 +49,10 @@ def p95(facts: Facts, watch: Watch) -> str:
     ends = {watch.now, first_end, *(s.at for s in (*traffic, *probes) if s.at > first_end)}
     least_ms = float("inf")
     for end in sorted(ends, reverse=True):
-        over_ms = _over_ms(_window(traffic, probes, end, window_s, policy.p95_min_samples), limit)
-        if over_ms is None:
+        value_ms = _p95_before(end, traffic, probes, window_s, policy.p95_min_samples)
+        if value_ms is None or value_ms <= limit:
             return ""
-        least_ms = min(least_ms, over_ms)
+        least_ms = min(least_ms, value_ms)
     return f"p95 {milliseconds(least_ms)} in {_last(windows, window_s)} (more than {milliseconds(limit)})"
 
 
@@ -109,26 +108,20 @@ class _Trailing:
         return 100 * (self._errors[-1] - self._errors[first]) / requests if requests else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """Response times of one window; empty where there were too few."""
+def _p95_before(
+    end: float, traffic: Sequence[Sample], probes: Sequence[Sample], window_s: float, least: int
+) -> float | None:
+    """The p95 in ms of the `window_s` before `end`, and of further back where that holds some, but too few.
 
-    histogram: tuple[int, ...]  # of real traffic
-    values_ms: tuple[float, ...]  # of probes
-
-
-def _window(
-    traffic: Sequence[Sample], probes: Sequence[Sample], end: float, window_s: float, least: int
-) -> _Window:
-    """What was measured in `window_s` before `end`, and further back where that holds some, but too few."""
+    Of real traffic where there is any, else of the probes; None where there is not enough of either.
+    """
     start, requests = _reach(traffic, end, window_s, least, weight=lambda sample: sum(sample.histogram))
-    if not requests:
-        start, answers = _reach(probes, end, window_s, least, weight=lambda s: int(s.value is not None))
-        if not answers:
-            return _Window((), ())
-    buckets = zip(*(s.histogram for s in traffic if start < s.at <= end and s.histogram), strict=False)
-    values = (s.value for s in probes if start < s.at <= end and s.value is not None)
-    return _Window(tuple(map(sum, buckets)) if requests else (), tuple(values))
+    if requests:
+        buckets = zip(*(s.histogram for s in traffic if start < s.at <= end and s.histogram), strict=False)
+        return p95_of_histogram([sum(bucket) for bucket in buckets])
+    start, answers = _reach(probes, end, window_s, least, weight=lambda sample: int(sample.value is not None))
+    values = [s.value for s in probes if start < s.at <= end and s.value is not None]
+    return p95_of(values) if answers else None
 
 
 def _reach(
@@ -146,23 +139,6 @@ def _reach(
             start = sample.at - 1e-6
         held += weight(sample)
     return (start, held) if held >= least else (end - window_s, 0)
-
-
-def _over_ms(window: _Window, limit: float) -> float | None:
-    """A p95 that is certainly over the limit, or None.
-
-    Buckets are 25 % wide, so the lower edge decides; where the limit lies within the bucket, the exact times
-    of the probes may. Without traffic the probes alone do.
-    """
-    exact = p95_of(window.values_ms)
-    is_exact_over = exact is not None and exact > limit
-    bounds = p95_bounds_ms(window.histogram)
-    if bounds is None:
-        return exact if is_exact_over else None
-    low, high = bounds
-    if low >= limit:
-        return low
-    return exact if high > limit and is_exact_over else None
 
 
 def _last(windows: int, window_s: float) -> str:
