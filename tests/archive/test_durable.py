@@ -93,11 +93,13 @@ def test_an_exchange_is_not_pretended_where_the_system_has_none(
 
 
 def test_errors_of_the_disk_say_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(
-        MobiusError, match=r"x could not be made: the disk below .* is full \(.* free\)"
-    ) as caught:
-        with in_words("x could not be made", tmp_path):
-            raise OSError(errno.ENOSPC, "No space left on device")
+    with (
+        pytest.raises(
+            MobiusError, match=r"x could not be made: the disk below .* is full \(.* free\)"
+        ) as caught,
+        in_words("x could not be made", tmp_path),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
     assert caught.value.hint.endswith("nothing was published")
     denied = "x could not be made: permission denied: /here"
     with pytest.raises(MobiusError, match=denied) as caught, in_words("x could not be made", tmp_path):

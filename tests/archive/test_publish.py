@@ -99,12 +99,18 @@ def test_a_living_writers_files_are_not_swept(tmp_path: Path) -> None:
 def test_what_a_dead_writer_left_is_swept_before_the_next_backup(backup: Backup, project: Path) -> None:
     folder = project / "backups"
     folder.mkdir()
-    for name in (".y.zip.aa11.tmp", ".y.zip.aa11.capture", ".y.zip.aa11.capture-wal", "y.zip.sha256"):
+    for name in (
+        ".y.zip.aa11bb22cc33.tmp",
+        ".y.zip.aa11bb22cc33.capture",
+        ".y.zip.aa11bb22cc33.capture-wal",
+        "y.zip.sha256",
+    ):
         (folder / name).write_text("left")
+    (folder / ".somebody.else's.tmp").write_text("not ours")
     (folder / "kept.zip.sha256").write_text("the archive lies elsewhere")
     backup("x.zip")
     names = {path.name for path in folder.iterdir()}
-    assert names == {"x.zip", "x.zip.sha256", "backups", "kept.zip.sha256"}
+    assert names == {"x.zip", "x.zip.sha256", "backups", "kept.zip.sha256", ".somebody.else's.tmp"}
 
 
 def test_an_alias_is_a_backup_of_its_own_and_gives_way_to_the_next(backup: Backup, project: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import secrets
 import shutil
@@ -103,7 +104,7 @@ def _staging(destination: Path) -> Iterator[Path]:
     """A private, locked folder beside `destination`, removed at the end; so are those of dead extractions."""
     parent = destination.parent
     with folder_locked(parent):
-        for leftover in parent.glob(f".{destination.name}.*.staging"):
+        for leftover in parent.glob(f".{glob.escape(destination.name)}.*.staging"):
             with _lock_of(leftover) as held:
                 if held:
                     _remove(leftover)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from typing import BinaryIO
 
 from mobius.archive.durable import drop_cache, folder_locked, lock_file, sync_folder
 from mobius.errors import BackupInvalid, MobiusError, UsageError
+
+_TEMPORARY = re.compile(r"\.(.+\.zip)(?:\.sha256)?\.[0-9a-f]{12}\.tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,8 @@ def sweep_unlocked(folder: Path) -> tuple[Path, ...]:
     """`sweep`, for who holds the folder's lock already."""
     removed: list[Path] = []
     for leftover in sorted(folder.glob(".*.tmp")):
+        if not (ours := _TEMPORARY.fullmatch(leftover.name)):
+            continue
         try:
             fd = os.open(leftover, os.O_RDWR)
         except OSError:
@@ -144,7 +149,7 @@ def sweep_unlocked(folder: Path) -> tuple[Path, ...]:
             if not lock_file(fd, wait=False):
                 continue
             # Of a writer killed between its two renames: a sidecar whose archive never came.
-            target = folder / leftover.name[1:].rsplit(".", 2)[0]
+            target = folder / ours[1]
             if sidecar_of(target).exists() and not target.exists():
                 removed.append(sidecar_of(target))
             removed.extend(_belongings(leftover))
