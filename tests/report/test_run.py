@@ -215,3 +215,16 @@ def test_watching_what_came_back_names_the_release_that_is_watched() -> None:
 def test_progress_lines_are_left_out_of_the_list_of_events() -> None:
     report = brief(stories.run(), event(1, "so far", "so far so good"), event(2, "accepted", by="ada"))
     assert [(one["kind"], one["message"]) for one in report["events"]] == [("accepted", "accepted by ada")]
+
+
+def test_live_again_is_not_the_same_as_well() -> None:
+    answers = [{"name": "health", "outcome": "FAIL", "message": "[status == 200] was 502"}]
+    report = brief(
+        stories.run(),
+        event(1, "switched", to="green", failed_requests=0),
+        event(5, "rollback begun", way="code alone", to="v2-77aa01b", because="errors", decided_at=NOON + 5),
+        event(5.1, "switched", to="blue", failed_requests=0),
+        event(6, "smoke", when="live", results=answers),
+    )
+    assert report["headline"].endswith(" But its smoke tests do not pass: look now.")
+    assert report["outcome"] == "bad"

@@ -93,6 +93,10 @@ def test_a_way_back_that_is_not_proven_or_not_there_says_so() -> None:
             "unsent:   2 notifications, the oldest from 4 min ago\n",
         ),
         ({"warnings": ("the journal is 2 GB",)}, "warning:  the journal is 2 GB\n"),
+        (
+            {"processes": (ProcessNow("api", "web", "green", "v2.1.0-4f2c91a", "stopped"),)},
+            "warning:  no web process of the live release is running\n",
+        ),
         ({"processes": ()}, "previous: v2.0.3, not running\n"),
         (
             {"backup": BackupNow("b.zip", NOON - 7200)},

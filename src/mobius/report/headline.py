@@ -8,17 +8,18 @@ from typing import Any
 from mobius.model.run import RunState
 from mobius.report.words import counted, duration
 
+SMOKE_FAILS = " But its smoke tests do not pass: look now."
 GOOD, BAD, UNSURE, RUNNING = "good", "bad", "unsure", "running"
 
 
 def headline(report: Mapping[str, Any]) -> str:
     """The sentence for a report that `run_report` made or is making."""
-    return _told(report)[0]
+    return _told(report)[0] + (SMOKE_FAILS if _smoke_fails(report) else "")
 
 
 def outcome(report: Mapping[str, Any]) -> str:
     """ "good", "bad", "unsure" or "running" """
-    return _told(report)[1]
+    return BAD if _smoke_fails(report) else _told(report)[1]
 
 
 def _told(report: Mapping[str, Any]) -> tuple[str, str]:
@@ -59,6 +60,15 @@ def _told(report: Mapping[str, Any]) -> tuple[str, str]:
             return f"{tag} is being taken back {where}.", RUNNING
         case RunState.QUEUED | RunState.RUNNING:
             return f"{tag} is on its way to {report['environment']}.", RUNNING
+
+
+def _smoke_fails(report: Mapping[str, Any]) -> bool:
+    """Whether what is live after a way back did not pass its smoke tests: live is not the same as well."""
+    rollback, smoke = report["rollback"], report["smoke"]
+    if not rollback or not smoke or not smoke[-1]["at"] or not rollback["decided"]:
+        return False
+    after = smoke[-1]["at"]["unix"] >= rollback["decided"]["unix"]
+    return after and any(one.get("outcome") != "PASS" for one in smoke[-1]["results"] or ())
 
 
 def _back_time(report: Mapping[str, Any]) -> str:

@@ -75,6 +75,8 @@ def _facts(status: Status, tz: tzinfo | None) -> Iterable[tuple[str, str, str]]:
         waiting = counted(status.unsent, "notification")
         since = f", the oldest from {ago(status.oldest_unsent_at, now)}" if status.oldest_unsent_at else ""
         yield "unsent", f"{waiting}{since}", WARN
+    if _nothing_serves(status):
+        yield "warning", "no web process of the live release is running", BAD
     for warning in status.warnings:
         yield "warning", warning, WARN
 
@@ -97,6 +99,11 @@ def _process(process: ProcessNow) -> str:
     state = {"backoff": "restarting"}.get(process.state, process.state)
     often = f" ({counted(process.restarts, 'restart')})" if process.restarts else ""
     return f"{process.name} {state}{often}"
+
+
+def _nothing_serves(status: Status) -> bool:
+    web = [p for p in status.processes if status.live and p.slot == status.live.slot and p.kind == "web"]
+    return bool(web) and not any(process.state == "running" for process in web)
 
 
 def _warm(status: Status) -> str:
