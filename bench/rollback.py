@@ -17,6 +17,7 @@ from pathlib import Path
 from bench.common import (
     BenchFailed,
     free_port,
+    interpreter_s,
     keep_bytecode,
     median,
     number,
@@ -131,7 +132,7 @@ def main() -> None:
     header = ["Rollback", "Times", "First old, s", "All old, s", "… worst", "Returned, s", "Lost", "Goal"]
     report = (
         f"{options.rounds} interleaved rounds, 8 keep-alive and 2 new-connection clients, {options.rate:g} "
-        f"requests/s.\nA bare interpreter took {1000 * median(bare_s):.0f} ms meanwhile: the busier the machine, the more.\n\n"
+        f"requests/s.\nA bare interpreter took {1000 * median(bare_s):.0f} ms to start meanwhile.\n\n"
         f"{table(header, [warm.row(), cold.row()])}"
     )
     print(report)
