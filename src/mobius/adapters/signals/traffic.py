@@ -34,7 +34,7 @@ class TrafficDelta:
         before = (*last.histogram, *[0] * (len(current.histogram) - len(last.histogram)))
         added = tuple(count - earlier for count, earlier in zip(current.histogram, before, strict=True))
         requests, errors = current.requests - last.requests, current.errors - last.errors
-        return Sample("traffic", now, requests=requests, errors=min(errors, requests), histogram=added)
+        return Sample("traffic", now, requests=requests, errors=errors, histogram=added)
 
 
 def _started_anew(last: Counters, current: Counters) -> bool:
