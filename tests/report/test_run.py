@@ -228,3 +228,14 @@ def test_live_again_is_not_the_same_as_well() -> None:
     )
     assert report["headline"].endswith(" But its smoke tests do not pass: look now.")
     assert report["outcome"] == "bad"
+
+
+def test_an_emergency_backup_is_never_taken_for_the_one_that_was_rehearsed() -> None:
+    report = brief(
+        stories.run(),
+        event(1, "backup", name="dhash_1.zip", size_bytes=10),
+        event(2, "rehearsed", restore_s=3.0),
+        event(9, "backup", name="emergency_2.zip", size_bytes=20),
+    )
+    assert (report["backup"]["name"], report["backup"]["rehearsal"]["restore_s"]) == ("dhash_1.zip", 3.0)
+    assert report["emergency_backup"]["name"] == "emergency_2.zip"

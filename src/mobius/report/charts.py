@@ -156,6 +156,7 @@ def _curve(
     highest = max(known)
     off_scale = limit is not None and highest > 0 and limit > OFF_SCALE * highest
     top = _nice(max(highest, 0.0 if limit is None or off_scale else limit) * 1.12) or 1.0
+    top = min(top, 100.0) if words is percent else top
     step = WIDTH / len(bins)
     points = [None if v is None else (step * (i + 0.5), _y(v, top)) for i, v in enumerate(values)]
     drawing = [*_grid(), *_lines(markers)]

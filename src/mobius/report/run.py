@@ -15,6 +15,7 @@ from mobius.report.told import told
 from mobius.report.words import iso
 
 REPORT_SCHEMA = 1
+BACKUP = ("name", "path", "sha256", "size_bytes")
 SWITCH = ("from", "to", "generation", "took_ms", "failed_requests")
 Json = dict[str, Any]
 
@@ -66,6 +67,7 @@ def run_report(
         "gates": [_plain(e, "name", "outcome", "message") for e in _of(events, "gate")],
         "smoke": [_plain(e, "when", "results") for e in _of(events, "smoke")],
         "backup": _backup(events),
+        "emergency_backup": _last([e for e in events if _is_emergency(e)], "backup", *BACKUP),
         "received_traffic": any(e.data.get("to") == plan.slot for e in _of(events, "switched")),
         "switches": [_plain(e, *SWITCH) for e in _of(events, "switched")],
         "failed_requests": _failed_requests(events),
@@ -135,11 +137,14 @@ def _timeline(run: Run, steps: Sequence[StepRecord]) -> list[Json]:
 
 
 def _backup(events: Sequence[Event]) -> Json | None:
-    backup = _last(events, "backup", "name", "path", "sha256", "size_bytes")
+    """The backup this run can be taken back to, with its rehearsal."""
     rehearsed = _last(events, "rehearsed", "restore_s", "migrations", "proven")
-    if backup is None and rehearsed is None:
-        return None
-    return {**(backup or {}), "rehearsal": rehearsed}
+    made = _last([e for e in events if not _is_emergency(e)], "backup", *BACKUP)
+    return {**(made or {}), "rehearsal": rehearsed} if made or rehearsed else None
+
+
+def _is_emergency(event: Event) -> bool:
+    return str(event.data.get("name") or "").startswith("emergency_")
 
 
 def _failed_requests(events: Sequence[Event]) -> int | None:

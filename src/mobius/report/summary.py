@@ -65,6 +65,7 @@ def facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Went back", _went_back(rollback)),
         ("Window", _window(window, report.get("policy") or {})),
         ("Backup", _backup(report.get("backup") or {})),
+        ("Kept", _backup(report.get("emergency_backup") or {})),
         ("Exit code", str(report["exit_code"]) if report["ended"] else ""),
     ]
     return [(name, printable(value)) for name, value in found if value]
