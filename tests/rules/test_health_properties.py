@@ -52,7 +52,7 @@ good_sample = st.one_of(
 
 
 @given(st.lists(any_sample, max_size=60), policies, monitors, times)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_any_samples_are_judged_and_never_passed_before_the_deadline(samples, policy, monitor, now) -> None:  # type: ignore[no-untyped-def]
     verdict = judge(samples, policy, monitor, opened_at=0.0, now=now, deadline=3600.0)
 
@@ -61,7 +61,7 @@ def test_any_samples_are_judged_and_never_passed_before_the_deadline(samples, po
 
 
 @given(st.lists(good_sample, max_size=60), policies, monitors, times)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_nothing_bad_measured_is_never_a_failure_whatever_the_clock_did(
     samples, policy, monitor, now
 ) -> None:  # type: ignore[no-untyped-def]
@@ -71,7 +71,7 @@ def test_nothing_bad_measured_is_never_a_failure_whatever_the_clock_did(
 
 
 @given(st.lists(good_sample, max_size=20), policies, monitors)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_window_in_which_no_probe_was_made_is_never_a_pass(samples, policy, monitor) -> None:  # type: ignore[no-untyped-def]
     blind = [sample for sample in samples if sample.signal != "probe"]
 
