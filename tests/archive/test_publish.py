@@ -40,6 +40,7 @@ def test_kill_9_at_any_moment_leaves_only_whole_backups(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a").write_bytes(os.urandom(20_000))
     folder = tmp_path / "backups"
+    folder.mkdir()
     randomly = random.Random(20240601)
     published = leftovers = 0
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
