@@ -19,6 +19,7 @@ class Line:
     def __init__(self, port: int, timeout_s: float = 10.0, over: socket.socket | None = None) -> None:
         self.socket = over or socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
         self.buffer = b""
+        self.is_ending = False  # the last answer said so
 
     @classmethod
     def over(cls, connected: socket.socket) -> Line:
@@ -48,6 +49,7 @@ class Line:
         head = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
         status = int(head[0].split(" ")[1])
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in head[1:-2])}
+        self.is_ending = headers.get("connection") == "close"
         body = b""
         if method == "HEAD" or status < 200 or status in (204, 304):
             return Answer(status, headers, body)

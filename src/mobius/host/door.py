@@ -141,6 +141,7 @@ class Door:
             "pid": os.getpid(),
             "connections": len(traffic.clients),
             "in_flight": {slot: len(one.in_flight) for slot, one in traffic.upstreams.items()},
+            "waiting": len(traffic.hold.waiting) if traffic.hold is not None else 0,
             "generation": traffic.generation,
             "leaving": traffic.leaving,
         }

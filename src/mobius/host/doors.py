@@ -243,6 +243,7 @@ class Doors:
             in_flight=seen.get("in_flight", {}),
             connections=seen.get("connections", 0),
             restarts=life.restarts,
+            waiting=seen.get("waiting", 0),
             leaving=tuple(one.kept.life.pid for one in self.leaving if one.kept.life.pid is not None),
         )
 

@@ -94,6 +94,7 @@ class DoorStatus:
     in_flight: dict[str, int]
     connections: int
     restarts: int
+    waiting: int = 0  # requests that a hold keeps waiting
     leaving: tuple[int, ...] = ()  # pids of older doors that still finish their last requests
 
 
