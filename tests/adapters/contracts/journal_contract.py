@@ -501,6 +501,24 @@ class JournalContract:
         assert "••• is out" in everything
         journal.verify_chain()
 
+    def test_a_write_that_fails_half_way_leaves_nothing_behind(self, make: Callable[..., Journal]) -> None:
+        def redact(words: str) -> str:
+            if words == "boom":
+                raise ZeroDivisionError
+            return words
+
+        journal = make(redact=redact)
+        run = moved(journal, opened(journal), RunState.OBSERVING)
+        before = (journal.run(run.id), journal.events())
+        with pytest.raises(ZeroDivisionError):  # after the old run was superseded
+            journal.open_run("production", PLAN, lead="boom", holder=BEN, now=1.0)
+        with pytest.raises(ZeroDivisionError):
+            journal.add_samples(run, [Sample("probe", 1.0), Sample("probe", 2.0, note="boom")])
+        assert (journal.run(run.id), journal.events()) == before
+        assert journal.runs("production") == before[:1]
+        assert journal.samples(run.id) == ()
+        journal.begin(run, STAGE, now=2.0)
+
     def test_threads_take_turns(self, journal: Journal) -> None:
         run = opened(journal)
         errors: list[BaseException] = []

@@ -247,7 +247,10 @@ def test_a_full_disk_leaves_what_was_written_and_lets_the_work_go_on_later(tmp_p
     with pytest.raises(MobiusError) as error:
         told(path, journal=journal, times=1000)
     assert error.value.message == f"the journal {path} cannot be written: the disk is full"
-    assert error.value.hint == f"free space (df -h {tmp_path}), then go on: mobius resume"
+    assert error.value.hint == (
+        f"free space (df -h {tmp_path}), then go on: mobius resume; "
+        "`mobius rollback --emergency` works without the journal"
+    )
     written, _ = journal.verify_chain()
     with journal._database.writing() as sql:
         sql.execute("PRAGMA max_page_count = 100000")

@@ -228,7 +228,7 @@ def _why(error: sqlite3.Error, path: Path) -> tuple[str, str]:
     if name.startswith("SQLITE_FULL"):
         return (
             "cannot be written: the disk is full",
-            f"free space (df -h {path.parent}), then go on: mobius resume",
+            f"free space (df -h {path.parent}), then go on: mobius resume; {EMERGENCY}",
         )
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return (
