@@ -53,28 +53,33 @@ SETTINGS = EnvironmentSettings(
     name="production",
     url=LIVE,
     root=Path("/memory"),
-    window_s=600.0,
+    window_s=7200.0,
     processes=(WEB, WORKER, CRON),
     health=HealthSettings(successes=2, interval_s=1.0, deadline_s=10.0, min_healthy_s=1.0),
     checks=(GateCommand("lint", ("lint",)),),
     backup=BackupSettings(paths=("data",)),
     migrations=MigrationSettings(database="data/app.db"),
-    monitor=MonitorSettings(interval_s=60.0),
+    monitor=MonitorSettings(interval_s=900.0),
 )
+
+
+def _names(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
 
 # What each port can change. A kill may come after any of these, which is also just before the next one.
 EFFECTS: Mapping[str, frozenset[str]] = {
-    "journal": frozenset(
-        "open_run take_over move begin done failed say add_samples put_release mark_live set_release_state"
-        " put_backup".split()
+    "journal": _names(
+        "open_run take_over move begin done failed say add_samples"
+        " put_release mark_live set_release_state put_backup"
     ),
-    "releases": frozenset("stage point_to remove".split()),
-    "target": frozenset("prepare start stop".split()),
-    "traffic": frozenset("switch drain hold release_hold".split()),
-    "checks": frozenset("gate health smoke".split()),
-    "backups": frozenset("create verify rehearse restore_data restore_release prune".split()),
-    "migrations": frozenset("apply down".split()),
-    "launcher": frozenset("launch".split()),
+    "releases": _names("stage point_to remove"),
+    "target": _names("prepare start stop"),
+    "traffic": _names("switch drain hold release_hold"),
+    "checks": _names("gate health smoke"),
+    "backups": _names("create verify rehearse restore_data restore_release prune"),
+    "migrations": _names("apply down"),
+    "launcher": _names("launch"),
 }
 
 
@@ -150,6 +155,10 @@ class World:
     def die_after(self, effects: int | None) -> None:
         """The next runner is killed after so many effects."""
         self.kill_after = effects
+
+    def lose_journal(self) -> None:
+        """Somebody removed the journal's file; whoever opens it next begins an empty one."""
+        self.journal = MemoryJournal()
 
     # How things stand
 

@@ -1,0 +1,171 @@
+"""kill -9 of a runner after every single effect, once and twice: the next runner ends in one known state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from mobius.flows.plan import plan_rollback
+from mobius.model.run import Run, RunState
+from world import Killed, Script, World, tag_of
+
+Begin = Callable[[World], Run]
+
+
+def live(world: World, *tags: str) -> None:
+    """These were deployed one after the other, and accepted."""
+    for tag in tags:
+        assert world.deploy(tag).state is RunState.ACCEPTED
+
+
+def deploying(tag: str, *before: str, **script: Any) -> Begin:
+    def begin(world: World) -> Run:
+        live(world, *before)
+        world.scripts[tag] = Script(**script)
+        return world.begin(world.plan(tag))
+
+    return begin
+
+
+def refused_by_a_gate(world: World) -> Run:
+    live(world, "v1")
+    run = world.begin(world.plan("v2"))
+    world.releases.broken_builds.add("v2")
+    return run
+
+
+def returning(warm: bool, backup: bool = False, lost_journal: bool = False) -> Begin:
+    def begin(world: World) -> Run:
+        live(world, "v1")
+        if warm:
+            world.scripts["v2"] = Script(blind_after=0)  # ends inconclusive: the old release stays warm
+            assert world.deploy("v2").state is RunState.INCONCLUSIVE
+        else:
+            live(world, "v2")
+        named = next(a.record.name for a in world.backups.archives if tag_of(a.record.release_id) == "v1")
+        if lost_journal:
+            world.lose_journal()
+        world.traffic.moves.clear()
+        plan = plan_rollback(world.ports, backup=named if backup else "", tool_version="0")
+        assert plan.facts["warm"] is (warm and not backup)
+        return world.begin(plan)
+
+    return begin
+
+
+@dataclass(frozen=True)
+class Story:
+    begin: Begin
+    state: RunState
+    live: str
+    moves: list[str]  # the slots that traffic moved to, all in all
+    exit_code: int = 0
+
+
+BLUE, GREEN, NOTHING = "blue", "green", ""
+STORIES = {
+    "the first deployment ever": Story(deploying("v1"), RunState.ACCEPTED, "v1", [BLUE]),
+    "the first one fails": Story(
+        deploying("v1", live_smoke=False), RunState.ROLLED_BACK, "", [BLUE, NOTHING], 12
+    ),
+    "a good deployment": Story(deploying("v2", "v1"), RunState.ACCEPTED, "v2", [BLUE, GREEN]),
+    "it turns bad in its window": Story(
+        deploying("v2", "v1", bad_after=2), RunState.ROLLED_BACK, "v1", [BLUE, GREEN, BLUE], 12
+    ),
+    "it is never healthy": Story(
+        deploying("v2", "v1", healthy=False), RunState.ROLLED_BACK, "v1", [BLUE], 12
+    ),
+    "its smoke tests fail": Story(deploying("v2", "v1", smoke=False), RunState.ROLLED_BACK, "v1", [BLUE], 12),
+    "they fail on live traffic": Story(
+        deploying("v2", "v1", live_smoke=False), RunState.ROLLED_BACK, "v1", [BLUE, GREEN, BLUE], 12
+    ),
+    "nothing can be measured": Story(
+        deploying("v2", "v1", blind_after=1), RunState.INCONCLUSIVE, "v2", [BLUE, GREEN], 4
+    ),
+    "its build fails": Story(refused_by_a_gate, RunState.REFUSED, "v1", [BLUE], 1),
+    "a warm rollback": Story(returning(warm=True), RunState.ACCEPTED, "v1", [BLUE]),
+    "a cold rollback": Story(returning(warm=False), RunState.ACCEPTED, "v1", [BLUE]),
+    "a rollback with data": Story(returning(warm=True, backup=True), RunState.ACCEPTED, "v1", [BLUE]),
+    "a cold one with data": Story(returning(warm=False, backup=True), RunState.ACCEPTED, "v1", [BLUE]),
+    "a rollback with the journal lost": Story(
+        returning(warm=False, lost_journal=True), RunState.ACCEPTED, "v1", [BLUE]
+    ),
+}
+
+
+WHOLLY = ("a good deployment", "it turns bad in its window", "a warm rollback")
+
+
+@pytest.mark.parametrize("name", WHOLLY)
+def test_a_runner_killed_after_any_effect_is_carried_on_to_the_same_end(name: str) -> None:
+    for death in range(effects_of(STORIES[name])):
+        tell(name, [death])
+
+
+@pytest.mark.parametrize("name", [name for name in STORIES if name not in WHOLLY])
+def test_a_runner_killed_here_and_there_is_carried_on_to_the_same_end(name: str) -> None:
+    for death in range(len(name) % 7, effects_of(STORIES[name]), 7):
+        tell(name, [death])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in STORIES if name not in WHOLLY])
+def test_every_story_has_the_same_end_wherever_its_runner_is_killed(name: str) -> None:
+    for death in range(effects_of(STORIES[name])):
+        tell(name, [death])
+
+
+@pytest.mark.parametrize("name", WHOLLY)
+def test_a_runner_killed_twice_in_a_row_is_carried_on_to_the_same_end(name: str) -> None:
+    for death in range(0, effects_of(STORIES[name]), 6):
+        tell(name, [death, 1 + death % 7])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STORIES)
+def test_every_story_has_the_same_end_when_its_runner_is_killed_twice(name: str) -> None:
+    for death in range(effects_of(STORIES[name])):
+        tell(name, [death, 1 + death % 5])
+
+
+def effects_of(story: Story) -> int:
+    """How many effects the story has when nobody is killed; and that it then ends as it should."""
+    world = World()
+    run = story.begin(world)
+    before = len(world.effects)
+    ends_well(story, world, world.carry_on(run))
+    return len(world.effects) - before
+
+
+def tell(name: str, deaths: list[int]) -> None:
+    """The story with a runner that is killed after so many effects, and the next one after so many more."""
+    story = STORIES[name]
+    world = World()
+    run = story.begin(world)
+    for death in deaths:
+        world.die_after(death + 1)
+        try:
+            world.carry_on(run)
+        except Killed:
+            pass
+    world.die_after(None)
+    last = world.effects[-1]
+    try:
+        ends_well(story, world, world.carry_on(run))
+    except Exception as problem:
+        raise AssertionError(f"{name}: killed after {deaths} effects, the last was {last}") from problem
+
+
+def ends_well(story: Story, world: World, run: Run) -> None:
+    run = world.journal.run(run.id)
+    assert (run.state, run.exit_code) == (story.state, story.exit_code), run.sentence
+    world.assert_serves(story.live)
+    assert [next(iter(move), "") for move in world.traffic.moves] == story.moves
+    told = [event.data["to"] for event in world.events(run, "switched")]
+    assert told == [slot for slot in told if slot in story.moves], "a switch was told that was none"
+    for once in ("run begun", "window opened", "rollback begun", "rolled back", "accepted", "run ended"):
+        assert len(world.events(run, once)) <= 1, f"{once} was told twice"
+    assert len([row for row in world.journal.outbox() if row.topic == "rolled back"]) <= 1
