@@ -15,8 +15,12 @@ from pathlib import Path
 
 from mobius.errors import Locked, MobiusError
 
-TRIES = 5  # somebody who only looks holds a shared lock for microseconds
+PATIENCE_S = (
+    2.0  # for those who only look: they share the lock for microseconds, unless put to sleep meanwhile
+)
+TRIES_FOR_WORDS = 5  # whoever has just taken it is about to write who they are
 BETWEEN_TRIES_S = 0.01
+NAMELESS = "somebody who has not said who"
 
 
 class OsLock:
@@ -54,25 +58,29 @@ class OsLock:
             if lock(file, shared=True):
                 unlock(file)
                 return ""
-            return _read(file) or "somebody who has not said who"
+            return _read(file) or NAMELESS
         finally:
             os.close(file)
 
     def _taken(self) -> int:
-        for attempt in range(TRIES):
-            if attempt:
-                time.sleep(BETWEEN_TRIES_S)
+        tries, patient_until = 0, time.monotonic() + PATIENCE_S
+        while True:
             file = self._opened()
             if lock(file, shared=False):
                 if self._is_at_path(file):
                     return file
                 unlock(file)  # somebody removed the file while we were opening it
+            only_looked_at = lock(file, shared=True)
             words = _read(file)
             os.close(file)
-        raise Locked(
-            f"{self._what} is locked: {words or 'somebody who has not said who'}",
-            "look on with `mobius status`; the lock goes when that process does",
-        )
+            tries += 1
+            is_held = not only_looked_at and (words or tries > TRIES_FOR_WORDS)
+            if is_held or time.monotonic() > patient_until:
+                raise Locked(
+                    f"{self._what} is locked: {words or NAMELESS}",
+                    "look on with `mobius status`; the lock goes when that process does",
+                )
+            time.sleep(BETWEEN_TRIES_S)
 
     def _opened(self) -> int:
         try:
