@@ -83,6 +83,9 @@ EFFECTS: Mapping[str, frozenset[str]] = {
 }
 
 
+Effect = Callable[[str, tuple[Any, ...]], bool]
+
+
 class Killed(BaseException):
     """kill -9: nothing catches it, and nothing more is done."""
 
@@ -108,6 +111,7 @@ class World:
     kill_after: int | None = None  # the runner dies after this many more effects
     break_step: str = ""  # the next effect inside this step fails, once
     journal_down: bool = False  # nothing can be written: the disk is full
+    interruptions: list[tuple[Effect, Callable[[], object]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.clock = MemoryClock()
@@ -246,8 +250,15 @@ class World:
         """How this release behaves."""
         return self.scripts.get(tag_of(release_id), Script())
 
+    def interrupt(self, effect: Effect, act: Callable[[], object]) -> None:
+        """`act` happens once, at the last moment before the first effect that `effect` recognises."""
+        self.interruptions.append((effect, act))
+
     def before(self, port: str, name: str, args: tuple[Any, ...]) -> None:
         """Fails the effect of the step that is to break, once, and every write to a journal that is down."""
+        for one in [one for one in self.interruptions if one[0](f"{port}.{name}", args)]:
+            self.interruptions.remove(one)
+            one[1]()
         if port == "journal":
             if self.journal_down:
                 raise MobiusError("the journal cannot be written: the disk is full", "free space")

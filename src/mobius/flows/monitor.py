@@ -91,9 +91,10 @@ class Watch:
         journal, run_id = self.ports.journal, record.run.id
         self.samples: list[Sample] = list(record.read(lambda: journal.samples(run_id)))
         events = record.read(lambda: journal.events(run_id=run_id))
-        self.paged = {event.data.get("rule") for event in events if event.kind == "page"}
+        self.paged = {event.data.get("outcome") for event in events if event.kind == "page"}
         self.signals = self.ports.signals(_watched(record))
         self.told_at = self.ports.clock.monotonic()
+        self.way_back_failed = 0
         self._note_blind_gap()
 
     def look(self) -> Verdict:
@@ -112,6 +113,7 @@ class Watch:
             deadline=run.window_deadline,
         )
         self._tell(verdict)
+        self._look_at_the_way_back()
         return verdict
 
     def may_take_back(self) -> bool:
@@ -130,14 +132,43 @@ class Watch:
         return min(interval_s, left) if left > 0 else interval_s
 
     def page_once(self, verdict: Verdict) -> None:
-        """A rule calls a person once in a window: not at every tick, and not again after a restart."""
-        if verdict.rule in self.paged:
+        """A bad verdict calls a person once in a window, a blind one too: not at every tick, and not again
+        after a restart."""
+        outcome = str(verdict.outcome)
+        if outcome in self.paged:
             return
-        self.paged.add(verdict.rule)
+        self.paged.add(outcome)
         environment = self.record.run.environment
         choices = [f"go back: mobius rollback -e {environment}", f"keep it: mobius accept -e {environment}"]
-        told = {"sentence": verdict.sentence, "rule": verdict.rule, "choices": choices}
+        told = {
+            "outcome": outcome,
+            "rule": verdict.rule,
+            "sentence": verdict.sentence,
+            "choices": choices,
+        }
         self.record.say("page", verdict.sentence, told, topic="alert")
+
+    def _look_at_the_way_back(self) -> None:
+        """The warm release is probed all along, so that going back needs no gate; its loss calls a person."""
+        plan, threshold = self.record.run.plan, self.ports.settings.monitor.failure_threshold
+        if not plan.previous_slot or plan.way_back(AFTER) is None:
+            return
+        try:
+            url = self.ports.target.slot_url(plan.previous_slot)
+        except MobiusError as problem:
+            self.record.log(f"the way back cannot be seen: {problem.message}")
+            return
+        answered = bool(url) and self.ports.checks.health(url).outcome is Outcome.PASS
+        self.way_back_failed = 0 if answered else self.way_back_failed + 1
+        if self.way_back_failed == threshold and "way back" not in self.paged:
+            self.paged.add("way back")
+            words = f"the way back is not warm: {plan.previous_id} failed {threshold} checks in {plan.previous_slot}"
+            told = {
+                "sentence": words,
+                "rule": "way back",
+                "choices": [f"mobius status -e {plan.environment}"],
+            }
+            self.record.say("page", words, told, topic="alert")
 
     def _tell(self, verdict: Verdict) -> None:
         now = self.ports.clock.monotonic()
