@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mobius.host.headers import CHUNKED, UNTIL_CLOSE, Refused, parse_request_head, parse_response_head
 
@@ -202,3 +204,42 @@ def test_an_answer_loses_what_was_meant_for_the_door() -> None:
     )
     assert head.start == b"HTTP/1.1 200 OK\r\nETag: x\r\n"
     assert not head.keep_alive
+
+
+@given(
+    pieces=st.lists(
+        st.sampled_from(
+            [
+                b"GET",
+                b"POST",
+                b" ",
+                b"/",
+                b"HTTP/1.1",
+                b"\r\n",
+                b"\n",
+                b"\r",
+                b"Host: a",
+                b"Content-Length: 1",
+                b"Transfer-Encoding: chunked",
+                b"\t",
+                b"\x00",
+                b"X",
+                b"Connection: ",
+                b"close",
+                b",",
+                b"\xff",
+                b":",
+            ]
+        ),
+        max_size=20,
+    )
+)
+def test_any_bytes_are_either_a_request_or_refused(pieces: list[bytes]) -> None:
+    head = b"".join(pieces) + b"\r\n\r\n"
+    try:
+        request = parse_request_head(head)
+    except Refused as refusal:
+        assert refusal.status in (400, 405, 417, 431)
+    else:
+        assert b"\n" not in request.target + request.host
+        assert request.lines.count(b"\n") == request.lines.count(b"\r\n")

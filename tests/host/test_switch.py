@@ -143,6 +143,22 @@ def test_routing_what_holds_already_changes_nothing_and_says_so(two: Site) -> No
         two.client.route({"red": 1})
 
 
+def test_traffic_cannot_go_to_a_slot_that_has_nothing_to_answer(two: Site) -> None:
+    two.client.start_slot("jobs", "r3", two.root, [two.other("queue")])
+    with pytest.raises(HostRefused, match="it has no web process to answer"):
+        two.client.route({"jobs": 1})
+
+
+def test_a_door_that_cannot_move_stays_where_it_is(two: Site) -> None:
+    with pytest.raises(HostRefused, match="cannot listen on '127.0.0.1:70000'"):
+        two.client.configure_door("127.0.0.1:70000")
+    with pytest.raises(HostRefused, match="cannot listen on 'nonsense'"):
+        two.client.configure_door("nonsense")
+    status = two.client.status()
+    assert status.door is not None and status.door.listen == two.listen
+    assert get(two.port).body == b"r1"
+
+
 def test_a_canary_gets_its_share(two: Site) -> None:
     two.client.route({"blue": 90, "green": 10})
     with Line(two.port) as line:

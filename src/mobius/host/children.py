@@ -112,11 +112,22 @@ def group_is_gone(leader: int) -> bool:
         return True
     except PermissionError:
         pass
+    if not _is_zombie(leader):
+        return False
+    # Something answers, and it is not the leader: a zombie that nobody has reaped, or what the leader started.
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if os.getpgid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
                 return False
     return True
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether this process is gone, or as good as gone."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return True
 
 
 def signal_number(name: str) -> int:

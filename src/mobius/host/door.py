@@ -23,6 +23,7 @@ from typing import Any
 
 from mobius.host.control import bind_control, serve
 from mobius.host.door_client import ClientConnection
+from mobius.host.door_clock import end_overdue
 from mobius.host.door_traffic import POOL_IDLE_S, Hold, Traffic
 from mobius.host.messages import Limits, build
 from mobius.host.protocol import Answer, HostRefused
@@ -214,7 +215,7 @@ class Door:
             await asyncio.sleep(1.0)
             now = self.loop.time()
             for client in list(self.traffic.clients):
-                client.tick(now)
+                end_overdue(client, now)
             for upstream in self.traffic.upstreams.values():
                 stale = [one for one in upstream.pool if one.idle_since + POOL_IDLE_S < now]
                 upstream.pool = [one for one in upstream.pool if one.idle_since + POOL_IDLE_S >= now]

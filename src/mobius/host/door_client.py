@@ -8,23 +8,14 @@ import re
 from functools import lru_cache
 
 from mobius.host.chunks import LAST_CHUNK, BadChunk, encode_chunks
-from mobius.host.door_exchange import FOREVER, Exchange
+from mobius.host.door_exchange import BUFFER_FULL, FOREVER, TUNNEL_IDLE_S, UPSTREAM_FULL, Exchange
+from mobius.host.door_heads import own_answer
+from mobius.host.door_send import abandon, send_upstream
 from mobius.host.door_traffic import HOLD_BYTES_PER_BODY, Traffic
-from mobius.host.door_upstream import TUNNEL_IDLE_S, abandon, send_upstream
 from mobius.host.headers import Refused, parse_request_head
 
 READ_AHEAD_BYTES = 64 * 1024  # of a body or of pipelined requests, before reading from the client pauses
 LINGER_S = 2.0
-HALF_CLOSED_S = 1.0  # how long a client that closed its sending half may wait for an answer to begin
-BODY_PROGRESS_BYTES = 1024  # a body must bring this much in each body_timeout_s
-
-BUFFER_FULL, UPSTREAM_FULL = 1, 2
-
-REASONS = {
-    400: b"Bad Request", 405: b"Method Not Allowed", 408: b"Request Timeout", 413: b"Content Too Large",
-    417: b"Expectation Failed", 431: b"Request Header Fields Too Large", 502: b"Bad Gateway",
-    503: b"Service Unavailable", 504: b"Gateway Timeout",
-}  # fmt: skip
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _REQUEST_LINE = re.compile(rb"[^ \r\n]+ [^ \r\n]+ HTTP/1\.[01]")
@@ -175,8 +166,8 @@ class ClientConnection(asyncio.Protocol):
             return
         send_upstream(exchange)
 
-    def send_held(self, exchange: Exchange) -> None:
-        """The hold is over."""
+    def send_on(self, exchange: Exchange) -> None:
+        """The hold is over, or the connection this was sent on has died without an answer."""
         send_upstream(exchange)
 
     def _await_head(self, buffer: bytes, end: int, now: float) -> None:
@@ -281,18 +272,10 @@ class ClientConnection(asyncio.Protocol):
         must_close = (
             exchange is None or exchange.wants_close or exchange.body_left != 0 or self.traffic.leaving
         )
-        text = b"%d %b%b\n" % (status, REASONS[status], b": " + reason.encode() if reason else b"")
-        head = b"HTTP/1.1 %d %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n" % (
-            status, REASONS[status], len(text),
-        )  # fmt: skip
-        if retry_after_s:
-            head += b"Retry-After: %d\r\n" % retry_after_s
-        if must_close:
-            head += b"Connection: close\r\n"
-        elif exchange is not None and not exchange.head.http_1_1:
-            head += b"Connection: keep-alive\r\n"
         is_head = exchange is not None and exchange.head.method == b"HEAD"
-        self.transport.write(head + b"\r\n" + (b"" if is_head else text))
+        keeps_1_0 = exchange is not None and not exchange.head.http_1_1
+        connection = b"close" if must_close else b"keep-alive" if keeps_1_0 else b""
+        self.transport.write(own_answer(status, reason, connection, retry_after_s, is_head))
         if must_close:
             self.close_lingering()
         else:
@@ -361,53 +344,3 @@ class ClientConnection(asyncio.Protocol):
             self.paused &= ~reason
             if not self.paused and not self.transport.is_closing():
                 self.transport.resume_reading()
-
-    def tick(self, now: float) -> None:
-        """Once a second: ends what has gone on for too long."""
-        if self.unsent:
-            self._judge_reader(now)
-        exchange = self.exchange
-        if exchange is None:
-            if now > self.deadline:
-                self._end_waiting()
-        elif (
-            self.half_closed_at
-            and not exchange.response_started
-            and now > self.half_closed_at + HALF_CLOSED_S
-        ):
-            self.transport.abort()
-        elif now > self.body_window[0] and not self._body_progresses(exchange, now):
-            self.refuse(408, "the body comes too slowly")
-        elif now > exchange.deadline:
-            abandon(exchange)
-            self.fail(exchange, 504)
-
-    def _judge_reader(self, now: float) -> None:
-        """A client that takes nothing of its answer for body_timeout_s is let go."""
-        limits = self.traffic.limits
-        unsent = self.transport.get_write_buffer_size()
-        if unsent != self.unsent:
-            self.unsent = unsent
-            self.stalled_until = now + limits.body_timeout_s
-        elif now > self.stalled_until:
-            self.transport.abort()
-        if self.exchange is not None:  # it is the client that is slow, not the upstream
-            self.exchange.deadline = now + limits.upstream_timeout_s
-
-    def _body_progresses(self, exchange: Exchange, now: float) -> bool:
-        waits_for_us = exchange.connection is None or self.paused
-        enough = exchange.body_seen - self.body_window[1] >= BODY_PROGRESS_BYTES
-        self.body_window = (now + self.traffic.limits.body_timeout_s, exchange.body_seen)
-        return bool(waits_for_us) or enough
-
-    def _end_waiting(self) -> None:
-        if self.closing:
-            if self.transport.get_write_buffer_size() == 0:
-                self.transport.close()
-            elif not self.unsent:
-                self.transport.abort()
-        elif self.deadline_is_idle or not self.buffer:
-            self.closing = True
-            self.transport.close()
-        else:
-            self.refuse(408, "the head of the request comes too slowly")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mobius.host.door_upstream import UpstreamConnection
 
 FOREVER = float("inf")
+TUNNEL_IDLE_S = 3600.0
+BUFFER_FULL, UPSTREAM_FULL = 1, 2  # why reading from a client pauses
 NOT_ROUTED = ReleaseCount()  # where a request is counted that never reached a release: read by nobody
 
 

@@ -198,7 +198,7 @@ class Traffic:
             hold.timer.cancel()
         waiting = list(hold.waiting)
         for exchange in waiting:
-            exchange.client.send_held(exchange)
+            exchange.client.send_on(exchange)
         return len(waiting)
 
     def blame_switch(self, exchange: Exchange) -> None:

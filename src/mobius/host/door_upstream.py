@@ -1,151 +1,21 @@
-"""The side of the door that faces releases: finds a connection for a request and brings its answer back."""
+"""The side of the door that faces releases: carries a request there and brings its answer back."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-import sys
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from mobius.host.chunks import LAST_CHUNK, BadChunk, ChunkReader, encode_chunks
-from mobius.host.door_exchange import Exchange
-from mobius.host.door_traffic import POOL_IDLE_S, POOL_SIZE, Traffic, Upstream
-from mobius.host.headers import CHUNKED, UNTIL_CLOSE, Refused, ResponseHead, parse_response_head
+from mobius.host.door_exchange import BUFFER_FULL, TUNNEL_IDLE_S, UPSTREAM_FULL, Exchange
+from mobius.host.door_heads import request_head, response_head
+from mobius.host.door_traffic import POOL_SIZE, Traffic, Upstream
+from mobius.host.headers import CHUNKED, Refused, ResponseHead, parse_response_head
 
-if TYPE_CHECKING:
-    from mobius.host.door_client import ClientConnection
-
-CONNECT_PATIENCE_S = 1.0  # how long a request waits for a process that is being restarted
-CONNECT_PAUSE_S = 0.02
-TUNNEL_IDLE_S = 3600.0
 HEAD_LIMIT_BYTES = 64 * 1024
 
 IN_HEAD, IN_BODY, IN_CHUNKS, UNTIL_EOF = range(4)
 
 _parse_small_head = lru_cache(maxsize=512)(parse_response_head)
-_WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
-
-
-def send_upstream(exchange: Exchange) -> None:
-    """Sends the request to the slot whose turn it is: on a kept connection where the request could be sent
-    again if that has just died, else on a new one."""
-    client = exchange.client
-    traffic = client.traffic
-    upstream = traffic.next_upstream()
-    if upstream is None:
-        client.turn_away(exchange, "no_upstream")
-        return
-    now = traffic.loop.time()
-    _assign(exchange, upstream, traffic)
-    exchange.started = now
-    exchange.deadline = now + traffic.limits.upstream_timeout_s
-    if exchange.head.retriable and not exchange.attempts:
-        pool = upstream.pool
-        while pool:
-            connection = pool.pop()
-            if connection.idle_since + POOL_IDLE_S > now and not connection.transport.is_closing():
-                connection.carry(exchange)
-                return
-            connection.close()
-    exchange.task = traffic.loop.create_task(_connect(exchange))
-
-
-def abandon(exchange: Exchange) -> None:
-    """Nobody waits for this answer any more: the connection that would bring it is closed."""
-    if exchange.task is not None:
-        exchange.task.cancel()
-        exchange.task = None
-    connection, exchange.connection = exchange.connection, None
-    if connection is not None:
-        connection.exchange = None
-        connection.transport.abort()
-
-
-def _assign(exchange: Exchange, upstream: Upstream, traffic: Traffic) -> None:
-    if exchange.upstream is not None:
-        exchange.upstream.finished(exchange)
-    exchange.upstream = upstream
-    exchange.count = upstream.count
-    exchange.generation = traffic.generation
-    upstream.in_flight.add(exchange)
-
-
-async def _connect(exchange: Exchange) -> None:
-    """A new connection for this request; nothing of it was sent yet, so every slot with weight may be tried,
-    until one accepts or patience ends."""
-    traffic = exchange.client.traffic
-    give_up_at = traffic.loop.time() + CONNECT_PATIENCE_S
-    try:
-        while True:
-            upstream = exchange.upstream
-            assert upstream is not None
-            for candidate in (upstream, *traffic.others_with_weight(upstream)):
-                connection = await _open(candidate, traffic)
-                if connection is not None:
-                    if candidate is not upstream:
-                        _assign(exchange, candidate, traffic)
-                    exchange.task = None
-                    connection.carry(exchange)
-                    return
-            if traffic.loop.time() > give_up_at:
-                break
-            await asyncio.sleep(CONNECT_PAUSE_S)
-            again = traffic.next_upstream()  # the weights may have changed while we waited
-            if again is not None and again is not upstream:
-                _assign(exchange, again, traffic)
-        exchange.task = None
-        exchange.client.fail(exchange, 502)
-    except Exception as error:  # a bug of ours must not leave the client waiting
-        print(f"door: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
-        exchange.task = None
-        if exchange.client.exchange is exchange:
-            exchange.client.fail(exchange, 502)
-
-
-async def _open(upstream: Upstream, traffic: Traffic) -> UpstreamConnection | None:
-    """One attempt to connect; None when nobody accepts there now."""
-    line: socket.socket | None = None
-    try:
-        if upstream.listen != "port" and not upstream.prefers_port and upstream.socket:
-            line = _connect_unix(upstream.socket)
-        if line is None and upstream.listen != "socket" and upstream.port:
-            line = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            line.setblocking(False)
-            await asyncio.wait_for(traffic.loop.sock_connect(line, ("127.0.0.1", upstream.port)), 1.0)
-            upstream.prefers_port = upstream.listen == "auto"
-        if line is None:
-            upstream.prefers_port = False
-            return None
-        _, connection = await traffic.loop.create_connection(
-            lambda: UpstreamConnection(traffic, upstream), sock=line
-        )
-        return connection
-    except (OSError, TimeoutError):
-        upstream.prefers_port = False
-        if line is not None:
-            line.close()
-        return None
-    except asyncio.CancelledError:
-        if line is not None:
-            line.close()
-        raise
-
-
-def _connect_unix(path: str) -> socket.socket | None:
-    """A Unix socket connects at once or not at all: a full backlog is EAGAIN, which asyncio takes for
-    "in progress" and would then report as connected."""
-    if not os.path.exists(path):  # noqa: PTH110 - on the way of every new connection
-        return None
-    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    line.setblocking(False)
-    try:
-        line.connect(path)
-    except OSError:
-        line.close()
-        return None
-    return line
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -190,7 +60,7 @@ class UpstreamConnection(asyncio.Protocol):
             data, client.buffer = client.buffer, b""
             client.pass_body(exchange, data)
         if client.paused:
-            client.resume(1)
+            client.resume(BUFFER_FULL)
 
     # -- what asyncio calls ----------------------------------------------------------------------------------
 
@@ -243,11 +113,11 @@ class UpstreamConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         if self.exchange is not None:
-            self.exchange.client.pause(2)
+            self.exchange.client.pause(UPSTREAM_FULL)
 
     def resume_writing(self) -> None:
         if self.exchange is not None:
-            self.exchange.client.resume(2)
+            self.exchange.client.resume(UPSTREAM_FULL)
 
     # -- the answer ------------------------------------------------------------------------------------------
 
@@ -366,7 +236,7 @@ class UpstreamConnection(asyncio.Protocol):
         early, client.buffer = client.buffer, b""
         if early:
             self.transport.write(early)
-        client.resume(1 | 2)
+        client.resume(BUFFER_FULL | UPSTREAM_FULL)
 
     def _garbled(self, exchange: Exchange) -> None:
         self.exchange = exchange.connection = None
@@ -380,7 +250,7 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if exchange.head.retriable and not exchange.attempts:
             exchange.attempts += 1
-            send_upstream(exchange)
+            exchange.client.send_on(exchange)
         else:
             exchange.client.fail(exchange, 502)
 
@@ -404,50 +274,3 @@ class UpstreamConnection(asyncio.Protocol):
             self.reading_paused = False
             if not self.transport.is_closing():
                 self.transport.resume_reading()
-
-
-def request_head(exchange: Exchange, client: ClientConnection) -> bytes:
-    """The head as the release gets it: hop-by-hop lines removed, framing and X-Forwarded-* our own."""
-    head = exchange.head
-    forwarded = client.forwarded
-    forwarded_host = head.host
-    if client.traffic.trusted and client.address in client.traffic.trusted:
-        before = head.forwarded_for + b", " if head.forwarded_for else b""
-        proto = head.forwarded_proto or (b"https" if client.is_tls else b"http")
-        forwarded = b"X-Forwarded-For: %b%b\r\nX-Forwarded-Proto: %b\r\n" % (
-            before, client.address.encode(), proto,
-        )  # fmt: skip
-        forwarded_host = head.forwarded_host or head.host
-    framing = b""
-    if head.length > 0 or (head.length == 0 and head.method in _WITH_BODY):
-        framing = b"Content-Length: %d\r\n" % head.length
-    elif head.length == CHUNKED:
-        framing = b"Transfer-Encoding: chunked\r\n"
-    if head.expects_continue:
-        framing += b"Expect: 100-continue\r\n"
-    if head.websocket:
-        framing += b"Connection: Upgrade\r\nUpgrade: %b\r\n" % head.websocket
-    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%bX-Forwarded-Host: %b\r\n%b\r\n" % (
-        head.method, head.target, head.host or b"localhost", head.lines, forwarded, forwarded_host, framing,
-    )  # fmt: skip
-
-
-def response_head(exchange: Exchange, head: ResponseHead, upstream: Upstream) -> bytes:
-    """The head as the client gets it; decides here whether its connection ends after this answer."""
-    if exchange.body_left or exchange.client.traffic.leaving:
-        exchange.wants_close = True
-    framing = b""
-    if head.content_length >= 0:
-        framing = b"Content-Length: %d\r\n" % head.content_length
-    elif head.length in (CHUNKED, UNTIL_CLOSE):
-        if exchange.head.http_1_1:
-            framing = b"Transfer-Encoding: chunked\r\n"
-        else:
-            exchange.wants_close = True
-    if exchange.wants_close:
-        framing += b"Connection: close\r\n"
-    elif not exchange.head.http_1_1:
-        framing += b"Connection: keep-alive\r\n"
-    if exchange.client.traffic.expose_release:
-        framing += b"X-Mobius-Release: %b\r\n" % upstream.release.encode("ascii", "replace")
-    return head.start + framing + b"\r\n"

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import re
 import socket
 import sys
 import time
@@ -14,81 +13,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from mobius.host.children import MARK_ROOT, MARK_SPAWN, Command, find_marked
-from mobius.host.control import ask_async
+from mobius.host.children import MARK_ROOT, MARK_SPAWN, find_marked
 from mobius.host.counters import add_snapshots, empty_snapshot, without_in_flight
 from mobius.host.door import server_context
-from mobius.host.kept import Kept, Life
+from mobius.host.kept import Life
+from mobius.host.listening import bind_listening
 from mobius.host.messages import DoorStatus
-from mobius.host.protocol import HostRefused, HostUnavailable, ask_for_sockets, socket_path
-from mobius.host.slots import inherited_environment
+from mobius.host.one_door import ASK_TIMEOUT_S, READY_WITHIN_S, OneDoor
+from mobius.host.protocol import HostRefused, HostUnavailable, ask_for_sockets
 from mobius.host.state import write_atomically
 
-READY_WITHIN_S = 10.0
-ASK_TIMEOUT_S = 5.0
 LEAVE_TIMEOUT_S = 600.0
 LONGEST_IDLE_S = 30.0
 BIND_AGAIN_S = 1.0
 TERM = 15
-
-
-class OneDoor:
-    """One door process, under a name of its own in each of its lives."""
-
-    def __init__(self, doors: Doors, life: Life, name: str) -> None:
-        self.doors = doors
-        self.name = name
-        self.ready = asyncio.Event()
-        self.kept = Kept(life, self._command, doors.save, self._ended, first_backoff_s=0.01)
-        self.is_leaving = False
-
-    @property
-    def control(self) -> Path:
-        return socket_path(self.doors.run, f"{self.name}.sock")
-
-    async def ask(self, op: str, within_s: float = ASK_TIMEOUT_S, **params: Any) -> dict[str, Any]:
-        return await ask_async(self.control, op, params, timeout_s=within_s)
-
-    def as_json(self) -> dict[str, Any]:
-        return {"name": self.name, "life": self.kept.life.as_json()}
-
-    def _command(self) -> Command:
-        doors = self.doors
-        self.ready.clear()
-        doors.serial += 1
-        self.name = f"door-{doors.serial}"
-        fds = tuple(one.fileno() for one in doors.listening)
-        argv = [sys.executable, "-P", "-m", "mobius.host.door", "--fds", ",".join(map(str, fds))]
-        argv += ["--run", str(doors.run), "--name", self.name, "--control", str(self.control)]
-        env = {**inherited_environment(), MARK_ROOT: str(doors.root), "MOBIUS_DOOR": self.name}
-        doors.soon(self.configure_when_up(self.name))
-        return Command(tuple(argv), str(doors.root), env, doors.run / "door.log", fds)
-
-    async def configure_when_up(self, name: str) -> None:
-        """Tells a new door process what holds; it accepts from then on."""
-        give_up_at = time.monotonic() + READY_WITHIN_S
-        while self.name == name and not self.is_leaving:
-            try:
-                async with self.doors.lock:
-                    await self.ask("configure", **self.doors.configuration())
-                self.ready.set()
-                return
-            except HostUnavailable:
-                if time.monotonic() > give_up_at:
-                    self.kept.kill_and_restart()
-                    return
-                await asyncio.sleep(0.01)
-
-    def _ended(self, code: int | None) -> bool:
-        self.ready.clear()
-        self.doors.absorb_counters(self.name, code)
-        with contextlib.suppress(OSError):
-            self.control.unlink()
-        if self.is_leaving:
-            self.doors.leaving = [one for one in self.doors.leaving if one is not self]
-        return not self.is_leaving
 
 
 class Doors:
@@ -121,43 +59,54 @@ class Doors:
         is taken or a certificate that cannot be used."""
         if config["tls"] is not None:
             server_context(config["tls"]["cert"], config["tls"]["key"])
-        moves = self.config is None or self.config["listen"] != config["listen"] or not self.listening
-        if moves:
-            fresh = bind_listening(config["listen"])
-            old, self.listening = self.listening, [fresh]
+        if self.config is not None and self.config["listen"] == config["listen"] and self.listening:
             self.config = config
             self.save()
-            await self.replace()
-            for one in old:
-                one.close()
+            await self.push("configure", self.configuration)
             return
-        self.config = config
-        self.save()
-        await self.push("configure", lambda: self.configuration())
+        fresh = bind_listening(config["listen"])
+        before = (self.config, self.listening)
+        self.config, self.listening = config, [fresh]
+        try:
+            await self.replace()
+        except HostUnavailable:
+            fresh.close()
+            self.config, self.listening = before
+            self.save()
+            raise
+        for line in before[1]:
+            line.close()
 
     async def replace(self) -> tuple[int | None, int]:
-        """A new door process takes over; the old one leaves. Returns both pids."""
-        old = self.current
-        fresh = OneDoor(self, Life(), "")
+        """A new door process takes over; the old one leaves. Returns both pids. Raises HostUnavailable when the
+        new one does not come up; then the old one goes on."""
+        old, fresh = self.current, OneDoor(self, Life(), "")
         self.current = fresh
         if old is not None:
-            old.is_leaving = True
+            old.is_leaving = True  # it accepts until it is told to leave, but is not restarted any more
             self.leaving.append(old)
         fresh.kept.start()
         try:
             async with asyncio.timeout(READY_WITHIN_S):
                 await fresh.ready.wait()
         except TimeoutError:
+            fresh.is_leaving = True
+            self.current = old
+            if old is not None:
+                self.leaving.remove(old)
+                old.is_leaving = False
+            await fresh.kept.stop(TERM, 1.0)
             raise HostUnavailable(
-                "the new door process did not come up", f"see {self.run / 'door.log'}"
+                "the new door process does not come up, so nothing was changed",
+                f"see {self.run / 'door.log'}",
             ) from None
-        old_pid = None
-        if old is not None:
-            old_pid = old.kept.life.pid
-            old.kept.life.wanted = False
-            await self._send_off(old)
         pid = fresh.kept.life.pid
         assert pid is not None
+        if old is None:
+            return None, pid
+        old_pid = old.kept.life.pid
+        old.kept.life.wanted = False
+        await self._send_off(old)
         return old_pid, pid
 
     async def route(self, weights: dict[str, int]) -> tuple[dict[str, int], bool]:
@@ -431,39 +380,3 @@ class Doors:
             asyncio.get_running_loop().call_later(BIND_AGAIN_S, self._bind_again)
         else:
             self._adopt_current()
-
-
-def bind_listening(listen: str) -> socket.socket:
-    """A listening TCP socket on "host:port". Raises HostRefused, naming who has the port where that is
-    known."""
-    found = re.fullmatch(r"\[?([^\]]*)\]?:(\d{1,5})", listen)
-    if not found or int(found[2]) > 65535:
-        raise HostRefused(f"the door cannot listen on {listen!r}", "write it as 127.0.0.1:5001")
-    host, port = found[1] or "0.0.0.0", int(found[2])
-    try:
-        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        line = socket.socket(family, kind, proto)
-    except OSError as error:
-        raise HostRefused(f"the door cannot listen on {listen}: {error}") from error
-    try:
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        line.bind(address)
-        line.listen(1024)
-    except OSError as error:
-        line.close()
-        holder = _holder_of(port)
-        by = f" by {holder}" if holder else ""
-        taken = f"port {port} is taken{by}" if error.errno == 98 or holder else str(error.strerror)
-        raise HostRefused(
-            f"the door cannot listen on {listen}: {taken}", "stop that process, or choose another port"
-        ) from error
-    line.setblocking(False)
-    return line
-
-
-def _holder_of(port: int) -> str:
-    with contextlib.suppress(psutil.Error, OSError):
-        for one in psutil.net_connections("tcp"):
-            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
-                return f"{psutil.Process(one.pid).name()} (pid {one.pid})"
-    return ""

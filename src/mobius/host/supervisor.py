@@ -23,12 +23,17 @@ from mobius.host.jobs import Job, find_lost_jobs, new_job
 from mobius.host.logs import rotate_grown
 from mobius.host.messages import ProcessSpec, build
 from mobius.host.protocol import Answer, HostRefused, socket_path
+from mobius.host.refusals import (
+    refuse_bad_name,
+    refuse_second_release,
+    refuse_two_at_once,
+    refuse_unknown_process,
+)
 from mobius.host.slots import Slot, find_lost
 from mobius.host.state import SCHEMA_VERSION, load, write_atomically
 
 READINESS_EVERY_S = 0.05
 LOGS_EVERY_S = 5.0
-SLOT_NAME_LIMIT = 40
 
 
 class Supervisor:
@@ -118,8 +123,8 @@ class Supervisor:
         async with self.starting:
             known = self.slots.get(slot)
             async with known.lock if known is not None else asyncio.Lock():
-                self._refuse_second_release(slot, release, specs)
-                self._refuse_two_at_once(slot, specs)
+                refuse_second_release(known, slot, release, specs)
+                refuse_two_at_once(self.slots, slot, specs)
                 target = self._slot_for(slot, release, cwd)
                 started = target.start(specs, self._used_ports())
         self.save()
@@ -140,7 +145,7 @@ class Supervisor:
         if known is None:
             return {"stopped": [], "killed": [], "already": processes or []}
         names = list(known.processes) if processes is None else processes
-        self._refuse_unknown_process(known, names)
+        refuse_unknown_process(known, names)
         async with known.lock:
             stopped, killed = await known.stop(names, timeout_s)
         return {
@@ -153,7 +158,7 @@ class Supervisor:
         known = self.slots.get(slot)
         if known is None:
             raise HostRefused(f"there is no slot {slot}", f"there is {', '.join(self.slots) or 'none yet'}")
-        self._refuse_unknown_process(known, [process])
+        refuse_unknown_process(known, [process])
         async with self.starting, known.lock:
             await known.stop([process], None)
             known.start([known.processes[process].spec], self._used_ports())
@@ -175,6 +180,8 @@ class Supervisor:
                 raise HostRefused(
                     f"traffic cannot go to slot {slot}: there is no such slot", f"there is {known}"
                 )
+            if weight and self.slots[slot].web() is None:
+                raise HostRefused(f"traffic cannot go to slot {slot}: it has no web process to answer")
             if not isinstance(weight, int) or weight < 0:
                 raise HostRefused(f"the weight of {slot} is {weight!r}", "give a whole number from 0 up")
         self._refuse_without_door("route")
@@ -352,41 +359,6 @@ class Supervisor:
             if process.port is not None
         }
 
-    def _refuse_second_release(self, slot: str, release: str, specs: list[ProcessSpec]) -> None:
-        known = self.slots.get(slot)
-        if known is None or not known.is_alive():
-            return
-        if known.release != release:
-            raise HostRefused(
-                f"slot {slot} still runs release {known.release}, so {release} cannot start there",
-                f"stop slot {slot} first, or use another slot",
-            )
-        for spec in specs:
-            running = known.processes.get(spec.name)
-            if running is not None and running.life.wanted and running.spec != spec:
-                raise HostRefused(
-                    f"{spec.name} of slot {slot} already runs, from release {release}, started in another way",
-                    f"stop {spec.name} of slot {slot} first",
-                )
-
-    def _refuse_two_at_once(self, slot: str, specs: list[ProcessSpec]) -> None:
-        for spec in specs:
-            if spec.kind == "web":
-                continue
-            for name, other in self.slots.items():
-                process = other.processes.get(spec.name)
-                if name != slot and process is not None and (process.is_alive or process.life.wanted):
-                    raise HostRefused(
-                        f"{spec.name} is a {spec.kind} and still runs in slot {name} (release {other.release})",
-                        f"stop {spec.name} of slot {name} first: two of them must never run at once",
-                    )
-
-    def _refuse_unknown_process(self, slot: Slot, names: list[str]) -> None:
-        for name in names:
-            if name not in slot.processes:
-                known = ", ".join(slot.processes) or "none"
-                raise HostRefused(f"slot {slot.name} has no process {name}", f"it has {known}")
-
     def _refuse_without_door(self, op: str) -> None:
         if self.doors.current is None:
             raise HostRefused(f"there is no front door to {op}", "configure the door first")
@@ -436,15 +408,6 @@ async def accepts(port: int | None, path: str | None) -> bool:
             writer.close()
             return True
     return False
-
-
-def refuse_bad_name(what: str, name: str) -> None:
-    """Names become file names: letters, digits, dot, dash and underscore."""
-    good = name and len(name) <= SLOT_NAME_LIMIT and name[0].isalnum()
-    if not good or not all(c.isascii() and (c.isalnum() or c in "._-") for c in name):
-        raise HostRefused(
-            f"{name!r} cannot be the name of a {what}", "use letters, digits, dot, dash, underscore"
-        )
 
 
 def version() -> str:

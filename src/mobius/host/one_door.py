@@ -1,0 +1,79 @@
+"""One front door process, as the supervisor keeps it: started, told what holds, restarted, its counts saved."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobius.host.children import MARK_ROOT, Command
+from mobius.host.control import ask_async
+from mobius.host.kept import Kept, Life
+from mobius.host.protocol import HostUnavailable, socket_path
+from mobius.host.slots import inherited_environment
+
+if TYPE_CHECKING:
+    from mobius.host.doors import Doors
+
+READY_WITHIN_S = 10.0
+ASK_TIMEOUT_S = 5.0
+
+
+class OneDoor:
+    """One door process, under a name of its own in each of its lives."""
+
+    def __init__(self, doors: Doors, life: Life, name: str) -> None:
+        self.doors = doors
+        self.name = name
+        self.ready = asyncio.Event()
+        self.kept = Kept(life, self._command, doors.save, self._ended, first_backoff_s=0.01)
+        self.is_leaving = False
+
+    @property
+    def control(self) -> Path:
+        return socket_path(self.doors.run, f"{self.name}.sock")
+
+    async def ask(self, op: str, within_s: float = ASK_TIMEOUT_S, **params: Any) -> dict[str, Any]:
+        return await ask_async(self.control, op, params, timeout_s=within_s)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"name": self.name, "life": self.kept.life.as_json()}
+
+    def _command(self) -> Command:
+        doors = self.doors
+        self.ready.clear()
+        doors.serial += 1
+        self.name = f"door-{doors.serial}"
+        fds = tuple(one.fileno() for one in doors.listening)
+        argv = [sys.executable, "-P", "-m", "mobius.host.door", "--fds", ",".join(map(str, fds))]
+        argv += ["--run", str(doors.run), "--name", self.name, "--control", str(self.control)]
+        env = {**inherited_environment(), MARK_ROOT: str(doors.root), "MOBIUS_DOOR": self.name}
+        doors.soon(self.configure_when_up(self.name))
+        return Command(tuple(argv), str(doors.root), env, doors.run / "door.log", fds)
+
+    async def configure_when_up(self, name: str) -> None:
+        """Tells a new door process what holds; it accepts from then on."""
+        give_up_at = time.monotonic() + READY_WITHIN_S
+        while self.name == name and not self.is_leaving:
+            try:
+                async with self.doors.lock:
+                    await self.ask("configure", **self.doors.configuration())
+                self.ready.set()
+                return
+            except HostUnavailable:
+                if time.monotonic() > give_up_at:
+                    self.kept.kill_and_restart()
+                    return
+                await asyncio.sleep(0.01)
+
+    def _ended(self, code: int | None) -> bool:
+        self.ready.clear()
+        self.doors.absorb_counters(self.name, code)
+        with contextlib.suppress(OSError):
+            self.control.unlink()
+        if self.is_leaving:
+            self.doors.leaving = [one for one in self.doors.leaving if one is not self]
+        return not self.is_leaving
