@@ -1,0 +1,30 @@
+"""What all tests share: a small real service in a temporary folder, ended whatever happens to the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from journeys.service import Service
+
+
+@pytest.fixture
+def new_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Makes services (`new_service(window="3s")`), each in a folder of its own."""
+    from journeys.service import Service
+
+    made: list[Service] = []
+
+    def make(**how: object) -> Service:
+        made.append(Service(tmp_path / f"service{len(made)}", **how))  # type: ignore[arg-type]
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for service in made:
+            service.close()

@@ -1,0 +1,83 @@
+"""The web process of the journeys: one row for each POST, answers signed with the release.
+
+`behaviour.json` beside it says how this release is: {"release": "v1", "exit_after_s", "health_status",
+"errors_after_s", "slow_s"}.
+"""
+
+import json
+import os
+import signal
+import sqlite3
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+HOW = json.loads(Path("behaviour.json").read_text())
+RELEASE = HOW["release"]
+BORN = time.monotonic()
+
+
+def database():
+    connection = sqlite3.connect(os.environ["DATABASE"], timeout=10, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    return connection
+
+
+class Pages(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self):
+        if self.path.startswith("/health"):
+            self.answer(HOW.get("health_status", 200), {"status": "OK", "release": RELEASE})
+        elif self.path.startswith("/slow"):
+            time.sleep(HOW.get("slow_s", 0.3))
+            self.answer(200, {"slow": True})
+        else:
+            connection = database()
+            (count,) = connection.execute("SELECT count(*) FROM posts").fetchone()
+            connection.close()
+            self.page({"posts": count})
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        connection = database()
+        connection.execute("INSERT INTO posts (body, release) VALUES (?, ?)", (body, RELEASE))
+        connection.close()
+        self.page({"stored": len(body)})
+
+    def page(self, data):
+        after_s = HOW.get("errors_after_s")
+        bad = after_s is not None and time.monotonic() - BORN > after_s
+        self.answer(500 if bad else 200, data)
+
+    def answer(self, status, data):
+        content = json.dumps({**data, "release": RELEASE, "pid": os.getpid()}).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("X-Release", RELEASE)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = False
+    request_queue_size = 128
+
+
+def main():
+    if "exit_after_s" in HOW:
+        threading.Timer(HOW["exit_after_s"], os._exit, (HOW.get("exit_code", 1),)).start()
+    server = Server(("127.0.0.1", int(os.environ["PORT"])), Pages)
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+    print(f"{RELEASE} listens on {server.server_port}", file=sys.stderr, flush=True)
+    server.serve_forever(poll_interval=0.05)
+
+
+main()
