@@ -10,6 +10,8 @@ from mobius.model.release import ReleaseState
 from mobius.model.run import Run, RunState
 from world import Killed, Script, World
 
+BACK_TO_BLUE = "switch traffic back to blue"
+
 
 def with_v1(**script: object) -> World:
     world = World()
@@ -114,7 +116,7 @@ def test_a_deployment_in_doubt_can_be_taken_back() -> None:
 def test_a_way_back_in_doubt_stops_for_a_person_and_goes_on_back_when_told() -> None:
     world = with_v1(live_smoke=False)
     run = world.begin(world.plan("v2"))
-    world.interrupt(lambda name, args: name == "journal.done" and args[1].id == "back-code-01-switch", _die)
+    world.interrupt(lambda name, args: name == "journal.done" and args[1].id == "back-code-02-switch", _die)
     with pytest.raises(Killed):
         world.carry_on(run)
     world.traffic.unseen = "the supervisor does not answer"

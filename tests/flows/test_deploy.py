@@ -65,7 +65,7 @@ def test_every_effect_lies_between_its_begun_and_its_done() -> None:
     for effect in world.effects:
         depth += {"journal.begin": 1, "journal.done": -1}.get(effect, 0)
         assert depth in (0, 1)
-        if effect.split(".")[0] in ("releases", "traffic", "backups", "migrations", "checks"):
+        if effect.split(".")[0] in ("releases", "traffic", "backups", "migrations"):
             assert depth == 1, effect
     assert depth == 0
 
