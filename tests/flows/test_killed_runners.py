@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from mobius.flows.by_hand import resume
 from mobius.flows.plan import plan_rollback
+from mobius.model.plan import Plan
 from mobius.model.run import Run, RunState
 from world import Killed, Script, World, tag_of
 
@@ -38,22 +40,24 @@ def refused_by_a_gate(world: World) -> Run:
 
 
 def returning(warm: bool, backup: bool = False, lost_journal: bool = False) -> Begin:
-    def begin(world: World) -> Run:
-        live(world, "v1")
-        if warm:
-            world.scripts["v2"] = Script(blind_after=0)  # ends inconclusive: the old release stays warm
-            assert world.deploy("v2").state is RunState.INCONCLUSIVE
-        else:
-            live(world, "v2")
-        named = next(a.record.name for a in world.backups.archives if tag_of(a.record.release_id) == "v1")
-        if lost_journal:
-            world.lose_journal()
-        world.traffic.moves.clear()
-        plan = plan_rollback(world.ports, backup=named if backup else "", tool_version="0")
-        assert plan.facts["warm"] is (warm and not backup)
-        return world.begin(plan)
+    return lambda world: world.begin(plan_return(world, warm, backup, lost_journal))
 
-    return begin
+
+def plan_return(world: World, warm: bool, backup: bool = False, lost_journal: bool = False) -> Plan:
+    """The way back from v2 to v1, hours after the window or within it."""
+    live(world, "v1")
+    if warm:
+        world.scripts["v2"] = Script(blind_after=0)  # ends inconclusive: the old release stays warm
+        assert world.deploy("v2").state is RunState.INCONCLUSIVE
+    else:
+        live(world, "v2")
+    named = next(a.record.name for a in world.backups.archives if tag_of(a.record.release_id) == "v1")
+    if lost_journal:
+        world.lose_journal()
+    world.traffic.moves.clear()
+    plan = plan_rollback(world.ports, backup=named if backup else "", tool_version="0")
+    assert plan.facts["warm"] is (warm and not backup)
+    return plan
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,24 @@ def test_a_runner_killed_twice_in_a_row_is_carried_on_to_the_same_end(name: str)
 def test_every_story_has_the_same_end_when_its_runner_is_killed_twice(name: str) -> None:
     for death in range(effects_of(STORIES[name])):
         tell(name, [death, 1 + death % 5])
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_rollback_command_killed_before_its_runner_was_there_is_resumed_to_the_same_end(warm: bool) -> None:
+    for death in range(1, 40):
+        world = World()
+        plan = plan_return(world, warm=warm)
+        world.die_after(death)
+        try:
+            world.begin(plan)
+            assert death > 2
+            return
+        except Killed:
+            assert world.live_tag in ("v1", "v2"), "somebody answers at every moment"
+        run = world.journal.active_run("production")
+        assert run is not None, "the run is written down before anything else happens"
+        world.launcher.stop(run)
+        ends_well(STORIES["a warm rollback"], world, world.carry_on(resume(world.ports)))
 
 
 def effects_of(story: Story) -> int:
