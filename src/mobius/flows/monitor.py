@@ -99,7 +99,7 @@ class Watch:
 
     def look(self) -> Verdict:
         """One tick: measure, write down, judge."""
-        now = self.ports.clock.now()
+        now = self.looked_at = self.ports.clock.now()
         fresh = self.signals.sample(now)
         self.samples += fresh
         self.record.add_samples(fresh)
@@ -122,13 +122,16 @@ class Watch:
         return settings.auto_rollback and bool(plan.previous_id) and plan.way_back(AFTER) is not None
 
     def is_over(self) -> bool:
-        """Whether the absolute deadline has passed."""
-        return self.ports.clock.now() >= self.record.run.window_deadline
+        """Whether the last look came after the absolute deadline. A look that began before it and took longer
+        has judged an open window: only the next one can end it."""
+        return self.looked_at >= self.record.run.window_deadline
 
     def pause_s(self) -> float:
         """Until the next tick, and not past the deadline."""
         interval_s = self.ports.settings.monitor.interval_s
         left = self.record.run.window_deadline - self.ports.clock.now()
+        if left <= 0 and not self.is_over():
+            return 0.0
         return min(interval_s, left) if left > 0 else interval_s
 
     def page_once(self, verdict: Verdict) -> None:
