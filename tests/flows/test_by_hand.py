@@ -68,6 +68,21 @@ def test_a_step_that_nobody_can_see_stops_for_a_person_and_undoes_nothing() -> N
     assert world.carry_on(run).state is RunState.NEEDS_OPERATOR, "a new runner waits, too"
 
 
+def test_a_look_that_breaks_is_no_answer_and_undoes_nothing() -> None:
+    world = with_v1()
+    run = world.begin(world.plan("v2"))
+    killed(world, run, "traffic.switch")
+    seen = world.traffic.weights
+    world.traffic.weights = lambda: 1 / 0  # type: ignore[method-assign,return-value]
+
+    stopped = world.carry_on(run)
+
+    world.traffic.weights = seen  # type: ignore[method-assign]
+    assert stopped.state is RunState.NEEDS_OPERATOR
+    assert stopped.sentence.endswith("ZeroDivisionError: division by zero")
+    assert len(world.traffic.moves) == 2
+
+
 @pytest.mark.parametrize("step_done", [True, False])
 def test_a_person_says_whether_it_happened_and_the_deployment_goes_on(step_done: bool) -> None:
     world = with_v1()

@@ -186,6 +186,9 @@ def ends_well(story: Story, world: World, run: Run) -> None:
     assert (run.state, run.exit_code) == (story.state, story.exit_code), run.sentence
     world.assert_serves(story.live)
     assert [next(iter(move), "") for move in world.traffic.moves] == story.moves
+    if run.state is RunState.ROLLED_BACK and story.live:
+        watch = world.journal.active_run("production")
+        assert watch is not None and watch.kind == "monitor" and world.launcher.alive(watch)
     told = [event.data["to"] for event in world.events(run, "switched")]
     assert told == [slot for slot in told if slot in story.moves], "a switch was told that was none"
     for once in ("run begun", "window opened", "rollback begun", "rolled back", "accepted", "run ended"):

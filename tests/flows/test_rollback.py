@@ -37,13 +37,30 @@ def test_the_warm_way_back_is_one_switch_before_anything_else() -> None:
     assert world.state_of("v2") is ReleaseState.FAILED
 
 
+@pytest.mark.parametrize("surprise", [OSError("broken pipe"), KeyboardInterrupt()])
+def test_a_surprise_in_the_command_leaves_the_rollback_to_its_runner(surprise: BaseException) -> None:
+    world = with_v2(warm=True)
+
+    def happen() -> None:
+        raise surprise
+
+    world.interrupt(lambda name, _: name == "traffic.switch", happen)
+    with pytest.raises(type(surprise)):
+        world.begin(plan_rollback(world.ports, tool_version="0"))
+
+    run = world.journal.active_run("production")
+    assert run is not None and world.launcher.alive(run)
+    assert world.carry_on(run).state is RunState.ACCEPTED
+    world.assert_serves("v1")
+
+
 def test_the_cold_way_back_starts_the_old_release_and_waits_until_it_is_healthy() -> None:
     world = with_v2()
 
     run = world.rollback()
 
     actions = [step.action for step in run.plan.rollout]
-    assert actions[: actions.index("switch")] == ["stop", "start", "await_healthy", "ensure_up"]
+    assert actions[: actions.index("switch")] == ["stop", "ensure_up"]
     world.assert_serves("v1")
 
 
@@ -162,7 +179,7 @@ def test_what_came_back_is_watched_for_two_hours_and_bad_news_only_pages() -> No
     assert world.live_tag == "v1"
 
 
-@pytest.mark.parametrize("action", ["switch", "start", "await_healthy"])
+@pytest.mark.parametrize("action", ["switch", "ensure_up", "await_healthy"])
 def test_a_rollback_that_breaks_in_the_middle_is_exit_13_and_pages(action: str) -> None:
     world = with_v2()
     plan = plan_rollback(world.ports, tool_version="0")

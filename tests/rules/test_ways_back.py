@@ -169,7 +169,7 @@ def test_a_cold_rollback_brings_the_old_release_up_first() -> None:
     plan = compose_rollback(replace(RETURN, warm=False))
 
     before = told(plan.rollout)[: [step.action for step in plan.rollout].index("switch")]
-    assert before == ["stop blue", "start blue web", "await_healthy blue", "ensure_up blue"]
+    assert before == ["stop blue", "ensure_up blue"]
 
 
 def test_a_rollback_to_a_backup_verifies_it_before_anything_is_touched() -> None:

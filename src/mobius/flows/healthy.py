@@ -18,23 +18,23 @@ def await_healthy(slot: str, release_id: str, ports: Ports) -> Mapping[str, Any]
     health, clock = ports.settings.health, ports.clock
     began = clock.monotonic()
     good, good_since, answers = 0, began, 0
-    last: CheckResult | None = None
+    bad: CheckResult | None = None
     while clock.monotonic() - began < health.deadline_s:
         _stop_if_it_keeps_dying(slot, release_id, ports)
         url = ports.target.slot_url(slot)
-        last = ports.checks.health(url) if url else None
+        answer = ports.checks.health(url) if url else None
         now = clock.monotonic()
-        if last is not None:
+        if answer is not None:
             answers += 1
-        if last is not None and last.outcome is Outcome.PASS:
+        if answer is not None and answer.outcome is Outcome.PASS:
             good_since = now if good == 0 else good_since
             good += 1
         else:
-            good = 0
+            good, bad = 0, answer
         if good >= health.successes and now - good_since >= health.min_healthy_s:
             return {"answers": answers, "waited_s": round(now - began, 3)}
         clock.wait(_pause(health, good))
-    raise _never_healthy(slot, release_id, last, ports)
+    raise _never_healthy(slot, release_id, _why(bad, good, answers), ports)
 
 
 def _pause(health: HealthSettings, good: int) -> float:
@@ -56,11 +56,17 @@ def _is_dying(process: ProcessStatus) -> bool:
     return process.state == "failed" or process.restarts >= CRASHES
 
 
-def _never_healthy(slot: str, release_id: str, last: CheckResult | None, ports: Ports) -> MobiusError:
+def _why(bad: CheckResult | None, good: int, answers: int) -> str:
+    """The last bad answer, or what else was missing."""
+    if good:
+        return f"{good} good answer(s) in a row were not enough" + (f", after {bad.message}" if bad else "")
+    return bad.message if bad and answers else "it never listened"
+
+
+def _never_healthy(slot: str, release_id: str, why: str, ports: Ports) -> MobiusError:
     health = ports.settings.health
-    said = last.message if last else "it never listened"
     return MobiusError(
-        f"{release_id} was not healthy within {health.deadline_s:g} s: {health.path}: {said}",
+        f"{release_id} was not healthy within {health.deadline_s:g} s: {health.path}: {why}",
         f"its log: mobius logs -e {ports.settings.name} --slot {slot}",
         details=tuple(ports.target.log_tail(slot).splitlines()),
     )

@@ -53,8 +53,14 @@ def settle_interrupted(step: Step, before: StepRecord, record: Record) -> bool:
     if step.repeat is Repeat.OBSERVABLE:
         try:
             answer, why = ACTIONS[step.action].observe(step, record)
-        except MobiusError as problem:
-            why = problem.message
+        except Locked:
+            raise
+        except Exception as problem:  # whatever it is, it is no answer
+            why = (
+                problem.message
+                if isinstance(problem, MobiusError)
+                else f"{type(problem).__name__}: {problem}"
+            )
     record.say("step observed", f"{step.title}: {answer} ({why})", {"step": step.id, "answer": str(answer)})
     if answer is Answer.UNKNOWN:
         raise NeedsPerson(
