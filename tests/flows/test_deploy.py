@@ -223,6 +223,22 @@ def test_a_deployment_in_an_open_window_supersedes_it_and_its_own_way_back_is_th
     assert world.web_tags() == {"v3"}
 
 
+def test_a_refused_deployment_that_ended_an_open_window_has_the_live_release_watched_again() -> None:
+    world = with_v1()
+    world.clock.in_s(1800, lambda: world.begin(world.plan("v3")))
+    second = world.deploy("v2")
+    world.gates["lint"] = bad("lint")
+
+    refused = world.carry_on(world.journal.run(second.id + 1))
+
+    assert refused.state is RunState.REFUSED
+    world.assert_serves("v2")
+    watch = world.journal.active_run("production")
+    assert watch is not None and watch.kind == "monitor" and watch.plan.tag == "v2"
+    assert world.carry_on(watch).state is RunState.ACCEPTED
+    assert world.web_tags() == {"v1", "v2"}, "the way back is still warm"
+
+
 def test_a_journal_that_cannot_be_written_refuses_a_deployment_with_nothing_touched() -> None:
     world = with_v1()
     run = world.begin(world.plan("v2"))

@@ -23,9 +23,20 @@ def carry_on(run_id: int, ports: Ports) -> Run:
     run = ports.journal.run(run_id)
     if not run.ended and run.state is not RunState.NEEDS_OPERATOR:
         run = _continue(_take(run, ports), ports)
-    if run.state is RunState.ROLLED_BACK and run.kind == "deploy" and run.plan.previous_id:
-        watch_what_came_back(run, ports)
+    if run.kind == "deploy" and run.plan.previous_id and _is_unwatched(run, ports):
+        watch_what_is_live(run, ports)
     return run
+
+
+def _is_unwatched(run: Run, ports: Ports) -> bool:
+    """Whether the run left its predecessor live: it was taken back, or was refused after it ended the window of
+    the release before."""
+    if run.state is not RunState.REFUSED:
+        return run.state is RunState.ROLLED_BACK
+    record = Record(run, ports, forgiving=True)
+    runs = record.read(lambda: ports.journal.runs(run.environment))
+    before = next((other for other in runs if other.id < run.id), None)
+    return before is not None and before.state is RunState.SUPERSEDED
 
 
 def _take(run: Run, ports: Ports) -> Run:
@@ -79,11 +90,11 @@ def _finish_taking_back(run: Run, ports: Ports) -> Run:
         return take_back(record, way, because=run.sentence)
 
 
-def watch_what_came_back(run: Run, ports: Ports) -> None:
-    """Two hours over the release that is live again; it has no further way back, so bad news only pages.
+def watch_what_is_live(run: Run, ports: Ports) -> None:
+    """Two hours over the release that is live (again); nobody decides for it by himself, so bad news only pages.
 
     Repeating it, or coming when somebody has already done something newer, changes nothing. It may fail
-    without making the rollback any less done.
+    without making a rollback any less done.
     """
     record = Record(run, ports, forgiving=True)
     try:
@@ -104,4 +115,4 @@ def watch_what_came_back(run: Run, ports: Ports) -> None:
         if newest.kind == "monitor" and not newest.ended:
             ports.launcher.launch(newest)
     except MobiusError as problem:
-        record.log(f"nobody watches what came back: {problem.message}")
+        record.log(f"nobody watches what is live: {problem.message}")
