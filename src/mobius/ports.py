@@ -277,8 +277,8 @@ class Traffic(Protocol):
     def counters(self) -> Mapping[str, Counters]:
         """By release id. Raises `MobiusError` when they cannot be read."""
 
-    def failed_because_of_switches(self) -> int:
-        """Requests that failed because of any switch so far."""
+    def failed_because_of_switches(self, since: int = 0) -> int:
+        """Requests that failed because of switches, from generation `since` on."""
 
 
 class Signals(Protocol):

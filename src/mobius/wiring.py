@@ -101,7 +101,7 @@ class App:
     def journal(self, name: str | None, *, read_only: bool = True) -> Journal:
         """The journal of one environment; read-only unless said."""
         settings = self.environment(name)
-        places = Places(self.settings.project, settings.root)
+        places = Places(self.settings.project, settings.root, settings.release.link)
         redact = redactor(secrets_of(settings, places, self.environ))
         return SqliteJournal(places.journal, read_only=read_only, redact=redact)
 
@@ -314,7 +314,7 @@ def _ports(app: App, settings: EnvironmentSettings, *, read_only: bool) -> Ports
             'use target = "process"',
         )
     project = app.settings.project
-    places = Places(project, settings.root)
+    places = Places(project, settings.root, settings.release.link)
     redact = redactor(secrets_of(settings, places, app.environ))
     origin = origin_of(settings.release.source, project, (settings.root, settings.backup.folder))
     store = ReleaseStore(places, settings.release, settings.processes, origin)
@@ -338,7 +338,7 @@ def _ports(app: App, settings: EnvironmentSettings, *, read_only: bool) -> Ports
         service=app.settings.service,
         clock=clock,
         journal=SqliteJournal(places.journal, read_only=read_only, redact=redact),
-        lock=OsLock(places.lock),
+        lock=OsLock(places.lock, settings.name),
         releases=store,
         target=target,
         traffic=traffic,

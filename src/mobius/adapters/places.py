@@ -12,6 +12,7 @@ class Places:
 
     project: Path
     root: Path
+    links: tuple[str, ...] = ()  # `release.link`: paths that a release finds in `shared/`
 
     @property
     def releases(self) -> Path:
@@ -34,8 +35,11 @@ class Places:
         return self.root / "run" / "environment.lock"
 
     def resolve(self, named: str) -> Path:
-        """A path as `mobius.toml` names it: `shared/…` lies in the root, anything else in the project."""
+        """A path as `mobius.toml` names it: `shared/…` lies in the root, a linked one in its `shared/`, anything else
+        in the project."""
         path = Path(named)
         if path.is_absolute():
             return path
+        if any(path.is_relative_to(link) for link in self.links):
+            return self.shared / path
         return self.root / path if path.parts[:1] == ("shared",) else self.project / path

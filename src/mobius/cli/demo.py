@@ -61,8 +61,8 @@ def run_demo(the_app: App, show: _Show) -> dict[str, Any]:
 
     settings = the_app.environment("production")
     show.note(
-        f"policy {settings.policy.name}, one look every {settings.monitor.interval_s:g} s, window {settings.window_s:g} s;"
-        f" load over an emulated {RTT_MS:g} ms round trip"
+        f"policy {settings.policy.name}, one look every {settings.monitor.interval_s:g} s, "
+        f"window {settings.window_s:g} s; load over an emulated {RTT_MS:g} ms round trip"
     )
     show.title("v1: the first release")
     the_app.deploy("production", "v1", detach=True, viewer=show.viewer())

@@ -19,12 +19,15 @@ def command() -> None:
 @environment_option
 @click.pass_context
 def start(ctx: click.Context, environment: str | None) -> int:
-    """Start it, detached, with what was running before."""
+    """Start it, detached, and what was live before."""
+    from mobius.flows.by_hand import bring_up
+
     ports = app(ctx).ports(environment)
-    ports.target.prepare()
+    now = bring_up(ports)
     click.echo(
         f"the supervisor of {ports.settings.name} is running; the front door listens on {ports.settings.listen}"
     )
+    click.echo(f"{now.live.id} is live in {now.live_slot}" if now.live else "nothing is live yet")
     next_step(f"look: mobius status -e {ports.settings.name}")
     return 0
 

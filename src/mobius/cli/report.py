@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mobius.cli.context import app, environment_option, json_option, next_step
+from mobius.cli.context import app, color, environment_option, json_option, next_step, width
 from mobius.errors import UsageError
 
 
@@ -25,7 +25,7 @@ def command(
     ctx: click.Context, environment: str | None, run_id: int | None, html: Path | None, as_json: bool
 ) -> int:
     """Write the report of a run. With --json it is printed; otherwise its page is written and named."""
-    from mobius.report.headline import headline
+    from mobius.report.summary import report_text
 
     the_app = app(ctx)
     name = the_app.environment(environment).name
@@ -39,6 +39,6 @@ def command(
         click.echo(json.dumps(made, ensure_ascii=False))
         return 0
     page = the_app.write_report(name, chosen.id, html)
-    click.echo(headline(made) if callable(headline) else made["sentence"])
+    click.echo(report_text(made, width(), color=color()))
     next_step(f"open: {page}")
     return 0

@@ -99,8 +99,12 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
         "backup",
         with_defaults_of(
             BackupSettings,
-            Field("paths", ListOf(Inside(), "a list of paths"), "Data and configuration, inside `root`."),
-            Field("databases", ListOf(Inside(), "a list of paths"), "Databases, inside `root`."),
+            Field(
+                "paths",
+                ListOf(Inside(), "a list of paths"),
+                "`shared/…` lies in `root`, a linked path in its `shared/`, any other beside mobius.toml.",
+            ),
+            Field("databases", ListOf(Inside(), "a list of paths"), "Databases, found as `paths` are."),
             Field(
                 "folder",
                 PATH,
@@ -120,7 +124,10 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
             Field("kind", Choice(("sql", "alembic", "django", "command")), "Only `sql` in this version."),
             Field("path", Inside(), "Folder of the ordered .sql files, in the release."),
             Field(
-                "database", Inside(), "The SQLite file, inside `root`.", default_words="the only one there"
+                "database",
+                Inside(),
+                "The SQLite file, found as `backup.paths` are.",
+                default_words="the only one there",
             ),
             Field("hold", Duration(zero=True), "Longest time requests may wait while the schema moves."),
         ),

@@ -42,7 +42,7 @@ PROCESSES = Rows(
             "Variables it is given. Keep secrets in `env_file` or `pass_env`.",
             {},
         ),
-        Field("env_file", Inside(), "A file of NAME=value lines, inside `root`."),
+        Field("env_file", Inside(), "A file of NAME=value lines, found as `backup.paths` are."),
         Field(
             "pass_env",
             ListOf(Text("a variable's name", ENV_NAME), 'a list of variables, such as ["API_KEY"]'),
@@ -63,8 +63,16 @@ SMOKE = Rows(
         Field("get", WHERE, "GET this path of `url`, or this address of somebody else's."),
         Field("post", WHERE, "POST to it."),
         Field("head", WHERE, "HEAD of it."),
-        Field("database", Inside(), "Open this SQLite database, inside `root`, and check that it is whole."),
-        Field("file", Text("a path"), "This file or folder, inside `root`, is there and can be read."),
+        Field(
+            "database",
+            Inside(),
+            "Open this SQLite database, found as `backup.paths` are, and check that it is whole.",
+        ),
+        Field(
+            "file",
+            Text("a path"),
+            "This file or folder, found as `backup.paths` are, is there and can be read.",
+        ),
         Field("run", ARGV, "Run this command; exit code 0 is a pass."),
         Section(
             "tls",

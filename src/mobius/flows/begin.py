@@ -5,6 +5,7 @@ from __future__ import annotations
 from mobius.errors import Locked, UsageError
 from mobius.flows.plan import refuse_unless_checks_pass
 from mobius.flows.record import Record
+from mobius.flows.rollback import switch_at_once
 from mobius.model.plan import Plan
 from mobius.model.run import PREEMPTIBLE, Run, RunState
 from mobius.ports import Ports
@@ -23,7 +24,11 @@ def begin(plan: Plan, ports: Ports, *, lead: str, wanted_hash: str = "") -> Run:
         plan.environment, plan, lead=lead, holder=ports.holder(), now=ports.clock.now()
     )
     ports.target.prepare()
-    ports.launcher.launch(run)
+    try:
+        if plan.kind == "rollback":
+            switch_at_once(run, ports)
+    finally:  # Ctrl-C or a surprise here must not leave the run without anybody who carries it on
+        ports.launcher.launch(run)
     return run
 
 

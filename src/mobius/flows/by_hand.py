@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from mobius.errors import UsageError
+from mobius.flows.healthy import await_healthy
 from mobius.flows.monitor import accept
 from mobius.flows.record import Record
+from mobius.flows.standing import Standing, standing
 from mobius.model.plan import Plan
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
@@ -69,6 +71,22 @@ def accept_by_hand(ports: Ports, *, who: str) -> Run:
     ports.launcher.stop(run)
     run = ports.journal.take_over(run, holder=ports.holder(), now=ports.clock.now())
     return accept(Record(run, ports), who)
+
+
+def bring_up(ports: Ports) -> Standing:
+    """What was live is live again, as after `host stop`: processes, health gate, traffic, then workers."""
+    ports.target.prepare()
+    now = standing(ports)
+    if now.live is None or not now.live_slot:
+        return now
+    with ports.lock.held():
+        processes = ports.releases.processes(now.live.id)
+        path, slot = ports.releases.path(now.live.id), now.live_slot
+        ports.target.start(slot, now.live.id, path, [p for p in processes if p.kind == "web"])
+        await_healthy(slot, now.live.id, ports)
+        ports.traffic.switch({slot: 100})
+        ports.target.start(slot, now.live.id, path, processes)
+    return now
 
 
 def plan_watch(

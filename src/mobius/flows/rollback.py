@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from mobius.errors import Locked, MobiusError
 from mobius.flows.monitor import monitor, open_window
 from mobius.flows.perform import NeedsPerson, perform
@@ -16,12 +18,7 @@ def rollback(run: Run, ports: Ports) -> Run:
     """Carries a rollback to its end and watches what came back; a refusal changes nothing."""
     with turn(ports):
         record = Record(run, ports, forgiving=True)
-        if run.state is RunState.QUEUED:
-            why = str(run.plan.facts.get("because") or "asked for")
-            way = "restore" if run.plan.facts.get("backup") else "code alone"
-            told = {"way": way, "to": run.plan.release_id, "because": why, "decided_at": run.started_at}
-            words = f"going back to {run.plan.release_id}: {why}"
-            record.move(RunState.ROLLING_BACK, "rollback begun", words, topic="started", data=told)
+        _begin(record)
         try:
             ports.target.prepare()
             perform(run.plan.rollout, record)
@@ -34,6 +31,32 @@ def rollback(run: Run, ports: Ports) -> Run:
         _tell(record)
         open_window(record)
     return monitor(record.run, ports)
+
+
+def switch_at_once(run: Run, ports: Ports) -> None:
+    """The command moves traffic itself where the release is warm: users do not wait for a runner to start.
+
+    What it did is in the journal, so the runner goes on after it. Where anything is in the way, the runner
+    meets it again and deals with it.
+    """
+    if not run.plan.facts.get("warm"):
+        return
+    actions = [step.action for step in run.plan.rollout]
+    with suppress(MobiusError), ports.lock.held():
+        record = Record(run, ports, forgiving=True)
+        _begin(record)
+        perform(run.plan.rollout[: actions.index("switch") + 1], record)
+
+
+def _begin(record: Record) -> None:
+    run = record.run
+    if run.state is not RunState.QUEUED:
+        return
+    why = str(run.plan.facts.get("because") or "asked for")
+    way = "restore" if run.plan.facts.get("backup") else "code alone"
+    told = {"way": way, "to": run.plan.release_id, "because": why, "decided_at": run.started_at}
+    words = f"going back to {run.plan.release_id}: {why}"
+    record.move(RunState.ROLLING_BACK, "rollback begun", words, topic="started", data=told)
 
 
 def _tell(record: Record) -> None:

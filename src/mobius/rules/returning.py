@@ -66,9 +66,4 @@ def _steps(facts: ReturnFacts) -> list[Step]:
         return [make.verify_file(facts.backup), make.restore_release(facts.backup), *steps]
     if facts.warm:
         return code_alone(facts.live, facts.target)
-    return [
-        make.stop(facts.target.slot, "make room", "start"),
-        make.start_web(facts.target.slot, facts.target.release_id),
-        make.await_healthy(facts.settings, facts.target.slot, facts.target.release_id),
-        *code_alone(facts.live, facts.target),
-    ]
+    return [make.stop(facts.target.slot, "make room", "start"), *code_alone(facts.live, facts.target)]

@@ -103,6 +103,12 @@ def await_healthy(settings: EnvironmentSettings, slot: str, release_id: str) -> 
     return Step("", "await healthy", "await_healthy", title, what, expected_s=expected_s)
 
 
+def ensure_up(slot: str, release_id: str) -> Step:
+    """The release to go back to answers: at once where it is warm, else it is started and awaited."""
+    what = {"slot": slot, "release_id": release_id}
+    return Step("", "way back", "ensure_up", f"see that {release_id} answers in {slot}", what, expected_s=0.1)
+
+
 def smoke(slot: str, *, advisory: bool = False) -> Step:
     """Smoke tests of one slot, or of the live address when `slot` is empty. Advisory: told, never fatal."""
     where = f"against {slot}, before traffic" if slot else "on the live address"

@@ -81,6 +81,7 @@ def _give_up(new: Side, old: Side) -> list[Step]:
 def code_alone(new: Side, old: Side) -> list[Step]:
     """The fast way: one switch to the warm release; everything else follows when users are safe."""
     return [
+        make.ensure_up(old.slot, old.release_id),
         make.switch(old.slot, new.slot, f"switch traffic back to {old.slot}"),
         make.drain(new.slot),
         *make.change_over(new.slot, new.processes, old.slot, old.release_id, old.processes),

@@ -50,8 +50,9 @@ class DoorTraffic:
             for release_id, counts in self._host.counters().releases.items()
         }
 
-    def failed_because_of_switches(self) -> int:
-        return sum(switch.failed_because_of_switch for switch in self._host.counters().switches)
+    def failed_because_of_switches(self, since: int = 0) -> int:
+        switches = self._host.counters().switches
+        return sum(switch.failed_because_of_switch for switch in switches if switch.generation >= since)
 
     def _failed_in(self, generation: int) -> int:
         try:

@@ -54,7 +54,7 @@ class MemoryTraffic:
         self._look()
         return dict(self.counted)
 
-    def failed_because_of_switches(self) -> int:
+    def failed_because_of_switches(self, since: int = 0) -> int:
         """What the test put there."""
         return self.failed_requests
 

@@ -18,6 +18,7 @@ ACTIONS: Mapping[str, Action] = {
     "migrate": Action(serving.migrate, serving.migrated),
     "start": Action(serving.start),
     "await_healthy": Action(serving.await_healthy),
+    "ensure_up": Action(serving.ensure_up),
     "smoke": Action(serving.smoke),
     "switch": Action(serving.switch, serving.switched),
     "drain": Action(serving.drain),

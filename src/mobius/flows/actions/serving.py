@@ -21,6 +21,7 @@ from mobius.flows.actions.action import (
 from mobius.flows.record import Record
 from mobius.model.plan import Step
 from mobius.model.release import ReleaseState
+from mobius.model.verdict import Outcome
 from mobius.rules.retention import backups_to_keep, releases_to_remove
 
 
@@ -71,6 +72,24 @@ def await_healthy(step: Step, record: Record) -> Mapping[str, Any]:
     return healthy.await_healthy(step.params["slot"], step.params["release_id"], record.ports)
 
 
+def ensure_up(step: Step, record: Record) -> Mapping[str, Any]:
+    """Warm: one good answer is enough, its health was watched all along. Cold: started, and the whole gate."""
+    ports, slot, release_id = record.ports, step.params["slot"], step.params["release_id"]
+    webs = [
+        p
+        for p in ports.target.processes()
+        if p.slot == slot and p.release_id == release_id and p.kind == "web"
+    ]
+    if webs and all(web.state == "running" for web in webs):
+        if ports.checks.health(ports.target.slot_url(slot)).outcome is Outcome.PASS:
+            return {"warm": True}
+    else:
+        every = ports.releases.processes(release_id)
+        wanted = [process for process in every if process.kind == "web"]
+        ports.target.start(slot, release_id, ports.releases.path(release_id), wanted)
+    return {"warm": False, **healthy.await_healthy(slot, release_id, ports)}
+
+
 def smoke(step: Step, record: Record) -> Mapping[str, Any]:
     return smoking.smoke_tests(step.params["slot"], record, advisory=step.params.get("advisory", False))
 
@@ -106,9 +125,15 @@ def _tell_switched(step: Step, record: Record, told: Mapping[str, Any]) -> None:
 def drain(step: Step, record: Record) -> Mapping[str, Any]:
     ports, slot = record.ports, step.params["slot"]
     cut = ports.traffic.drain(slot, ports.settings.door.drain_timeout_s)
-    told = {"cut": cut, "failed_requests": ports.traffic.failed_because_of_switches()}
+    told = {"cut": cut, "failed_requests": ports.traffic.failed_because_of_switches(_generation(record))}
     record.say("drained", f"{slot} is empty; {cut} request(s) cut", {"slot": slot, **told})
     return told
+
+
+def _generation(record: Record) -> int:
+    """Of this run's last switch: what earlier runs lost is not counted again."""
+    done = [r.result["generation"] for r in record.steps().values() if "generation" in r.result]
+    return max(done, default=0)
 
 
 def hold(step: Step, record: Record) -> Mapping[str, Any]:
