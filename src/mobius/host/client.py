@@ -34,6 +34,11 @@ from mobius.host.protocol import HostRefused, HostUnavailable, ask, socket_path
 
 __all__ = ["HostClient", "HostRefused", "HostUnavailable", "ensure_running"]
 
+# What a run may ask again of a supervisor that was started anew; looking and stopping start none.
+LASTING = frozenset(
+    ("configure_door", "route", "drain", "hold", "release_hold", "start_slot", "stop_slot", "counters")
+)
+
 
 def ensure_running(root: Path, timeout_s: float = 10.0) -> HostClient:
     """A client of the supervisor of `root`, which is started, detached, when none answers.
@@ -64,16 +69,32 @@ class HostClient:
 
     Every method raises HostUnavailable when there is no answer and HostRefused when the answer is no (then
     nothing was changed). `timeout_s` is how long an answer may take, on top of what the operation waits for.
+    With `revives`, an operation of `LASTING` that finds the supervisor dead starts it, which finds again all
+    that it kept, and asks once more: nobody goes back because of a kill -9 that lost nothing.
     """
 
-    def __init__(self, root: Path, *, timeout_s: float = 30.0) -> None:
+    def __init__(self, root: Path, *, timeout_s: float = 30.0, revives: bool = False) -> None:
         self.root = root.resolve()
         self.run = self.root / "run"
         self._timeout_s = timeout_s
+        self._revives = revives
 
     def call(self, op: str, *, wait_s: float = 0.0, **params: Any) -> dict[str, Any]:
         """Asks `op` as it is; `wait_s` is how long the operation itself is expected to wait."""
-        return ask(socket_path(self.run, "host.sock"), op, params, timeout_s=self._timeout_s + wait_s)
+        path, timeout_s = socket_path(self.run, "host.sock"), self._timeout_s + wait_s
+        try:
+            return ask(path, op, params, timeout_s=timeout_s)
+        except HostUnavailable as lost:
+            if not (self._revives and op in LASTING and self._died(lost)):
+                raise
+        ensure_running(self.root)
+        return ask(path, op, params, timeout_s=timeout_s)
+
+    def _died(self, lost: HostUnavailable) -> bool:
+        """Whether there was a supervisor here, and it is gone: not one that is slow, nor one that says no."""
+        why = lost.__cause__
+        was_here = (self.run / "host.json").exists()
+        return was_here and isinstance(why, OSError) and not isinstance(why, TimeoutError)
 
     def is_running(self) -> bool:
         """Whether a supervisor answers now; never raises for one that does not."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from mobius.adapters.places import Places
 from mobius.adapters.targets.environment_file import read_environment_file
 from mobius.host.client import HostClient, HostUnavailable, ensure_running
-from mobius.host.messages import HostStatus, Limits, ProcessSpec, Tls
+from mobius.host.messages import Limits, ProcessSpec, Tls
 from mobius.host.messages import ProcessStatus as HostProcess
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
 from mobius.model.verdict import CheckResult, Outcome
@@ -25,7 +25,7 @@ class ProcessTarget:
         self._settings = settings
         self._places = places
         self._environ = environ
-        self._host = HostClient(places.root)
+        self._host = HostClient(places.root, revives=True)
 
     def prepare(self) -> None:
         self._places.root.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ class ProcessTarget:
         self._host.start_slot(slot, release_id, cwd, specs)
 
     def stop(self, slot: str, kinds: Sequence[str] = ()) -> None:
-        there = self._status().slots.get(slot)
+        there = self._surely_running().status().slots.get(slot)
         if there is None:
             return
         names = [process.name for process in there.processes if not kinds or process.kind in kinds]
@@ -66,7 +66,10 @@ class ProcessTarget:
             self._host.stop_slot(slot, names)
 
     def processes(self) -> tuple[ProcessStatus, ...]:
-        if not self._host.is_running():
+        """None while there is no supervisor to ask: whoever only looks starts none."""
+        try:
+            slots = self._host.status().slots
+        except HostUnavailable:
             return ()
         return tuple(
             ProcessStatus(
@@ -79,11 +82,12 @@ class ProcessTarget:
                 restarts=process.restarts,
                 url=_url(process),
             )
-            for slot, status in self._status().slots.items()
+            for slot, status in slots.items()
             for process in status.processes
         )
 
     def slot_url(self, slot: str) -> str:
+        self._surely_running()
         web = [
             p
             for p in self.processes()
@@ -92,7 +96,7 @@ class ProcessTarget:
         return web[0].url if web else ""
 
     def log_tail(self, slot: str, lines: int = 20) -> str:
-        there = self._status().slots.get(slot)
+        there = self._surely_running().status().slots.get(slot)
         if there is None:
             return ""
         tails = []
@@ -104,8 +108,9 @@ class ProcessTarget:
                     tails += file.read().decode(errors="replace").splitlines()[-lines:]
         return "\n".join(tails[-lines:])
 
-    def _status(self) -> HostStatus:
-        return self._host.status()
+    def _surely_running(self) -> HostClient:
+        """The supervisor, started again where it was killed since `prepare`."""
+        return ensure_running(self._places.root)
 
     def _spec(self, process: ProcessSettings) -> ProcessSpec:
         env = {

@@ -14,7 +14,7 @@ class DoorTraffic:
     """The front door of one root."""
 
     def __init__(self, root: Path) -> None:
-        self._host = HostClient(root)
+        self._host = HostClient(root, revives=True)
 
     def weights(self) -> Mapping[str, int]:
         """Empty when there is no supervisor at all: then nobody receives traffic."""
