@@ -1,7 +1,7 @@
 """The web process of the journeys: one row for each POST, answers signed with the release.
 
 `behaviour.json` beside it says how this release is: {"release": "v1", "exit_after_s", "health_status",
-"errors_after_s", "slow_s"}.
+"errors_after_s", "sick_after_s", "slow_s"}.
 """
 
 import json
@@ -25,13 +25,18 @@ def database():
     return connection
 
 
+def since(name):
+    """Whether it is as old as the behaviour of this name says."""
+    return name in HOW and time.monotonic() - BORN > HOW[name]
+
+
 class Pages(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def do_GET(self):
         if self.path.startswith("/health"):
-            self.answer(HOW.get("health_status", 200), {"status": "OK", "release": RELEASE})
+            self.answer(503 if since("sick_after_s") else HOW.get("health_status", 200), {"release": RELEASE})
         elif self.path.startswith("/slow"):
             time.sleep(HOW.get("slow_s", 0.3))
             self.answer(200, {"slow": True})
@@ -49,9 +54,7 @@ class Pages(BaseHTTPRequestHandler):
         self.page({"stored": len(body)})
 
     def page(self, data):
-        after_s = HOW.get("errors_after_s")
-        bad = after_s is not None and time.monotonic() - BORN > after_s
-        self.answer(500 if bad else 200, data)
+        self.answer(500 if since("errors_after_s") else 200, data)
 
     def answer(self, status, data):
         content = json.dumps({**data, "release": RELEASE, "pid": os.getpid()}).encode()

@@ -1,0 +1,150 @@
+"""One service that is deployed again and again while something is killed, and the question whether all is well."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from journeys.service import Done, Service, wait_until
+from mobius.model.run import RunState
+
+SITE = Path(__file__).parent / "site"
+SETTLED = {*map(str, (RunState.ACCEPTED, RunState.ROLLED_BACK, RunState.OBSERVING, RunState.INCONCLUSIVE))}
+STUCK = {*map(str, (RunState.FAILED, RunState.NEEDS_OPERATOR, RunState.REFUSED, RunState.ABORTED))}
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """Who is killed, and at which write of the runner's journal: by name, or by number in its order."""
+
+    label: str = ""
+    when: str = "after"  # the write; "before" it is after the effect that it tells of
+    who: str = "runner"
+    number: int = 0
+    times: int = 1
+    signal: int = signal.SIGKILL
+
+    def __str__(self) -> str:
+        return f"{self.who} {self.when} {self.label or f'write {self.number}'}"
+
+
+@dataclass
+class Field:
+    """A service with a release to go back to; `deploy` and `rollback` are struck, `assert_all_is_well` looks."""
+
+    service: Service
+    tags: list[str] = field(default_factory=list)
+    live: str = ""
+    broken: bool = True  # until proven well: a service in doubt is not used for the next test
+    strikes: int = 0
+
+    def begin(self) -> Field:
+        """The first release is live and kept."""
+        self.service.mobius("deploy", "--tag", self._next_tag(), "--quiet", expect=0)
+        self.live, self.broken = self.tags[-1], False
+        return self
+
+    def deploy(self, strike: Strike, **behaviour: Any) -> tuple[Done, Path]:
+        """A deployment of a new release, with one more migration; the answer, and the folder of the strike."""
+        tag = self._next_tag(**behaviour)
+        return self._struck(strike, "deploy", "--tag", tag)
+
+    def deploy_a_bad_one(self, strike: Strike) -> tuple[Done, Path]:
+        """A release that turns sick soon after it is live, and is taken back by itself."""
+        return self.deploy(strike, sick_after_s=1.2)
+
+    def rollback(self, strike: Strike) -> tuple[Done, Path]:
+        """Back to the release before."""
+        return self._struck(strike, "rollback")
+
+    def assert_all_is_well(
+        self, live: str, *, states: Sequence[str] = (), switches: int | None = None
+    ) -> None:
+        """One release is live, answers, and everything that can be asked says that it is this one."""
+        run = self.settled()
+        assert not states or run["state"] in states, f"{run}\n{self.service.log()}"
+        status = self.service.status()
+        assert status["live"]["tag"] == live, status
+        assert status["warnings"] == [], status
+        answer = self.service.get()
+        assert (answer["code"], answer["release"]) == (200, live), answer
+        assert self._running("web") >= {live}
+        assert wait_until(lambda: self._running("worker") == self._running("singleton") == {live}, 10)
+        assert self._one_is_marked(live)
+        doubled = "SELECT number, count(*) FROM applied_once GROUP BY number HAVING count(*) > 1"
+        assert self.service.rows(doubled) == [], "a migration was applied twice"
+        backups = self.service.journal(
+            "SELECT run_id, kind, count(*) FROM backups WHERE run_id > 0 GROUP BY run_id, kind HAVING count(*) > 1"
+        )
+        assert backups == [], "more than one backup for a run"
+        assert [life for life in self.service.lives() if life[0] == "TWO"] == []
+        if switches is not None:
+            door = self.service.host.status().door
+            assert door is not None
+            assert door.generation - self.generation == switches, "traffic moved too often, or not at all"
+            told = f"SELECT count(*) FROM events WHERE run_id = {run['id']} AND kind = 'switched'"
+            assert self.service.journal(told) == [(switches,)]
+        self.service.mobius("audit", "verify", expect=0)
+        self.live, self.broken = live, False
+
+    def settled(self) -> dict[str, Any]:
+        """The struck run once nothing more is to come of it by itself; its runner may still be at its end."""
+        wait_until(
+            lambda: self._run()["state"] in SETTLED | STUCK, 60, what=f"{self._run()} {self.service.log()}"
+        )
+        return self._run()
+
+    # -- what stands behind ----------------------------------------------------------------------------------
+
+    @property
+    def folder(self) -> Path:
+        """Where the present strike leaves its marks."""
+        return self.service.folder / "strikes" / str(self.strikes)
+
+    def has_struck(self) -> bool:
+        """Whether the moment came."""
+        return (self.folder / "struck-0").exists()
+
+    def _struck(self, strike: Strike, *words: str) -> tuple[Done, Path]:
+        self.broken = True
+        self.strikes += 1
+        self.folder.mkdir(parents=True)
+        door = self.service.host.status().door
+        self.generation = door.generation if door else 0
+        told = {name: getattr(strike, name) for name in Strike.__dataclass_fields__}
+        told |= {"folder": str(self.folder), "root": str(self.service.root), "signal": int(strike.signal)}
+        path = os.pathsep.join(filter(None, (str(SITE), self.service.environ.get("PYTHONPATH"))))
+        environ = {"PYTHONPATH": path, "STRIKE": json.dumps(told)}
+        done = self.service.mobius(*words, environ=environ)
+        return done, self.folder
+
+    def _next_tag(self, **behaviour: Any) -> str:
+        tag = f"v{len(self.tags) + 1}"
+        self.service.add_release(tag, migrations=len(self.tags) + 1, **behaviour)
+        self.tags.append(tag)
+        return tag
+
+    def _run(self) -> dict[str, Any]:
+        """The newest run that changes something: not the watch that follows a rollback."""
+        query = "SELECT id, kind, state, sentence, exit_code FROM runs WHERE kind != 'monitor' ORDER BY id DESC LIMIT 1"
+        return dict(
+            zip(("id", "kind", "state", "sentence", "exit_code"), self.service.journal(query)[0], strict=True)
+        )
+
+    def _running(self, kind: str) -> set[str]:
+        slots = self.service.host.status().slots.values()
+        return {
+            slot.release.split("-")[0]
+            for slot in slots
+            for process in slot.processes
+            if process.kind == kind and process.state == "running"
+        }
+
+    def _one_is_marked(self, live: str) -> bool:
+        marked = self.service.journal("SELECT tag FROM releases WHERE state = 'live'")
+        return marked == [(live,)] and (self.service.root / "current").resolve().name.startswith(f"{live}-")
