@@ -81,6 +81,9 @@ def new_site() -> Iterator[Site]:
     site = Site(root)
     try:
         yield site
+        for log in ("host.log", "door.log"):
+            written = root / "run" / log
+            assert not written.exists() or "Traceback" not in written.read_text(), written.read_text()
     finally:
         site.clean_up()
 

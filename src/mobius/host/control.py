@@ -46,8 +46,7 @@ async def serve(listening: socket.socket, handler: Handler, sockets: list[socket
     """Answers on `listening` until closed. The op `sockets` is answered with the descriptors of `sockets`."""
 
     async def attend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # Cancelled means that the loop ends: then streams would report the cancellation as a failure.
-        with contextlib.suppress(OSError, ValueError, asyncio.CancelledError):
+        with contextlib.suppress(OSError, ValueError):
             while line := await reader.readline():
                 if not line.endswith(b"\n"):
                     break
@@ -62,7 +61,15 @@ async def serve(listening: socket.socket, handler: Handler, sockets: list[socket
         with contextlib.suppress(OSError):
             await writer.wait_closed()
 
-    return await asyncio.start_unix_server(attend, sock=listening, limit=LINE_LIMIT_BYTES)
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(attend(reader, writer))
+        attending.add(
+            task
+        )  # a task of our own: streams would report its cancellation at the end as a failure
+        task.add_done_callback(attending.discard)
+
+    attending: set[asyncio.Task[None]] = set()
+    return await asyncio.start_unix_server(connected, sock=listening, limit=LINE_LIMIT_BYTES)
 
 
 def bind_control(path: Path) -> socket.socket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import zip_longest
 from typing import Any
 
 from mobius.model.sample import HISTOGRAM_EDGES_MS as HISTOGRAM_EDGES_MS
@@ -130,11 +131,15 @@ def add_snapshots(one: Json, other: Json) -> Json:
         "releases": releases,
         "refused": _add(one["refused"], other["refused"]),
         "switches": [switches[generation] for generation in kept],
+        "failed_because_of_switches": sum(
+            counts.get("failed_because_of_switches", 0) for counts in (one, other)
+        ),
     }
 
 
 def empty_snapshot() -> Json:
-    return {"releases": {}, "refused": dict.fromkeys(REFUSALS, 0), "switches": []}
+    refused = dict.fromkeys(REFUSALS, 0)
+    return {"releases": {}, "refused": refused, "switches": [], "failed_because_of_switches": 0}
 
 
 def without_in_flight(snapshot: Json) -> Json:
@@ -149,5 +154,5 @@ def _add(one: Any, other: Any) -> Any:
     if isinstance(one, dict):
         return {key: _add(one.get(key), other.get(key)) for key in {**one, **other}}
     if isinstance(one, list):
-        return [a + b for a, b in zip(one, other, strict=True)]
+        return [a + b for a, b in zip_longest(one, other, fillvalue=0)]  # an older door had fewer buckets
     return one + other

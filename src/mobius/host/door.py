@@ -25,6 +25,7 @@ from mobius.host.control import bind_control, serve
 from mobius.host.door_client import ClientConnection
 from mobius.host.door_clock import end_overdue
 from mobius.host.door_traffic import POOL_IDLE_S, Hold, Traffic
+from mobius.host.listening import server_context
 from mobius.host.messages import Limits, build
 from mobius.host.protocol import Answer, HostRefused
 
@@ -259,21 +260,6 @@ class Door:
     def _keep(self, task: asyncio.Task[Any]) -> None:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
-
-
-def server_context(cert: str, key: str) -> ssl.SSLContext:
-    """TLS as a server with this certificate. Raises HostRefused when it cannot be used."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    try:
-        context.load_cert_chain(cert, key)
-    except OSError as error:  # ssl.SSLError is one
-        raise HostRefused(
-            f"the certificate {cert} with the key {key} cannot be used: {error}",
-            "check that both files are PEM, readable, and belong together",
-        ) from error
-    return context
 
 
 async def _run(fds: list[int], run: Path, name: str, control: Path) -> None:

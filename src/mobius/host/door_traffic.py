@@ -128,6 +128,7 @@ class Traffic:
         self.upstreams: dict[str, Upstream] = {}
         self.releases: dict[str, ReleaseCount] = {}
         self.switches: list[SwitchCount] = []
+        self.switch_failures = 0
         self.refused: dict[str, int] = dict.fromkeys(REFUSALS, 0)
         self.hold: Hold | None = None
         self.leaving = False
@@ -214,6 +215,7 @@ class Traffic:
         for switch in self.switches:
             if switch.generation == blamed:
                 switch.failed += 1
+        self.switch_failures += 1
 
     def snapshot(self) -> dict[str, Any]:
         """The counts as JSON."""
@@ -226,4 +228,5 @@ class Traffic:
             "releases": {name: count.as_json() for name, count in self.releases.items()},
             "refused": dict(self.refused),
             "switches": [switch.as_json() for switch in self.switches],
+            "failed_because_of_switches": self.switch_failures,
         }

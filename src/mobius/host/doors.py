@@ -15,9 +15,8 @@ from typing import Any
 
 from mobius.host.children import MARK_ROOT, MARK_SPAWN, find_marked
 from mobius.host.counters import add_snapshots, empty_snapshot, without_in_flight
-from mobius.host.door import server_context
 from mobius.host.kept import Life
-from mobius.host.listening import bind_listening
+from mobius.host.listening import bind_listening, server_context
 from mobius.host.messages import DoorStatus
 from mobius.host.one_door import ASK_TIMEOUT_S, READY_WITHIN_S, OneDoor
 from mobius.host.protocol import HostRefused, HostUnavailable, ask_for_sockets

@@ -116,7 +116,12 @@ class Kept:
             self._attend(life.pid, life.birth or "")
             return True
         if life.wanted:
-            self._end(None)
+            # It ended, or was never started, while nobody watched: that says nothing about how it starts.
+            life.wanted = self._ended(None)
+            if life.wanted:
+                life.restarts += 1
+                self._timer = asyncio.get_running_loop().call_later(0, self._start_again)
+            self._save()
         return False
 
     def recognise(self) -> bool:

@@ -1,4 +1,4 @@
-"""Opens the listening socket of the front door, or says who has the port."""
+"""What the front door listens with: its socket, or who has the port, and its certificate."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import errno
 import re
 import socket
+import ssl
 
 import psutil
 
@@ -40,6 +41,21 @@ def bind_listening(listen: str) -> socket.socket:
         ) from error
     line.setblocking(False)
     return line
+
+
+def server_context(cert: str, key: str) -> ssl.SSLContext:
+    """TLS as a server with this certificate. Raises HostRefused when it cannot be used."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(cert, key)
+    except OSError as error:  # ssl.SSLError is one
+        raise HostRefused(
+            f"the certificate {cert} with the key {key} cannot be used: {error}",
+            "check that both files are PEM, readable, and belong together",
+        ) from error
+    return context
 
 
 def _holder_of(port: int) -> str:

@@ -225,7 +225,7 @@ class SwitchCounts:
 class Counters:
     """Sums since `since` (unix seconds), over every door process that served. `incomplete`: a door was
     killed, so up to its last second of counts may be missing. `refused` has no_upstream, hold_overflow,
-    bad_request, too_large, timeout."""
+    bad_request, too_large, timeout. `switches` has the newest 200."""
 
     door_pid: int | None
     since: float
@@ -233,6 +233,7 @@ class Counters:
     releases: dict[str, ReleaseCounts]
     refused: dict[str, int]
     switches: tuple[SwitchCounts, ...]
+    failed_because_of_switches: int = 0  # over all switches, also older ones
     incomplete: bool = False
 
 
