@@ -321,7 +321,6 @@ def _ports(app: App, settings: EnvironmentSettings, *, read_only: bool) -> Ports
     target, traffic = ProcessTarget(settings, places, app.environ), DoorTraffic(places.root)
     checks = HttpChecks(settings, resolve=places.resolve, redact=redact, cwd=project)
     migrations, clock = settings.migrations, SystemClock()
-    file = app.settings.file or project / "mobius.toml"
 
     def signals(release: Release) -> Signals:
         return WindowSignals(
@@ -348,7 +347,7 @@ def _ports(app: App, settings: EnvironmentSettings, *, read_only: bool) -> Ports
         migrations=SqliteMigrations(places.resolve(migrations.database))
         if migrations and migrations.database
         else None,
-        launcher=HostJobLauncher(settings.root, project, file, app.environ),
+        launcher=HostJobLauncher(settings.root, app.settings, app.environ),
         holder=records.holder,
         redact=redact,
         deployment_log=records.deployment_log(project / "logs" / "deployment.log"),

@@ -33,6 +33,11 @@ def abort(ports: Ports, *, who: str) -> Run:
     run = ports.journal.active_run(ports.settings.name)
     if run is None:
         raise UsageError("there is nothing to abort", f"to go back: mobius rollback -e {ports.settings.name}")
+    if run.kind == "rollback" and run.state is RunState.ROLLING_BACK:
+        raise UsageError(
+            f"run {run.id} is going back, and half a way back helps nobody",
+            f"watch it: mobius monitor -e {run.environment}; if it stands still: mobius resume -e {run.environment}",
+        )
     ports.launcher.stop(run)
     run = ports.journal.take_over(run, holder=ports.holder(), now=ports.clock.now())
     record = Record(run, ports)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mobius.errors import Locked, MobiusError
+from mobius.errors import GateFailed, Locked, MobiusError
 from mobius.flows.monitor import monitor, open_window
 from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.record import Record
@@ -43,12 +43,20 @@ def refuse_or_take_back(record: Record, problem: Exception) -> Run:
     if way is not None:
         return take_back(back, way, because=because)
     details = list(problem.details) if isinstance(problem, MobiusError) else []
+    code = _code_of_a_refusal(problem)
     return record.move(
         RunState.REFUSED,
         "run ended",
         f"refused, nothing was changed: {because}",
         topic="failed",
-        data={"exit_code": getattr(problem, "exit_code", 1), "details": details},
-        exit_code=getattr(problem, "exit_code", 1),
+        data={"exit_code": code, "details": details},
+        exit_code=code,
         sentence=because,
     )
+
+
+def _code_of_a_refusal(problem: Exception) -> int:
+    """A build or a rehearsal that fails is a no like that of a gate; only what we did not expect is an error."""
+    if not isinstance(problem, MobiusError):
+        return 1
+    return GateFailed.exit_code if problem.exit_code == MobiusError.exit_code else problem.exit_code

@@ -40,6 +40,7 @@ def plan_deploy(tag: str, ports: Ports, *, tool_version: str) -> Plan:
         tool_version=tool_version,
         branch=source.branch,
         dirty=source.dirty,
+        live_tag=now.live.tag if now.live else "",
     )
     plan = compose_deploy(facts)
     return replace(plan, ways_back=tuple(_proven(way, backups) for way in plan.ways_back))

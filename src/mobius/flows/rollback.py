@@ -13,6 +13,8 @@ from mobius.flows.turn import turn
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
 
+REFUSALS = (2, 3, 4, 11)  # what was asked for was wrong, as opposed to: going back did not work
+
 
 def rollback(run: Run, ports: Ports) -> Run:
     """Carries a rollback to its end and watches what came back; a refusal changes nothing."""
@@ -74,7 +76,8 @@ def _refused_or_failed(record: Record, problem: Exception) -> Run:
     why = problem.message if isinstance(problem, MobiusError) else f"{type(problem).__name__}: {problem}"
     begun = record.steps()
     touched = any(step.effect and step.id in begun for step in record.run.plan.rollout)
-    code = 13 if touched else getattr(problem, "exit_code", 13)
+    own_code = getattr(problem, "exit_code", 13)
+    code = own_code if not touched and own_code in REFUSALS else 13
     let_held_requests_go(record)
     environment = record.run.environment
     return record.move(

@@ -30,6 +30,7 @@ class Facts:
     tool_version: str = ""
     branch: str = ""
     dirty: bool = False
+    live_tag: str = ""
 
 
 def compose_deploy(facts: Facts) -> Plan:
@@ -129,6 +130,7 @@ def _remembered(facts: Facts) -> dict[str, Any]:
         "commit": facts.release.commit,
         "branch": facts.branch,
         "dirty": facts.dirty,
+        "previous_tag": facts.live_tag,
         "content_digest": facts.release.content_digest,
         "config_digest": facts.release.config_digest,
         "pending_migrations": list(facts.pending),

@@ -7,8 +7,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from mobius.adapters.snapshot import save_settings
 from mobius.host.client import HostClient, HostUnavailable, ensure_running
 from mobius.model.run import Run
+from mobius.model.settings import Settings
 
 FINAL_CODES = (0,)  # anything else is a death: the runner reports its verdict in the journal, not by its code
 
@@ -16,32 +18,46 @@ FINAL_CODES = (0,)  # anything else is a death: the runner reports its verdict i
 class HostJobLauncher:
     """Starts `mobius run-on RUN` under the supervisor of the environment's root."""
 
-    def __init__(self, root: Path, project: Path, config: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, root: Path, settings: Settings, environ: Mapping[str, str]) -> None:
         self._root = root
-        self._project = project
-        self._config = config
+        self._settings = settings
         self._environ = environ
 
     def launch(self, run: Run) -> None:
+        kept = self._root / "run" / "jobs" / f"{_name(run)}.settings.json"
+        if not kept.exists():
+            self._forget_older()
+            save_settings(kept, self._settings, run.environment)
         ensure_running(self._root).start_job(
             _name(run),
             [
                 sys.executable,
                 "-m",
                 "mobius",
-                "--config",
-                str(self._config),
                 "run-on",
                 str(run.id),
                 "-e",
                 run.environment,
+                "--settings",
+                str(kept),
             ],
-            self._project,
+            self._settings.project,
             {**self._environ, "PYTHONUNBUFFERED": "1"},
             max_restarts=5,
             window_s=300.0,
             final_codes=FINAL_CODES,
         )
+
+    def _forget_older(self) -> None:
+        """Of ended runs; one run is under way at a time, and the one it took over may still read its own."""
+        jobs = self._root / "run" / "jobs"
+        kept = (
+            sorted(jobs.glob("run-*.settings.json"), key=lambda file: file.stat().st_mtime)
+            if jobs.is_dir()
+            else []
+        )
+        for old in kept[:-5]:
+            old.unlink(missing_ok=True)
 
     def alive(self, run: Run) -> bool:
         try:
