@@ -89,7 +89,7 @@ STORIES = {
     "nothing can be measured": Story(
         deploying("v2", "v1", blind_after=1), RunState.INCONCLUSIVE, "v2", [BLUE, GREEN], 4
     ),
-    "its build fails": Story(refused_by_a_gate, RunState.REFUSED, "v1", [BLUE], 1),
+    "its build fails": Story(refused_by_a_gate, RunState.REFUSED, "v1", [BLUE], 3),
     "a warm rollback": Story(returning(warm=True), RunState.ACCEPTED, "v1", [BLUE]),
     "a cold rollback": Story(returning(warm=False), RunState.ACCEPTED, "v1", [BLUE]),
     "a rollback with data": Story(returning(warm=True, backup=True), RunState.ACCEPTED, "v1", [BLUE]),
