@@ -97,4 +97,4 @@ def tell(error: MobiusError, *, as_json: bool) -> None:
         click.echo(json.dumps({"schema_version": 1, "event": "error", "exit_code": error.exit_code, **facts}))
     click.echo(f"error: {error}", err=True)
     if error.hint:
-        click.echo(f"  try: {error.hint}", err=True)
+        click.echo(f"  try: {error.hint.removeprefix('try: ')}", err=True)

@@ -148,7 +148,8 @@ def _checks(checks: tuple[PlannedCheck, ...], width: int, paint: Paint) -> list[
         lines += body
         if check.advice and check.outcome != Outcome.PASS:
             lines += [
-                paint(line, WARN) for line in wrapped(f"try: {check.advice}", width, " " * (across + 6))
+                paint(line, WARN)
+                for line in wrapped(f"try: {check.advice.removeprefix('try: ')}", width, " " * (across + 6))
             ]
     return lines
 
