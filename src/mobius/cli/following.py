@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +18,7 @@ from mobius.model.run import Run, RunState
 if TYPE_CHECKING:
     from mobius.wiring import Viewer
 
+GONE = (errno.EPIPE, errno.EIO)  # the reader of our output left; the terminal was closed
 SUPERSEDED = 4  # no verdict was reached: a newer run took the window
 
 
@@ -22,7 +27,8 @@ def follow(
 ) -> int:
     """Shows the run that `act` follows and returns the exit code that belongs to how it stands.
 
-    Ctrl-C ends the looking only; a line says how to come back.
+    Ctrl-C ends the looking only, and so do a closed terminal, SIGTERM and a reader that left; a line says how
+    to come back. Raises `SystemExit` with 130 then.
     """
     from mobius.report.live import LiveText
     from mobius.report.live_json import LiveJson
@@ -30,18 +36,34 @@ def follow(
     viewer = LiveJson(sys.stdout) if as_json else LiveText(
         sys.stdout, color=color(plain), tty=tty(plain), width=width()
     )  # fmt: skip
+    _leave_on(("SIGHUP", "SIGTERM"))
     try:
         run = act(None if quiet else viewer)
-    except KeyboardInterrupt:
-        if isinstance(viewer, LiveText):
-            viewer.close()
-        click.echo(f"stopped looking; the work goes on. Come back: mobius monitor -e {environment}", err=True)
+    except (KeyboardInterrupt, OSError) as leaving:
+        if isinstance(leaving, OSError) and leaving.errno not in GONE:
+            raise
+        with contextlib.suppress(OSError):
+            if isinstance(viewer, LiveText):
+                viewer.close()
+            click.echo(
+                f"stopped looking; the work goes on. Come back: mobius monitor -e {environment}", err=True
+            )
+        if isinstance(leaving, OSError):  # Python's own last flush would fail at the exit, too
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(130) from None
     if quiet and not as_json:
         click.echo(f"run {run.id}: {run.state}")
     else:
         viewer.close(run)
     return exit_code(run)
+
+
+def _leave_on(names: Sequence[str]) -> None:
+    """From now on these signals end the looking as Ctrl-C does; one that is ignored (nohup) stays ignored."""
+    for name in names:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def exit_code(run: Run) -> int:
