@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,13 +45,13 @@ class Field:
 
     def begin(self) -> Field:
         """The first release is live and kept."""
-        self.service.mobius("deploy", "--tag", self._next_tag(), "--quiet", expect=0)
+        self.service.mobius("deploy", "--tag", self.next_tag(), "--quiet", expect=0)
         self.live, self.broken = self.tags[-1], False
         return self
 
     def deploy(self, strike: Strike, **behaviour: Any) -> tuple[Done, Path]:
         """A deployment of a new release, with one more migration; the answer, and the folder of the strike."""
-        tag = self._next_tag(**behaviour)
+        tag = self.next_tag(**behaviour)
         return self._struck(strike, "deploy", "--tag", tag)
 
     def deploy_a_bad_one(self, strike: Strike) -> tuple[Done, Path]:
@@ -63,10 +63,10 @@ class Field:
         return self._struck(strike, "rollback")
 
     def assert_all_is_well(
-        self, live: str, *, states: Sequence[str] = (), switches: int | None = None
+        self, live: str, *, states: Collection[str] = (), switches: int | None = None
     ) -> None:
         """One release is live, answers, and everything that can be asked says that it is this one."""
-        run = self.settled()
+        run = self.settled(states or SETTLED)
         assert not states or run["state"] in states, f"{run}\n{self.service.log()}"
         status = self.service.status()
         assert status["live"]["tag"] == live, status
@@ -92,11 +92,13 @@ class Field:
         self.service.mobius("audit", "verify", expect=0)
         self.live, self.broken = live, False
 
-    def settled(self) -> dict[str, Any]:
-        """The struck run once nothing more is to come of it by itself; its runner may still be at its end."""
-        wait_until(
-            lambda: self._run()["state"] in SETTLED | STUCK, 60, what=f"{self._run()} {self.service.log()}"
-        )
+    def settled(self, states: Collection[str] = SETTLED) -> dict[str, Any]:
+        """The struck run once it is in one of these states, or in one that it cannot leave by itself."""
+
+        def has_settled() -> bool:
+            return self._run()["state"] in {*states, *STUCK}
+
+        wait_until(has_settled, 60, what="the run settles")
         return self._run()
 
     # -- what stands behind ----------------------------------------------------------------------------------
@@ -110,7 +112,20 @@ class Field:
         """Whether the moment came."""
         return (self.folder / "struck-0").exists()
 
+    def struck_write(self) -> str:
+        """The write at which the strike came, "" when it never did."""
+        return (self.folder / "struck-0").read_text() if self.has_struck() else ""
+
+    def writes(self) -> list[str]:
+        """Every write of the struck run so far, by name."""
+        return (self.folder / "writes.txt").read_text().splitlines()
+
     def _struck(self, strike: Strike, *words: str) -> tuple[Done, Path]:
+        environ = self.arm(strike)
+        return self.service.mobius(*words, environ=environ), self.folder
+
+    def arm(self, strike: Strike) -> dict[str, str]:
+        """What the environment of a command must say, so that the runner it starts strikes."""
         self.broken = True
         self.strikes += 1
         self.folder.mkdir(parents=True)
@@ -119,11 +134,10 @@ class Field:
         told = {name: getattr(strike, name) for name in Strike.__dataclass_fields__}
         told |= {"folder": str(self.folder), "root": str(self.service.root), "signal": int(strike.signal)}
         path = os.pathsep.join(filter(None, (str(SITE), self.service.environ.get("PYTHONPATH"))))
-        environ = {"PYTHONPATH": path, "STRIKE": json.dumps(told)}
-        done = self.service.mobius(*words, environ=environ)
-        return done, self.folder
+        return {"PYTHONPATH": path, "STRIKE": json.dumps(told)}
 
-    def _next_tag(self, **behaviour: Any) -> str:
+    def next_tag(self, **behaviour: Any) -> str:
+        """A new release, with one migration more than the last one."""
         tag = f"v{len(self.tags) + 1}"
         self.service.add_release(tag, migrations=len(self.tags) + 1, **behaviour)
         self.tags.append(tag)

@@ -1,7 +1,8 @@
 """The web process of the journeys: one row for each POST, answers signed with the release.
 
 `behaviour.json` beside it says how this release is: {"release": "v1", "exit_after_s", "health_status",
-"errors_after_s", "sick_after_s", "slow_s"}.
+"errors_after_s", "sick_after_s",
+"slow_s", "listens_after_s"}.
 """
 
 import json
@@ -77,6 +78,7 @@ class Server(ThreadingHTTPServer):
 def main():
     if "exit_after_s" in HOW:
         threading.Timer(HOW["exit_after_s"], os._exit, (HOW.get("exit_code", 1),)).start()
+    time.sleep(HOW.get("listens_after_s", 0))
     server = Server(("127.0.0.1", int(os.environ["PORT"])), Pages)
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     print(f"{RELEASE} listens on {server.server_port}", file=sys.stderr, flush=True)
