@@ -97,4 +97,5 @@ def tell(error: MobiusError, *, as_json: bool) -> None:
         click.echo(json.dumps({"schema_version": 1, "event": "error", "exit_code": error.exit_code, **facts}))
     click.echo(f"error: {error}", err=True)
     if error.hint:
-        click.echo(f"  try: {error.hint.removeprefix('try: ')}", err=True)
+        hint = error.hint.removeprefix("try: ")
+        click.echo(f"  try: {hint}" if hint.startswith("mobius ") else f"  {hint}", err=True)

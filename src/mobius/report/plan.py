@@ -46,7 +46,8 @@ def deploy_command(plan: Plan) -> list[str]:
     """The command that executes this plan and no other."""
     if plan.kind == "rollback":
         backup = str(plan.facts.get("backup") or "")
-        return ["mobius", "rollback", "-e", plan.environment, *(["--backup", backup] if backup else [])]
+        to = [] if backup or plan.facts.get("warm") else ["--to", plan.release_id]
+        return ["mobius", "rollback", "-e", plan.environment, *to, *(["--backup", backup] if backup else [])]
     words = ["mobius", "deploy", "-e", plan.environment, "--tag", plan.tag]
     return [*words, "--plan", plan.hash] if plan.hash else words
 
