@@ -7,6 +7,7 @@ import json
 import click
 
 from mobius.cli.context import app, environment_option, json_option, next_step
+from mobius.model.run import RunState
 
 
 @click.command("accept")
@@ -21,6 +22,7 @@ def command(ctx: click.Context, environment: str | None, as_json: bool) -> int:
         facts = {"event": "accepted", "run": run.id, "state": str(run.state), "release": run.plan.release_id}
         click.echo(json.dumps({"schema_version": 1, **facts}))
     else:
-        click.echo(f"{run.plan.release_id} is kept; run {run.id}: {run.sentence}")
+        click.echo(f"{run.plan.release_id} is kept; run {run.id} is {run.state}")
     next_step(f"look: mobius status -e {run.environment}", quiet=as_json)
-    return run.exit_code
+    # An inconclusive run keeps the code it ended with; this command did what it was asked.
+    return 0 if run.state in (RunState.ACCEPTED, RunState.INCONCLUSIVE) else run.exit_code

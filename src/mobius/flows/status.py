@@ -124,7 +124,8 @@ def _next(now: Standing, run: Run | None, alive: bool | None, environment: str) 
         if run.state is RunState.NEEDS_OPERATOR or alive is False:
             return f"mobius resume -e {environment}"
         return f"mobius monitor -e {environment}"
-    if run is not None and run.state is RunState.INCONCLUSIVE:
+    kept = now.live is not None and now.live.accepted
+    if run is not None and run.state is RunState.INCONCLUSIVE and not kept:
         return f"mobius accept -e {environment}"
     if run is not None and run.state is RunState.FAILED:
         return f"mobius rollback -e {environment} --emergency"
