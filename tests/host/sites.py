@@ -76,8 +76,8 @@ class Site:
         shutil.rmtree(self.root, ignore_errors=True)
 
 
-def new_site() -> Iterator[Site]:
-    root = Path(tempfile.mkdtemp(prefix="mobius-host-")).resolve()
+def new_site(suffix: str = "") -> Iterator[Site]:
+    root = Path(tempfile.mkdtemp(prefix="mobius-host-", suffix=suffix)).resolve()
     site = Site(root)
     try:
         yield site

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -16,10 +17,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from host.sites import Site, is_running, wait_for
+from host.sites import Site, is_running, new_site, wait_for
 from host.talking import get
 from mobius.host.client import HostClient, HostRefused, HostUnavailable, ensure_running
 from mobius.host.messages import ProcessSpec, ProcessStatus
+from mobius.host.protocol import socket_path
 
 pytestmark = pytest.mark.journey
 
@@ -215,6 +217,43 @@ def test_values_of_the_environment_lie_in_one_private_file_and_nowhere_else(site
     assert {stat.S_IMODE(path.stat().st_mode) for path in holding} == {0o600}
 
 
+def test_a_full_disk_keeps_new_slots_out_and_traffic_moving(site: Site) -> None:
+    site.start("blue", "r1")
+    site.start("green", "r2")
+    site.client.configure_door(site.listen)
+    site.client.route({"blue": 1})
+    (site.root / "run" / ".host.json.new").mkdir()  # as good as a full disk: the state cannot be written
+    (site.root / "run" / "red").write_text("in the way of a slot's directory")
+    routed = site.client.route({"green": 1})
+    assert routed.changed and get(site.port).body == b"r2"
+    os.kill(site.pid_of("green"), signal.SIGKILL)
+    wait_for("it to be restarted", lambda: site.client.status().slots["green"].processes[0].restarts == 1)
+    site.wait_running("green")
+    assert "the state could not be written" in site.client.status().warnings[0]
+    with pytest.raises(HostRefused, match="slot red cannot be started"):
+        site.client.start_slot("red", "r3", site.root, [site.web()])
+
+
+def test_a_root_with_a_long_path_works_like_any_other() -> None:
+    for site in new_site("long-" * 25):
+        site.start("blue", "r1", site.web(listen="socket"))
+        site.client.configure_door(site.listen)
+        site.client.route({"blue": 1})
+        assert get(site.port).body == b"r1"
+        process = only(site, "blue")
+        assert process.socket is not None and not process.socket.startswith(str(site.root))
+        sockets = [Path(process.socket).parent, socket_path(site.root / "run", "host.sock").parent]
+        site.client.shutdown()
+        for folder in sockets:
+            shutil.rmtree(folder)
+
+
+def test_a_root_where_nobody_may_write_is_said_with_its_path(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HostUnavailable, match="cannot be started"):
+        ensure_running(tmp_path / "file")
+
+
 # -- its own death -----------------------------------------------------------------------------------------
 
 
@@ -309,7 +348,7 @@ def test_a_stop_that_the_kill_interrupted_is_finished(site: Site) -> None:
     wait_for("it to be seen", lambda: only(site, "blue").state == "stopped")
 
 
-@pytest.mark.parametrize("damage", ["", "{torn", '{"schema_version":1,"slots":[]}'])
+@pytest.mark.parametrize("damage", ["{torn", '{"schema_version":1,"slots":{"blue":5},"jobs":{}}'])
 def test_a_damaged_state_is_put_aside_and_what_runs_is_found_by_its_mark(site: Site, damage: str) -> None:
     site.start("blue", "r1", site.web(PASSWORD="kept"), site.other("queue"))
     site.client.configure_door(site.listen)

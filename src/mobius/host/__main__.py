@@ -28,7 +28,11 @@ def main() -> NoReturn:
         print("mobius host needs Unix sockets and processes that fork; this system has none", file=sys.stderr)
         sys.exit(1)
     root = given.root.resolve()
-    (root / "run").mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        (root / "run").mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        sys.exit(1)
     inherited: list[socket.socket] = []
     if given.adopt:
         handed = json.loads(given.adopt)

@@ -38,6 +38,7 @@ __all__ = ["HostClient", "HostRefused", "HostUnavailable", "ensure_running"]
 LASTING = frozenset(
     ("configure_door", "route", "drain", "hold", "release_hold", "start_slot", "stop_slot", "counters")
 )
+LOOKING = frozenset(("ping", "status", "counters"))
 
 
 def ensure_running(root: Path, timeout_s: float = 10.0) -> HostClient:
@@ -85,9 +86,12 @@ class HostClient:
         try:
             return ask(path, op, params, timeout_s=timeout_s)
         except HostUnavailable as lost:
-            if not (self._revives and op in LASTING and self._died(lost)):
+            # An upgrade keeps the socket, but loses whoever was being answered: looking again costs nothing.
+            looks = op in LOOKING and isinstance(lost.__cause__, ConnectionError)
+            if not looks and not (self._revives and op in LASTING and self._died(lost)):
                 raise
-        ensure_running(self.root)
+        if self._revives and op in LASTING:
+            ensure_running(self.root)
         return ask(path, op, params, timeout_s=timeout_s)
 
     def _died(self, lost: HostUnavailable) -> bool:
@@ -260,7 +264,13 @@ class HostClient:
 
 def _start_detached(root: Path, timeout_s: float) -> str:
     """Starts the supervisor; it goes to the background once its socket is bound. Returns why it did not."""
-    (root / "run").mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        (root / "run").mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise HostUnavailable(
+            f"the supervisor of {root} cannot be started: {error.filename}: {error.strerror}",
+            "check who may write there, or set another `root`",
+        ) from error
     # MOBIUS_* of a slot or job that starts us must not mark the supervisor as one of its children.
     env = {name: value for name, value in os.environ.items() if not name.startswith("MOBIUS_")}
     argv = [sys.executable, "-P", "-m", "mobius.host", "--root", str(root), "--detach"]

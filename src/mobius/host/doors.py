@@ -17,7 +17,7 @@ from mobius.host.children import MARK_ROOT, MARK_SPAWN, find_marked
 from mobius.host.counters import add_snapshots, empty_snapshot, without_in_flight
 from mobius.host.kept import Life
 from mobius.host.listening import bind_listening, server_context
-from mobius.host.messages import DoorStatus
+from mobius.host.messages import DoorStatus, build
 from mobius.host.one_door import ASK_TIMEOUT_S, READY_WITHIN_S, OneDoor
 from mobius.host.protocol import HostRefused, HostUnavailable, ask_for_sockets
 from mobius.host.state import write_atomically
@@ -276,11 +276,10 @@ class Doors:
             return
         self.incomplete = self.incomplete or not counts.pop("final", False)
         self.sums = add_snapshots(self.sums, without_in_flight(counts))
-        write_atomically(
-            self.run / "counters.json",
-            {"since": self.since, "sums": self.sums, "incomplete": self.incomplete},
-        )
-        left.unlink(missing_ok=True)
+        kept = {"sums": self.sums, "incomplete": self.incomplete}
+        with contextlib.suppress(OSError):  # a full disk: they are kept in memory
+            write_atomically(self.run / "counters.json", kept)
+            left.unlink(missing_ok=True)
 
     # -- what the next supervisor must know ------------------------------------------------------------------
 
@@ -292,6 +291,7 @@ class Doors:
             "switched_at": self.switched_at,
             "hold": self.hold,
             "serial": self.serial,
+            "since": self.since,
             "current": self.current.as_json() if self.current else None,
             "leaving": [one.as_json() for one in self.leaving],
         }
@@ -303,10 +303,11 @@ class Doors:
         self.switched_at = saved["switched_at"]
         self.hold = saved["hold"]
         self.serial = saved["serial"]
+        self.since = saved.get("since", self.since)
         if saved["current"]:
-            self.current = OneDoor(self, Life(**saved["current"]["life"]), saved["current"]["name"])
+            self.current = OneDoor(self, build(Life, saved["current"]["life"]), saved["current"]["name"])
         for one in saved["leaving"]:
-            door = OneDoor(self, Life(**one["life"]), one["name"])
+            door = OneDoor(self, build(Life, one["life"]), one["name"])
             door.is_leaving = True
             self.leaving.append(door)
         self._read_sums()
@@ -314,7 +315,7 @@ class Doors:
     def _read_sums(self) -> None:
         with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
             kept = json.loads((self.run / "counters.json").read_bytes())
-            self.since, self.sums, self.incomplete = kept["since"], kept["sums"], kept["incomplete"]
+            self.sums, self.incomplete = kept["sums"], kept["incomplete"]
 
     async def find_lost(self) -> list[str]:
         """After a loss of the state: finds the living door by its mark and takes its word for what holds.

@@ -137,8 +137,8 @@ def _request(method: bytes, target: bytes, http_1_1: bool, headers: list[tuple[b
             found[key] = value
     if method == b"CONNECT":
         raise Refused(405, "CONNECT is not served")
-    connection = _connection(found.get(b"connection", b""))
-    if named := connection - _HOP_BY_HOP - _OURS - {b"close"}:
+    connection = _connection(found[b"connection"]) if b"connection" in found else _NONE
+    if connection and (named := connection - _HOP_BY_HOP - _OURS - {b"close"}):
         lines = [line for line in lines if line[: line.index(b":")].lower() not in named]
     length = _request_length(found, http_1_1)
     target, path, host = _place(method, target, found.get(b"host"), http_1_1)
@@ -230,8 +230,8 @@ def parse_response_head(head: bytes, method: bytes) -> ResponseHead:
             found[lower] = found[lower] + b", " + value if lower != b"content-length" else value
         else:
             found[lower] = value
-    connection = _named(found.get(b"connection", b""))
-    if named := connection - _HOP_BY_HOP - {b"close"}:
+    connection = _named(found[b"connection"]) if b"connection" in found else _NONE
+    if connection and (named := connection - _HOP_BY_HOP - {b"close"}):
         lines = lines[:1] + [line for line in lines[1:] if line[: line.index(b":")].lower() not in named]
     length, content_length = _response_length(found, status, method, http_1_1)
     return ResponseHead(

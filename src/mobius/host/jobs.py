@@ -10,7 +10,7 @@ from typing import Any
 
 from mobius.host.children import MARK_ROOT, MARK_SPAWN, Command, find_marked
 from mobius.host.kept import Kept, Life
-from mobius.host.messages import JobState, JobStatus
+from mobius.host.messages import JobState, JobStatus, build
 from mobius.host.protocol import HostRefused
 from mobius.host.slots import inherited_environment, read_values
 from mobius.host.state import write_atomically
@@ -27,7 +27,7 @@ class Job:
         self.saved = saved  # argv, cwd, max_restarts, window_s, final_codes, state, deaths
         self.folder = root / "run" / "jobs"
         self.log = self.folder / f"{name}.log"
-        self.life = Life(**saved["life"])
+        self.life = build(Life, saved["life"])
         self.kept = Kept(self.life, self._command, save, self._ended)
 
     @property

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import os
 import random
 import shutil
@@ -100,17 +102,21 @@ class Slot:
         for spec in specs:
             refuse_missing_command(spec, self.cwd)
         started: list[str] = []
-        self.run.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(OSError):  # said below, when its file cannot be written
+            self.run.mkdir(parents=True, exist_ok=True, mode=0o700)
         for spec in specs:
             before = self.processes.get(spec.name)
             if before is not None and before.life.wanted:
                 continue
             process = self._prepare(spec, before, used_ports)
             self.processes[spec.name] = process
-            self._write_env()
             assert process.kept is not None
             try:
+                self._write_env()
                 process.kept.start()
+            except HostRefused:
+                self._take_back([*started, spec.name])
+                raise
             except OSError as error:
                 self._take_back([*started, spec.name])
                 raise HostRefused(
@@ -157,7 +163,7 @@ class Slot:
         for one in saved:
             spec = build(ProcessSpec, {**one["spec"], "env": values.get(one["spec"]["name"], {})})
             process = Process(spec, one["port"], one["socket"], self.run / f"{spec.name}.log")
-            process.life = Life(**one["life"])
+            process.life = build(Life, one["life"])
             process.kept = Kept(process.life, lambda process=process: self._command(process), self._save)  # type: ignore[misc]
             self.processes[spec.name] = process
 
@@ -214,12 +220,17 @@ class Slot:
             if process.kept is not None and process.life.pid is not None:
                 process.kept.life.wanted = False
                 process.kept.kill_now()
-        self._write_env()
         self._save()
 
     def _write_env(self) -> None:
         values = {name: dict(one.spec.env) for name, one in self.processes.items()}
-        write_atomically(self.run / "env.json", values)
+        try:
+            write_atomically(self.run / "env.json", values)
+        except OSError as error:
+            raise HostRefused(
+                f"slot {self.name} cannot be started: {self.run / 'env.json'}: {error.strerror}",
+                "make room on that disk, and check who may write there",
+            ) from error
 
 
 def refuse_missing_command(spec: ProcessSpec, cwd: str) -> None:
@@ -264,8 +275,6 @@ def inherited_environment() -> dict[str, str]:
 
 def read_values(path: Path) -> Mapping[str, Mapping[str, str]]:
     """The environment values of a slot or job; none when the file is not there or damaged."""
-    import json
-
     try:
         values = json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):

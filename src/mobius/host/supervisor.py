@@ -30,10 +30,11 @@ from mobius.host.refusals import (
     refuse_unknown_process,
 )
 from mobius.host.slots import Slot, find_lost
-from mobius.host.state import SCHEMA_VERSION, load, write_atomically
+from mobius.host.state import SCHEMA_VERSION, load, put_aside, write_atomically
 
 READINESS_EVERY_S = 0.05
 LOGS_EVERY_S = 5.0
+LOOKING = frozenset(("ping", "status", "counters"))  # what an upgrade need not wait for
 
 
 class Supervisor:
@@ -77,7 +78,8 @@ class Supervisor:
             raise HostRefused(
                 f"the supervisor does not know {op}", "it may be older than this command: upgrade it"
             )
-        self.busy += 1
+        changes = op not in LOOKING
+        self.busy += changes
         try:
             return await do(**params)
         except TypeError as error:
@@ -85,7 +87,7 @@ class Supervisor:
                 raise
             raise HostRefused(f"{op} was asked wrongly: {error}") from error
         finally:
-            self.busy -= 1
+            self.busy -= changes
 
     # -- looking ---------------------------------------------------------------------------------------------
 
@@ -280,38 +282,51 @@ class Supervisor:
     # -- what the next supervisor must know ------------------------------------------------------------------
 
     def save(self) -> None:
-        write_atomically(
-            self.run / "host.json",
-            {
-                "schema_version": SCHEMA_VERSION,
-                "root": str(self.root),
-                "slots": {name: slot.as_json() for name, slot in self.slots.items()},
-                "jobs": {name: job.as_json() for name, job in self.jobs.items()},
-                "door": self.doors.as_json(),
-            },
-        )
+        """Writes everything down. A disk that is full must not keep traffic from moving or a process from being
+        restarted, so that is only a warning: what runs is found again by its marks."""
+        document = {
+            "schema_version": SCHEMA_VERSION,
+            "root": str(self.root),
+            "slots": {name: slot.as_json() for name, slot in self.slots.items()},
+            "jobs": {name: job.as_json() for name, job in self.jobs.items()},
+            "door": self.doors.as_json(),
+        }
+        try:
+            write_atomically(self.run / "host.json", document)
+        except OSError as error:
+            unsaved = f"the state could not be written to {self.run / 'host.json'}: {error.strerror}"
+            if unsaved not in self.warnings:
+                self._warn(unsaved)
 
     async def adopt_all(self, inherited: list[socket.socket]) -> None:
         """Reads the state and takes over the processes that still run; a damaged state is put aside, and its
         processes are found by the mark in their environment."""
-        state, complaint = load(self.run / "host.json")
+        path = self.run / "host.json"
+        state, complaint = load(path)
+        if state is not None:
+            try:
+                self._restore(state)
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                complaint = put_aside(path, repr(error))
+                self.slots, self.jobs = {}, {}
+                self.doors = Doors(self.root, self.save, self.upstreams)
         if complaint:
             self._warn(complaint)
             self._find_lost()
             for sentence in await self.doors.find_lost():
                 self._warn(sentence)
-        if state is not None:
-            for name, saved in state["slots"].items():
-                slot = self._slot_for(name, saved["release"], saved["cwd"])
-                slot.restore(saved["processes"])
-            self.doors.restore(state["door"])
-            for name, saved in state["jobs"].items():
-                self.jobs[name] = Job(self.root, name, saved, self.save)
         for slot in self.slots.values():
             slot.adopt()
         for job in self.jobs.values():
             job.kept.adopt()
         await self.doors.adopt(inherited)
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        for name, saved in state["slots"].items():
+            self._slot_for(name, saved["release"], saved["cwd"]).restore(saved["processes"])
+        for name, saved in state["jobs"].items():
+            self.jobs[name] = Job(self.root, name, saved, self.save)
+        self.doors.restore(state["door"])
 
     def upstreams(self) -> dict[str, Any]:
         """Where each slot is reached, as the door wants to know it."""
