@@ -130,9 +130,7 @@ def _is_clean(source: Source, ports: Ports) -> CheckResult:
 def _is_another(candidate: Release, now: Standing, ports: Ports) -> CheckResult:
     if now.live is None or now.live.id != candidate.id:
         return CheckResult("release", Outcome.PASS, f"{candidate.id} is not live yet", 0.0)
-    advice = (
-        "change the tag or the configuration; to start it again: mobius rollback --to another release first"
-    )
+    advice = "there is nothing to do; another tag or another configuration makes another release"
     return CheckResult("release", Outcome.FAIL, f"{candidate.id} is live already", 0.0, advice)
 
 
