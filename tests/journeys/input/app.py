@@ -14,13 +14,13 @@ BEGAN = time.monotonic()
 SHARED = Path(os.environ.get("MOBIUS_SHARED", HERE))
 
 
-def status_of(path):
-    """The status of an answer: 200, unless a rule for this path says otherwise, after a while or once a file is
-    in `shared/`."""
-    age_s = time.monotonic() - BEGAN
+def status_of(path, is_through_the_door):
+    """200, unless a rule for this path says otherwise: after a while, once a file is in `shared/`, or only for
+    those who come through the front door."""
     for rule in BEHAVIOUR.get("answers", []):
-        asked = path == rule["path"] and age_s >= rule.get("after_s", 0.0)
-        if asked and (not rule.get("when") or (SHARED / rule["when"]).exists()):
+        applies = path == rule["path"] and time.monotonic() - BEGAN >= rule.get("after_s", 0.0)
+        applies = applies and (is_through_the_door or not rule.get("through_the_door"))
+        if applies and (not rule.get("once") or (SHARED / rule["once"]).exists()):
             time.sleep(rule.get("delay_s", 0.0))
             return rule.get("status", 200)
     return 200
@@ -31,7 +31,7 @@ class Service(BaseHTTPRequestHandler):
 
     def do_GET(self):
         path = self.path.partition("?")[0]
-        status = status_of(path)
+        status = status_of(path, "X-Forwarded-For" in self.headers)
         body = json.dumps({"status": "OK" if status == 200 else "BROKEN", "release": BEHAVIOUR["release"]})
         content = body.encode()
         self.send_response(status)
