@@ -19,7 +19,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,7 +43,7 @@ source = "releases/{tag}"
 [[process]]
 name = "web"
 kind = "web"
-start = [<python>, "web.py"]
+start = [<web>]
 stop_timeout = "5s"
 env = { DATABASE = "../../shared/data/app.db" }
 <alone>
@@ -124,6 +124,7 @@ class Service:
         interval: str = "200ms",
         health_deadline: str = "15s",
         alone: bool = True,
+        web: Sequence[str] = (*PYTHON, "web.py"),
         more: str = "",
         environ: Mapping[str, str] | None = None,
     ) -> None:
@@ -136,6 +137,7 @@ class Service:
         self._started: list[subprocess.Popen[str]] = []
         values = {
             "alone": ALONE if alone else "",
+            "web": ", ".join(json.dumps(word) for word in web),
             "python": ", ".join(json.dumps(word) for word in PYTHON),
             "port": str(self.port),
             "window": window,

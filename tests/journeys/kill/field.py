@@ -71,6 +71,7 @@ class Field:
         status = self.service.status()
         assert status["live"]["tag"] == live, status
         assert status["warnings"] == [], status
+        assert "accept" not in status["next"], status
         answer = self.service.get()
         assert (answer["code"], answer["release"]) == (200, live), answer
         assert self._running("web") >= {live}
