@@ -13,6 +13,8 @@ from mobius.host.door_upstream import UpstreamConnection
 
 CONNECT_PATIENCE_S = 1.0  # how long a request waits for a process that is being restarted
 CONNECT_PAUSE_S = 0.02
+# A full accept queue drops the first packet of a connection; it is sent again after 1 s and after 3 s.
+CONNECT_TIMEOUT_S = 4.0
 
 
 def send_upstream(exchange: Exchange) -> None:
@@ -100,7 +102,9 @@ async def _open(upstream: Upstream, traffic: Traffic) -> UpstreamConnection | No
         if line is None and upstream.listen != "socket" and upstream.port:
             line = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             line.setblocking(False)
-            await asyncio.wait_for(traffic.loop.sock_connect(line, ("127.0.0.1", upstream.port)), 1.0)
+            await asyncio.wait_for(
+                traffic.loop.sock_connect(line, ("127.0.0.1", upstream.port)), CONNECT_TIMEOUT_S
+            )
             upstream.prefers_port = upstream.listen == "auto"
         if line is None:
             upstream.prefers_port = False
