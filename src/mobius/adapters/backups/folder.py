@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import os
-import platform
 import shutil
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from mobius.adapters.databases.migrations import SqlMigrations
+from mobius.adapters.backups.contents import described, is_day_name, member_of, metadata_of
+from mobius.adapters.backups.restoring import Restorer
 from mobius.adapters.places import Places
 from mobius.adapters.releases.store import ReleaseStore
 from mobius.archive.durable import human
-from mobius.archive.extract import extract_archive
 from mobius.archive.manifest import Source
 from mobius.archive.publish import publish_alias, sidecar_of, sweep
-from mobius.archive.sqlite_capture import check_database, is_sqlite
-from mobius.archive.swap import SwapState, observe_swap, swap_in
 from mobius.archive.tree import estimate
-from mobius.archive.verify import read_metadata, verify_archive
+from mobius.archive.verify import verify_archive
 from mobius.archive.write import write_archive
 from mobius.errors import BackupInvalid, MobiusError
 from mobius.model.release import BackupRecord, Release
-from mobius.model.settings import EnvironmentSettings, ProcessSettings
+from mobius.model.settings import EnvironmentSettings
 from mobius.model.verdict import CheckResult, Outcome
 
 
-class FolderBackups:
+class FolderBackups(Restorer):
     """The archives of one environment, in `backups/` (production) or `backups/<environment>/`."""
 
     def __init__(
         self, service: str, settings: EnvironmentSettings, places: Places, store: ReleaseStore
     ) -> None:
+        super().__init__(settings, places, store)
         self._service = service
-        self._settings = settings
-        self._places = places
-        self._store = store
         self._folder = settings.backup.folder
 
     # -- making -------------------------------------------------------------------------------------------------
@@ -122,153 +111,30 @@ class FolderBackups:
                     f"the backup path {name} does not exist: {path}",
                     "create it, or take it out of backup.paths in mobius.toml",
                 )
-            sources.append(Source(_member(name), path))
+            sources.append(Source(member_of(name), path))
         return sources
 
     def _metadata(self, kind: str, release: Release | None, run_id: int) -> dict[str, object]:
-        return {
-            "schema_version": 1,
-            "service": self._service,
-            "environment": self._settings.name,
-            "kind": kind,
-            "run_id": run_id,
-            "created_at": datetime.now(UTC).isoformat(),
-            "created_unix": time.time(),
-            "release": asdict(release) if release else None,
-            "git_commit": release.commit if release else "",
-            "processes": json.loads(msgspec.json.encode(self._store.processes(release.id)))
-            if release
-            else [],
-            "paths": {_member(name): name for name in self._settings.backup.paths},
-            "tools": {
-                "python": platform.python_version(),
-                "system": platform.platform(),
-                "argv0": Path(sys.argv[0]).name,
-            },
-        }
-
-    # -- proving ------------------------------------------------------------------------------------------------
+        processes = self._store.processes(release.id) if release else ()
+        paths, environment = self._settings.backup.paths, self._settings.name
+        return metadata_of(self._service, environment, kind, release, processes, paths, run_id)
 
     def verify(self, path: Path) -> None:
         verify_archive(path)
-
-    def rehearse(
-        self, backup: BackupRecord, *, migrate_from: Path | None, progress: Callable[[str], None]
-    ) -> Mapping[str, Any]:
-        scratch = self._places.root / "run" / f"rehearsal-{os.getpid()}"
-        _remove_scratch(self._places.root / "run")
-        scratch.parent.mkdir(parents=True, exist_ok=True)
-        began = time.monotonic()
-        try:
-            extracted = extract_archive(Path(backup.path), scratch, trusted=True)
-            restore_s = time.monotonic() - began
-            databases = [
-                p for p in sorted(scratch.rglob("*")) if p.is_file() and not p.is_symlink() and is_sqlite(p)
-            ]
-            rows = {str(p.relative_to(scratch)): sum(check_database(p).tables.values()) for p in databases}
-            migrated = self._migrate_copy(scratch, migrate_from, progress) if migrate_from else []
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-        return {
-            "backup": backup.name,
-            "restore_s": round(restore_s, 3),
-            "files": len(extracted.entries),
-            "size_bytes": extracted.size_bytes,
-            "databases": rows,
-            "migrations": migrated,
-        }
-
-    def _migrate_copy(self, scratch: Path, migrate_from: Path, progress: Callable[[str], None]) -> list[str]:
-        migrations = self._settings.migrations
-        assert migrations is not None and migrations.database is not None
-        live = self._places.resolve(migrations.database)
-        copy = self._restored(live, scratch)
-        if copy is None:
-            if live.exists():
-                raise MobiusError(
-                    f"the migrations cannot be rehearsed: {migrations.database} is not in the backup",
-                    "add its folder to backup.paths in mobius.toml",
-                )
-            copy = scratch / "new.db"
-        applied = SqlMigrations(migrate_from, copy).apply_pending(copy)
-        progress(f"rehearsed {len(applied)} migration(s) on the restored copy")
-        return [migration.name for migration in applied]
-
-    def _restored(self, live: Path, scratch: Path) -> Path | None:
-        for name in self._settings.backup.paths:
-            source = self._places.resolve(name)
-            if live == source or live.is_relative_to(source):
-                copy = scratch / _member(name) / live.relative_to(source)
-                return copy if copy.exists() else None
-        return None
-
-    # -- going back ---------------------------------------------------------------------------------------------
-
-    def restore_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
-        manifest = verify_archive(path, deep=False)
-        named = manifest.metadata.get("paths")
-        if not isinstance(named, dict):
-            raise BackupInvalid(f"{path.name} does not say where its data belongs", "mobius backup list")
-        present = [member for member in named if manifest.under(str(member))]
-        staging = self._staging(key)
-        if present and not staging.exists():
-            extract_archive(path, staging, prefixes=present, trusted=True)
-        restored = []
-        for member in present:
-            live = self._places.resolve(str(named[member]))
-            new, old = live.with_name(f".{live.name}.new-{key}"), live.with_name(f".{live.name}.before-{key}")
-            if not self._is_swapped(new, live, old):
-                if not new.exists():
-                    live.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.move(staging / member, new)  # its own file system may be another one
-                swap_in(new, live, old)
-            progress(f"restored {live}")
-            restored.append(str(named[member]))
-        shutil.rmtree(staging, ignore_errors=True)
-        return {"backup": path.name, "restored": restored}
-
-    def _staging(self, key: str) -> Path:
-        folder = self._places.root / "run"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"restore-{key}"
-
-    @staticmethod
-    def _is_swapped(new: Path, live: Path, old: Path) -> bool:
-        return not new.exists() and observe_swap(new, live, old) is SwapState.DONE
-
-    def restore_release(self, path: Path) -> Release:
-        manifest = verify_archive(path, deep=False)
-        described = manifest.metadata.get("release")
-        if not isinstance(described, dict) or not manifest.under("release"):
-            raise BackupInvalid(f"{path.name} holds no release", "choose another: mobius backup list")
-        release = msgspec.convert(described, Release)
-        if self._store.is_staged(release.id):
-            return release
-        self._store.remove(release.id)
-        target = self._store.path(release.id)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = target.with_name(f".{release.id}.restoring")
-        shutil.rmtree(scratch, ignore_errors=True)
-        extract_archive(path, scratch, prefixes=["release"], trusted=True)
-        (scratch / "release").rename(target)
-        shutil.rmtree(scratch)
-        self._store.relink(target)
-        processes = msgspec.convert(manifest.metadata.get("processes") or [], tuple[ProcessSettings, ...])
-        return self._store.adopt(release, processes)
 
     # -- keeping ------------------------------------------------------------------------------------------------
 
     def found(self) -> tuple[BackupRecord, ...]:
         records = []
         for path in self._folder.glob("*.zip") if self._folder.is_dir() else ():
-            record = _described(path)
-            if record is not None and not _is_day_name(path, self._service):
+            record = described(path)
+            if record is not None and not is_day_name(path, self._service):
                 records.append(record)
         return tuple(sorted(records, key=lambda record: record.created_at, reverse=True))
 
     def describe(self, path: Path) -> BackupRecord:
         verify_archive(path, deep=False)
-        record = _described(path)
+        record = described(path)
         if record is None:
             raise BackupInvalid(
                 f"{path} is not a backup that mobius made", "choose another: mobius backup list"
@@ -284,37 +150,3 @@ class FolderBackups:
         if self._folder.is_dir() and not dry_run:
             sweep(self._folder)
         return tuple(backup.name for backup in gone)
-
-
-def _member(name: str) -> str:
-    return "data/" + name.strip("/").replace("../", "")
-
-
-def _is_day_name(path: Path, service: str) -> bool:
-    stem = path.stem.removeprefix(f"{service}_")
-    return len(stem) == 8 and stem.isdigit()
-
-
-def _described(path: Path) -> BackupRecord | None:
-    """What the archive says of itself; None for a file that is not one of ours."""
-    try:
-        says = read_metadata(path)
-        release = says.get("release")
-        return BackupRecord(
-            name=path.name,
-            path=str(path),
-            sha256=sidecar_of(path).read_text("utf-8")[:64],
-            size_bytes=path.stat().st_size,
-            created_at=float(str(says["created_unix"])),
-            release_id=str(release["id"]) if isinstance(release, dict) else "",
-            run_id=int(str(says["run_id"])),
-            kind=str(says["kind"]),
-            metadata=dict(says),
-        )
-    except (MobiusError, OSError, KeyError, ValueError):
-        return None
-
-
-def _remove_scratch(folder: Path) -> None:
-    for left in folder.glob("rehearsal-*") if folder.is_dir() else ():
-        shutil.rmtree(left, ignore_errors=True)

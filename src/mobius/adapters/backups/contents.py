@@ -1,0 +1,76 @@
+"""What a backup holds and what it says of itself."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from mobius.archive.publish import sidecar_of
+from mobius.archive.verify import read_metadata
+from mobius.errors import MobiusError
+from mobius.model.release import BackupRecord, Release
+from mobius.model.settings import ProcessSettings
+
+
+def member_of(name: str) -> str:
+    """Where a configured path lies in the archive."""
+    return "data/" + name.strip("/").replace("../", "")
+
+
+def metadata_of(
+    service: str,
+    environment: str,
+    kind: str,
+    release: Release | None,
+    processes: Sequence[ProcessSettings],
+    paths: Sequence[str],
+    run_id: int,
+) -> dict[str, object]:
+    """All that a rollback needs to know with nothing but the archive at hand. `processes` are the release's own."""
+    return {
+        "schema_version": 1,
+        "service": service,
+        "environment": environment,
+        "kind": kind,
+        "run_id": run_id,
+        "created_at": datetime.now(UTC).isoformat(),
+        "created_unix": time.time(),
+        "release": asdict(release) if release else None,
+        "git_commit": release.commit if release else "",
+        "processes": json.loads(msgspec.json.encode(list(processes), enc_hook=dict)),
+        "paths": {member_of(name): name for name in paths},
+        "tools": {"python": platform.python_version(), "system": platform.platform()},
+    }
+
+
+def described(path: Path) -> BackupRecord | None:
+    """What the archive says of itself; None for a file that is not one of ours."""
+    try:
+        says = read_metadata(path)
+        release = says.get("release")
+        return BackupRecord(
+            name=path.name,
+            path=str(path),
+            sha256=sidecar_of(path).read_text("utf-8")[:64],
+            size_bytes=path.stat().st_size,
+            created_at=float(str(says["created_unix"])),
+            release_id=str(release["id"]) if isinstance(release, dict) else "",
+            run_id=int(str(says["run_id"])),
+            kind=str(says["kind"]),
+            metadata=dict(says),
+        )
+    except (MobiusError, OSError, KeyError, ValueError):
+        return None
+
+
+def is_day_name(path: Path, service: str) -> bool:
+    """The second name of the newest backup of a day: `dhash_YYYYMMDD.zip`."""
+    stem = path.stem.removeprefix(f"{service}_")
+    return len(stem) == 8 and stem.isdigit()

@@ -1,0 +1,137 @@
+"""The way back out of an archive: into a scratch place to prove it, into the live place to use it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mobius.adapters.backups.contents import member_of
+from mobius.adapters.databases.migrations import SqlMigrations
+from mobius.adapters.places import Places
+from mobius.adapters.releases.store import ReleaseStore
+from mobius.archive.extract import extract_archive
+from mobius.archive.sqlite_capture import check_database, is_sqlite
+from mobius.archive.swap import SwapState, observe_swap, swap_in
+from mobius.archive.verify import verify_archive
+from mobius.errors import BackupInvalid, MobiusError
+from mobius.model.release import BackupRecord, Release
+from mobius.model.settings import EnvironmentSettings, ProcessSettings
+
+
+class Restorer:
+    """Restores archives of one environment. One that lies in its own backup folder is trusted to hold links out of
+    the release (a virtual environment has one); any other is held to every rule."""
+
+    def __init__(self, settings: EnvironmentSettings, places: Places, store: ReleaseStore) -> None:
+        self._settings = settings
+        self._places = places
+        self._store = store
+
+    def rehearse(
+        self, backup: BackupRecord, *, migrate_from: Path | None, progress: Callable[[str], None]
+    ) -> Mapping[str, Any]:
+        scratch = self._places.root / "run" / f"rehearsal-{os.getpid()}"
+        _remove_scratch(self._places.root / "run")
+        scratch.parent.mkdir(parents=True, exist_ok=True)
+        began = time.monotonic()
+        try:
+            extracted = extract_archive(Path(backup.path), scratch, trusted=True)
+            restore_s = time.monotonic() - began
+            databases = [
+                p for p in sorted(scratch.rglob("*")) if p.is_file() and not p.is_symlink() and is_sqlite(p)
+            ]
+            rows = {str(p.relative_to(scratch)): sum(check_database(p).tables.values()) for p in databases}
+            migrated = self._migrate_copy(scratch, migrate_from, progress) if migrate_from else []
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return {
+            "backup": backup.name,
+            "restore_s": round(restore_s, 3),
+            "files": len(extracted.entries),
+            "size_bytes": extracted.size_bytes,
+            "databases": rows,
+            "migrations": migrated,
+        }
+
+    def _migrate_copy(self, scratch: Path, migrate_from: Path, progress: Callable[[str], None]) -> list[str]:
+        migrations = self._settings.migrations
+        assert migrations is not None and migrations.database is not None
+        live = self._places.resolve(migrations.database)
+        copy = self._restored(live, scratch)
+        if copy is None:
+            if live.exists():
+                raise MobiusError(
+                    f"the migrations cannot be rehearsed: {migrations.database} is not in the backup",
+                    "add its folder to backup.paths in mobius.toml",
+                )
+            copy = scratch / "new.db"
+        applied = SqlMigrations(migrate_from, copy).apply_pending(copy)
+        progress(f"rehearsed {len(applied)} migration(s) on the restored copy")
+        return [migration.name for migration in applied]
+
+    def _restored(self, live: Path, scratch: Path) -> Path | None:
+        for name in self._settings.backup.paths:
+            source = self._places.resolve(name)
+            if live == source or live.is_relative_to(source):
+                copy = scratch / member_of(name) / live.relative_to(source)
+                return copy if copy.exists() else None
+        return None
+
+    def restore_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
+        manifest = verify_archive(path, deep=False)
+        named = manifest.metadata.get("paths")
+        if not isinstance(named, dict):
+            raise BackupInvalid(f"{path.name} does not say where its data belongs", "mobius backup list")
+        present = [str(member) for member in named if manifest.under(str(member))]
+        for member in present:
+            self._put_in_place(path, member, self._places.resolve(str(named[member])), key)
+            progress(f"restored {named[member]}")
+        return {"backup": path.name, "restored": [str(named[member]) for member in present]}
+
+    def _put_in_place(self, path: Path, member: str, live: Path, key: str) -> None:
+        """Extracted whole beside the live one, on its own file system; then one exchange. May be repeated."""
+        beside = live.with_name(f".{live.name}.restoring-{key}")
+        new, old = live.with_name(f".{live.name}.new-{key}"), live.with_name(f".{live.name}.before-{key}")
+        if not new.exists() and observe_swap(new, live, old) is SwapState.DONE:
+            return
+        if not new.exists():
+            live.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(beside, ignore_errors=True)
+            extract_archive(path, beside, prefixes=[member], trusted=self._is_ours(path))
+            (beside / member).rename(new)
+        shutil.rmtree(beside, ignore_errors=True)
+        swap_in(new, live, old)
+
+    def restore_release(self, path: Path) -> Release:
+        manifest = verify_archive(path, deep=False)
+        described = manifest.metadata.get("release")
+        if not isinstance(described, dict) or not manifest.under("release"):
+            raise BackupInvalid(f"{path.name} holds no release", "choose another: mobius backup list")
+        release = msgspec.convert(described, Release)
+        if self._store.is_staged(release.id):
+            return release
+        self._store.remove(release.id)
+        target = self._store.path(release.id)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = target.with_name(f".{release.id}.restoring")
+        shutil.rmtree(scratch, ignore_errors=True)
+        extract_archive(path, scratch, prefixes=["release"], trusted=self._is_ours(path))
+        (scratch / "release").rename(target)
+        shutil.rmtree(scratch)
+        self._store.relink(target)
+        processes = msgspec.convert(manifest.metadata.get("processes") or [], tuple[ProcessSettings, ...])
+        return self._store.adopt(release, processes)
+
+    def _is_ours(self, path: Path) -> bool:
+        return path.resolve().parent == self._settings.backup.folder.resolve()
+
+
+def _remove_scratch(folder: Path) -> None:
+    for left in folder.glob("rehearsal-*") if folder.is_dir() else ():
+        shutil.rmtree(left, ignore_errors=True)
