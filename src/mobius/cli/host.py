@@ -21,6 +21,7 @@ def command() -> None:
 def start(ctx: click.Context, environment: str | None) -> int:
     """Start it, detached, and what was live before."""
     from mobius.flows.by_hand import bring_up
+    from mobius.model.run import RunState
 
     ports = app(ctx).ports(environment)
     now = bring_up(ports)
@@ -28,6 +29,10 @@ def start(ctx: click.Context, environment: str | None) -> int:
         f"the supervisor of {ports.settings.name} is running; the front door listens on {ports.settings.listen}"
     )
     click.echo(f"{now.live.id} is live in {now.live_slot}" if now.live else "nothing is live yet")
+    run = ports.journal.active_run(ports.settings.name)
+    if run is not None and run.state is RunState.OBSERVING and not ports.launcher.alive(run):
+        ports.launcher.launch(run)  # its runner was stopped with the house
+        click.echo(f"run {run.id} watches it again")
     next_step(f"look: mobius status -e {ports.settings.name}")
     return 0
 
