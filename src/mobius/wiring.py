@@ -317,7 +317,7 @@ def _ports(app: App, settings: EnvironmentSettings, *, read_only: bool) -> Ports
     places = Places(project, settings.root, settings.release.link)
     redact = redactor(secrets_of(settings, places, app.environ))
     origin = origin_of(settings.release.source, project, (settings.root, settings.backup.folder))
-    store = ReleaseStore(places, settings.release, settings.processes, origin)
+    store = ReleaseStore(places, settings.release, settings.processes, origin, redact)
     target, traffic = ProcessTarget(settings, places, app.environ), DoorTraffic(places.root)
     checks = HttpChecks(settings, resolve=places.resolve, redact=redact, cwd=project)
     migrations, clock = settings.migrations, SystemClock()

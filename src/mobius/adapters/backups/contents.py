@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
+from mobius.adapters.redaction import SECRET_NAME, SHOWN
 from mobius.archive.publish import sidecar_of
 from mobius.archive.verify import read_metadata
 from mobius.errors import MobiusError
@@ -44,10 +45,31 @@ def metadata_of(
         "created_unix": time.time(),
         "release": asdict(release) if release else None,
         "git_commit": release.commit if release else "",
-        "processes": json.loads(msgspec.json.encode(list(processes), enc_hook=dict)),
+        "processes": json.loads(msgspec.json.encode([_without_secrets(p) for p in processes], enc_hook=dict)),
         "paths": {member_of(name): name for name in paths},
         "tools": {"python": platform.python_version(), "system": platform.platform()},
     }
+
+
+def with_secrets_of(
+    processes: Sequence[ProcessSettings], present: Sequence[ProcessSettings]
+) -> tuple[ProcessSettings, ...]:
+    """What `metadata_of` took out, put in again as `mobius.toml` has it today; left out where it does not."""
+    known = {process.name: process.env for process in present}
+    return tuple(
+        replace(process, env=_filled(process.env, known.get(process.name, {}))) for process in processes
+    )
+
+
+def _without_secrets(process: ProcessSettings) -> ProcessSettings:
+    """The metadata is shown by `backup list`; a secret of the configuration is in the archive's own mobius.toml."""
+    env = {name: SHOWN if SECRET_NAME.search(name) else value for name, value in process.env.items()}
+    return replace(process, env=env)
+
+
+def _filled(env: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
+    values = {name: known.get(name, "") if value == SHOWN else value for name, value in env.items()}
+    return {name: value for name, value in values.items() if env[name] != SHOWN or name in known}
 
 
 def described(path: Path) -> BackupRecord | None:

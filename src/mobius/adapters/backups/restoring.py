@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from mobius.adapters.backups.contents import member_of
+from mobius.adapters.backups.contents import member_of, with_secrets_of
 from mobius.adapters.databases.migrations import SqlMigrations
 from mobius.adapters.places import Places
 from mobius.adapters.releases.store import ReleaseStore
@@ -126,7 +126,7 @@ class Restorer:
         shutil.rmtree(scratch)
         self._store.relink(target)
         processes = msgspec.convert(manifest.metadata.get("processes") or [], tuple[ProcessSettings, ...])
-        return self._store.adopt(release, processes)
+        return self._store.adopt(release, with_secrets_of(processes, self._settings.processes))
 
     def _is_ours(self, path: Path) -> bool:
         return path.resolve().parent == self._settings.backup.folder.resolve()

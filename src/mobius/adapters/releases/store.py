@@ -28,8 +28,14 @@ class ReleaseStore:
     """The releases of one environment. A tree without its manifest is half staged and is made anew."""
 
     def __init__(
-        self, places: Places, settings: ReleaseSettings, processes: Sequence[ProcessSettings], origin: Origin
+        self,
+        places: Places,
+        settings: ReleaseSettings,
+        processes: Sequence[ProcessSettings],
+        origin: Origin,
+        redact: Callable[[str], str] = str,
     ) -> None:
+        self._redact = redact
         self._places = places
         self._settings = settings
         self._processes = tuple(processes)
@@ -149,12 +155,15 @@ class ReleaseStore:
         log = self._build_log(release.id)
         for argv in self._settings.build:
             progress(f"build: {' '.join(argv)}")
-            with log.open("ab") as output:
+            with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
                 done = run_bounded(
                     argv, cwd=path, env=env, output=output, timeout_s=self._settings.build_timeout_s
                 )
+            # A build sees all of our environment, and some print it.
+            said = self._redact(log.read_text("utf-8", errors="replace"))
+            log.write_text(said, encoding="utf-8")
             if done != "":
-                tail = tuple(log.read_text(errors="replace").splitlines()[-20:])
+                tail = tuple(said.splitlines()[-20:])
                 raise MobiusError(
                     f"the build of {release.tag} failed: {' '.join(argv)}: {done}",
                     "mend the build, then deploy again; what is live was not touched",
