@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from journeys.service import Service
 
 
+pytest.register_assert_rewrite("journeys.service", "journeys.kill.field", "journeys.switch.under_load")
+
+
 @pytest.fixture
 def new_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
     """Makes services (`new_service(window="3s")`), each in a folder of its own."""

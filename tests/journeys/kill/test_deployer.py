@@ -10,12 +10,15 @@ pytestmark = pytest.mark.journey
 
 DEPLOYING = [
     Strike("put_backup", "before"),
-    Strike("done go-*-migrate", "before"),
     Strike("switched", "before"),
-    Strike("done go-*-start", "before"),
     Strike("set_release_state"),
+    pytest.param(Strike("done go-*-migrate", "before"), marks=pytest.mark.slow),
+    pytest.param(Strike("done go-*-start", "before"), marks=pytest.mark.slow),
 ]
-GOING_BACK = [Strike("switched", "before"), Strike("done return-*-start", "before")]
+GOING_BACK = [
+    Strike("done return-*-start", "before"),
+    pytest.param(Strike("switched", "before"), marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize("strike", DEPLOYING, ids=str)

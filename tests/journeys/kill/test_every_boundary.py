@@ -51,6 +51,7 @@ class Fields:
             except AssertionError as complaint:
                 ground.broken = True
                 label = (ground.folder / "struck-0").read_text() if ground.has_struck() else "?"
+                print(f"write {number} ({label}): {complaint}")
                 self.complaints.append(f"write {number} ({label}): {complaint}")
                 continue
             self.struck += bool(struck)

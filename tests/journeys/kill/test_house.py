@@ -12,9 +12,9 @@ pytestmark = pytest.mark.journey
 @pytest.mark.parametrize(
     "strike",
     [
-        Strike("begin go-*-start", who="host"),
         Strike("begin go-*-switch", who="host"),
-        Strike("begin go-*-switch", who="door"),
+        pytest.param(Strike("begin go-*-start", who="host"), marks=pytest.mark.slow),
+        pytest.param(Strike("begin go-*-switch", who="door"), marks=pytest.mark.slow),
     ],
     ids=str,
 )
@@ -27,7 +27,10 @@ def test_a_deployment_outlives_its_house(ground: Field, strike: Strike) -> None:
 
 @pytest.mark.parametrize(
     "strike",
-    [Strike("begin return-*-switch", who="host"), Strike("begin return-*-switch", who="door")],
+    [
+        Strike("begin return-*-switch", who="door"),
+        pytest.param(Strike("begin return-*-switch", who="host"), marks=pytest.mark.slow),
+    ],
     ids=str,
 )
 def test_a_rollback_outlives_its_house(ground: Field, strike: Strike) -> None:
