@@ -41,7 +41,7 @@ def status(ports: Ports) -> Status:
         backup=_backup(backups),
         unsent=len(outbox),
         oldest_unsent_at=outbox[0].created_at if outbox else 0.0,
-        warnings=(*now.doubts, *_left_alone(run, alive)),
+        warnings=(*now.doubts, *_left_alone(run, alive), *_unattended(now)),
         next=_next(now, run, alive, ports.settings.name),
     )
 
@@ -119,7 +119,16 @@ def _left_alone(run: Run | None, alive: bool | None) -> tuple[str, ...]:
     return (f"run {run.id} is {run.state}, but its runner is gone",)
 
 
+def _unattended(now: Standing) -> tuple[str, ...]:
+    """Where nothing can be seen of what is live, nothing keeps it: a process that dies stays dead."""
+    if now.live is None or now.processes:
+        return ()
+    return ("the supervisor does not run: what dies now is not started again",)
+
+
 def _next(now: Standing, run: Run | None, alive: bool | None, environment: str) -> str:
+    if _unattended(now):
+        return f"mobius host start -e {environment}"
     if run is not None and not run.ended:
         if run.state is RunState.NEEDS_OPERATOR or alive is False:
             return f"mobius resume -e {environment}"

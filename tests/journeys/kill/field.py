@@ -62,6 +62,16 @@ class Field:
         """Back to the release before."""
         return self._struck(strike, "rollback")
 
+    def start_a_house_that_nobody_needed(self) -> None:
+        """A supervisor that was killed when its run had nothing more to ask of it: status says so, and what to do."""
+        if self.service.host.is_running():
+            return
+        status = self.service.status()
+        assert status["warnings"] == ["the supervisor does not run: what dies now is not started again"]
+        assert status["next"] == "mobius host start -e production"
+        assert self.service.get()["code"] == 200
+        self.service.mobius("host", "start", expect=0)
+
     def assert_all_is_well(
         self, live: str, *, states: Collection[str] = (), switches: int | None = None
     ) -> None:

@@ -88,6 +88,7 @@ def test_a_deployment_ends_well_wherever_it_is_struck(
             ground.service.mobius("accept", expect=0)
         else:
             assert done.code == 0, f"{done}\n{ground.service.log()}"
+        ground.start_a_house_that_nobody_needed()
         ground.assert_all_is_well(ground.tags[-1], states=["accepted", "inconclusive"], switches=1)
         return ground.struck_write()
 

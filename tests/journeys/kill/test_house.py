@@ -40,3 +40,12 @@ def test_a_rollback_outlives_its_house(ground: Field, strike: Strike) -> None:
     assert ground.has_struck()
     assert done.code == 0, f"{done}\n{ground.service.log()}"
     ground.assert_all_is_well(before, states=["observing"], switches=1)
+
+
+def test_a_supervisor_that_dies_when_nothing_goes_on_is_missed_by_status(ground: Field) -> None:
+    done, _ = ground.deploy(Strike("set_release_state", who="host"))
+    assert ground.has_struck()
+    assert done.code == 0, done
+    assert not ground.service.host.is_running()
+    ground.start_a_house_that_nobody_needed()
+    ground.assert_all_is_well(ground.tags[-1], states=["accepted"], switches=1)
