@@ -174,7 +174,7 @@ def test_a_release_that_turns_bad_is_taken_back_by_the_rule_that_is_made_for_it(
 ) -> None:
     environment, rule, said, name = FAULTS[fault]
     tag = fault.replace(" ", "-").replace("_", "-")
-    v1.configure(window="20s", environment=environment)
+    v1.configure(window="30s", interval="100ms", environment=environment)
     v1.release(tag, answers=[{**rule, **TURNS_BAD}])
 
     with load_on(v1):
@@ -210,7 +210,7 @@ def test_a_release_that_exits_again_and_again_is_taken_back(v1: Project) -> None
 
 
 def test_without_auto_rollback_a_bad_release_only_pages(v1: Project) -> None:
-    v1.configure(window="1500ms", environment="")
+    v1.configure(window="4s")
     v1.release("paged", answers=[{"path": "/health", "status": 503, **TURNS_BAD}])
     v1.environ["AUTO_ROLLBACK"] = "false"
     try:
