@@ -7,7 +7,13 @@ import pytest
 
 from mobius.host.kept import backoff_s
 from mobius.host.messages import HostStatus, ProcessSpec, build
-from mobius.host.protocol import SOCKET_PATH_LIMIT_BYTES, HostUnavailable, socket_path
+from mobius.host.protocol import (
+    SOCKET_PATH_LIMIT_BYTES,
+    HostUnavailable,
+    find_socket,
+    place_socket,
+    remove_socket,
+)
 from mobius.host.state import SCHEMA_VERSION, load, write_atomically
 
 GOOD = {"schema_version": SCHEMA_VERSION, "slots": {}, "jobs": {}}
@@ -45,27 +51,29 @@ def test_backoff_doubles_from_a_fifth_of_a_second_to_half_a_minute() -> None:
     assert backoff_s(10**6) == 30.0
 
 
-def test_a_socket_lies_beside_the_rest_when_its_path_fits(tmp_path: Path) -> None:
-    assert socket_path(Path("/srv/run"), "host.sock") == Path("/srv/run/host.sock")
+def test_a_socket_lies_beside_the_rest_when_its_path_fits() -> None:
+    assert place_socket(Path("/srv/run"), "host.sock") == Path("/srv/run/host.sock")
+    assert find_socket(Path("/srv/run"), "host.sock") == Path("/srv/run/host.sock")
 
 
-def test_a_socket_with_a_long_path_lies_in_a_private_directory(
+def test_a_socket_with_a_long_path_lies_in_a_private_directory_and_is_found_by_a_link(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runtime = Path("/tmp") if len(str(tmp_path)) > 40 else tmp_path
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    run = Path("/" + "long/" * 30)
-    found = socket_path(run, "host.sock")
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    run = tmp_path / ("long-" * 20) / "run"
+    run.mkdir(parents=True)
+    assert find_socket(run, "host.sock") == run / "host.sock"  # looking makes nothing
+    placed = place_socket(run, "host.sock")
     try:
-        assert len(str(found)) <= SOCKET_PATH_LIMIT_BYTES
-        assert found == socket_path(run, "host.sock") != socket_path(run / "other", "host.sock")
-        assert stat.S_IMODE(found.parent.stat().st_mode) == 0o700
-        found.parent.chmod(0o755)
+        assert len(str(placed)) <= SOCKET_PATH_LIMIT_BYTES
+        assert placed == place_socket(run, "host.sock") == find_socket(run, "host.sock")
+        assert stat.S_IMODE(placed.parent.stat().st_mode) == 0o700
+        placed.parent.chmod(0o755)
         with pytest.raises(HostUnavailable, match="is not a private directory"):
-            socket_path(run, "host.sock")
+            place_socket(run, "host.sock")
     finally:
-        found.parent.rmdir()
-        socket_path(run / "other", "host.sock").parent.rmdir()
+        remove_socket(run, "host.sock")
+    assert not placed.parent.exists() and list(run.iterdir()) == []
 
 
 def test_nouns_come_back_from_their_json_and_unknown_keys_are_left_out() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import stat
 import subprocess
@@ -21,7 +20,7 @@ from host.sites import Site, is_running, new_site, wait_for
 from host.talking import get
 from mobius.host.client import HostClient, HostRefused, HostUnavailable, ensure_running
 from mobius.host.messages import ProcessSpec, ProcessStatus
-from mobius.host.protocol import socket_path
+from mobius.host.protocol import find_socket
 
 pytestmark = pytest.mark.journey
 
@@ -234,7 +233,7 @@ def test_a_full_disk_keeps_new_slots_out_and_traffic_moving(site: Site) -> None:
         site.client.start_slot("red", "r3", site.root, [site.web()])
 
 
-def test_a_root_with_a_long_path_works_like_any_other() -> None:
+def test_a_root_with_a_long_path_works_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
     for site in new_site("long-" * 25):
         site.start("blue", "r1", site.web(listen="socket"))
         site.client.configure_door(site.listen)
@@ -242,10 +241,17 @@ def test_a_root_with_a_long_path_works_like_any_other() -> None:
         assert get(site.port).body == b"r1"
         process = only(site, "blue")
         assert process.socket is not None and not process.socket.startswith(str(site.root))
-        sockets = [Path(process.socket).parent, socket_path(site.root / "run", "host.sock").parent]
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(site.root))  # another shell, another environment
+        run = site.root / "run"
+        folders = [Path(process.socket).parent, find_socket(run, "host.sock").parent]
+        assert all(folder.parent != run and folder.is_dir() for folder in folders)
+        site.client.upgrade_door()
+        site.kill_supervisor()
+        site.client = ensure_running(site.root)
+        assert get(site.port).body == b"r1"
+        folders.append(find_socket(run, "host.sock").parent)
         site.client.shutdown()
-        for folder in sockets:
-            shutil.rmtree(folder)
+        assert not any(folder.exists() for folder in folders)
 
 
 def test_a_root_where_nobody_may_write_is_said_with_its_path(tmp_path: Path) -> None:

@@ -44,9 +44,9 @@ def main() -> NoReturn:
     else:
         lock_fd = take_lock(root)
         from mobius.host.control import bind_control
-        from mobius.host.protocol import socket_path
+        from mobius.host.protocol import place_socket
 
-        control = bind_control(socket_path(root / "run", "host.sock"))
+        control = bind_control(place_socket(root / "run", "host.sock"))
     if given.detach:
         detach(root)
     os.ftruncate(lock_fd, 0)

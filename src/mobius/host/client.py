@@ -30,7 +30,7 @@ from mobius.host.messages import (
     Tls,
     build,
 )
-from mobius.host.protocol import HostRefused, HostUnavailable, ask, socket_path
+from mobius.host.protocol import HostRefused, HostUnavailable, ask, find_socket
 
 __all__ = ["HostClient", "HostRefused", "HostUnavailable", "ensure_running"]
 
@@ -82,7 +82,7 @@ class HostClient:
 
     def call(self, op: str, *, wait_s: float = 0.0, **params: Any) -> dict[str, Any]:
         """Asks `op` as it is; `wait_s` is how long the operation itself is expected to wait."""
-        path, timeout_s = socket_path(self.run, "host.sock"), self._timeout_s + wait_s
+        path, timeout_s = find_socket(self.run, "host.sock"), self._timeout_s + wait_s
         try:
             return ask(path, op, params, timeout_s=timeout_s)
         except HostUnavailable as lost:
@@ -103,7 +103,7 @@ class HostClient:
     def is_running(self) -> bool:
         """Whether a supervisor answers now; never raises for one that does not."""
         try:
-            ask(socket_path(self.run, "host.sock"), "ping", {}, timeout_s=2.0)
+            ask(find_socket(self.run, "host.sock"), "ping", {}, timeout_s=2.0)
         except HostUnavailable:
             return False
         return True

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mobius.host.children import MARK_ROOT, Command
 from mobius.host.control import ask_async
 from mobius.host.kept import Kept, Life
-from mobius.host.protocol import HostUnavailable, socket_path
+from mobius.host.protocol import HostUnavailable, find_socket, place_socket, remove_socket
 from mobius.host.slots import inherited_environment
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class OneDoor:
 
     @property
     def control(self) -> Path:
-        return socket_path(self.doors.run, f"{self.name}.sock")
+        return find_socket(self.doors.run, f"{self.name}.sock")
 
     async def ask(self, op: str, within_s: float = ASK_TIMEOUT_S, **params: Any) -> dict[str, Any]:
         return await ask_async(self.control, op, params, timeout_s=within_s)
@@ -49,7 +49,14 @@ class OneDoor:
         self.name = f"door-{doors.serial}"
         fds = tuple(one.fileno() for one in doors.listening)
         argv = [sys.executable, "-P", "-m", "mobius.host.door", "--fds", ",".join(map(str, fds))]
-        argv += ["--run", str(doors.run), "--name", self.name, "--control", str(self.control)]
+        argv += [
+            "--run",
+            str(doors.run),
+            "--name",
+            self.name,
+            "--control",
+            str(place_socket(doors.run, f"{self.name}.sock")),
+        ]
         env = {**inherited_environment(), MARK_ROOT: str(doors.root), "MOBIUS_DOOR": self.name}
         doors.soon(self.configure_when_up(self.name))
         return Command(tuple(argv), str(doors.root), env, doors.run / "door.log", fds)
@@ -73,7 +80,7 @@ class OneDoor:
         self.ready.clear()
         self.doors.absorb_counters(self.name, code)
         with contextlib.suppress(OSError):
-            self.control.unlink()
+            remove_socket(self.doors.run, f"{self.name}.sock")
         if self.is_leaving:
             self.doors.leaving = [one for one in self.doors.leaving if one is not self]
         return not self.is_leaving

@@ -29,20 +29,20 @@ class HostRefused(MobiusError):
     """The supervisor understood and will not do it; nothing was changed. The message says why."""
 
 
-def socket_path(run: Path, name: str) -> Path:
-    """Where the socket `name` of this run directory lies: beside the rest, or, when that path is too long
-    for a Unix socket, in a private directory of this user. Raises HostUnavailable when that is not
-    private."""
+def find_socket(run: Path, name: str) -> Path:
+    """Where the socket `name` of this run directory is; looking changes nothing."""
+    near = run / name
+    return near.readlink() if near.is_symlink() else near
+
+
+def place_socket(run: Path, name: str) -> Path:
+    """Where to bind the socket `name` of this run directory: beside the rest, or, when that path is too long for
+    a Unix socket, in a private directory of this user, with a link to it beside the rest (the directory depends
+    on the environment, so nobody else could compute it). Raises HostUnavailable when that is not private."""
     near = run / name
     if len(os.fsencode(near)) <= SOCKET_PATH_LIMIT_BYTES:
         return near
-    base = os.environ.get("XDG_RUNTIME_DIR") or ""
-    if not base or not Path(base).is_dir() or len(os.fsencode(base)) > 40:
-        base = tempfile.gettempdir()
-        if len(os.fsencode(base)) > 40:
-            base = "/tmp"
-    mark = hashlib.sha256(os.fsencode(run)).hexdigest()[:16]
-    private = Path(base) / f"mobius-{os.getuid()}-{mark}"
+    private = _runtime_folder() / f"mobius-{os.getuid()}-{hashlib.sha256(os.fsencode(run)).hexdigest()[:16]}"
     with contextlib.suppress(FileExistsError):
         private.mkdir(mode=0o700)
     found = private.lstat()
@@ -51,7 +51,30 @@ def socket_path(run: Path, name: str) -> Path:
             f"{private} is not a private directory of this user, so no socket can be put there",
             "remove it, or set XDG_RUNTIME_DIR to a directory only this user can enter",
         )
+    fresh = run / f".{name}.new"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(private / name)
+    fresh.replace(near)
     return private / name
+
+
+def remove_socket(run: Path, name: str) -> None:
+    """Takes the socket away, and the private directory when it was the last one there."""
+    path = find_socket(run, name)
+    for one in {path, run / name}:
+        one.unlink(missing_ok=True)
+    if path.parent != run:
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
+
+
+def _runtime_folder() -> Path:
+    short = 40
+    given = os.environ.get("XDG_RUNTIME_DIR", "")
+    for folder in (given, tempfile.gettempdir()):
+        if folder and len(os.fsencode(folder)) <= short and Path(folder).is_dir():
+            return Path(folder)
+    return Path("/tmp")
 
 
 def ask(path: Path, op: str, params: dict[str, Any], *, timeout_s: float) -> Answer:

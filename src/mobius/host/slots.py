@@ -17,7 +17,7 @@ from typing import Any
 from mobius.host.children import MARK_ROOT, MARK_SPAWN, Command, find_marked, signal_number
 from mobius.host.kept import Kept, Life
 from mobius.host.messages import ProcessSpec, ProcessState, ProcessStatus, SlotStatus, build
-from mobius.host.protocol import HostRefused, socket_path
+from mobius.host.protocol import HostRefused, place_socket, remove_socket
 from mobius.host.state import write_atomically
 
 # Below the range from which the kernel takes ports for outgoing connections, so that none of those can take a
@@ -146,6 +146,12 @@ class Slot:
             [one.spec.name for one, was in zip(alive, killed, strict=True) if was],
         )
 
+    def remove_sockets(self) -> None:
+        """Takes away the sockets of processes that do not run any more."""
+        for one in self.processes.values():
+            if one.socket is not None and not one.is_alive:
+                remove_socket(self.run, f"{one.spec.name}.sock")
+
     # -- what the next supervisor must know ------------------------------------------------------------------
 
     def as_json(self) -> dict[str, Any]:
@@ -184,7 +190,7 @@ class Slot:
         if spec.kind == "web":
             port = port or free_port(used_ports)
             used_ports.add(port)
-            path = str(socket_path(self.run, f"{spec.name}.sock"))
+            path = str(place_socket(self.run, f"{spec.name}.sock"))
         process = Process(spec, port, path, self.run / f"{spec.name}.log")
         if before is not None:
             process.life = before.life
@@ -203,7 +209,13 @@ class Slot:
                 self._moved()
             env["PORT"] = str(process.port)
         if process.socket is not None:
-            Path(process.socket).unlink(missing_ok=True)
+            placed = str(
+                place_socket(self.run, f"{spec.name}.sock")
+            )  # a reboot may have emptied its directory
+            if placed != process.socket:
+                process.socket = placed
+                self._moved()
+            Path(placed).unlink(missing_ok=True)
             env["MOBIUS_SOCKET"] = process.socket
         env |= {
             MARK_ROOT: str(self.root),

@@ -22,7 +22,7 @@ from mobius.host.doors import Doors
 from mobius.host.jobs import Job, find_lost_jobs, new_job
 from mobius.host.logs import rotate_grown
 from mobius.host.messages import ProcessSpec, build
-from mobius.host.protocol import Answer, HostRefused, socket_path
+from mobius.host.protocol import Answer, HostRefused, remove_socket
 from mobius.host.refusals import (
     refuse_bad_name,
     refuse_second_release,
@@ -68,8 +68,9 @@ class Supervisor:
         for chore in chores:
             chore.cancel()
         self.server.close()
-        with contextlib.suppress(FileNotFoundError):
-            socket_path(self.run, "host.sock").unlink()
+        remove_socket(self.run, "host.sock")
+        for slot in self.slots.values():
+            slot.remove_sockets()
 
     async def answer(self, op: str, params: dict[str, Any]) -> Answer:
         """Does one op; its ops are the methods named `do_…`."""
