@@ -193,7 +193,7 @@ class App:
         watch that follows)."""
         plan = self.plan_rollback(name, **how)
         run = begin(plan, self.ports(name), lead=self._lead(name))
-        return self.follow(run, viewer=viewer, until_window=detach)
+        return run if run.ended else self.follow(run, viewer=viewer, until_window=detach)
 
     def monitor(
         self, name: str | None = None, *, duration_s: float | None = None, viewer: Viewer | None = None

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from mobius.errors import Locked, UsageError
+from mobius.errors import Locked, MobiusError, UsageError
 from mobius.flows.plan import refuse_unless_checks_pass
 from mobius.flows.record import Record
-from mobius.flows.rollback import switch_at_once
+from mobius.flows.rollback import go_back_unwritten, switch_at_once
 from mobius.model.plan import Plan
 from mobius.model.run import PREEMPTIBLE, Run, RunState
 from mobius.ports import Ports
 
 
 def begin(plan: Plan, ports: Ports, *, lead: str, wanted_hash: str = "") -> Run:
-    """Writes the run and launches its runner. Raises `GateFailed`, `GateUnknown` or `Locked`, nothing changed."""
+    """Writes the run and launches its runner. Raises `GateFailed`, `GateUnknown` or `Locked`, nothing changed.
+
+    A rollback is never refused for the sake of a journal that cannot be written: it is done at once, and the
+    run that is returned has ended.
+    """
     if wanted_hash and not plan.hash.startswith(wanted_hash):
         raise UsageError(
             f"the plan {wanted_hash} does not hold any more: it would be {plan.hash} now",
             f"look at it: mobius plan -e {plan.environment} --tag {plan.tag}",
         )
     refuse_unless_checks_pass(plan)
-    clear_the_way(ports)
-    run = ports.journal.open_run(
-        plan.environment, plan, lead=lead, holder=ports.holder(), now=ports.clock.now()
-    )
+    try:
+        clear_the_way(ports)
+        run = ports.journal.open_run(
+            plan.environment, plan, lead=lead, holder=ports.holder(), now=ports.clock.now()
+        )
+    except Locked:
+        raise
+    except MobiusError as problem:
+        if plan.kind != "rollback":
+            raise
+        return go_back_unwritten(plan, ports, lead=lead, why_not=problem)
     ports.target.prepare()
     try:
         if plan.kind == "rollback":

@@ -75,6 +75,13 @@ def accept_by_hand(ports: Ports, *, who: str) -> Run:
         )
     ports.launcher.stop(run)
     run = ports.journal.take_over(run, holder=ports.holder(), now=ports.clock.now())
+    if run.state not in ACCEPTABLE or not _has_all_traffic(run, ports):
+        # Its runner decided while we were asking: the old release is live again, or about to be.
+        if not run.ended:
+            ports.launcher.launch(run)
+        raise UsageError(
+            f"run {run.id} cannot be accepted any more: it is {run.state}", f"mobius status -e {environment}"
+        )
     return accept(Record(run, ports), who)
 
 

@@ -53,6 +53,8 @@ def _take(run: Run, ports: Ports) -> Run:
 
 def _continue(run: Run, ports: Ports) -> Run:
     match run.state:
+        case RunState.OBSERVING if run.kind == "deploy" and _traffic_is_back(run, ports):
+            return _finish_taking_back(run, ports)
         case RunState.OBSERVING:
             return monitor(run, ports)
         case _ if run.kind == "monitor":
@@ -71,6 +73,15 @@ def _has_turned_back(run: Run, ports: Ports) -> bool:
     return not back.isdisjoint(record.step_id for record in ports.journal.steps(run.id))
 
 
+def _traffic_is_back(run: Run, ports: Ports) -> bool:
+    """Whether traffic was moved back from its release while no journal could be written: watching on, and
+    accepting in the end, would stop what is live."""
+    if not run.plan.previous_slot:
+        return False
+    weights = ports.traffic.weights()
+    return weights.get(run.plan.previous_slot, 0) > 0 and weights.get(run.plan.slot, 0) == 0
+
+
 def _finish_taking_back(run: Run, ports: Ports) -> Run:
     with turn(ports):
         record = Record(run, ports, forgiving=True)
@@ -87,7 +98,7 @@ def _finish_taking_back(run: Run, ports: Ports) -> Run:
                 sentence=told,
             )
         ports.target.prepare()
-        return take_back(record, way, because=run.sentence)
+        return take_back(record, way, because=run.sentence or "traffic had gone back already")
 
 
 def watch_what_is_live(run: Run, ports: Ports) -> None:

@@ -10,6 +10,7 @@ from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.record import Record
 from mobius.flows.take_back import let_held_requests_go, stop_for_a_person
 from mobius.flows.turn import turn
+from mobius.model.plan import Plan
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
 
@@ -48,6 +49,39 @@ def switch_at_once(run: Run, ports: Ports) -> None:
         record = Record(run, ports, forgiving=True)
         _begin(record)
         perform(run.plan.rollout[: actions.index("switch") + 1], record)
+
+
+def go_back_unwritten(plan: Plan, ports: Ports, *, lead: str, why_not: MobiusError) -> Run:
+    """The rollback where no journal can be written (a full disk, a damaged file): here and now, told to the
+    deployment log alone. Its run is in no journal, so nobody watches what came back."""
+    now = ports.clock.now()
+    # No number that a journal gives, and another one each time: what belongs to a run is found by its number.
+    unwritten = -int(now)
+    run = Run(
+        unwritten, plan.environment, plan.kind, RunState.QUEUED, 0, plan, lead, now, holder=ports.holder()
+    )
+    _stop_the_watch(ports)
+    with turn(ports):
+        record = Record(run, ports, forgiving=True)
+        record.log(f"no journal, going back without it: {why_not.message}")
+        _begin(record)
+        try:
+            ports.target.prepare()
+            perform(plan.rollout, record)
+        except Locked:
+            raise
+        except Exception as problem:
+            return _refused_or_failed(record, problem)
+        told = f"{plan.release_id} is live; {why_not.message}, so this is in logs/deployment.log alone"
+        return record.move(RunState.ROLLED_BACK, "rolled back", told, sentence=told)
+
+
+def _stop_the_watch(ports: Ports) -> None:
+    """Of the release that is left now, where the journal can still say which run that is."""
+    with suppress(MobiusError):
+        watching = ports.journal.active_run(ports.settings.name)
+        if watching is not None:
+            ports.launcher.stop(watching)
 
 
 def _begin(record: Record) -> None:

@@ -18,7 +18,7 @@ def next_step(run: Run) -> tuple[str, str]:
         case RunState.ACCEPTED:
             return "nothing to do; the way back is in", f"mobius status {on}"
         case RunState.ROLLED_BACK if run.kind == "rollback":
-            return "it is watched for two hours; to look on", f"mobius monitor {on}"
+            return "nobody watches: no journal could be written. Mend that, then", f"mobius monitor {on}"
         case RunState.ROLLED_BACK:
             return "find out why", f"mobius logs {on}"
         case RunState.REFUSED:

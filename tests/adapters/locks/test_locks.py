@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -204,3 +205,17 @@ def another_holder(path: Path, child: str = "") -> Iterator[subprocess.Popen[str
 
 def env() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(mobius.__path__[0]).parent)}
+
+
+@pytest.mark.skipif(not hasattr(os, "ftruncate"), reason="the words are written with POSIX calls")
+def test_a_full_disk_keeps_out_the_words_and_not_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: int, words: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    lock = OsLock(tmp_path / "lock", "production")
+    with lock.held():
+        assert lock.holder() != ""
+    assert lock.holder() == ""

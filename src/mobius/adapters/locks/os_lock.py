@@ -43,8 +43,7 @@ class OsLock:
             _write(file, whoami(time.time()))
             yield
         finally:
-            with contextlib.suppress(OSError):
-                _write(file, "")
+            _write(file, "")
             unlock(file)  # not only closed: a forked child may share the open file
             os.close(file)
 
@@ -146,9 +145,11 @@ else:
 
 
 def _write(file: int, words: str) -> None:
-    os.ftruncate(file, 0)
-    os.lseek(file, 0, os.SEEK_SET)
-    os.write(file, words.encode())
+    """The words are for people: a full disk keeps them out, and nobody from going back."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(file, 0)
+        os.lseek(file, 0, os.SEEK_SET)
+        os.write(file, words.encode())
 
 
 def _read(file: int) -> str:

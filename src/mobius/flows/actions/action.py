@@ -68,7 +68,7 @@ def migrations_folder(step: Step, record: Record) -> Path:
 
 
 def said(record: Record) -> Callable[[str], None]:
-    return lambda line: record.ports.deployment_log(record.ports.redact(f"       {line}"))
+    return lambda line: record.log(f"       {line}")
 
 
 def tail(text: str) -> tuple[str, ...]:

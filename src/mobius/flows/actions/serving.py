@@ -24,6 +24,8 @@ from mobius.model.release import ReleaseState
 from mobius.model.verdict import Outcome
 from mobius.rules.retention import backups_to_keep, releases_to_remove
 
+TO_MAKE_ROOM = ("start", "accept")  # phases in which only a slot that nobody needs may be stopped
+
 
 def migrate(step: Step, record: Record) -> Mapping[str, Any]:
     assert record.ports.migrations is not None
@@ -64,6 +66,12 @@ def start(step: Step, record: Record) -> Mapping[str, Any]:
 
 
 def stop(step: Step, record: Record) -> Mapping[str, Any]:
+    slot = step.params["slot"]
+    if step.phase in TO_MAKE_ROOM and record.ports.traffic.weights().get(slot, 0) > 0:
+        raise MobiusError(
+            f"{slot} was to be stopped, but traffic goes there: stopping it would end the service",
+            f"see what is live: mobius status -e {record.run.environment}",
+        )
     record.ports.target.stop(step.params["slot"], step.params["kinds"])
     return {"slot": step.params["slot"]}
 
@@ -160,7 +168,13 @@ def restore_release(step: Step, record: Record) -> Mapping[str, Any]:
 
 def mark_live(step: Step, record: Record) -> Mapping[str, Any]:
     ports, what = record.ports, step.params
-    ports.releases.point_to(what["release_id"], what["previous_id"])
+    try:
+        ports.releases.point_to(what["release_id"], what["previous_id"])
+    except OSError as problem:
+        if not record.forgiving:
+            raise
+        # On the way back traffic has moved already; a full disk must not keep the rest of it from being done.
+        record.log(f"the version markers could not be written: {problem.strerror or problem}")
     _remember_what_the_disk_knows(record, {what["release_id"], what["previous_id"], what["failed_id"]})
     record.write(
         lambda now: ports.journal.mark_live(
