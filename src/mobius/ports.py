@@ -305,11 +305,18 @@ class Backups(Protocol):
     """Archives of code, configuration and data, each published only once verified."""
 
     def create(
-        self, *, kind: str, release: Release | None, run_id: int, progress: Callable[[str], None]
+        self,
+        *,
+        kind: str,
+        release: Release | None,
+        run_id: int,
+        since: float = 0.0,
+        progress: Callable[[str], None],
     ) -> BackupRecord:
-        """Captures, writes, verifies and publishes. Repeating it for the same run and kind returns the one
-        that is already published. Raises `MobiusError` (disk full, folder not writable, file that keeps
-        changing) with nothing published."""
+        """Captures, writes, verifies and publishes. Repeating it for the same run and kind returns the one that
+        is already published, if it was made after `since`: when the run began. (A journal that was lost numbers
+        its runs anew, and an old archive must not pass for the backup of today.) Raises `MobiusError` (disk
+        full, folder not writable, file that keeps changing) with nothing published."""
 
     def verify(self, path: Path) -> None:
         """Raises `BackupInvalid` naming what is wrong."""

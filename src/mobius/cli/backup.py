@@ -105,11 +105,13 @@ def verify(ctx: click.Context, environment: str | None, files: tuple[Path, ...],
 @click.pass_context
 def prune(ctx: click.Context, environment: str | None, dry_run: bool, as_json: bool) -> int:
     """Remove backups past retention; never one that a kept release needs, nor the newest rehearsed one."""
-    from mobius.rules.retention import backups_to_keep
+    from mobius.rules.retention import backups_to_keep, releases_to_remove
 
     ports = app(ctx).ports(environment, read_only=dry_run)
     name = ports.settings.name
-    keep = backups_to_keep(ports.journal.backups(name), [r.id for r in ports.journal.releases(name)])
+    releases = ports.journal.releases(name)
+    removed = releases_to_remove(releases, keep=ports.settings.release.keep)
+    keep = backups_to_keep(ports.journal.backups(name), [r.id for r in releases if r.id not in removed])
     gone = ports.backups.prune(keep, now=time.time(), dry_run=dry_run)
     if as_json:
         click.echo(json.dumps({"schema_version": 1, "removed": list(gone), "dry_run": dry_run}))

@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
@@ -45,7 +45,13 @@ def app(ctx: click.Context, flags: Mapping[str, object] | None = None) -> App:
 
 def tty(plain: bool = False) -> bool:
     """Whether lines may be updated in place."""
-    return sys.stdout.isatty() and not plain and os.environ.get("TERM") != "dumb"
+    return _is_terminal() and not plain and os.environ.get("TERM") != "dumb"
+
+
+def _is_terminal() -> bool:
+    """Without a stdout at all (`>&-`, a detached parent) it is None, and no terminal."""
+    stdout: TextIO | None = sys.stdout
+    return stdout is not None and stdout.isatty()
 
 
 def color(plain: bool = False) -> bool:
@@ -55,7 +61,7 @@ def color(plain: bool = False) -> bool:
 
 def width() -> int:
     """Columns of the terminal; 80 in a pipe."""
-    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
+    return shutil.get_terminal_size((80, 24)).columns if _is_terminal() else 80
 
 
 def next_step(words: str, *, quiet: bool = False) -> None:

@@ -7,12 +7,13 @@ import click
 from mobius.cli.context import app, environment_option, json_option, plain_option, quiet_option, yes_option
 from mobius.cli.following import follow
 from mobius.cli.plan import dry_run
+from mobius.errors import UsageError
 
 
 @click.command("deploy")
 @environment_option
 @click.option("--tag", metavar="TAG", help="What to deploy; default: RELEASE_TAG.")
-@click.option("--plan", "plan_hash", metavar="HASH", default="", help="Only if the plan still has this hash.")
+@click.option("--plan", "plan_hash", metavar="HASH", help="Only if the plan still has this hash.")
 @click.option("--dry-run", is_flag=True, help="Print the plan, change nothing.")
 @click.option("--detach", is_flag=True, help="Return once the window is open.")
 @json_option
@@ -24,7 +25,7 @@ def command(
     ctx: click.Context,
     environment: str | None,
     tag: str | None,
-    plan_hash: str,
+    plan_hash: str | None,
     dry_run: bool,
     detach: bool,
     as_json: bool,
@@ -39,10 +40,12 @@ def command(
     """
     if dry_run:
         return _dry_run(ctx, environment, tag, as_json, plain)
+    if plan_hash == "":  # an empty variable: whoever names a plan does not mean "any"
+        raise UsageError("--plan names no plan", "copy the hash from: mobius plan --tag TAG")
     the_app = app(ctx)
     name = the_app.environment(environment).name
     return follow(
-        lambda viewer: the_app.deploy(name, tag, plan_hash=plan_hash, detach=detach, viewer=viewer),
+        lambda viewer: the_app.deploy(name, tag, plan_hash=plan_hash or "", detach=detach, viewer=viewer),
         name,
         as_json=as_json,
         plain=plain,

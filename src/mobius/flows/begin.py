@@ -10,6 +10,8 @@ from mobius.model.plan import Plan
 from mobius.model.run import PREEMPTIBLE, Run, RunState
 from mobius.ports import Ports
 
+SHORTEST_HASH = 8  # fewer characters fit too many plans
+
 
 def begin(plan: Plan, ports: Ports, *, lead: str, wanted_hash: str = "") -> Run:
     """Writes the run and launches its runner. Raises `GateFailed`, `GateUnknown` or `Locked`, nothing changed.
@@ -17,6 +19,10 @@ def begin(plan: Plan, ports: Ports, *, lead: str, wanted_hash: str = "") -> Run:
     A rollback is never refused for the sake of a journal that cannot be written: it is done at once, and the
     run that is returned has ended.
     """
+    if wanted_hash and len(wanted_hash) < SHORTEST_HASH:
+        raise UsageError(
+            f"{wanted_hash!r} is too short to name a plan", f"copy it from: mobius plan -e {plan.environment}"
+        )
     if wanted_hash and not plan.hash.startswith(wanted_hash):
         raise UsageError(
             f"the plan {wanted_hash} does not hold any more: it would be {plan.hash} now",

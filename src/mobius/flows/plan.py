@@ -203,10 +203,11 @@ def _is_there(target: Release, in_backup: bool, ports: Ports) -> CheckResult:
 
 def _find_backup(named: str, ports: Ports) -> BackupRecord:
     wanted = Path(named)
+    is_bare = wanted.name == named and not wanted.exists()
     for found in ports.backups.found():
-        if wanted.name == found.name or wanted.absolute() == Path(found.path):
+        if (is_bare and named == found.name) or wanted.absolute() == Path(found.path):
             return found
-    return ports.backups.describe(wanted)
+    return ports.backups.describe(wanted.absolute())
 
 
 def _release_in(found: BackupRecord) -> Release:

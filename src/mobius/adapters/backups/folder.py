@@ -38,10 +38,16 @@ class FolderBackups(Restorer):
     # -- making -------------------------------------------------------------------------------------------------
 
     def create(
-        self, *, kind: str, release: Release | None, run_id: int, progress: Callable[[str], None]
+        self,
+        *,
+        kind: str,
+        release: Release | None,
+        run_id: int,
+        since: float = 0.0,
+        progress: Callable[[str], None],
     ) -> BackupRecord:
         for found in self.found() if run_id else ():
-            if found.run_id == run_id and found.kind == kind:
+            if found.run_id == run_id and found.kind == kind and found.created_at >= since:
                 return found
         target = self._free_name(kind)
         progress(f"backup: {target.name}")

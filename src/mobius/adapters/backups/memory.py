@@ -49,11 +49,20 @@ class MemoryBackups:
         self._restores: set[tuple[str, str]] = set()
 
     def create(
-        self, *, kind: str, release: Release | None, run_id: int, progress: Callable[[str], None]
+        self,
+        *,
+        kind: str,
+        release: Release | None,
+        run_id: int,
+        since: float = 0.0,
+        progress: Callable[[str], None],
     ) -> BackupRecord:
         """One archive for each run and kind. Raises `MobiusError` on a full disk, with nothing published."""
         for known in self.archives:
-            if (known.record.run_id, known.record.kind) == (run_id, kind):
+            if (known.record.run_id, known.record.kind) == (
+                run_id,
+                kind,
+            ) and known.record.created_at >= since:
                 return known.record
         if self.disk_full:
             raise MobiusError("the backup cannot be written: the disk is full", "free space")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +23,8 @@ from mobius.archive.verify import verify_archive
 from mobius.errors import BackupInvalid, MobiusError
 from mobius.model.release import BackupRecord, Release
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
+
+RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # a name inside `releases/`, and never a path
 
 
 class Restorer:
@@ -88,11 +91,22 @@ class Restorer:
         named = manifest.metadata.get("paths")
         if not isinstance(named, dict):
             raise BackupInvalid(f"{path.name} does not say where its data belongs", "mobius backup list")
+        self._refuse_strange_places(path, [str(name) for name in named.values()])
         present = [str(member) for member in named if manifest.under(str(member))]
         for member in present:
             self._put_in_place(path, member, self._places.resolve(str(named[member])), key)
             progress(f"restored {named[member]}")
         return {"backup": path.name, "restored": [str(named[member]) for member in present]}
+
+    def _refuse_strange_places(self, path: Path, names: list[str]) -> None:
+        """An archive does not choose where it writes: its data goes where mobius.toml says, or inside the project."""
+        for name in names:
+            is_outside = Path(name).is_absolute() or ".." in Path(name).parts
+            if is_outside and name not in self._settings.backup.paths:
+                raise BackupInvalid(
+                    f"{path.name} would write to {name}, which is not one of backup.paths",
+                    "add it to backup.paths in mobius.toml if that is where its data belongs",
+                )
 
     def _put_in_place(self, path: Path, member: str, live: Path, key: str) -> None:
         """Extracted whole beside the live one, on its own file system; then one exchange. May be repeated."""
@@ -114,6 +128,10 @@ class Restorer:
         if not isinstance(described, dict) or not manifest.under("release"):
             raise BackupInvalid(f"{path.name} holds no release", "choose another: mobius backup list")
         release = msgspec.convert(described, Release)
+        if not RELEASE_ID.fullmatch(release.id):
+            raise BackupInvalid(
+                f"{path.name} names its release {release.id!r}, which is no name of one", "mobius backup list"
+            )
         if self._store.is_staged(release.id):
             return release
         self._store.remove(release.id)

@@ -81,7 +81,10 @@ def emergency_backup(step: Step, record: Record) -> Mapping[str, Any]:
 def _keep(record: Record, kind: str, release_id: str) -> Mapping[str, Any]:
     ports = record.ports
     release = next((r for r in known_releases(record) if r.id == release_id), None)
-    made = ports.backups.create(kind=kind, release=release, run_id=record.run.id, progress=said(record))
+    run = record.run
+    made = ports.backups.create(
+        kind=kind, release=release, run_id=run.id, since=run.started_at, progress=said(record)
+    )
     _remember_backup(record, made)
     summary = {"name": made.name, "path": made.path, "sha256": made.sha256, "size_bytes": made.size_bytes}
     record.say("backup", f"{made.name} published and verified", summary)
@@ -95,7 +98,8 @@ def _remember_backup(record: Record, backup: BackupRecord) -> None:
 def backup_is_there(step: Step, record: Record) -> Observed:
     kind = "emergency" if step.action == "emergency_backup" else "release"
     for found in record.ports.backups.found():
-        if found.run_id == record.run.id and found.kind == kind:
+        is_ours = found.run_id == record.run.id and found.created_at >= record.run.started_at
+        if is_ours and found.kind == kind:
             _remember_backup(record, found)
             return Answer.DONE, f"{found.name} is published"
     return Answer.NOT_DONE, "none is published"
