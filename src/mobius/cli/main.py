@@ -21,12 +21,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("mobius.cli.config", "Show, check and describe mobius.toml."),
     "demo": ("mobius.cli.demo", "Watch a bad release come back by itself, in a minute."),
     "deploy": ("mobius.cli.deploy", "Ship a release, watch it, and take it back when it is bad."),
+    "doctor": ("mobius.cli.doctor", "What is missing before a deployment, each with its cure."),
     "health": ("mobius.cli.health", "Ask the health endpoint once."),
     "history": ("mobius.cli.history", "What was deployed and rolled back, newest first."),
     "host": ("mobius.cli.host", "The supervisor of an environment: start, stop, look."),
+    "init": ("mobius.cli.init", "Write mobius.toml and the files around it into this folder."),
     "logs": ("mobius.cli.logs", "What the processes of a slot wrote."),
     "monitor": ("mobius.cli.monitor", "Attach to the open window, or open one."),
     "plan": ("mobius.cli.plan", "Print what a deployment would do, and every way back."),
+    "quick": ("mobius.cli.quick", "Commands to copy, with this project's own values."),
     "releases": ("mobius.cli.releases", "The releases at hand."),
     "report": ("mobius.cli.report", "The report of a run, as JSON and as one page."),
     "resume": ("mobius.cli.resume", "Carry on a run that stands still."),
@@ -34,7 +37,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "smoke": ("mobius.cli.smoke", "Run the smoke tests on the live address."),
     "status": ("mobius.cli.status", "What is live, and the way back."),
 }
-HIDDEN = {"run-on": "mobius.cli.run_on"}
+HIDDEN = {"run-on": "mobius.cli.run_on"} | dict.fromkeys(
+    ("export", "gates", "media", "migrate", "premerge"), "mobius.cli.later"
+)
 
 
 class Lazy(click.Group):
