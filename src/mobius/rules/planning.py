@@ -137,8 +137,16 @@ def _remembered(facts: Facts) -> dict[str, Any]:
         "policy": settings.policy.name,
         "policy_base": settings.policy.base,
         "policy_note": settings.policy.note,
+        "judged_by": _digest_of_questions(settings),
         "window_s": settings.window_s,
         "interval_s": settings.monitor.interval_s,
         "url": settings.url,
         "auto_rollback": settings.auto_rollback,
     }
+
+
+def _digest_of_questions(settings: EnvironmentSettings) -> str:
+    """Of every threshold, health check, smoke test and gate: whoever approved the plan approved these. Only their
+    digest, for a header or a body may hold a secret."""
+    asked = (settings.policy, settings.health, settings.monitor, settings.smoke, settings.checks)
+    return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
