@@ -1,4 +1,4 @@
-"""Runs a command with an end: its whole process group is killed when the time is up."""
+"""Runs a command with an end: what it started goes with it when it fails or its time is up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import IO
 def run_bounded(
     argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], output: IO[bytes], timeout_s: float
 ) -> str:
-    """Runs `argv` (never through a shell) and returns "" for exit 0, else the reason in words."""
+    """Runs `argv` (never through a shell) and returns "" for exit 0, else the reason in words; then nothing of
+    what it started in its process group is left."""
     try:
         process = subprocess.Popen(
             list(argv),
@@ -26,6 +27,8 @@ def run_bounded(
         )
     except OSError as problem:
         return f"{argv[0]}: {problem.strerror}"
+    except ValueError as problem:  # a NUL in an argument or a variable
+        return f"{argv[0]}: {problem}"
     try:
         code = process.wait(timeout_s)
     except subprocess.TimeoutExpired:
@@ -34,6 +37,8 @@ def run_bounded(
     except BaseException:
         kill_group(process)
         raise
+    if code:
+        kill_group(process)
     if code < 0:
         return f"killed by signal {-code}"
     return f"exit code {code}" if code else ""
@@ -44,7 +49,7 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     if hasattr(os, "killpg"):
         try:
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
             pass
     else:
         process.kill()

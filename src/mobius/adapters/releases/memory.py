@@ -40,7 +40,9 @@ class MemoryReleases:
     def look_into(self, source: Source, subpath: str) -> Iterator[Path]:
         """An empty folder: no source has any part."""
         with tempfile.TemporaryDirectory(prefix="mobius-memory-") as folder:
-            yield Path(folder) / source.tag / subpath
+            part = Path(folder) / source.tag / subpath
+            part.mkdir(parents=True)
+            yield part
 
     def stage(self, release: Release, *, progress: Callable[[str], None]) -> Release:
         """The release is there. Raises `MobiusError` when its build fails, with nothing left."""

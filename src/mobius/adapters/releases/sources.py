@@ -9,10 +9,10 @@ import re
 import shutil
 import subprocess
 import tarfile
-import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from mobius.adapters.releases.unpack import unpack, unpack_tar
 from mobius.errors import MobiusError, UsageError
 from mobius.ports import Source
 
@@ -54,57 +54,74 @@ class Git:
 
     def find(self, tag: str) -> Source:
         check_tag(tag)
-        top = self._git("rev-parse", "--show-toplevel", "--show-prefix").splitlines()
-        prefix = top[1] if len(top) > 1 else ""
+        top, prefix = self._top_and_prefix()
         try:
             commit = self._git(
                 "rev-parse", "--verify", "--quiet", "--end-of-options", f"{tag}^{{commit}}"
             ).strip()
         except MobiusError as problem:
             raise self._unknown(tag) from problem
-        tree = self._git(
-            "rev-parse", "--verify", f"{commit}:{prefix.rstrip('/')}" if prefix else f"{commit}^{{tree}}"
-        )
         changed = self._git("status", "--porcelain", "--untracked-files=no", "--", ".").splitlines()
         return Source(
             tag=tag,
             commit=commit,
-            digest=tree.strip(),
+            digest=self._digest(commit, prefix, top),
             dirty=bool(changed),
             branch=self._git("rev-parse", "--abbrev-ref", "HEAD").strip(),
             message=", ".join(line[3:] for line in changed[:5]) + (" …" if len(changed) > 5 else ""),
         )
 
     def copy(self, source: Source, subpath: str, into: Path) -> None:
-        try:
-            names = self._git("ls-tree", "--name-only", source.digest, "--", subpath) if subpath else "all"
-        except MobiusError:
-            names = ""
-        if not names.strip():
+        top, prefix = self._top_and_prefix()
+        tree = f"{source.commit}:{prefix}"
+        below = PurePosixPath(subpath).as_posix() if subpath else ""
+        # Git takes a path as relative to where it runs, also in another tree: so it runs at the top.
+        if below and not self._run(["git", "ls-tree", "--name-only", tree, "--", below], top).strip():
             return
-        what = [source.digest, *([subpath] if subpath else [])]
-        packed = self._run(["git", "archive", "--format=tar", *what])
+        packed = self._run(["git", "archive", "--format=tar", tree, *([below] if below else [])], top)
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            _unpack_tar(archive, into)
+            unpack_tar(archive, below, into, source.tag)
+
+    def _digest(self, commit: str, prefix: str, top: Path) -> str:
+        """SHA-256 over every path, mode and blob of the project's folder in that commit."""
+        try:
+            listed = self._run(["git", "ls-tree", "-r", "-z", f"{commit}:{prefix}"], top)
+        except MobiusError as problem:
+            raise UsageError(
+                f"{commit[:12]} has no folder {prefix}, where mobius.toml lies now",
+                "choose a tag that has it",
+            ) from problem
+        return hashlib.sha256(listed).hexdigest()
+
+    def _top_and_prefix(self) -> tuple[Path, str]:
+        """The top of the work tree, and where the project lies in it ("" at the top, else "folder")."""
+        told = self._run(["git", "rev-parse", "--show-toplevel", "--show-prefix"], self._project)
+        top, _, prefix = os.fsdecode(told).partition("\n")
+        return Path(top), prefix.strip("\n").rstrip("/")
 
     def _unknown(self, tag: str) -> UsageError:
         known = self._git("tag", "--sort=-creatordate").split()[:5]
         there = f"the newest tags: {', '.join(known)}" if known else "there are no tags; git tag one first"
+        if not known and not self._git("for-each-ref", "--count=1"):
+            there = "the repository has no commit yet; commit, then git tag it"
         return UsageError(f'no tag, branch or commit "{tag}" in {self._project}', there)
 
     def _git(self, *words: str) -> str:
-        return self._run(["git", *words]).decode(errors="replace")
+        return self._run(["git", *words], self._project).decode(errors="replace")
 
-    def _run(self, argv: list[str]) -> bytes:
+    def _run(self, argv: list[str], cwd: Path) -> bytes:
         try:
             # Inherited GIT_* variables (a hook, a CI job) would point git at another repository.
             env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-            done = subprocess.run(
-                argv, cwd=self._project, capture_output=True, check=True, env=env, timeout=300
-            )
+            env |= {"LC_ALL": "C", "GIT_LITERAL_PATHSPECS": "1", "GIT_OPTIONAL_LOCKS": "0"}
+            done = subprocess.run(argv, cwd=cwd, capture_output=True, check=True, env=env, timeout=300)
         except FileNotFoundError as problem:
             raise MobiusError(
                 "git is not installed", "install git, or set release.source to a directory"
+            ) from problem
+        except subprocess.TimeoutExpired as problem:
+            raise MobiusError(
+                f"git did not answer within 300 s: {' '.join(argv)}", f"try it in {cwd}"
             ) from problem
         except subprocess.CalledProcessError as problem:
             said = problem.stderr.decode(errors="replace").strip().splitlines()
@@ -127,37 +144,44 @@ class Files:
         path = self._path(tag)
         if not path.exists():
             raise self._unknown(tag, path)
-        digest = _digest_of_tree(self._shipped(path), path) if path.is_dir() else _digest_of_file(path)
+        try:
+            digest = _digest_of_tree(self._shipped(path), path) if path.is_dir() else _digest_of_file(path)
+        except OSError as problem:
+            raise MobiusError(
+                f"the release {tag} cannot be read: {problem.filename or path}: {problem.strerror}",
+                "let this user read it, and let nothing change it meanwhile",
+            ) from problem
         return Source(tag=tag, commit="", digest=digest, dirty=False)
 
     def copy(self, source: Source, subpath: str, into: Path) -> None:
         path = self._path(source.tag)
-        if path.is_dir():
-            for file in self._shipped(path):
-                relative = file.relative_to(path)
-                if not subpath or relative.is_relative_to(subpath):
-                    target = into / relative
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy2(file, target, follow_symlinks=False)
-        elif zipfile.is_zipfile(path):
-            _unpack_zip(path, subpath, into)
-        else:
-            _unpack_tar_file(path, subpath, into)
+        below = PurePosixPath(subpath).as_posix() if subpath else ""
+        if not path.is_dir():
+            unpack(path, below, into)
+            return
+        for file in self._shipped(path):
+            relative = file.relative_to(path)
+            if not below or relative.is_relative_to(below):
+                target = into / relative
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(file, target, follow_symlinks=False)
 
     def _path(self, tag: str) -> Path:
         return Path(self._pattern.replace("{tag}", tag))
 
     def _shipped(self, top: Path) -> list[Path]:
+        """Files and links, in a fixed order; a socket or a pipe that lies about is not part of a release."""
         found = []
-        for folder, names, files in os.walk(top):
+        for folder, names, files in os.walk(top, onerror=_raise):
             here = Path(folder)
             links = [name for name in names if (here / name).is_symlink()]
-            names[:] = sorted(n for n in names if n not in links and self._ships(here / n))
-            found += [here / name for name in sorted([*files, *links]) if self._ships(here / name)]
-        return found
+            within = here.resolve()
+            names[:] = sorted(n for n in names if n not in links and self._ships(within / n))
+            found += [here / name for name in sorted([*files, *links]) if self._ships(within / name)]
+        return [path for path in found if path.is_symlink() or path.is_file()]
 
     def _ships(self, path: Path) -> bool:
-        return path.name not in NOT_SHIPPED and path.absolute() not in self._not_shipped
+        return path.name not in NOT_SHIPPED and path not in self._not_shipped
 
     def _unknown(self, tag: str, path: Path) -> UsageError:
         if "{tag}" not in self._pattern:
@@ -171,12 +195,18 @@ class Files:
         )
 
 
+def _raise(problem: OSError) -> None:
+    raise problem
+
+
 def _digest_of_tree(files: list[Path], top: Path) -> str:
     digest = hashlib.sha256()
     for file in files:
-        content = os.fsencode(file.readlink()) if file.is_symlink() else file.read_bytes()
-        mode = "link" if file.is_symlink() else f"{file.stat().st_mode & 0o777:o}"
-        line = f"{file.relative_to(top).as_posix()}\0{mode}\0{hashlib.sha256(content).hexdigest()}\n"
+        if file.is_symlink():
+            mode, content = "link", hashlib.sha256(os.fsencode(file.readlink())).hexdigest()
+        else:
+            mode, content = f"{file.stat().st_mode & 0o777:o}", _digest_of_file(file)
+        line = f"{file.relative_to(top).as_posix()}\0{mode}\0{content}\n"
         digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
@@ -184,38 +214,3 @@ def _digest_of_tree(files: list[Path], top: Path) -> str:
 def _digest_of_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _unpack_tar_file(path: Path, subpath: str, into: Path) -> None:
-    try:
-        with tarfile.open(path) as archive:
-            _unpack_tar(archive, into, subpath)
-    except (tarfile.TarError, EOFError, OSError) as problem:
-        raise MobiusError(
-            f"{path} cannot be unpacked: {problem}", "a release archive is a .zip or a .tar.gz"
-        ) from problem
-
-
-def _unpack_tar(archive: tarfile.TarFile, into: Path, subpath: str = "") -> None:
-    members = [
-        m for m in archive.getmembers() if not subpath or PurePosixPath(m.name).is_relative_to(subpath)
-    ]
-    try:
-        archive.extractall(into, members=members, filter="data")
-    except tarfile.FilterError as problem:
-        raise MobiusError(f"the release was refused: {problem}", "its files must stay inside it") from problem
-
-
-def _unpack_zip(path: Path, subpath: str, into: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            name = PurePosixPath(member.filename)
-            if name.is_absolute() or ".." in name.parts or "\\" in member.filename:
-                raise MobiusError(f"{path} was refused: {member.filename!r} lies outside", "pack it again")
-            if member.is_dir() or (subpath and not name.is_relative_to(subpath)):
-                continue
-            target = into / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with archive.open(member) as packed, target.open("wb") as file:
-                shutil.copyfileobj(packed, file)
-            target.chmod((member.external_attr >> 16) & 0o777 or 0o644)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -18,10 +19,19 @@ import msgspec
 from mobius.adapters.places import Places
 from mobius.adapters.processes import run_bounded
 from mobius.adapters.releases.sources import Origin
-from mobius.errors import GateFailed, MobiusError
+from mobius.adapters.releases.tree import (
+    MARK_BUILD,
+    end_builds_in,
+    give_first_content,
+    remove_tree,
+    tree_digest,
+)
+from mobius.errors import GateFailed, MobiusError, UsageError
 from mobius.model.release import Release
 from mobius.model.settings import ProcessSettings, ReleaseSettings
 from mobius.ports import Source
+
+RELEASE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+@-]*")
 
 
 class ReleaseStore:
@@ -47,14 +57,25 @@ class ReleaseStore:
     @contextlib.contextmanager
     def look_into(self, source: Source, subpath: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="mobius-look-") as scratch:
-            self._origin.copy(source, subpath, Path(scratch))
-            yield Path(scratch) / subpath
+            found = Path(scratch) / subpath
+            try:
+                self._origin.copy(source, subpath, Path(scratch))
+                if not os.path.lexists(found):
+                    found.mkdir(parents=True)
+            except OSError as problem:
+                raise MobiusError(
+                    f"{source.tag} could not be looked into: {problem.strerror or problem}",
+                    f"free space or permissions below {tempfile.gettempdir()}",
+                ) from problem
+            yield found
 
     def stage(self, release: Release, *, progress: Callable[[str], None]) -> Release:
         known = self._manifest(release.id)
         if known is not None:
             return known[0]
         path = self.path(release.id)
+        if path.exists():
+            end_builds_in(path)
         self.remove(release.id)
         try:
             # Built where it will run: virtual environments and native modules remember their path.
@@ -80,6 +101,9 @@ class ReleaseStore:
         return self._manifest(release_id) is not None
 
     def path(self, release_id: str) -> Path:
+        # It may come from an archive that somebody sent: whatever has this path is removed and written.
+        if not RELEASE_ID.fullmatch(release_id) or len(release_id) > 200:
+            raise UsageError(f"{release_id!r} cannot be a release", "mobius releases lists them")
         return self._places.releases / release_id
 
     def processes(self, release_id: str) -> tuple[ProcessSettings, ...]:
@@ -87,9 +111,13 @@ class ReleaseStore:
         return known[1] if known is not None else self._processes
 
     def point_to(self, release_id: str, previous_id: str) -> None:
+        wanted = [
+            (name, f"releases/{self.path(to).name}" if to else "")
+            for name, to in (("current", release_id), ("previous", previous_id))
+        ]
         self._places.root.mkdir(parents=True, exist_ok=True)
-        for name, target in (("current", release_id), ("previous", previous_id)):
-            _point(self._places.root / name, f"releases/{target}" if target else "")
+        for name, target in wanted:
+            _point(self._places.root / name, target)
         version = self._places.root / "VERSION"
         known = self._manifest(release_id) if release_id else None
         if known is None:
@@ -109,8 +137,9 @@ class ReleaseStore:
         return tuple(sorted(found, key=lambda release: release.staged_at, reverse=True))
 
     def remove(self, release_id: str) -> None:
+        tree = self.path(release_id)
         self._manifest_file(release_id).unlink(missing_ok=True)
-        shutil.rmtree(self.path(release_id), ignore_errors=True)
+        remove_tree(tree)
         self._build_log(release_id).unlink(missing_ok=True)
 
     def adopt(self, release: Release, processes: Sequence[ProcessSettings]) -> Release:
@@ -133,16 +162,10 @@ class ReleaseStore:
         """Makes the configured paths of a release links into `shared/`."""
         for name in self._settings.link:
             inside, shared = path / name, self._places.shared / name
-            if not shared.exists():
-                shared.parent.mkdir(parents=True, exist_ok=True)
-                if inside.is_dir() and not inside.is_symlink():
-                    shutil.copytree(
-                        inside, shared, symlinks=True
-                    )  # what the release brings is the first content
-                elif inside.exists():
-                    shutil.copy2(inside, shared)
-                else:
-                    shared.mkdir()
+            if not os.path.lexists(shared):
+                give_first_content(inside, shared)
+            if not inside.parent.resolve().is_relative_to(path.resolve()):
+                continue  # it lies below another link, so it is in `shared/` already
             if inside.is_dir() and not inside.is_symlink():
                 shutil.rmtree(inside)
             else:
@@ -151,7 +174,7 @@ class ReleaseStore:
             inside.symlink_to(shared)
 
     def _build(self, release: Release, path: Path, progress: Callable[[str], None]) -> None:
-        env = {**os.environ, "RELEASE_TAG": release.tag, "MOBIUS_RELEASE": release.id}
+        env = {**os.environ, "RELEASE_TAG": release.tag, "MOBIUS_RELEASE": release.id, MARK_BUILD: str(path)}
         log = self._build_log(release.id)
         for argv in self._settings.build:
             progress(f"build: {' '.join(argv)}")
@@ -205,35 +228,18 @@ class ReleaseStore:
     def _manifest(self, release_id: str) -> tuple[Release, tuple[ProcessSettings, ...]] | None:
         """None where there is none, or where it was damaged: then the tree is not to be trusted either."""
         try:
+            tree = self.path(release_id)
             body = json.loads(self._manifest_file(release_id).read_bytes())
-            if body.pop("sha256") != _checksum(body) or not self.path(release_id).is_dir():
+            if body.pop("sha256") != _checksum(body) or not tree.is_dir():
                 return None
             release = msgspec.convert(body["release"], Release)
             return release, tuple(msgspec.convert(p, ProcessSettings) for p in body["processes"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError):
             return None
 
 
 def _checksum(body: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-
-
-def tree_digest(path: Path) -> str:
-    """SHA-256 over every path, mode and content of a built tree, links by their target."""
-    digest = hashlib.sha256()
-    for folder, names, files in os.walk(path):
-        names.sort()
-        here = Path(folder)
-        for name in sorted([*files, *(n for n in names if (here / n).is_symlink())]):
-            file = here / name
-            relative = file.relative_to(path).as_posix().encode("utf-8", "surrogateescape")
-            if file.is_symlink():
-                digest.update(relative + b"\0link\0" + os.fsencode(file.readlink()) + b"\n")
-            elif file.is_file():
-                with file.open("rb") as content:
-                    sha256 = hashlib.file_digest(content, "sha256").hexdigest()
-                digest.update(relative + f"\0{file.stat().st_mode & 0o777:o}\0{sha256}\n".encode())
-    return digest.hexdigest()
 
 
 def write_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
