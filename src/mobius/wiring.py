@@ -147,7 +147,7 @@ class App:
             journal.steps(run_id),
             journal.events(run_id=run_id),
             journal.samples(run_id),
-            policy=settings.policy,
+            policy=settings.policy if settings.policy.name == run.plan.facts.get("policy") else None,
             version_markers={"current": current, "previous": previous},
         )
 

@@ -223,7 +223,8 @@ def test_a_deployment_in_an_open_window_supersedes_it_and_its_own_way_back_is_th
     assert world.web_tags() == {"v3"}
 
 
-def test_a_refused_deployment_that_ended_an_open_window_has_the_live_release_watched_again() -> None:
+@pytest.mark.parametrize("turns_bad", [False, True])
+def test_a_refused_deployment_gives_the_window_that_it_ended_back_with_its_way_back(turns_bad: bool) -> None:
     world = with_v1()
     world.clock.in_s(1800, lambda: world.begin(world.plan("v3")))
     second = world.deploy("v2")
@@ -235,8 +236,13 @@ def test_a_refused_deployment_that_ended_an_open_window_has_the_live_release_wat
     world.assert_serves("v2")
     watch = world.journal.active_run("production")
     assert watch is not None and watch.kind == "monitor" and watch.plan.tag == "v2"
-    assert world.carry_on(watch).state is RunState.ACCEPTED
     assert world.web_tags() == {"v1", "v2"}, "the way back is still warm"
+    if turns_bad:
+        world.scripts["v2"] = Script(bad_after=world.looks["v2"] + 2)
+    ended = world.carry_on(watch)
+    assert ended.state is (RunState.ROLLED_BACK if turns_bad else RunState.ACCEPTED)
+    assert ended.window_deadline <= second.window_deadline + 60
+    world.assert_serves("v1" if turns_bad else "v2")
 
 
 def test_a_journal_that_cannot_be_written_refuses_a_deployment_with_nothing_touched() -> None:

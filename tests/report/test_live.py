@@ -62,7 +62,7 @@ def test_on_a_terminal_a_run_grows_as_a_tree_of_phases() -> None:
         "run 7 is rolled back: errors 7.3 % of 1,204 requests (more than 5 %, over at\n"
         "least 100)\n"
         "find out why:\n"
-        "  mobius logs -e production\n"
+        "  mobius logs -e production --slot green\n"
     )
 
 
@@ -74,7 +74,7 @@ def test_in_a_pipe_every_event_is_one_line_with_its_time_and_nothing_moves_the_c
     assert lines[-3:] == [
         f"run 7 is rolled back: {SENTENCE}",
         "find out why:",
-        "  mobius logs -e production",
+        "  mobius logs -e production --slot green",
     ]
     assert "\x1b" not in "".join(lines)
     assert "\r" not in "".join(lines)
@@ -191,7 +191,7 @@ def test_json_is_one_object_a_line_with_its_schema_and_ends_with_the_run() -> No
         "ended": True,
         "exit_code": 12,
         "sentence": SENTENCE,
-        "next": {"why": "find out why", "command": "mobius logs -e production"},
+        "next": {"why": "find out why", "command": "mobius logs -e production --slot green"},
     }
 
 

@@ -53,7 +53,7 @@ def test_the_report_is_json_and_names_release_lead_plan_and_exit_code() -> None:
         "plan_hash": HASH,
         "seconds": 142.7,
         "failed_requests": 0,
-        "next": {"why": "find out why", "command": "mobius logs -e production"},
+        "next": {"why": "find out why", "command": "mobius logs -e production --slot green"},
     }
     assert {key: report[key] for key in wanted} == wanted
     assert report["started"] == {"unix": NOON, "iso": "2026-11-20T12:00:00Z"}

@@ -39,7 +39,7 @@ Why: errors 7.3 % of 1,204 requests (more than 5 %, over at least 100)
   ✓ stop v3 in slot green, 1.2 s
 
 find out why:
-  mobius logs -e production
+  mobius logs -e production --slot green
 """
 
 

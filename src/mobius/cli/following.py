@@ -71,5 +71,5 @@ def exit_code(run: Run) -> int:
     if run.state is RunState.SUPERSEDED:
         return SUPERSEDED
     if run.state is RunState.ABORTED:
-        return run.exit_code or 1
+        return (run.exit_code or 1) if run.kind == "deploy" else 0
     return run.exit_code

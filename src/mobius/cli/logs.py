@@ -26,6 +26,9 @@ def command(
     chosen = slot or next((s for s, weight in ports.traffic.weights().items() if weight > 0), "")
     if not chosen:
         raise UsageError("nothing is live, so there is no log", f"mobius status -e {ports.settings.name}")
+    if slot and all(process.slot != slot for process in ports.target.processes()):
+        there = ", ".join(sorted({process.slot for process in ports.target.processes()}))
+        raise UsageError(f"there is no slot {slot}", f"there are: {there or 'none'}")
     click.echo(ports.redact(ports.target.log_tail(chosen, lines)))
     if following:
         _follow(sorted((ports.settings.root / "run" / chosen).glob("*.log")), ports.redact)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mobius.errors import Locked, MobiusError
 from mobius.flows.actions.action import known_releases
 from mobius.flows.by_hand import plan_watch
@@ -11,9 +13,11 @@ from mobius.flows.record import Record
 from mobius.flows.rollback import rollback
 from mobius.flows.take_back import take_back
 from mobius.flows.turn import turn
+from mobius.model.plan import Plan
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
-from mobius.rules.ways_back import choose
+from mobius.rules.planning import with_hash
+from mobius.rules.ways_back import AFTER, choose
 
 AFTER_ROLLBACK_S = 7200.0  # the watch over what came back
 
@@ -23,7 +27,7 @@ def carry_on(run_id: int, ports: Ports) -> Run:
     run = ports.journal.run(run_id)
     if not run.ended and run.state is not RunState.NEEDS_OPERATOR:
         run = _continue(_take(run, ports), ports)
-    if run.kind == "deploy" and run.plan.previous_id and _is_unwatched(run, ports):
+    if run.kind != "rollback" and run.plan.previous_id and _is_unwatched(run, ports):
         watch_what_is_live(run, ports)
     return run
 
@@ -53,15 +57,17 @@ def _take(run: Run, ports: Ports) -> Run:
 
 def _continue(run: Run, ports: Ports) -> Run:
     match run.state:
-        case RunState.OBSERVING if run.kind == "deploy" and _traffic_is_back(run, ports):
+        case RunState.OBSERVING if run.kind != "rollback" and _traffic_is_back(run, ports):
             return _finish_taking_back(run, ports)
         case RunState.OBSERVING:
             return monitor(run, ports)
+        case RunState.ROLLING_BACK if run.kind != "rollback":
+            return _finish_taking_back(run, ports)
         case _ if run.kind == "monitor":
             return watch_from_now(run, ports)
         case _ if run.kind == "rollback":
             return rollback(run, ports)
-        case _ if run.state is RunState.ROLLING_BACK or _has_turned_back(run, ports):
+        case _ if _has_turned_back(run, ports):
             return _finish_taking_back(run, ports)
         case _:
             return deploy(run, ports)
@@ -86,6 +92,8 @@ def _finish_taking_back(run: Run, ports: Ports) -> Run:
     with turn(ports):
         record = Record(run, ports, forgiving=True)
         way = choose(run.plan, record.steps().keys())
+        if way is None and run.kind == "monitor":
+            way = run.plan.way_back(AFTER)
         if way is None:
             told = "taken back before anything was touched"
             return record.move(
@@ -102,7 +110,8 @@ def _finish_taking_back(run: Run, ports: Ports) -> Run:
 
 
 def watch_what_is_live(run: Run, ports: Ports) -> None:
-    """Two hours over the release that is live (again); nobody decides for it by himself, so bad news only pages.
+    """Over the release that is live (again): two hours in which bad news only pages; or, where a refused deployment
+    had ended a window, what was left of that window, with its way back.
 
     Repeating it, or coming when somebody has already done something newer, changes nothing. It may fail
     without making a rollback any less done.
@@ -111,19 +120,37 @@ def watch_what_is_live(run: Run, ports: Ports) -> None:
     try:
         newest = ports.journal.runs(run.environment, limit=1)[0]
         if newest.id == run.id:
-            tags = {release.id: release.tag for release in known_releases(record)}
-            live_id, slot = run.plan.previous_id, run.plan.previous_slot
-            plan = plan_watch(
-                ports,
-                live_id,
-                tags.get(live_id, live_id),
-                slot,
-                window_s=AFTER_ROLLBACK_S,
-                tool_version=run.plan.tool_version,
-            )
+            plan = _window_it_ended(run, record) or _two_hours(run, record)
             holder, now = ports.holder(), ports.clock.now()
             newest = ports.journal.open_run(run.environment, plan, lead=run.lead, holder=holder, now=now)
         if newest.kind == "monitor" and not newest.ended:
             ports.launcher.launch(newest)
     except MobiusError as problem:
         record.log(f"nobody watches what is live: {problem.message}")
+
+
+def _window_it_ended(run: Run, record: Record) -> Plan | None:
+    """What is left of the window that a refused deployment had ended, with its way back: nothing of it was touched."""
+    if run.state is not RunState.REFUSED:
+        return None
+    runs = record.read(lambda: record.ports.journal.runs(run.environment))
+    before = next((other for other in runs if other.id < run.id), None)
+    if before is None or before.state is not RunState.SUPERSEDED or not before.window_deadline:
+        return None
+    left_s = max(before.window_deadline - record.ports.clock.now(), record.ports.settings.monitor.interval_s)
+    return with_hash(
+        replace(before.plan, kind="monitor", rollout=(), facts={**before.plan.facts, "window_s": left_s})
+    )
+
+
+def _two_hours(run: Run, record: Record) -> Plan:
+    tags = {release.id: release.tag for release in known_releases(record)}
+    live_id = run.plan.previous_id
+    return plan_watch(
+        record.ports,
+        live_id,
+        tags.get(live_id, live_id),
+        run.plan.previous_slot,
+        window_s=AFTER_ROLLBACK_S,
+        tool_version=run.plan.tool_version,
+    )

@@ -19,7 +19,8 @@ def status(ports: Ports) -> Status:
     """The truth as far as it can be seen; what cannot be seen is a warning."""
     now = standing(ports)
     try:
-        runs, outbox = ports.journal.runs(ports.settings.name, 50), ports.journal.outbox()
+        runs = ports.journal.runs(ports.settings.name, 50)
+        outbox = tuple(row for row in ports.journal.outbox() if row.topic == "alert")
         backups = ports.journal.backups(ports.settings.name) or ports.backups.found()
     except MobiusError:
         runs, outbox, backups = (), (), ports.backups.found()
@@ -85,7 +86,8 @@ def _way_back(now: Standing, run: Run | None, backups: Sequence[BackupRecord]) -
         loses = "nothing; the migrated schema stays" if pending else "nothing"
         proven = _proven_at(now, backups)
         return WayBackNow(Way.CODE_ALONE, now.previous.tag, WARM_S if now.warm else COLD_S, loses, proven)
-    good = next((backup for backup in backups if backup.kind == "release" and backup.release_id), None)
+    older = [b for b in backups if b.kind == "release" and b.release_id not in ("", now.live.id)]
+    good = next((backup for backup in [*(b for b in older if b.rehearsed_at), *older]), None)
     if good is None:
         return None
     lost = "every write since the backup"

@@ -9,6 +9,7 @@ from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.record import Record
 from mobius.model.plan import WayBack
 from mobius.model.run import Run, RunState
+from mobius.rules.ways_back import BEFORE
 
 
 def take_back(record: Record, way: WayBack, *, because: str) -> Run:
@@ -30,10 +31,11 @@ def take_back(record: Record, way: WayBack, *, because: str) -> Run:
     except Exception as problem:
         return _failed(record, problem)
     seconds = max(0.0, clock.now() - decided_at)
+    again = "stayed live" if way.phase == BEFORE else f"is live again after {seconds:.1f} s"
     return record.move(
         RunState.ROLLED_BACK,
         "rolled back",
-        f"{plan.previous_id or 'nothing'} is live again after {seconds:.1f} s: {because}",
+        f"{plan.previous_id or 'nothing'} {again}: {because}",
         topic="rolled back",
         data={"to": plan.previous_id, "seconds": round(seconds, 3), "because": because, "exit_code": 12},
         exit_code=12,

@@ -11,6 +11,8 @@ def next_step(run: Run) -> tuple[str, str]:
     match run.state:
         case RunState.QUEUED | RunState.RUNNING | RunState.ROLLING_BACK:
             return "it goes on by itself; to look on", f"mobius monitor {on}"
+        case RunState.OBSERVING if not run.plan.previous_id or run.kind == "rollback":
+            return "it is watched; bad news calls a person. See how it stands", f"mobius status {on}"
         case RunState.OBSERVING:
             return "it is judged by itself; to take it back at once", f"mobius rollback {on}"
         case RunState.NEEDS_OPERATOR:
@@ -20,7 +22,7 @@ def next_step(run: Run) -> tuple[str, str]:
         case RunState.ROLLED_BACK if run.kind == "rollback":
             return "nobody watches: no journal could be written. Mend that, then", f"mobius monitor {on}"
         case RunState.ROLLED_BACK:
-            return "find out why", f"mobius logs {on}"
+            return "find out why", f"mobius logs {on} --slot {run.plan.slot}"
         case RunState.REFUSED:
             return "nothing was changed; mend what is named, then", _plan_again(run)
         case RunState.INCONCLUSIVE:

@@ -8,11 +8,11 @@ from mobius.model.release import BackupRecord, Release, ReleaseState
 
 
 def releases_to_remove(releases: Sequence[Release], *, keep: int) -> tuple[str, ...]:
-    """Ids beyond the `keep` newest, never the live one, the previous one, or the newest accepted one."""
+    """Ids beyond the `keep` newest, besides the live one, the previous one, and the newest accepted one."""
     newest_first = sorted(releases, key=lambda release: release.staged_at, reverse=True)
     safe = {r.id for r in newest_first if r.state in (ReleaseState.LIVE, ReleaseState.PREVIOUS)}
     safe |= {r.id for r in [r for r in newest_first if r.accepted][:1]}
-    return tuple(r.id for r in newest_first[keep:] if r.id not in safe)
+    return tuple([r.id for r in newest_first if r.id not in safe][keep:])
 
 
 def backups_to_keep(backups: Sequence[BackupRecord], kept_releases: Sequence[str]) -> tuple[str, ...]:

@@ -104,9 +104,11 @@ def smoke(step: Step, record: Record) -> Mapping[str, Any]:
 
 def switch(step: Step, record: Record) -> Mapping[str, Any]:
     to = step.params["to"]
+    before = {slot for slot, weight in record.ports.traffic.weights().items() if weight > 0}
     switched = record.ports.traffic.switch({to: 100} if to else {})
     told = {"generation": switched.generation, "took_ms": round(switched.took_ms, 3)}
-    _tell_switched(step, record, {"failed_requests": switched.failed_requests, **told})
+    if before != ({to} if to else set()):
+        _tell_switched(step, record, {"failed_requests": switched.failed_requests, **told})
     return told
 
 
