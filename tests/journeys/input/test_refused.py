@@ -25,7 +25,7 @@ def refused(done: Done, code: int, *lines: str) -> None:
 def not_deployed(done: Done, code: int, check: str, advice: str) -> None:
     """Refused by one check of the plan."""
     said = "error: v2 was not deployed: 1 check(s) not passed, nothing was changed"
-    refused(done, code, said, f"  {check}", f"  try: {advice}")
+    refused(done, code, said, f"  {check}", f"  {advice}")
 
 
 def test_without_a_configuration_it_says_where_it_looked(untouched: Project) -> None:
@@ -37,7 +37,7 @@ def test_without_a_configuration_it_says_where_it_looked(untouched: Project) -> 
         done,
         2,
         f"error: no mobius.toml here or above {empty}",
-        "  try: name the file with --config, or see what belongs in it: mobius config schema",
+        "  name the file with --config, or see what belongs in it: mobius config schema",
     )
 
 
@@ -50,14 +50,14 @@ def test_a_configuration_that_is_not_toml_names_the_line(untouched: Project) -> 
         done,
         2,
         "error: mobius.toml is not valid TOML: Expected ']' at the end of a table declaration (at line 2, column 9)",
-        f"  try: correct that line of {untouched.config}, then try: mobius config check",
+        f"  correct that line of {untouched.config}, then try: mobius config check",
     )
 
 
 def test_an_unknown_environment_names_the_known_ones(untouched: Project) -> None:
     done = untouched.mobius("deploy", "-e", "prod", "--tag", "v2")
 
-    refused(done, 2, 'error: no environment "prod" in mobius.toml', "  try: known environments: production")
+    refused(done, 2, 'error: no environment "prod" in mobius.toml', "  known environments: production")
 
 
 def test_wrong_types_are_all_named_at_once(untouched: Project) -> None:
@@ -80,7 +80,7 @@ def test_wrong_types_are_all_named_at_once(untouched: Project) -> None:
         f'  monitor.interval (line 31): found "-1", {duration}',
         f'  environments.production.window (line 39): found "soon", {duration}',
         '  environments.production.auto_rollback (line 40): found "maybe", expected true or false',
-        "  try: correct it, then try: mobius config check",
+        "  correct it, then try: mobius config check",
     )
 
 
@@ -92,7 +92,7 @@ def test_a_threshold_in_the_environment_that_is_no_number_is_a_mistake(untouched
     assert said[0] == "error: the configuration has 2 mistakes"
     assert any(line.startswith('  MOBIUS_MAX_ERROR_RATE: found "many", expected') for line in said)
     assert any(line.startswith('  MONITOR_DURATION: found "-5", expected a duration') for line in said)
-    assert said[-1] == "  try: correct it, then try: mobius config check"
+    assert said[-1] == "  correct it, then try: mobius config check"
 
 
 def test_two_environments_that_share_a_port_name_each_other(untouched: Project) -> None:
@@ -106,7 +106,7 @@ def test_two_environments_that_share_a_port_name_each_other(untouched: Project) 
         "error: mobius.toml has 1 mistake",
         f"  environments.staging.url (line 41): 127.0.0.1:{untouched.port} is where environment "
         '"production" listens too',
-        "  try: correct it, then try: mobius config check",
+        "  correct it, then try: mobius config check",
     )
 
 
@@ -117,12 +117,12 @@ def test_an_unknown_tag_names_the_ones_there_are(untouched: Project) -> None:
         done,
         2,
         f'error: no release "v9": {untouched.folder}/releases/v9 does not exist',
-        "  try: there are: v1, v2",
+        "  there are: v1, v2",
     )
 
 
 def test_no_tag_at_all_asks_for_one(untouched: Project) -> None:
-    refused(untouched.mobius("deploy"), 2, "error: which release?", "  try: add --tag, or set RELEASE_TAG")
+    refused(untouched.mobius("deploy"), 2, "error: which release?", "  add --tag, or set RELEASE_TAG")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_hostile_tag_is_never_more_than_a_wrong_word(untouched: Project, tag: 
 
     done = untouched.mobius("deploy", "-e", "production", f"--tag={tag}")
 
-    refused(done, 2, f"error: {tag!r} cannot be a tag", f"  try: {A_TAG_IS}")
+    refused(done, 2, f"error: {tag!r} cannot be a tag", f"  {A_TAG_IS}")
 
 
 def test_a_plan_that_no_longer_holds_is_not_executed(untouched: Project) -> None:
@@ -153,7 +153,7 @@ def test_a_plan_that_no_longer_holds_is_not_executed(untouched: Project) -> None
         done,
         2,
         f"error: the plan {planned} does not hold any more: it would be {now} now",
-        "  try: look at it: mobius plan -e production --tag v2",
+        "  look at it: mobius plan -e production --tag v2",
     )
     (untouched.folder / "releases" / "v2" / "more.txt").unlink()
     assert untouched.mobius("plan", "--tag", "v2", "--json", expect=0).json["hash"] == planned
@@ -220,7 +220,7 @@ def test_a_port_that_a_foreign_process_holds_is_refused_with_its_name(
     [said] = [line for line in done.err.splitlines() if line.startswith("  port: ")]
     assert said.startswith(f"  port: 127.0.0.1:{port} is taken by ")
     assert f"(pid {foreign.pid}, in {tmp_path})" in said
-    assert done.err.endswith("  try: stop it, or give production another `listen` in mobius.toml\n")
+    assert done.err.endswith("  stop it, or give production another `listen` in mobius.toml\n")
 
 
 def test_a_port_that_another_service_of_ours_holds_names_that_service(
@@ -346,14 +346,14 @@ def test_a_rollback_to_what_is_no_backup_touches_nothing(untouched: Project, nam
     done = untouched.mobius("rollback", "--backup", name, "--yes")
 
     assert done.code == 11 and done.out == "", done
-    assert name in done.err.splitlines()[0] and done.err.splitlines()[-1].startswith("  try: ")
+    assert name in done.err.splitlines()[0] and done.err.splitlines()[-1].startswith("  ")
 
 
 def test_a_rollback_asks_before_it_restores_data_and_without_a_terminal_says_so(untouched: Project) -> None:
     done = untouched.mobius("rollback", "--backup", "some.zip")
 
     question = "Restore the data of some.zip? Everything written since that backup goes (an emergency backup keeps it)."
-    refused(done, 2, f"error: {question} There is no terminal to ask.", "  try: add --yes")
+    refused(done, 2, f"error: {question} There is no terminal to ask.", "  add --yes")
 
 
 def test_there_must_be_something_to_go_back_to(untouched: Project) -> None:
@@ -361,7 +361,7 @@ def test_there_must_be_something_to_go_back_to(untouched: Project) -> None:
         untouched.mobius("rollback"),
         2,
         "error: there is no previous release to go back to",
-        "  try: name a backup: mobius rollback --backup FILE",
+        "  name a backup: mobius rollback --backup FILE",
     )
 
 
