@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from mobius.adapters.snapshot import save_settings
 from mobius.host.client import HostClient, HostUnavailable, ensure_running
-from mobius.model.run import Run
+from mobius.model.run import Run, RunState
 from mobius.model.settings import Settings
 
+LAUNCH_WITHIN_S = 60.0  # a run that was queued longer ago than this was left by whoever queued it
 FINAL_CODES = (0,)  # anything else is a death: the runner reports its verdict in the journal, not by its code
 
 
@@ -64,8 +66,10 @@ class HostJobLauncher:
             job = HostClient(self._root).status().jobs.get(_name(run))
         except HostUnavailable:
             # Without its supervisor a runner may still live: the journal's holder says which process it was.
-            return run.holder is not None and _is_running(run.holder.pid)
-        return job is not None and job.state in ("running", "backoff")
+            return _is_about_to_launch(run) or (run.holder is not None and _is_running(run.holder.pid))
+        if job is None:
+            return _is_about_to_launch(run)
+        return job.state in ("running", "backoff")
 
     def stop(self, run: Run) -> None:
         try:
@@ -76,6 +80,20 @@ class HostJobLauncher:
 
 def _name(run: Run) -> str:
     return f"run-{run.id}"
+
+
+def _is_about_to_launch(run: Run) -> bool:
+    """Whether the command that has just queued the run still lives: it starts the supervisor, then the runner."""
+    if run.state is not RunState.QUEUED or run.holder is None or run.holder.pid == os.getpid():
+        return False
+    if time.time() - run.started_at > LAUNCH_WITHIN_S:
+        return False
+    import psutil
+
+    try:
+        return psutil.Process(run.holder.pid).create_time() <= run.started_at + 1.0
+    except psutil.Error:
+        return False
 
 
 def _is_running(pid: int) -> bool:
