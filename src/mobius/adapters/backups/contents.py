@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
@@ -21,8 +21,14 @@ from mobius.model.settings import ProcessSettings
 
 
 def member_of(name: str) -> str:
-    """Where a configured path lies in the archive."""
-    return "data/" + name.strip("/").replace("../", "")
+    """Where a configured path lies in the archive; `./data/` is `data`."""
+    return f"data/{PurePosixPath(name)}"
+
+
+def outermost(names: Sequence[str]) -> list[str]:
+    """The configured paths without those that another one holds already: nothing is kept, or put back, twice."""
+    paths = {PurePosixPath(name): name for name in names}
+    return [name for path, name in paths.items() if not any(outer in paths for outer in path.parents)]
 
 
 def metadata_of(
@@ -46,7 +52,7 @@ def metadata_of(
         "release": asdict(release) if release else None,
         "git_commit": release.commit if release else "",
         "processes": json.loads(msgspec.json.encode([_without_secrets(p) for p in processes], enc_hook=dict)),
-        "paths": {member_of(name): name for name in paths},
+        "paths": {member_of(name): name for name in outermost(paths)},
         "tools": {"python": platform.python_version(), "system": platform.platform()},
     }
 
@@ -76,19 +82,19 @@ def described(path: Path) -> BackupRecord | None:
     """What the archive says of itself; None for a file that is not one of ours."""
     try:
         says = read_metadata(path)
-        release = says.get("release")
+        release = msgspec.convert(says.get("release"), Release | None)
         return BackupRecord(
             name=path.name,
             path=str(path),
             sha256=sidecar_of(path).read_text("utf-8")[:64],
             size_bytes=path.stat().st_size,
             created_at=float(str(says["created_unix"])),
-            release_id=str(release["id"]) if isinstance(release, dict) else "",
+            release_id=release.id if release else "",
             run_id=int(str(says["run_id"])),
             kind=str(says["kind"]),
             metadata=dict(says),
         )
-    except (MobiusError, OSError, KeyError, ValueError):
+    except (MobiusError, OSError, KeyError, ValueError, msgspec.MsgspecError):
         return None
 
 

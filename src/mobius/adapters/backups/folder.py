@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from mobius.adapters.backups.contents import described, is_day_name, member_of, metadata_of
+from mobius.adapters.backups.contents import described, is_day_name, member_of, metadata_of, outermost
 from mobius.adapters.backups.restoring import Restorer
 from mobius.adapters.places import Places
 from mobius.adapters.releases.store import ReleaseStore
@@ -46,12 +48,12 @@ class FolderBackups(Restorer):
         since: float = 0.0,
         progress: Callable[[str], None],
     ) -> BackupRecord:
-        for found in self.found() if run_id else ():
-            if found.run_id == run_id and found.kind == kind and found.created_at >= since:
-                return found
+        made = self._published(kind, run_id, since) if run_id else None
+        if made is not None:
+            return made
         target = self._free_name(kind)
         progress(f"backup: {target.name}")
-        written = write_archive(
+        write_archive(
             target,
             self._sources(release),
             self._metadata(kind, release, run_id),
@@ -60,17 +62,16 @@ class FolderBackups(Restorer):
         if kind == "release":
             day = target.with_name(f"{self._service}_{datetime.now(UTC):%Y%m%d}.zip")
             publish_alias(target, day, checksum_root=self._places.project)
-        return BackupRecord(
-            name=target.name,
-            path=str(target),
-            sha256=written.sha256,
-            size_bytes=written.size_bytes,
-            created_at=time.time(),
-            release_id=release.id if release else "",
-            run_id=run_id,
-            kind=kind,
-            verified_at=time.time(),
-        )
+        return replace(self.describe(target), verified_at=time.time())
+
+    def _published(self, kind: str, run_id: int, since: float) -> BackupRecord | None:
+        """This run's own, if it is still whole."""
+        for found in self.found():
+            if found.run_id == run_id and found.kind == kind and found.created_at >= since:
+                with contextlib.suppress(BackupInvalid):
+                    verify_archive(Path(found.path))
+                    return replace(found, verified_at=time.time())
+        return None
 
     def preflight(self, live: Release | None) -> tuple[CheckResult, ...]:
         name = "backup"
@@ -108,7 +109,7 @@ class FolderBackups(Restorer):
         config = self._places.project / "mobius.toml"
         if config.is_file():
             sources.append(Source("mobius.toml", config))
-        for name in self._settings.backup.paths:
+        for name in outermost(self._settings.backup.paths):
             path = self._places.resolve(name)
             if not path.exists() and release is None and path.is_relative_to(self._places.shared):
                 continue  # before the first deployment nothing is shared yet
@@ -132,11 +133,19 @@ class FolderBackups(Restorer):
 
     def found(self) -> tuple[BackupRecord, ...]:
         records = []
-        for path in self._folder.glob("*.zip") if self._folder.is_dir() else ():
+        for path in self.files():
             record = described(path)
-            if record is not None and not is_day_name(path, self._service):
+            if record is not None and self._is_of_ours(record) and not is_day_name(path, self._service):
                 records.append(record)
         return tuple(sorted(records, key=lambda record: record.created_at, reverse=True))
+
+    def _is_of_ours(self, record: BackupRecord) -> bool:
+        """Of this service and environment: others may share the folder."""
+        says = record.metadata or {}
+        return (says.get("service"), says.get("environment")) == (self._service, self._settings.name)
+
+    def files(self) -> tuple[Path, ...]:
+        return tuple(sorted(self._folder.glob("*.zip"))) if self._folder.is_dir() else ()
 
     def describe(self, path: Path) -> BackupRecord:
         verify_archive(path, deep=False)
@@ -149,10 +158,19 @@ class FolderBackups(Restorer):
 
     def prune(self, keep: Sequence[str], *, now: float, dry_run: bool) -> tuple[str, ...]:
         oldest = now - self._settings.backup.retention_days * 86400
-        gone = [b for b in self.found() if b.created_at < oldest and b.name not in keep]
-        for backup in [] if dry_run else gone:
-            Path(backup.path).unlink(missing_ok=True)
-            sidecar_of(Path(backup.path)).unlink(missing_ok=True)
-        if self._folder.is_dir() and not dry_run:
-            sweep(self._folder)
+        found = self.found()
+        gone = [b for b in found if b.created_at < oldest and b.name not in keep]
+        if dry_run or not self._folder.is_dir():
+            return tuple(backup.name for backup in gone)
+        kept = {backup.sha256 for backup in found if backup not in gone}
+        for path in [Path(backup.path) for backup in gone] + self._day_names_without(kept, oldest):
+            path.unlink(missing_ok=True)
+            sidecar_of(path).unlink(missing_ok=True)
+        sweep(self._folder)
         return tuple(backup.name for backup in gone)
+
+    def _day_names_without(self, kept: Set[str], oldest: float) -> list[Path]:
+        """Second names of backups that are gone: each would hold the space of the first."""
+        named = [path for path in self.files() if is_day_name(path, self._service)]
+        records = [record for record in map(described, named) if record and self._is_of_ours(record)]
+        return [Path(r.path) for r in records if r.created_at < oldest and r.sha256 not in kept]

@@ -58,15 +58,15 @@ class MemoryBackups:
         progress: Callable[[str], None],
     ) -> BackupRecord:
         """One archive for each run and kind. Raises `MobiusError` on a full disk, with nothing published."""
-        for known in self.archives:
-            if (known.record.run_id, known.record.kind) == (
-                run_id,
-                kind,
-            ) and known.record.created_at >= since:
-                return known.record
+        for known in self.archives if run_id else ():
+            record = known.record
+            if (record.run_id, record.kind) == (run_id, kind) and record.created_at >= since:
+                return record
         if self.disk_full:
             raise MobiusError("the backup cannot be written: the disk is full", "free space")
         name = f"{'emergency_' if kind == 'emergency' else ''}run{run_id}.zip"
+        if any(known.record.name == name for known in self.archives):
+            name = f"{len(self.archives)}_{name}"
         record = BackupRecord(
             name=name,
             path=f"/memory/backups/{name}",
@@ -117,6 +117,10 @@ class MemoryBackups:
     def found(self) -> tuple[BackupRecord, ...]:
         """Newest first."""
         return tuple(sorted((a.record for a in self.archives), key=lambda r: r.created_at, reverse=True))
+
+    def files(self) -> tuple[Path, ...]:
+        """One for each archive."""
+        return tuple(Path(archive.record.path) for archive in self.archives)
 
     def preflight(self, live: Release | None) -> tuple[CheckResult, ...]:
         """There is always room."""

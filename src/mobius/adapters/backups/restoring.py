@@ -7,12 +7,12 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
 
-from mobius.adapters.backups.contents import member_of, with_secrets_of
+from mobius.adapters.backups.contents import member_of, outermost, with_secrets_of
 from mobius.adapters.databases.migrations import SqlMigrations
 from mobius.adapters.places import Places
 from mobius.adapters.releases.store import ReleaseStore
@@ -79,7 +79,7 @@ class Restorer:
         return [migration.name for migration in applied]
 
     def _restored(self, live: Path, scratch: Path) -> Path | None:
-        for name in self._settings.backup.paths:
+        for name in outermost(self._settings.backup.paths):
             source = self._places.resolve(name)
             if live == source or live.is_relative_to(source):
                 copy = scratch / member_of(name) / live.relative_to(source)
@@ -91,18 +91,21 @@ class Restorer:
         named = manifest.metadata.get("paths")
         if not isinstance(named, dict):
             raise BackupInvalid(f"{path.name} does not say where its data belongs", "mobius backup list")
-        self._refuse_strange_places(path, [str(name) for name in named.values()])
+        self._refuse_strange_places(path, named)
         present = [str(member) for member in named if manifest.under(str(member))]
         for member in present:
             self._put_in_place(path, member, self._places.resolve(str(named[member])), key)
             progress(f"restored {named[member]}")
         return {"backup": path.name, "restored": [str(named[member]) for member in present]}
 
-    def _refuse_strange_places(self, path: Path, names: list[str]) -> None:
-        """An archive does not choose where it writes: its data goes where mobius.toml says, or inside the project."""
-        for name in names:
-            is_outside = Path(name).is_absolute() or ".." in Path(name).parts
-            if is_outside and name not in self._settings.backup.paths:
+    def _refuse_strange_places(self, path: Path, named: Mapping[str, object]) -> None:
+        """An archive does not choose where it writes. One of our own may go where mobius.toml said when it was made;
+        one from elsewhere only where it says now."""
+        configured = {PurePosixPath(name) for name in self._settings.backup.paths}
+        for member, name in named.items():
+            place = PurePosixPath(str(name))
+            inside = not place.is_absolute() and ".." not in place.parts and member == member_of(str(name))
+            if place not in configured and not (inside and self._is_ours(path)):
                 raise BackupInvalid(
                     f"{path.name} would write to {name}, which is not one of backup.paths",
                     "add it to backup.paths in mobius.toml if that is where its data belongs",
@@ -110,6 +113,8 @@ class Restorer:
 
     def _put_in_place(self, path: Path, member: str, live: Path, key: str) -> None:
         """Extracted whole beside the live one, on its own file system; then one exchange. May be repeated."""
+        # An operator may have put the data on another disk by a link: the data there is what is exchanged.
+        live = live.resolve() if live.is_symlink() else live
         beside = live.with_name(f".{live.name}.restoring-{key}")
         new, old = live.with_name(f".{live.name}.new-{key}"), live.with_name(f".{live.name}.before-{key}")
         if not new.exists() and observe_swap(new, live, old) is SwapState.DONE:
@@ -117,7 +122,7 @@ class Restorer:
         if not new.exists():
             live.parent.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(beside, ignore_errors=True)
-            extract_archive(path, beside, prefixes=[member], trusted=self._is_ours(path))
+            self._extract(path, beside, member)
             (beside / member).rename(new)
         shutil.rmtree(beside, ignore_errors=True)
         swap_in(new, live, old)
@@ -127,7 +132,13 @@ class Restorer:
         described = manifest.metadata.get("release")
         if not isinstance(described, dict) or not manifest.under("release"):
             raise BackupInvalid(f"{path.name} holds no release", "choose another: mobius backup list")
-        release = msgspec.convert(described, Release)
+        try:
+            release = msgspec.convert(described, Release)
+            processes = msgspec.convert(manifest.metadata.get("processes") or [], tuple[ProcessSettings, ...])
+        except msgspec.MsgspecError as problem:
+            raise BackupInvalid(
+                f"{path.name} does not describe its release: {problem}", "mobius backup list"
+            ) from problem
         if not RELEASE_ID.fullmatch(release.id):
             raise BackupInvalid(
                 f"{path.name} names its release {release.id!r}, which is no name of one", "mobius backup list"
@@ -139,12 +150,22 @@ class Restorer:
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = target.with_name(f".{release.id}.restoring")
         shutil.rmtree(scratch, ignore_errors=True)
-        extract_archive(path, scratch, prefixes=["release"], trusted=self._is_ours(path))
+        self._extract(path, scratch, "release")
         (scratch / "release").rename(target)
         shutil.rmtree(scratch)
         self._store.relink(target)
-        processes = msgspec.convert(manifest.metadata.get("processes") or [], tuple[ProcessSettings, ...])
         return self._store.adopt(release, with_secrets_of(processes, self._settings.processes))
+
+    def _extract(self, path: Path, destination: Path, member: str) -> None:
+        ours = self._is_ours(path)
+        try:
+            extract_archive(path, destination, prefixes=[member], trusted=ours)
+        except BackupInvalid as problem:
+            if ours:
+                raise
+            folder = self._settings.backup.folder
+            hint = f"if you know that it is your own, move it and its .sha256 to {folder}"
+            raise BackupInvalid(problem.message, hint, details=problem.details) from problem
 
     def _is_ours(self, path: Path) -> bool:
         return path.resolve().parent == self._settings.backup.folder.resolve()
