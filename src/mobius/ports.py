@@ -344,6 +344,9 @@ class Backups(Protocol):
     def describe(self, path: Path) -> BackupRecord:
         """What an archive anywhere says of itself. Raises `BackupInvalid` when it is not one of ours."""
 
+    def files(self) -> tuple[Path, ...]:
+        """Every archive file there is, by name: also those too damaged to say what they are."""
+
     def prune(self, keep: Sequence[str], *, now: float, dry_run: bool) -> tuple[str, ...]:
         """Removes backups older than the retention except `keep`; returns the names."""
 

@@ -174,7 +174,7 @@ def test_what_came_back_is_watched_for_two_hours_and_bad_news_only_pages() -> No
     run = world.rollback()
 
     assert run.window_deadline - run.window_opened_at == 7200
-    assert (run.state, run.exit_code) == (RunState.INCONCLUSIVE, 4)
+    assert (run.state, run.exit_code) == (RunState.INCONCLUSIVE, 3)
     assert world.events(run, "page")
     assert world.live_tag == "v1"
 

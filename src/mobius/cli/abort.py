@@ -27,7 +27,7 @@ def command(
     ctx: click.Context, environment: str | None, as_json: bool, plain: bool, quiet: bool, yes: bool
 ) -> int:
     """Stop the run that is going on, or was left in the middle, and take back what it did."""
-    the_app = app(ctx)
+    the_app = app(ctx, or_last=True)
     name = the_app.environment(environment).name
     confirm(f"Abort the run in {name} and go back?", yes=yes)
     return follow(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from mobius.archive.verify import read_metadata
 from mobius.cli.context import app, environment_option, json_option, next_step
 from mobius.report.words import ago, size
 
@@ -56,8 +57,28 @@ def list_all(ctx: click.Context, environment: str | None, as_json: bool, verifie
         proven = "rehearsed" if backup.rehearsed_at else "verified" if verified or backup.verified_at else ""
         line = f"{backup.name:<32} {size(backup.size_bytes):>9}  {ago(backup.created_at, time.time()):<14} {proven}"
         click.echo(line.rstrip())
+    known = {found.path for found in ports.backups.found()}
+    damaged = [path for path in ports.backups.files() if str(path) not in known and not _is_alias(path)]
+    for path in damaged:
+        told = {"name": path.name, "path": str(path), "damaged": True}
+        text = (
+            json.dumps({"schema_version": 1, **told})
+            if as_json
+            else f"{path.name:<32} DAMAGED: it cannot be read"
+        )
+        click.echo(text)
     next_step("prove one: mobius backup verify FILE", quiet=as_json)
-    return 0
+    return 11 if damaged else 0
+
+
+def _is_alias(path: Path) -> bool:
+    """A second name of a backup that is listed already."""
+    from mobius.errors import MobiusError
+
+    try:
+        return bool(read_metadata(path))
+    except MobiusError:
+        return False
 
 
 def _holds(ports, path: str) -> bool:  # type: ignore[no-untyped-def]
@@ -82,7 +103,7 @@ def verify(ctx: click.Context, environment: str | None, files: tuple[Path, ...],
 
     ports = app(ctx).ports(environment, read_only=True)
     broken: BackupInvalid | None = None
-    for path in files or tuple(Path(found.path) for found in ports.backups.found()):
+    for path in files or ports.backups.files():
         try:
             ports.backups.verify(path)
         except BackupInvalid as problem:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
+from mobius.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from mobius.wiring import App
 
@@ -30,17 +32,44 @@ quiet_option = click.option("--quiet", is_flag=True, help="Only the result.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
-def app(ctx: click.Context, flags: Mapping[str, object] | None = None) -> App:
-    """The App that this command acts on, made once."""
+def app(ctx: click.Context, flags: Mapping[str, object] | None = None, *, or_last: bool = False) -> App:
+    """The App that this command acts on, made once. `or_last`: where `mobius.toml` is broken or gone, the settings of
+    the newest run serve; for commands that look, and that go back."""
     obj = ctx.ensure_object(dict)
     if "app" not in obj:
         from mobius.wiring import open_app
 
         environ: Mapping[str, str] = obj.get("environ", os.environ)
         path: Path | None = obj.get("config")
-        obj["app"] = open_app(path, environ=environ, flags=flags)
+        try:
+            obj["app"] = open_app(path, environ=environ, flags=flags)
+        except ConfigurationError as problem:
+            if not or_last:
+                raise
+            obj["app"] = _app_of_the_last_run(path, environ, problem)
     made: App = obj["app"]
     return made
+
+
+def _app_of_the_last_run(path: Path | None, environ: Mapping[str, str], problem: ConfigurationError) -> App:
+    """The settings that the newest run began with: a file broken at the wrong moment must not stop a way back."""
+    from mobius.adapters.snapshot import load_settings
+    from mobius.wiring import App
+
+    project = path.parent if path and path.suffix else path or Path.cwd()
+    here = [
+        folder
+        for folder in (project.absolute(), *project.absolute().parents)
+        if (folder / ".mobius").is_dir()
+    ]
+    kept = [file for folder in here[:1] for file in folder.glob(".mobius/*/run/jobs/run-*.settings.json")]
+    if not kept:
+        raise problem
+    newest = max(kept, key=lambda file: file.stat().st_mtime)
+    click.echo(
+        f"warning: {problem.message}; the settings of the newest run are used ({newest.name})", err=True
+    )
+    return App(load_settings(newest), environ)
 
 
 def tty(plain: bool = False) -> bool:

@@ -93,6 +93,12 @@ def run(argv: Sequence[str]) -> int:
         # The reader of our output left (head, a closed pager): no reason for a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as problem:
+        # A file that a person named, or a folder of ours, cannot be read or written: no reason for a traceback.
+        about = f": {problem.filename}" if problem.filename else ""
+        hint = "mend that, then try again; what was begun goes on: mobius status"
+        tell(MobiusError(f"{problem.strerror or problem}{about}", hint), as_json=as_json)
+        return MobiusError.exit_code
 
 
 def tell(error: MobiusError, *, as_json: bool) -> None:

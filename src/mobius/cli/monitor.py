@@ -30,6 +30,8 @@ def command(
     """Watch. Ctrl-C only ends the looking: the window goes on."""
     the_app = app(ctx, flags={"policy": policy} if policy else {})
     name = the_app.environment(environment).name
+    if (duration or policy) and the_app.journal(name).active_run(name) is not None:
+        click.echo("a window is open already: --duration and --policy are for a new one", err=True)
     return follow(
         lambda viewer: the_app.monitor(name, duration_s=duration, viewer=viewer),
         name,

@@ -51,7 +51,7 @@ def command(
 
     It wins over a run that only observes. Returns when traffic is back and the smoke tests ran.
     """
-    the_app = app(ctx)
+    the_app = app(ctx, or_last=True)
     name = the_app.environment(environment).name
     how = {"to": to, "backup": backup, "emergency": emergency, "because": reason}
     if dry_run:

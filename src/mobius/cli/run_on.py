@@ -33,7 +33,12 @@ def command(ctx: click.Context, run_id: int, environment: str | None, settings: 
         # A newer run acts on this environment now: there is nothing left for this one to do.
         click.echo(f"run {run_id}: {taken.message}")
         return 0
-    the_app.write_report(name, run.id, None)
+    jobs = the_app.environment(name).root / "run" / "jobs"
+    (jobs / f"run-{run_id}.env.json").unlink(missing_ok=True)  # nobody starts this run again
+    try:
+        the_app.write_report(name, run.id, None)
+    except (OSError, MobiusError) as problem:
+        click.echo(f"the report of run {run_id} could not be written: {problem}")
     return 0
 
 

@@ -19,7 +19,7 @@ def command(ctx: click.Context, environment: str | None, as_json: bool, plain: b
     """Say how the environment stands; every one when none is named. Changes nothing."""
     from mobius.report.status import status_json, status_text
 
-    the_app = app(ctx)
+    the_app = app(ctx, or_last=True)
     names = [environment] if environment else list(the_app.environments)
     columns = shutil.get_terminal_size((80, 24)).columns
     for number, name in enumerate(names):

@@ -40,7 +40,6 @@ def begin(plan: Plan, ports: Ports, *, lead: str, wanted_hash: str = "") -> Run:
         if plan.kind != "rollback":
             raise
         return go_back_unwritten(plan, ports, lead=lead, why_not=problem)
-    ports.target.prepare()
     try:
         if plan.kind == "rollback":
             switch_at_once(run, ports)

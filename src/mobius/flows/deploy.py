@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mobius.errors import GateFailed, Locked, MobiusError
 from mobius.flows.monitor import monitor, open_window
 from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.record import Record
 from mobius.flows.take_back import stop_for_a_person, take_back
 from mobius.flows.turn import turn
+from mobius.model.plan import Step
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
 from mobius.rules.ways_back import choose
@@ -23,8 +26,10 @@ def deploy(run: Run, ports: Ports) -> Run:
                 RunState.RUNNING, "run begun", f"deploying {run.plan.tag}", topic="started", data=told
             )
         try:
+            proving, touching = before_and_from_the_first_effect(run.plan.rollout)
+            perform(proving, record)
             ports.target.prepare()
-            perform(run.plan.rollout, record)
+            perform(touching, record)
             open_window(record)
         except Locked:
             raise
@@ -33,6 +38,12 @@ def deploy(run: Run, ports: Ports) -> Run:
         except Exception as problem:
             return refuse_or_take_back(record, problem)
     return monitor(record.run, ports)
+
+
+def before_and_from_the_first_effect(steps: Sequence[Step]) -> tuple[Sequence[Step], Sequence[Step]]:
+    """The gates answer before even the front door is set up anew."""
+    first = next((place for place, step in enumerate(steps) if step.effect), len(steps))
+    return steps[:first], steps[first:]
 
 
 def refuse_or_take_back(record: Record, problem: Exception) -> Run:

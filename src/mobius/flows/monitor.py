@@ -232,16 +232,17 @@ def accept(record: Record, by: str) -> Run:
 
 
 def end_without_verdict(record: Record, verdict: Verdict) -> Run:
-    """Too little was measured: the way back stays warm, a person is called, nothing is accepted by itself."""
-    environment = record.run.environment
+    """Too little was measured, or the answer was no where nobody may act on it: a person is called, the way back
+    stays warm, and nothing is accepted by itself."""
+    environment, code = record.run.environment, 3 if verdict.outcome is Outcome.FAIL else 4
     choices = [f"keep it: mobius accept -e {environment}", f"go back: mobius rollback -e {environment}"]
     return record.move(
         RunState.INCONCLUSIVE,
         "page",
         verdict.sentence,
         topic="alert",
-        data={"sentence": verdict.sentence, "choices": choices, "exit_code": 4},
-        exit_code=4,
+        data={"sentence": verdict.sentence, "choices": choices, "exit_code": code},
+        exit_code=code,
         sentence=verdict.sentence,
     )
 

@@ -48,6 +48,7 @@ def switch_at_once(run: Run, ports: Ports) -> None:
     with suppress(MobiusError), ports.lock.held():
         record = Record(run, ports, forgiving=True)
         _begin(record)
+        ports.target.prepare()
         perform(run.plan.rollout[: actions.index("switch") + 1], record)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mobius.errors import MobiusError
@@ -34,8 +35,8 @@ def standing(ports: Ports) -> Standing:
     """Looks, changes nothing. Works with the journal lost: manifests and version markers say the rest."""
     releases, doubts = _known(ports)
     by_id = {release.id: release for release in releases}
-    processes = ports.target.processes()
-    seen_slot = next((slot for slot, weight in ports.traffic.weights().items() if weight > 0), "")
+    processes, weights = _seen(ports, doubts)
+    seen_slot = next((slot for slot, weight in weights.items() if weight > 0), "")
     in_slot = {process.slot: process.release_id for process in processes if process.kind == "web"}
     marked_live, marked_previous = ports.releases.current()
     written = next((r for r in releases if r.state is ReleaseState.LIVE), None)
@@ -64,6 +65,14 @@ def standing(ports: Ports) -> Standing:
 def live_side(now: Standing, ports: Ports) -> Side:
     """The live release with its own processes, as one side of a change."""
     return side(now.live, now.live_slot, ports.releases.processes(now.live.id) if now.live else ())
+
+
+def _seen(ports: Ports, doubts: list[str]) -> tuple[tuple[ProcessStatus, ...], Mapping[str, int]]:
+    try:
+        return ports.target.processes(), ports.traffic.weights()
+    except MobiusError as problem:
+        doubts.append(f"what runs cannot be seen: {problem.message}")
+        return (), {}
 
 
 def _last_good(releases: tuple[Release, ...], live_id: str) -> str:

@@ -10,6 +10,7 @@ from mobius.model.plan import Way
 from mobius.model.release import BackupRecord, Release
 from mobius.model.run import Run, RunState
 from mobius.model.status import BackupNow, ProcessNow, ReleaseNow, RunNow, Status, WayBackNow
+from mobius.model.verdict import Outcome
 from mobius.ports import Ports
 
 WARM_S, COLD_S = 1.0, 15.0  # what a switch, and a start and a switch, are expected to take
@@ -38,7 +39,7 @@ def status(ports: Ports) -> Status:
             for p in now.processes
         ),
         run=_run(run, alive, ports) if run else None,
-        way_back=_way_back(now, run, backups),
+        way_back=_way_back(now, run, backups, ports),
         backup=_backup(backups),
         unsent=len(outbox),
         oldest_unsent_at=outbox[0].created_at if outbox else 0.0,
@@ -75,7 +76,9 @@ def _run(run: Run, alive: bool | None, ports: Ports) -> RunNow:
     )
 
 
-def _way_back(now: Standing, run: Run | None, backups: Sequence[BackupRecord]) -> WayBackNow | None:
+def _way_back(
+    now: Standing, run: Run | None, backups: Sequence[BackupRecord], ports: Ports
+) -> WayBackNow | None:
     """Code alone where the previous release is at hand, else the newest good backup of another release."""
     if now.live is None:
         return None
@@ -84,7 +87,7 @@ def _way_back(now: Standing, run: Run | None, backups: Sequence[BackupRecord]) -
             run and run.plan.release_id == now.live.id and run.plan.facts.get("pending_migrations")
         )
         loses = "nothing; the migrated schema stays" if pending else "nothing"
-        proven = _proven_at(now, backups)
+        proven = _proven_at(now, backups, pending, ports)
         return WayBackNow(Way.CODE_ALONE, now.previous.tag, WARM_S if now.warm else COLD_S, loses, proven)
     older = [b for b in backups if b.kind == "release" and b.release_id not in ("", now.live.id)]
     good = next((backup for backup in [*(b for b in older if b.rehearsed_at), *older]), None)
@@ -94,9 +97,15 @@ def _way_back(now: Standing, run: Run | None, backups: Sequence[BackupRecord]) -
     return WayBackNow(Way.RESTORE, good.release_id, COLD_S + good.restore_s, lost, good.rehearsed_at)
 
 
-def _proven_at(now: Standing, backups: Sequence[BackupRecord]) -> float:
-    """A way back is proven by the rehearsed backup that holds the release it leads to."""
+def _proven_at(now: Standing, backups: Sequence[BackupRecord], pending: bool, ports: Ports) -> float:
+    """Warm: proven now, if it answers now. Cold: by the rehearsed backup that holds it, unless the schema has moved
+    on since: whether it works on that, nobody has seen."""
     assert now.previous is not None
+    if now.warm:
+        url = ports.target.slot_url(now.previous_slot)
+        return ports.clock.now() if ports.checks.health(url).outcome is Outcome.PASS else 0.0
+    if pending:
+        return 0.0
     ours = [b.rehearsed_at for b in backups if b.release_id == now.previous.id and b.rehearsed_at]
     return max(ours, default=0.0)
 
@@ -123,7 +132,7 @@ def _left_alone(run: Run | None, alive: bool | None) -> tuple[str, ...]:
 
 def _unattended(now: Standing) -> tuple[str, ...]:
     """Where nothing can be seen of what is live, nothing keeps it: a process that dies stays dead."""
-    if now.live is None or now.processes:
+    if now.live is None or now.processes or now.doubts:
         return ()
     return ("the supervisor does not run: what dies now is not started again",)
 

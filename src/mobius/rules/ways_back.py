@@ -80,15 +80,17 @@ def _give_up(new: Side, old: Side) -> list[Step]:
 
 def code_alone(new: Side, old: Side) -> list[Step]:
     """The fast way: one switch to the warm release; everything else follows when users are safe."""
+    leaving = [make.drain(new.slot)] if new.slot else []  # nothing is live where everything was stopped
+    left = [make.stop(new.slot, "stop the failed release")] if new.slot else []
     return [
         make.ensure_up(old.slot, old.release_id),
         make.switch(old.slot, new.slot, f"switch traffic back to {old.slot}"),
-        make.drain(new.slot),
+        *leaving,
         *make.change_over(new.slot, new.processes, old.slot, old.release_id, old.processes),
         make.mark_live(old.release_id, failed_id=new.release_id, slot=old.slot),
         make.emergency_backup(new.release_id, advisory=True),
         make.smoke("", advisory=True),
-        make.stop(new.slot, "stop the failed release"),
+        *left,
     ]
 
 

@@ -14,6 +14,7 @@ from mobius.model.run import Run, RunState
 from mobius.model.settings import Settings
 
 LAUNCH_WITHIN_S = 60.0  # a run that was queued longer ago than this was left by whoever queued it
+LOOKING_S = 3.0  # a supervisor that hangs must not hang whoever only looks
 FINAL_CODES = (0,)  # anything else is a death: the runner reports its verdict in the journal, not by its code
 
 
@@ -26,7 +27,8 @@ class HostJobLauncher:
         self._environ = environ
 
     def launch(self, run: Run) -> None:
-        kept = self._root / "run" / "jobs" / f"{_name(run)}.settings.json"
+        # By the plan's hash too: a journal that was lost numbers its runs anew.
+        kept = self._root / "run" / "jobs" / f"{_name(run)}-{run.plan.hash}.settings.json"
         if not kept.exists():
             self._forget_older()
             save_settings(kept, self._settings, run.environment)
@@ -63,7 +65,7 @@ class HostJobLauncher:
 
     def alive(self, run: Run) -> bool:
         try:
-            job = HostClient(self._root).status().jobs.get(_name(run))
+            job = HostClient(self._root, timeout_s=LOOKING_S).status().jobs.get(_name(run))
         except HostUnavailable:
             # Without its supervisor a runner may still live: the journal's holder says which process it was.
             return _is_about_to_launch(run) or (run.holder is not None and _is_running(run.holder.pid))

@@ -10,12 +10,16 @@ from pathlib import Path
 
 from mobius.adapters.places import Places
 from mobius.adapters.targets.environment_file import read_environment_file
+from mobius.errors import MobiusError
 from mobius.host.client import HostClient, HostUnavailable, ensure_running
 from mobius.host.messages import Limits, ProcessSpec, Tls
 from mobius.host.messages import ProcessStatus as HostProcess
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import ProcessStatus
+
+LOOKING_S = 3.0  # a supervisor that hangs must not hang whoever only looks
+LOOK_AT_HOST = "look at it: mobius host status; what it started goes on serving"
 
 
 class ProcessTarget:
@@ -68,8 +72,10 @@ class ProcessTarget:
     def processes(self) -> tuple[ProcessStatus, ...]:
         """None while there is no supervisor to ask: whoever only looks starts none."""
         try:
-            slots = self._host.status().slots
-        except HostUnavailable:
+            slots = HostClient(self._places.root, timeout_s=LOOKING_S).status().slots
+        except HostUnavailable as problem:
+            if host_lives(self._places.root):
+                raise MobiusError("the supervisor is there, but does not answer", LOOK_AT_HOST) from problem
             return ()
         return tuple(
             ProcessStatus(
@@ -157,6 +163,16 @@ class ProcessTarget:
             return CheckResult(name, Outcome.PASS, f"{program} is there", 0.0)
         advice = f"install {program}, or correct [[process]] start in mobius.toml"
         return CheckResult(name, Outcome.FAIL, f"{program} is not there", 0.0, advice)
+
+
+def host_lives(root: Path) -> bool:
+    """Whether the process that holds the supervisor's lock is there, answering or not."""
+    import psutil
+
+    try:
+        return psutil.pid_exists(int((root / "run" / "host.lock").read_text().split()[0]))
+    except (OSError, ValueError, IndexError):
+        return False
 
 
 def _url(process: HostProcess) -> str:
