@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -165,14 +166,20 @@ class ProcessTarget:
         return CheckResult(name, Outcome.FAIL, f"{program} is not there", 0.0, advice)
 
 
-def host_lives(root: Path) -> bool:
-    """Whether the process that holds the supervisor's lock is there, answering or not."""
+def host_lives(root: Path, patience_s: float = 1.0) -> bool:
+    """Whether the supervisor that wrote the lock is there, answering or not; one that is just leaving is not."""
     import psutil
 
-    try:
-        return psutil.pid_exists(int((root / "run" / "host.lock").read_text().split()[0]))
-    except (OSError, ValueError, IndexError):
-        return False
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            pid = int((root / "run" / "host.lock").read_text().split()[0])
+            lives = "mobius.host" in psutil.Process(pid).cmdline()
+        except (OSError, ValueError, IndexError, psutil.Error):
+            return False
+        if not lives or time.monotonic() > until:
+            return lives
+        time.sleep(0.1)
 
 
 def _url(process: HostProcess) -> str:
