@@ -17,7 +17,8 @@ from mobius.report.members import with_members
 
 GOLDEN = Path(__file__).parent / "golden"
 PLACEHOLDERS = re.compile(
-    r"\b(TODO|FIXME|XXX|CHANGE_?ME|REPLACE[-_ ]ME|PLACEHOLDER|your[-_]\w+|example\.(com|org))\b|<[A-Z_]{3,}>|[«»]|(?<!\$)\{\{|\{%",
+    r"\b(TODO|FIXME|XXX|CHANGE_?ME|REPLACE[-_ ]ME|PLACEHOLDER|your[-_]\w+|example\.(com|org))\b"
+    r"|<[A-Z_]{3,}>|[«»]|(?<!\$)\{\{|\{%",
     re.I,
 )
 

@@ -60,9 +60,8 @@ def _slack(title: str, facts: tuple[tuple[str, str], ...], look: str) -> dict[st
 
 
 def _teams(title: str, facts: tuple[tuple[str, str], ...], look: str, color: str) -> dict[str, Any]:
-    card = {
+    card = {  # without its "$schema", which envsubst would take for a variable
         "type": "AdaptiveCard",
-        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "version": "1.4",
         "body": [
             {
