@@ -458,6 +458,16 @@ def test_a_log_that_has_grown_is_rotated_while_its_process_writes_on(site: Site)
     assert log.stat().st_size < 1_000_000
 
 
+def test_a_release_begins_a_log_of_its_own_and_the_one_before_is_kept(site: Site) -> None:
+    for release in ("r1", "r2"):
+        say = f"echo {release} speaks; exec sleep 1000"
+        site.client.start_slot("blue", release, site.root, [site.other("speaker", "sh", "-c", say)])
+        log = site.root / "run" / "blue" / "speaker.log"
+        wait_for("it to speak", lambda log=log, release=release: log.read_text() == f"{release} speaks\n")
+        site.client.stop_slot("blue")
+    assert log.with_name("speaker.log.1").read_text() == "r1 speaks\n"
+
+
 def _children_of_root(site: Site) -> list[int]:
     found = []
     for process in psutil.process_iter():

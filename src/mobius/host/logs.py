@@ -27,6 +27,15 @@ def rotate_grown(run: Path, at_bytes: int = ROTATE_AT_BYTES) -> list[Path]:
     return rotated
 
 
+def set_aside(log: Path) -> None:
+    """Rotates a log that holds anything; one that cannot be rotated stays, and is written on."""
+    try:
+        if log.stat().st_size:
+            rotate(log)
+    except OSError:
+        return
+
+
 def rotate(log: Path) -> None:
     """`log` becomes `log.1`, that one `log.2`, and so on; what would be `log.6` is gone."""
     for number in range(KEPT, 1, -1):

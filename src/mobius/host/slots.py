@@ -16,6 +16,7 @@ from typing import Any
 
 from mobius.host.children import MARK_ROOT, MARK_SPAWN, Command, find_marked, signal_number
 from mobius.host.kept import Kept, Life
+from mobius.host.logs import set_aside
 from mobius.host.messages import ProcessSpec, ProcessState, ProcessStatus, SlotStatus, build
 from mobius.host.protocol import HostRefused, place_socket, remove_socket
 from mobius.host.state import write_atomically
@@ -108,6 +109,8 @@ class Slot:
             before = self.processes.get(spec.name)
             if before is not None and before.life.wanted:
                 continue
+            if before is None:
+                set_aside(self.run / f"{spec.name}.log")  # what another release wrote is not this one's
             process = self._prepare(spec, before, used_ports)
             self.processes[spec.name] = process
             assert process.kept is not None
