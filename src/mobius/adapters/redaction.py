@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from urllib.parse import quote
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from urllib.parse import quote, quote_plus
 
 from mobius.adapters.places import Places
 from mobius.adapters.targets.environment_file import read_environment_file
@@ -14,16 +15,40 @@ from mobius.model.settings import EnvironmentSettings
 SECRET_NAME = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL|WEBHOOK|DSN|PRIVATE|AUTH", re.IGNORECASE)
 SHORTEST = 6  # a shorter value would take ordinary words with it
 SHOWN = "«redacted»"
+# NODE_ENV=production is handed to most services; taken out everywhere, no record could be read any more.
+ORDINARY = frozenset(
+    [
+        "production",
+        "staging",
+        "development",
+        "testing",
+        "localhost",
+        "127.0.0.1",
+        "0.0.0.0",
+        "enabled",
+        "disabled",
+    ]
+)
 
 
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
-    """A function that replaces each secret, also as it stands in a URL, longest first."""
-    values = {value for value in secrets if len(value) >= SHORTEST}
-    values |= {quote(value, safe="") for value in values}
+    """A function that replaces each secret, longest first: as it is, in a URL, in JSON, and each line of one that has
+    several, since logs are read line by line."""
+    values = {form for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST}
     if not values:
         return _as_it_is
     pattern = re.compile("|".join(re.escape(value) for value in sorted(values, key=len, reverse=True)))
     return lambda text: pattern.sub(SHOWN, text)
+
+
+def _forms(secret: str) -> Iterator[str]:
+    for value in {secret, secret.strip(), *(line.strip() for line in secret.splitlines())}:
+        if len(value) < SHORTEST:  # escaped, a short one would look long
+            continue
+        yield value
+        raw = value.encode("utf-8", "surrogateescape")
+        yield from (quote(raw, safe=""), quote(raw), quote_plus(raw))
+        yield from (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
 
 
 def secrets_of(settings: EnvironmentSettings, places: Places, environ: Mapping[str, str]) -> set[str]:
@@ -38,7 +63,7 @@ def secrets_of(settings: EnvironmentSettings, places: Places, environ: Mapping[s
                 found |= set(read_environment_file(places.resolve(process.env_file)).values())
             except MobiusError:
                 continue  # it is told where the file is needed
-    return found
+    return found - ORDINARY - {settings.name}
 
 
 def _as_it_is(text: str) -> str:

@@ -7,13 +7,19 @@ from pathlib import Path
 
 from mobius.errors import ConfigurationError
 
-_LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
+_NAME = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=[ \t]*")
+_BLANK = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
+# A quoted value may run over lines, as keys and certificates do; what follows it is a comment or nothing.
+_SINGLE = re.compile(r"'([^']*)'" + _BLANK.pattern)
+_DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*)"' + _BLANK.pattern, re.DOTALL)
+_PLAIN = re.compile(r"([^\n]*)(?:\n|\Z)")
 
 
 def read_environment_file(path: Path) -> dict[str, str]:
-    """Names and values. Raises `ConfigurationError` naming the file and line, never the value."""
+    """Names and values; the last one of a name counts. Raises `ConfigurationError` naming the file and line,
+    never the value."""
     try:
-        text = path.read_text("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as problem:
         raise ConfigurationError(
             f"the environment file {path} does not exist", "create it, or remove env_file"
@@ -22,19 +28,30 @@ def read_environment_file(path: Path) -> dict[str, str]:
         raise ConfigurationError(
             f"the environment file {path} cannot be read: {type(problem).__name__}"
         ) from problem
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     found: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.strip()
-        if not stripped or stripped.startswith("#"):
+    at = 0
+    while at < len(text):
+        if blank := _BLANK.match(text, at):
+            at = blank.end()
             continue
-        match = _LINE.fullmatch(stripped)
-        if match is None:
-            raise ConfigurationError(f"{path}, line {number}: not NAME=value", "write one NAME=value a line")
-        found[match[1]] = _unquoted(match[2].strip())
+        name = _NAME.match(text, at)
+        value, end = _value(text, name.end()) if name else ("", 0)
+        if name is None or "\0" in value:
+            line = text.count("\n", 0, at) + 1
+            raise ConfigurationError(f"{path}, line {line}: not NAME=value", "write one NAME=value a line")
+        found[name[1]] = value
+        at = end
     return found
 
 
-def _unquoted(value: str) -> str:
-    if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
-        return value[1:-1]
-    return value.split(" #", 1)[0].rstrip()
+def _value(text: str, at: int) -> tuple[str, int]:
+    """The value that begins here, and where the next line does."""
+    if quoted := _SINGLE.match(text, at):
+        return quoted[1], quoted.end()
+    if quoted := _DOUBLE.match(text, at):
+        return re.sub(r"\\([\"\\$`])", r"\1", quoted[1]), quoted.end()
+    plain = _PLAIN.match(text, at)
+    assert plain is not None  # it matches anything
+    value = plain[1].strip()
+    return ("" if value.startswith("#") else value.split(" #", 1)[0].rstrip()), plain.end()

@@ -1,0 +1,77 @@
+"""A secret is taken out of text in every form in which it is written, and ordinary words stay."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+from mobius.adapters.places import Places
+from mobius.adapters.redaction import SHOWN, redactor, secrets_of
+from mobius.model.settings import EnvironmentSettings, ProcessSettings
+
+SECRET = 'p@ss w/ö"rd'
+
+
+def test_a_secret_is_taken_out_wherever_it_stands() -> None:
+    redact = redactor([SECRET])
+    assert redact(f"a {SECRET} b {SECRET}{SECRET}") == f"a {SHOWN} b {SHOWN}{SHOWN}"
+    assert redact("nothing here") == "nothing here"
+
+
+def test_it_is_taken_out_as_urls_and_json_write_it() -> None:
+    redact = redactor([SECRET])
+    for written in (quote(SECRET), quote(SECRET, safe=""), quote_plus(SECRET)):
+        assert redact(f"https://u:{written}@example.org/") == f"https://u:{SHOWN}@example.org/"
+    for text in (json.dumps({"k": SECRET}), json.dumps({"k": SECRET}, ensure_ascii=False)):
+        assert redact(text) == json.dumps({"k": SHOWN}, ensure_ascii=False)
+
+
+def test_short_values_stay_since_they_would_take_words_with_them() -> None:
+    redact = redactor(["", "a", "12345", "prod", "\n\n\n"])
+    assert redact("a 12345 prod\n\n\n") == "a 12345 prod\n\n\n"
+
+
+def test_of_two_that_overlap_nothing_is_left() -> None:
+    redact = redactor(["secret", "secret-and-more", "more-secret"])
+    assert redact("secret-and-more") == SHOWN
+    assert redact("more-secret secret") == f"{SHOWN} {SHOWN}"
+    assert redact("secret-and-secret") == f"{SHOWN}-and-{SHOWN}"
+
+
+def test_each_line_of_a_key_is_a_secret() -> None:
+    key = "-----BEGIN KEY-----\nMIIEvQIBADAN\r\nAbCdEfGhIjKl\n-----END KEY-----\n"
+    redact = redactor([key])
+    assert redact(f"x {key} y") == f"x {SHOWN} y"
+    assert redact("line 2: AbCdEfGhIjKl") == f"line 2: {SHOWN}"
+    assert redact(json.dumps(key)) == f'"{SHOWN}"'
+    assert "MIIE" not in redact(key.replace("\r", ""))
+
+
+def settings(**process: object) -> EnvironmentSettings:
+    processes = (ProcessSettings("api", ("serve",), **process),)  # type: ignore[arg-type]
+    return EnvironmentSettings("canary-env", "http://127.0.0.1:1", Path("/r"), processes=processes)
+
+
+def test_what_is_secret_is_known_by_its_name_or_by_who_is_given_it(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PLAIN_NAME=file-value\nB='second value'\n")
+    places = Places(tmp_path, tmp_path / "root")
+    given = {"DB_PASSWORD": "by-name", "api_key": "by-lower-name", "HOME": "/home/ann", "HANDED": "handed-on"}
+    made = settings(
+        env={"SECRET_X": "in-config", "MODE": "fast-mode"}, env_file=".env", pass_env=("HANDED", "NOT_THERE")
+    )
+    assert secrets_of(made, places, given) == {
+        "by-name", "by-lower-name", "handed-on", "in-config", "file-value", "second value",
+    }  # fmt: skip
+
+
+def test_ordinary_words_are_no_secrets_even_when_they_are_handed_on(tmp_path: Path) -> None:
+    places = Places(tmp_path, tmp_path)
+    given = {"NODE_ENV": "production", "AUTH_HOST": "localhost", "STAGE": "canary-env"}
+    made = settings(pass_env=("NODE_ENV", "STAGE"))
+    assert secrets_of(made, places, given) == set()
+
+
+def test_an_environment_file_that_cannot_be_read_hides_no_other_secret(tmp_path: Path) -> None:
+    places = Places(tmp_path, tmp_path)
+    assert secrets_of(settings(env_file="missing.env"), places, {"TOKEN": "token-value"}) == {"token-value"}
