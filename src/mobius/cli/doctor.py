@@ -102,4 +102,4 @@ def _tell(environment: str, results: Sequence[CheckResult], *, as_json: bool) ->
 
 
 def _cure(result: CheckResult) -> str:
-    return "" if result.outcome is Outcome.PASS else result.advice
+    return "" if result.outcome is Outcome.PASS else result.advice.removeprefix("try: ")

@@ -11,7 +11,7 @@ from mobius.rules.looking_start import build_of, package_of, starts_of
 
 DATABASE = re.compile(r"\.(db|sqlite|sqlite3)$")
 NAMED_DATABASE = re.compile(
-    r"""["'`=:/](?:\./)?((?:[\w-]+/)*[\w-]+\.(?:db|sqlite|sqlite3))(?=["'`\s?]|$)""", re.M
+    r"""["'`=:/](?:\./)?((?:[\w-]{1,60}/){0,6}[\w-]{1,60}\.(?:db|sqlite|sqlite3))(?=["'`\s?]|$)""", re.M
 )
 POSTGRES = re.compile(r"\bpostgres(?:ql)?(?:\+\w+)?://", re.I)
 CODE = re.compile(r"\.(m?[jt]sx?|cjs|py|rb|go|php|sql|prisma|html|css|sh)$")

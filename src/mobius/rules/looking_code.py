@@ -23,8 +23,8 @@ USUAL_PORTS = (
     ("datasette", 8001),
     ("flask", 5000),
 )
-HEALTH = re.compile(r"[\"'`](/(?:[\w.-]+/)*(?:health|healthz|healthcheck|livez|readyz)/?)[\"'`]")
-DJANGO_HEALTH = re.compile(r"path\(\s*r?[\"']\^?((?:[\w-]+/)*health\w*/?)\$?[\"']")
+HEALTH = re.compile(r"[\"'`](/(?:[\w.-]{1,60}/){0,6}(?:health|healthz|healthcheck|livez|readyz)/?)[\"'`]")
+DJANGO_HEALTH = re.compile(r"path\(\s*r?[\"']\^?((?:[\w-]{1,60}/){0,6}health\w*/?)\$?[\"']")
 SAYS = re.compile(r"[\"']?status[\"']?\s*[:=]\s*[\"'](\w+)[\"']")
 NEAR = 600  # characters after the route in which its answer is looked for
 
