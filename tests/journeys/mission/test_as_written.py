@@ -99,7 +99,9 @@ def terminal(project: Path, tmp_path: Path) -> Iterator[Terminal]:
     stand_in(bin_folder, "curl", f'exec {shutil.which("curl")} {there} "$@"')
     for name, body in STAND_INS.items():
         stand_in(bin_folder, name, body)
-    kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TMPDIR", "PYTHONPATH") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("LANG", "LC_ALL", "TMPDIR", "PYTHONPATH") if name in os.environ
+    }
     path = f"{bin_folder}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     npm = {"npm_config_update_notifier": "false", "npm_config_fund": "false", "npm_config_audit": "false"}
     with Terminal(project, {**kept, **npm, "PATH": path, "HOME": str(home), "TZ": "UTC"}) as opened:
