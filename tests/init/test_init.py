@@ -231,6 +231,14 @@ def test_data_that_lies_among_code_is_not_linked_but_named(tmp_path: Path) -> No
     assert "app.db, src/db/main.sqlite: data beside the code" in (project / "mobius.toml").read_text()
 
 
+def test_a_folder_of_a_larger_repository_is_told_where_its_workflow_belongs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    top = lay_out(tmp_path / "everything", {"services/web/server.js": "process.env.PORT"})
+    assert init(top / "services/web") == 0
+    assert "note: This is the folder services/web of a larger repository" in capsys.readouterr().err
+
+
 def test_a_file_that_is_no_text_stops_it_before_anything_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -52,6 +52,7 @@ def look(folder: Path) -> Repository:
         files=tuple(sorted(files)),
         texts=texts,
         is_git=git(folder, "rev-parse", "--git-dir") != "",
+        inside=git(folder, "rev-parse", "--show-prefix").rstrip("/"),
         tags=tags_in(folder),
         uncommitted=len(changed_in(folder)),
     )

@@ -14,6 +14,7 @@ class Repository:
     files: tuple[str, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
     is_git: bool = False
+    inside: str = ""  # where the folder lies in its repository, "" at the top
     tags: tuple[str, ...] = ()  # newest first
     uncommitted: int = 0  # tracked files with changes
 

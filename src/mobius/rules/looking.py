@@ -154,6 +154,11 @@ def _notes(
     units = [path for path in seen.files if path.endswith(".service")]
     if units:
         notes.append(f"{units[0]} is a systemd unit: stop it where mobius is to hold the port.")
+    if seen.inside:
+        notes.append(
+            f"This is the folder {seen.inside} of a larger repository: GitHub reads workflows only at its top, so move"
+            " .github/workflows/premerge-validation.yml there, and let its steps begin with a cd."
+        )
     if not seen.is_git:
         notes.append(
             "This is no git repository, so the folder itself is shipped: git init gives each release a tag."
