@@ -12,6 +12,7 @@ from pathlib import Path
 from mobius.adapters.places import Places
 from mobius.adapters.targets.environment_file import read_environment_file
 from mobius.errors import MobiusError
+from mobius.host.children import MARK_ROOT
 from mobius.host.client import HostClient, HostUnavailable, ensure_running
 from mobius.host.messages import Limits, ProcessSpec, Tls
 from mobius.host.messages import ProcessStatus as HostProcess
@@ -19,6 +20,8 @@ from mobius.model.settings import EnvironmentSettings, ProcessSettings
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import ProcessStatus
 
+TAIL_BYTES = 65_536  # of each log: enough for the last lines, little enough to show
+FRONT_DOOR = "the front door of "
 LOOKING_S = 3.0  # a supervisor that hangs must not hang whoever only looks
 LOOK_AT_HOST = "look at it: mobius host status; what it started goes on serving"
 
@@ -106,14 +109,17 @@ class ProcessTarget:
         there = self._surely_running().status().slots.get(slot)
         if there is None:
             return ""
-        tails = []
-        for process in there.processes:
-            log = Path(process.log)
-            if log.is_file():
-                with log.open("rb") as file:
-                    file.seek(max(0, log.stat().st_size - 65536))
-                    tails += file.read().decode(errors="replace").splitlines()[-lines:]
-        return "\n".join(tails[-lines:])
+        logs = [log for log in (Path(process.log) for process in there.processes) if log.is_file()]
+        # Each has its share: a worker that talks much must not hide why the web process died.
+        shares = [lines // len(logs) + (n < lines % len(logs)) for n in range(len(logs))]
+        tails = [_last_lines(log) for log in logs]
+        spare = lines - sum(min(len(tail), share) for tail, share in zip(tails, shares, strict=True))
+        told = []
+        for tail, share in zip(tails, shares, strict=True):
+            more = min(spare, max(0, len(tail) - share))
+            spare -= more
+            told += tail[max(0, len(tail) - share - more) :]
+        return "\n".join(told)
 
     def _surely_running(self) -> HostClient:
         """The supervisor, started again where it was killed since `prepare`."""
@@ -148,6 +154,8 @@ class ProcessTarget:
         except HostUnavailable:
             pass
         taken = _who_listens(listen)
+        if taken.startswith(f"{FRONT_DOOR}{self._places.root} "):
+            return CheckResult(name, Outcome.PASS, f"{listen} is held by our own front door", 0.0)
         if not taken:
             return CheckResult(name, Outcome.PASS, f"{listen} is free", 0.0)
         advice = f"stop it, or give {self._settings.name} another `listen` in mobius.toml"
@@ -182,6 +190,12 @@ def host_lives(root: Path, patience_s: float = 1.0) -> bool:
         time.sleep(0.1)
 
 
+def _last_lines(log: Path) -> list[str]:
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+        return file.read(TAIL_BYTES).decode(errors="replace").splitlines()
+
+
 def _url(process: HostProcess) -> str:
     return f"http://127.0.0.1:{process.port}" if process.port else ""
 
@@ -204,6 +218,7 @@ def _who_listens(listen: str) -> str:
 def _holder_of(port: int) -> str:
     import psutil
 
+    told = ""
     try:
         for connection in psutil.net_connections("tcp"):
             if (
@@ -213,7 +228,10 @@ def _holder_of(port: int) -> str:
                 and connection.pid
             ):
                 process = psutil.Process(connection.pid)
-                return f"{process.name()} (pid {process.pid}, in {process.cwd()})"
+                # The supervisor holds the socket of its door too; the door is the one that people know.
+                if root := process.environ().get(MARK_ROOT, ""):
+                    return f"{FRONT_DOOR}{root} (pid {process.pid})"
+                told = told or f"{process.name()} (pid {process.pid}, in {process.cwd()})"
     except (psutil.Error, OSError):
         pass
-    return ""
+    return told

@@ -37,7 +37,9 @@ class MemoryTraffic:
         return Switched(len(self.moves), 1.0, self.failed_requests)
 
     def drain(self, slot: str, timeout_s: float) -> int:
-        """Nothing is ever in flight."""
+        """Nothing is ever in flight. Raises `MobiusError` for a slot that still gets new requests."""
+        if self._weights.get(slot) and not self.held:
+            raise MobiusError(f"slot {slot} still gets new requests, so it cannot be drained", "switch first")
         self.drained.append(slot)
         return 0
 

@@ -1,0 +1,164 @@
+"""What every `Traffic` promises, in memory and through the real front door."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.contracts.conftest import Ground, wait_for, web
+from mobius.adapters.traffic.memory import MemoryTraffic
+from mobius.errors import MobiusError
+from mobius.ports import Traffic
+
+
+@pytest.fixture(scope="module")
+def served(ground: Ground) -> Ground:
+    """Two slots with releases r1 and r2 behind the door."""
+    for slot, release_id in (("blue", "r1"), ("green", "r2")):
+        ground.target.start(slot, release_id, Path("/"), [web()])
+        ground.site.wait_running(slot)
+    return ground
+
+
+@pytest.fixture(params=["memory", "door"])
+def traffic(request: pytest.FixtureRequest) -> Iterator[Traffic]:
+    if request.param == "memory":
+        yield MemoryTraffic(lambda: ("blue", "green"))
+        return
+    served: Ground = request.getfixturevalue("served")
+    try:
+        yield served.traffic
+    finally:
+        served.traffic.release_hold()
+        served.traffic.switch({})
+
+
+def test_nothing_is_live_until_it_is_switched_to(traffic: Traffic) -> None:
+    assert {slot: weight for slot, weight in traffic.weights().items() if weight} == {}
+
+
+def test_a_switch_moves_all_weights_and_the_same_again_changes_nothing(traffic: Traffic) -> None:
+    first = traffic.switch({"blue": 100})
+    assert dict(traffic.weights()) == {"blue": 100}
+    again = traffic.switch({"blue": 100})
+    assert again.generation == first.generation
+    moved = traffic.switch({"green": 90, "blue": 10})
+    assert moved.generation > first.generation
+    assert dict(traffic.weights()) == {"green": 90, "blue": 10}
+    assert moved.took_ms >= 0
+    assert moved.failed_requests == 0
+    traffic.switch({})
+    assert not any(traffic.weights().values())
+
+
+def test_a_slot_that_does_not_exist_is_refused_and_nothing_changes(traffic: Traffic) -> None:
+    traffic.switch({"blue": 100})
+    with pytest.raises(MobiusError, match="slot purple"):
+        traffic.switch({"green": 50, "purple": 50})
+    assert dict(traffic.weights()) == {"blue": 100}
+
+
+def test_draining_an_idle_slot_cuts_nothing(traffic: Traffic) -> None:
+    traffic.switch({"blue": 100})
+    assert traffic.drain("green", 1.0) == 0
+
+
+def test_a_slot_that_still_gets_requests_cannot_be_drained(traffic: Traffic) -> None:
+    traffic.switch({"blue": 100})
+    with pytest.raises(MobiusError, match="blue still gets new requests"):
+        traffic.drain("blue", 0.1)
+    traffic.hold(5.0, 10, 1000)
+    assert traffic.drain("blue", 0.1) == 0
+
+
+def test_a_hold_may_be_released_twice_and_without_being_held(traffic: Traffic) -> None:
+    traffic.release_hold()
+    traffic.switch({"blue": 100})
+    for _ in range(2):
+        traffic.hold(5.0, 10, 1000)
+    for _ in range(2):
+        traffic.release_hold()
+
+
+def test_no_request_has_failed_because_of_switches(traffic: Traffic) -> None:
+    generation = traffic.switch({"blue": 100}).generation
+    traffic.switch({"green": 100})
+    assert traffic.failed_because_of_switches() == 0
+    assert traffic.failed_because_of_switches(since=generation) == 0
+
+
+# Only with real requests
+
+
+@pytest.fixture
+def real(served: Ground) -> Iterator[Ground]:
+    try:
+        yield served
+    finally:
+        served.traffic.release_hold()
+        served.traffic.switch({})
+
+
+def test_after_the_switch_every_new_request_goes_to_the_new_release(real: Ground) -> None:
+    for slot, release_id in (("blue", "r1"), ("green", "r2"), ("blue", "r1")):
+        real.traffic.switch({slot: 100})
+        assert [real.get() for _ in range(5)] == [(200, release_id)] * 5
+
+
+def test_draining_waits_for_what_is_in_flight(real: Ground) -> None:
+    real.traffic.switch({"blue": 100})
+    told: list[tuple[int, str]] = []
+    thread = real.in_background("/wait/0.5", told)
+    wait_for("the request to be in flight", lambda: real.traffic.counters()["r1"].in_flight == 1)
+    real.traffic.switch({"green": 100})
+    assert real.traffic.drain("blue", 10.0) == 0
+    thread.join(5)
+    assert told == [(200, "r1")]
+
+
+def test_draining_cuts_and_counts_what_is_left_at_the_timeout(real: Ground) -> None:
+    real.traffic.switch({"blue": 100})
+    threads = [real.in_background("/wait/20", []) for _ in range(2)]
+    wait_for("both to be in flight", lambda: real.traffic.counters()["r1"].in_flight == 2)
+    real.traffic.switch({"green": 100})
+    began = time.monotonic()
+    assert real.traffic.drain("blue", 0.2) == 2
+    assert time.monotonic() - began < 5
+    for thread in threads:
+        thread.join(5)
+
+
+def test_held_requests_go_on_and_those_beyond_the_limit_are_told_to_come_back(real: Ground) -> None:
+    real.traffic.switch({"blue": 100})
+    real.traffic.hold(10.0, 1, 1_000_000)
+    told: list[tuple[int, str]] = []
+    thread = real.in_background("/", told)
+    wait_for("it to wait", lambda: real.site.client.status().door.waiting == 1)  # type: ignore[union-attr]
+    assert real.get()[0] == 503
+    assert told == []
+    real.traffic.switch({"green": 100})
+    real.traffic.release_hold()
+    thread.join(10)
+    assert told == [(200, "r2")]
+
+
+def test_a_hold_ends_by_itself(real: Ground) -> None:
+    real.traffic.switch({"blue": 100})
+    real.traffic.hold(0.2, 10, 1_000_000)
+    assert real.get()[0] == 503
+
+
+def test_counters_rise_with_requests_and_errors_by_release(real: Ground) -> None:
+    real.traffic.switch({"blue": 100})
+    real.get()
+    before = real.traffic.counters()["r1"]
+    for path in ("/", "/status/404", "/status/503", "/garbled"):
+        real.get(path)
+    wait_for("all to be counted", lambda: real.traffic.counters()["r1"].requests == before.requests + 4)
+    after = real.traffic.counters()["r1"]
+    assert after.errors - before.errors == 2, "a 5xx and a broken answer; a 404 is none"
+    assert sum(after.histogram) - sum(before.histogram) == 4
+    assert after.in_flight == 0
