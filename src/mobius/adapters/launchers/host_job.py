@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mobius.adapters.snapshot import save_settings
-from mobius.host.client import HostClient, HostUnavailable, ensure_running
+from mobius.host.client import HostClient, HostRefused, HostUnavailable, ensure_running
 from mobius.model.run import Run, RunState
 from mobius.model.settings import Settings
 
@@ -76,8 +76,12 @@ class HostJobLauncher:
     def stop(self, run: Run) -> None:
         try:
             HostClient(self._root).stop_job(_name(run), timeout_s=5.0)
+        except HostRefused:
+            return  # there is no such job
         except HostUnavailable:
-            return
+            # A runner outlives its supervisor, and one that is started later would start it again.
+            if run.holder is not None and _is_running(run.holder.pid):
+                ensure_running(self._root).stop_job(_name(run), timeout_s=5.0)
 
 
 def _name(run: Run) -> str:
