@@ -1,0 +1,109 @@
+"""What every `Migrations` promises, in memory and on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mobius.adapters.databases.memory import MemoryMigrations
+from mobius.adapters.databases.migrations_port import SqliteMigrations
+from mobius.errors import MobiusError
+from mobius.ports import Migration, Migrations, nothing
+
+
+@dataclass
+class Made:
+    """Release v1 has 001_notes; v2 has 002_tags too. Only 002_tags has a way down."""
+
+    migrations: Migrations
+    v1: Path
+    v2: Path
+    break_tags: Callable[[], None]
+    blind: Callable[[], None]
+
+    def names(self) -> list[str]:
+        return [one.name for one in self.migrations.applied()]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
+    v1, v2 = (tmp_path / f"{tag}-1a2b" / "migrations" for tag in ("v1", "v2"))
+    if request.param == "memory":
+        memory = MemoryMigrations({})
+        notes, tags = Migration("001", "001_notes", "1" * 64), Migration("002", "002_tags", "2" * 64)
+        memory.offered = {"v1": (notes,), "v2": (notes, tags)}
+        memory.without_down = {"001_notes"}
+        return Made(memory, v1, v2, lambda: memory.broken.add("002_tags"), lambda: _blind(memory))
+    for folder in (v1, v2):
+        folder.mkdir(parents=True)
+        (folder / "001_notes.sql").write_text("CREATE TABLE note (id);\n")
+    (v2 / "002_tags.sql").write_text("CREATE TABLE tag (id);\n")
+    (v2 / "002_tags.down.sql").write_text("DROP TABLE tag;\n")
+    database = tmp_path / "data" / "app.db"
+
+    def break_tags() -> None:
+        (v2 / "002_tags.sql").write_text("CREATE TABLE half (id);\nINSERT INTO nowhere VALUES (1);\n")
+
+    def blind() -> None:
+        database.parent.mkdir(exist_ok=True)
+        database.write_text("this is no database at all")
+
+    return Made(SqliteMigrations(database, busy_timeout_s=0.1), v1, v2, break_tags, blind)
+
+
+def _blind(memory: MemoryMigrations) -> None:
+    memory.unseen = "the database cannot be read"
+
+
+def test_before_the_first_deployment_nothing_is_applied_and_all_is_pending(made: Made) -> None:
+    assert made.migrations.applied() == ()
+    assert [one.name for one in made.migrations.pending(made.v2)] == ["001_notes", "002_tags"]
+
+
+def test_what_is_pending_is_applied_oldest_first_and_told(made: Made) -> None:
+    told: list[str] = []
+    applied = made.migrations.apply(made.v2, progress=told.append)
+    assert [one.name for one in applied] == made.names() == ["001_notes", "002_tags"]
+    assert [name for name, line in zip(made.names(), told, strict=True) if name in line] == made.names()
+    assert [len(one.sha256) for one in made.migrations.applied()] == [64, 64]
+
+
+def test_applying_again_applies_nothing(made: Made) -> None:
+    made.migrations.apply(made.v1, progress=nothing)
+    assert [one.name for one in made.migrations.pending(made.v2)] == ["002_tags"]
+    assert [one.name for one in made.migrations.apply(made.v2, progress=nothing)] == ["002_tags"]
+    assert made.migrations.apply(made.v2, progress=nothing) == ()
+    assert made.names() == ["001_notes", "002_tags"]
+
+
+def test_an_older_release_has_nothing_pending(made: Made) -> None:
+    made.migrations.apply(made.v2, progress=nothing)
+    assert made.migrations.pending(made.v1) == ()
+
+
+def test_one_that_fails_leaves_those_before_it_applied_and_nothing_of_itself(made: Made) -> None:
+    made.break_tags()
+    with pytest.raises(MobiusError, match="002_tags"):
+        made.migrations.apply(made.v2, progress=nothing)
+    assert made.names() == ["001_notes"]
+
+
+def test_going_down_takes_back_what_is_named_and_may_be_repeated(made: Made) -> None:
+    made.migrations.apply(made.v2, progress=nothing)
+    assert made.migrations.can_go_down(made.v2, ["002_tags"])
+    assert made.migrations.can_go_down(made.v2, [])
+    assert not made.migrations.can_go_down(made.v2, ["001_notes", "002_tags"])
+    for _ in range(2):
+        made.migrations.down(made.v2, ["002_tags"])
+        assert made.names() == ["001_notes"]
+    assert [one.name for one in made.migrations.pending(made.v2)] == ["002_tags"]
+
+
+def test_a_database_that_cannot_be_read_is_never_taken_for_an_empty_one(made: Made) -> None:
+    made.blind()
+    for look in (made.migrations.applied, lambda: made.migrations.pending(made.v2)):
+        with pytest.raises(MobiusError):
+            look()
