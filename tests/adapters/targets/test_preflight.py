@@ -61,7 +61,7 @@ def test_a_port_that_another_environment_of_ours_has_names_its_root(staging: Sit
     assert door is not None
     assert (answer.outcome, answer.message) == (
         Outcome.FAIL,
-        f"{staging.listen} is taken by the front door of {staging.root} (pid {door.pid})",
+        f"{staging.listen} is taken by a front door of mobius (pid {door.pid}, in {staging.root})",
     )
 
 

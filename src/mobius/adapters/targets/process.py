@@ -21,7 +21,7 @@ from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import ProcessStatus
 
 TAIL_BYTES = 65_536  # of each log: enough for the last lines, little enough to show
-FRONT_DOOR = "the front door of "
+FRONT_DOOR = "a front door of mobius"
 LOOKING_S = 3.0  # a supervisor that hangs must not hang whoever only looks
 LOOK_AT_HOST = "look at it: mobius host status; what it started goes on serving"
 
@@ -154,7 +154,7 @@ class ProcessTarget:
         except HostUnavailable:
             pass
         taken = _who_listens(listen)
-        if taken.startswith(f"{FRONT_DOOR}{self._places.root} "):
+        if taken.startswith(FRONT_DOOR) and taken.endswith(f", in {self._places.root})"):
             return CheckResult(name, Outcome.PASS, f"{listen} is held by our own front door", 0.0)
         if not taken:
             return CheckResult(name, Outcome.PASS, f"{listen} is free", 0.0)
@@ -230,7 +230,7 @@ def _holder_of(port: int) -> str:
                 process = psutil.Process(connection.pid)
                 # The supervisor holds the socket of its door too; the door is the one that people know.
                 if root := process.environ().get(MARK_ROOT, ""):
-                    return f"{FRONT_DOOR}{root} (pid {process.pid})"
+                    return f"{FRONT_DOOR} (pid {process.pid}, in {root})"
                 told = told or f"{process.name()} (pid {process.pid}, in {process.cwd()})"
     except (psutil.Error, OSError):
         pass
