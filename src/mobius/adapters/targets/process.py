@@ -154,7 +154,7 @@ class ProcessTarget:
         except HostUnavailable:
             pass
         taken = _who_listens(listen)
-        if taken.startswith(FRONT_DOOR) and taken.endswith(f", in {self._places.root})"):
+        if taken.startswith(FRONT_DOOR) and taken.endswith(f", in {self._places.root.resolve()})"):
             return CheckResult(name, Outcome.PASS, f"{listen} is held by our own front door", 0.0)
         if not taken:
             return CheckResult(name, Outcome.PASS, f"{listen} is free", 0.0)
