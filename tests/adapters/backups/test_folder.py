@@ -43,16 +43,25 @@ def foreign(yard: Yard, name: str, **changed: object) -> Path:
 
 
 def test_names_say_the_service_and_the_moment_and_two_in_one_second_are_two(yard: Yard) -> None:
-    made = [yard.create(run_id=0) for _ in range(3)]
-    assert len({backup.name for backup in made}) == 3
+    release = yard.stage()
+    made = [yard.create(run_id=0, release=release) for _ in range(3)]
+    assert [backup.name for backup in made] == sorted({backup.name for backup in made})
     for backup in made:
         assert re.fullmatch(r"dhash_\d{8}_\d{6}\.zip", backup.name)
     assert re.fullmatch(r"emergency_\d{8}_\d{6}\.zip", yard.create(kind="emergency").name)
+    assert re.fullmatch(r"initial_\d{8}_\d{6}\.zip", yard.create(run_id=9).name), "nothing was live"
+
+
+def test_after_a_clock_that_was_set_back_the_last_name_is_still_the_newest_backup(yard: Yard) -> None:
+    yard.folder.mkdir()
+    (yard.folder / "dhash_29991231_235959.zip").touch()
+    assert yard.create(run_id=1, release=yard.stage()).name == "dhash_30000101_000000.zip"
 
 
 def test_the_days_name_is_the_newest_healthy_backup_and_never_an_emergency_one(yard: Yard) -> None:
-    yard.create(run_id=1)
-    newest = yard.create(run_id=2)
+    release = yard.stage()
+    yard.create(run_id=1, release=release)
+    newest = yard.create(run_id=2, release=release)
     yard.create(run_id=3, kind="emergency")
     (day,) = [path for path in yard.folder.glob("dhash_*.zip") if re.fullmatch(r"dhash_\d{8}", path.stem)]
     assert day.read_bytes() == Path(newest.path).read_bytes()

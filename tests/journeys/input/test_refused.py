@@ -324,7 +324,7 @@ def test_a_gate_refuses_and_one_that_cannot_be_asked_is_no_yes(
 
 
 def test_a_rollback_to_a_damaged_backup_touches_nothing(untouched: Project) -> None:
-    [backup] = list((untouched.folder / "backups").glob("shop_*_*.zip"))
+    [backup] = list((untouched.folder / "backups").glob("initial_*.zip"))
     whole = backup.read_bytes()
     damaged = bytearray(whole)
     damaged[len(damaged) // 2] ^= 0xFF

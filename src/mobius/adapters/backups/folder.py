@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from mobius.adapters.backups.contents import described, is_day_name, member_of, metadata_of, outermost
@@ -51,7 +51,9 @@ class FolderBackups(Restorer):
         made = self._published(kind, run_id, since) if run_id else None
         if made is not None:
             return made
-        target = self._free_name(kind)
+        target = self._free_name(
+            "emergency" if kind == "emergency" else self._service if release else "initial"
+        )
         progress(f"backup: {target.name}")
         write_archive(
             target,
@@ -59,8 +61,8 @@ class FolderBackups(Restorer):
             self._metadata(kind, release, run_id),
             checksum_root=self._places.project,
         )
-        if kind == "release":
-            day = target.with_name(f"{self._service}_{datetime.now(UTC):%Y%m%d}.zip")
+        if kind == "release" and release is not None:
+            day = target.with_name(target.name[: -len("_HHMMSS.zip")] + ".zip")
             publish_alias(target, day, checksum_root=self._places.project)
         return replace(self.describe(target), verified_at=time.time())
 
@@ -91,15 +93,16 @@ class FolderBackups(Restorer):
             return (CheckResult(name, Outcome.FAIL, told, 0.0, advice),)
         return (CheckResult(name, Outcome.PASS, f"{human(size_bytes)} to back up, {human(free)} free", 0.0),)
 
-    def _free_name(self, kind: str) -> Path:
-        """`dhash_YYYYMMDD_HHMMSS.zip`, in UTC; the next free second when two come in one."""
-        moment = datetime.now(UTC)
-        start = "emergency_" if kind == "emergency" else f"{self._service}_"
-        while True:
-            target = self._folder / f"{start}{moment:%Y%m%d_%H%M%S}.zip"
-            if not target.exists() and not sidecar_of(target).exists():
-                return target
-            moment += timedelta(seconds=1)
+    def _free_name(self, start: str) -> Path:
+        """`dhash_YYYYMMDD_HHMMSS.zip` in local time, as `date` says it; `emergency_` for a state not known to be good,
+        `initial_` where nothing was live yet. Always after the newest of its kind, so that the last name is
+        the newest backup also where two come in one second, or the clock was set back."""
+        moment = datetime.now().replace(microsecond=0)
+        for path in (*self._folder.glob(f"{start}_*.zip"), *self._folder.glob(f"{start}_*.zip.sha256")):
+            with contextlib.suppress(ValueError):
+                named = datetime.strptime(path.name.split(".")[0], f"{start}_%Y%m%d_%H%M%S")
+                moment = max(moment, named + timedelta(seconds=1))
+        return self._folder / f"{start}_{moment:%Y%m%d_%H%M%S}.zip"
 
     def _sources(self, release: Release | None) -> list[Source]:
         sources = []
