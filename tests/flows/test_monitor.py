@@ -264,3 +264,18 @@ def test_a_clock_that_is_set_back_rolls_nothing_back() -> None:
 
 def _kill() -> None:
     raise Killed
+
+
+def test_a_deployment_need_not_wait_for_a_watch_that_is_about_to_begin() -> None:
+    world = with_v1(bad_after=0)
+    world.deploy("v2")
+    watch = world.journal.active_run("production")
+    assert watch is not None and (watch.kind, watch.state) == ("monitor", RunState.QUEUED)
+
+    run = world.begin(world.plan("v3"))
+
+    assert world.journal.run(watch.id).state is RunState.SUPERSEDED
+    assert world.carry_on(world.journal.run(watch.id)).state is RunState.SUPERSEDED, (
+        "its runner comes too late"
+    )
+    assert world.carry_on(run).state is RunState.ACCEPTED

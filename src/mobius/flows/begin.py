@@ -49,11 +49,15 @@ def begin(plan: Plan, ports: Ports, *, lead: str, wanted_hash: str = "") -> Run:
 
 
 def clear_the_way(ports: Ports) -> None:
-    """Ends a run that never began because its runner never came. Raises `Locked` for one that is under way, or that
-    was left in the middle: that one wants `resume` or `abort`."""
+    """Ends a run that never began because its runner never came, and a watch that is about to begin: it touches
+    nothing, as an open one. Raises `Locked` for one that is under way, or that was left in the middle: that one
+    wants `resume` or `abort`."""
     environment = ports.settings.name
     run = ports.journal.active_run(environment)
     if run is None or run.state in PREEMPTIBLE:
+        return
+    if run.kind == "monitor" and run.state is RunState.QUEUED:
+        _end(run, ports, RunState.SUPERSEDED, "a newer run came before it began")
         return
     if ports.lock.holder() or ports.launcher.alive(run):
         raise Locked(
@@ -61,12 +65,14 @@ def clear_the_way(ports: Ports) -> None:
             f"watch it: mobius monitor -e {environment}; end it: mobius abort -e {environment}",
         )
     if run.state is RunState.QUEUED and not ports.journal.steps(run.id):
-        taken = ports.journal.take_over(run, holder=ports.holder(), now=ports.clock.now())
-        Record(taken, ports).move(
-            RunState.ABORTED, "run ended", "its runner never came", sentence="never began"
-        )
+        _end(run, ports, RunState.ABORTED, "its runner never came")
         return
     raise Locked(
         f"run {run.id} ({run.kind} {run.plan.tag}) was left in the middle ({run.state}) and nobody carries it on",
         f"finish it: mobius resume -e {environment}; or take it back: mobius abort -e {environment}",
     )
+
+
+def _end(run: Run, ports: Ports, state: RunState, why: str) -> None:
+    taken = ports.journal.take_over(run, holder=ports.holder(), now=ports.clock.now())
+    Record(taken, ports).move(state, "run ended", why, sentence=why)
