@@ -44,6 +44,9 @@ from mobius.model.verdict import CheckResult
 from mobius.ports import Journal, Ports, Signals
 
 POLL_S = 0.1  # how often a viewer looks for new events
+LEFT_ALONE = (
+    5  # looks, a second apart, in which there was no runner and no news: between two of them it may change
+)
 
 
 class Viewer(Protocol):
@@ -241,11 +244,11 @@ class App:
         """Shows every event of the run to `viewer` until it ends, waits for a person, or (`until_window`) is
         observing. Only looks: ending it early changes nothing."""
         journal, pause = self.journal(run.environment), threading.Event()
-        after, sampled, looked = 0, 0.0, 0
+        after, sampled, looked, alone = 0, 0.0, 0, 0
         while True:
             now = journal.run(run.id)
             for event in journal.events(run_id=run.id, after=after):
-                after = event.seq
+                after, alone = event.seq, 0
                 if viewer is not None:
                     viewer.event(event)
             if viewer is not None and now.state is RunState.OBSERVING:
@@ -259,19 +262,12 @@ class App:
                 return now
             looked += 1
             if looked % 10 == 0:
-                self._raise_if_left_alone(now)
+                alone = 0 if self.ports(run.environment, read_only=True).launcher.alive(now) else alone + 1
+            if alone >= LEFT_ALONE:
+                raise _left_alone(now)
             if viewer is not None:
                 viewer.tick(time.time())
             pause.wait(POLL_S)
-
-    def _raise_if_left_alone(self, run: Run) -> None:
-        ports = self.ports(run.environment, read_only=True)
-        if ports.launcher.alive(run) or self.journal(run.environment).run(run.id).state != run.state:
-            return
-        raise MobiusError(
-            f"the runner of run {run.id} is gone and was not started again ({run.state})",
-            f"finish it: mobius resume -e {run.environment}; or take it back: mobius abort -e {run.environment}",
-        )
 
     # -- who and what -----------------------------------------------------------------------------------------
 
@@ -298,6 +294,13 @@ class App:
     def _who(self) -> str:
         made = records.holder()
         return f"{made.user}@{made.host}"
+
+
+def _left_alone(run: Run) -> MobiusError:
+    return MobiusError(
+        f"the runner of run {run.id} is gone and was not started again ({run.state})",
+        f"finish it: mobius resume -e {run.environment}; or take it back: mobius abort -e {run.environment}",
+    )
 
 
 def version() -> str:
