@@ -10,9 +10,9 @@ One family, drawn as a tree; the command line prints `message`, then `hint`, and
     ├── Locked                 10   another run holds the environment
     │   └── Fenced             10   a newer run has taken over this one
     ├── BackupInvalid          11   a backup is damaged, incomplete or not what it says
-    ├── RolledBack             12   the deployment failed and was taken back
-    ├── RollbackFailed         13   taking back failed: a person is needed
     └── Interrupted           130   the person at the keyboard stopped watching
+
+How a run ended (12 taken back, 13 taking back failed) is no error: it is the run's own `exit_code`.
 """
 
 from __future__ import annotations
@@ -69,18 +69,6 @@ class BackupInvalid(MobiusError):
     """A backup, its checksum or its manifest does not hold what it says."""
 
     exit_code = 11
-
-
-class RolledBack(MobiusError):
-    """The deployment failed after it had an effect, and the effect was undone."""
-
-    exit_code = 12
-
-
-class RollbackFailed(MobiusError):
-    """Taking the release back did not end in a serving release: a person is needed."""
-
-    exit_code = 13
 
 
 class Interrupted(MobiusError):

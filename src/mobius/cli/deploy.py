@@ -6,7 +6,7 @@ import click
 
 from mobius.cli.context import app, environment_option, json_option, plain_option, quiet_option, yes_option
 from mobius.cli.following import follow
-from mobius.cli.plan import dry_run
+from mobius.cli.plan import dry_run as print_the_plan
 from mobius.errors import UsageError
 
 
@@ -39,7 +39,7 @@ def command(
     refused before any effect; 12: failed and rolled back.
     """
     if dry_run:
-        return _dry_run(ctx, environment, tag, as_json, plain)
+        return print_the_plan(ctx, environment, tag, as_json=as_json, plain=plain)
     if plan_hash == "":  # an empty variable: whoever names a plan does not mean "any"
         raise UsageError("--plan names no plan", "copy the hash from: mobius plan --tag TAG")
     the_app = app(ctx)
@@ -51,7 +51,3 @@ def command(
         plain=plain,
         quiet=quiet,
     )
-
-
-def _dry_run(ctx: click.Context, environment: str | None, tag: str | None, as_json: bool, plain: bool) -> int:
-    return dry_run(ctx, environment, tag, as_json=as_json, plain=plain)
