@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from mobius import config
 from mobius.adapters import records
@@ -27,39 +25,22 @@ from mobius.adapters.releases.store import ReleaseStore
 from mobius.adapters.signals.window import WindowSignals
 from mobius.adapters.targets.process import ProcessTarget
 from mobius.adapters.traffic.door import DoorTraffic
-from mobius.errors import MobiusError, UsageError
+from mobius.errors import UsageError
 from mobius.flows import by_hand
 from mobius.flows.begin import begin
 from mobius.flows.carry_on import carry_on
+from mobius.flows.follow import Viewer as Viewer
+from mobius.flows.follow import follow
 from mobius.flows.plan import plan_deploy, plan_rollback
 from mobius.flows.standing import standing
 from mobius.flows.status import status
 from mobius.model.plan import Plan
 from mobius.model.release import BackupRecord, Release
-from mobius.model.run import Event, Run, RunState
-from mobius.model.sample import Sample
+from mobius.model.run import Run, RunState
 from mobius.model.settings import EnvironmentSettings, Settings
 from mobius.model.status import Status
 from mobius.model.verdict import CheckResult
 from mobius.ports import Journal, Ports, Signals
-
-POLL_S = 0.1  # how often a viewer looks for new events
-LEFT_ALONE = (
-    5  # looks, a second apart, in which there was no runner and no news: between two of them it may change
-)
-
-
-class Viewer(Protocol):
-    """Who is shown a run as it happens; it only looks."""
-
-    def event(self, event: Event) -> None:
-        """The next event."""
-
-    def sample(self, *samples: Sample) -> None:
-        """New measurements of the window."""
-
-    def tick(self, now: float) -> None:
-        """Time passed."""
 
 
 def open_app(
@@ -243,31 +224,7 @@ class App:
     def follow(self, run: Run, *, viewer: Viewer | None = None, until_window: bool = False) -> Run:
         """Shows every event of the run to `viewer` until it ends, waits for a person, or (`until_window`) is
         observing. Only looks: ending it early changes nothing."""
-        journal, pause = self.journal(run.environment), threading.Event()
-        after, sampled, looked, alone = 0, 0.0, 0, 0
-        while True:
-            now = journal.run(run.id)
-            for event in journal.events(run_id=run.id, after=after):
-                after, alone = event.seq, 0
-                if viewer is not None:
-                    viewer.event(event)
-            if viewer is not None and now.state is RunState.OBSERVING:
-                fresh = journal.samples(run.id, since=sampled)
-                fresh = tuple(sample for sample in fresh if sample.at > sampled)
-                sampled = max([sampled, *(sample.at for sample in fresh)])
-                viewer.sample(*fresh)
-            if now.ended or now.state is RunState.NEEDS_OPERATOR:
-                return now
-            if until_window and now.state is RunState.OBSERVING:
-                return now
-            looked += 1
-            if looked % 10 == 0:
-                alone = 0 if self.ports(run.environment, read_only=True).launcher.alive(now) else alone + 1
-            if alone >= LEFT_ALONE:
-                raise _left_alone(now)
-            if viewer is not None:
-                viewer.tick(time.time())
-            pause.wait(POLL_S)
+        return follow(run, self.ports(run.environment, read_only=True), viewer, until_window=until_window)
 
     # -- who and what -----------------------------------------------------------------------------------------
 
@@ -294,13 +251,6 @@ class App:
     def _who(self) -> str:
         made = records.holder()
         return f"{made.user}@{made.host}"
-
-
-def _left_alone(run: Run) -> MobiusError:
-    return MobiusError(
-        f"the runner of run {run.id} is gone and was not started again ({run.state})",
-        f"finish it: mobius resume -e {run.environment}; or take it back: mobius abort -e {run.environment}",
-    )
 
 
 def version() -> str:
