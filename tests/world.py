@@ -265,7 +265,8 @@ class World:
             if name == "begin":
                 self.step = args[1].id
         elif self.break_step and self.break_step == self.step:
-            self.break_step = ""
+            if (port, name) != ("checks", "smoke"):  # smoke tests are asked twice
+                self.break_step = ""
             raise MobiusError("it broke", "mend it")
 
     def after(self, port: str, name: str) -> None:

@@ -304,3 +304,22 @@ def test_smoke_tests_run_in_the_slot_before_traffic_and_on_the_live_address_afte
 
     assert [event.data["when"] for event in world.events(run, "smoke")] == ["before traffic", "live"]
     assert world.settings.url == LIVE == SETTINGS.url
+
+
+def test_smoke_tests_on_the_live_address_are_asked_once_more_before_they_count() -> None:
+    world = with_v1()
+    world.scripts["v2"] = Script(live_smoke=False)
+    asked = 0
+
+    def third_time(name: str, _: object) -> bool:
+        nonlocal asked
+        asked += name == "checks.smoke"
+        return asked == 3
+
+    world.interrupt(third_time, world.scripts.clear)
+
+    run = world.deploy("v2")
+
+    assert run.state is RunState.ACCEPTED
+    told = [event.message for event in world.events(run, "smoke")]
+    assert told[1] == "not all passed; once more in a second", "the first answer is not hidden"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from journeys.service import Done, Service, wait_until
+from mobius.host.client import HostUnavailable
 from mobius.model.run import RunState
 
 SITE = Path(__file__).parent / "site"
@@ -83,7 +84,7 @@ class Field:
         assert "accept" not in status["next"], status
         answer = self.service.get()
         assert (answer["code"], answer["release"]) == (200, live), answer
-        assert self._running("web") >= {live}
+        assert wait_until(lambda: self._running("web") >= {live}, 10)
         assert wait_until(lambda: self._running("worker") == self._running("singleton") == {live}, 10)
         assert self._one_is_marked(live)
         doubled = "SELECT number, count(*) FROM applied_once GROUP BY number HAVING count(*) > 1"
@@ -175,7 +176,11 @@ class Field:
         return last[-1]
 
     def _running(self, kind: str) -> set[str]:
-        slots = self.service.host.status().slots.values()
+        """Nothing while the supervisor is just being started again: a watch may have been struck a moment ago."""
+        try:
+            slots = self.service.host.status().slots.values()
+        except HostUnavailable:
+            return set()
         return {
             slot.release.split("-")[0]
             for slot in slots
