@@ -288,7 +288,8 @@ for number in range(times):
     if child == 0:
         restore(f"run-{number}")
         os._exit(0)
-    time.sleep(took_s * (number + random.random()) / times)
+    # Spread over the first four fifths of the quickest restore: a restore on a busy machine only takes longer.
+    time.sleep(0.8 * took_s * (number + random.random()) / times)
     os.kill(child, signal.SIGKILL)
     interrupted += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
     seen = text()
@@ -316,7 +317,7 @@ def test_a_restore_killed_at_any_moment_is_whole_once_it_is_repeated(yard: Yard)
         argv, env={**os.environ, "PYTHONPATH": str(tests)}, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) >= 3, "some kills must come before the end"
+    assert int(done.stdout) >= 10, "most kills must come before the end"
 
 
 # Archives that are not our own

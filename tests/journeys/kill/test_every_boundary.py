@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.journey, pytest.mark.slow]
 KILLS = [
     pytest.param("runner", "before", 1, id="runner-before"),
     pytest.param("runner", "after", 1, id="runner-after"),
-    pytest.param("host", "after", 2, id="host"),
-    pytest.param("door", "after", 4, id="door"),
+    pytest.param("host", "after", 1, id="host"),
+    pytest.param("door", "after", 1, id="door"),
 ]
 
 
