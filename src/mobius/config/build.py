@@ -10,6 +10,7 @@ from mobius.model.policies import PolicySettings
 from mobius.model.quality import AudioGates, MonitoringGates, PerformanceGates, QualityGates, VideoGates
 from mobius.model.settings import (
     BackupSettings,
+    CommandSettings,
     DoorSettings,
     EnvironmentSettings,
     GateCommand,
@@ -20,6 +21,8 @@ from mobius.model.settings import (
     ReleaseSettings,
     SmokeKind,
     SmokeSettings,
+    SystemdSettings,
+    TrafficSettings,
 )
 
 _SAME = ("target", "url", "listen", "window_s", "auto_rollback", "auto_restore", "rollback_within_s")
@@ -48,6 +51,9 @@ def environment(
         migrations=MigrationSettings(**migrations) if migrations is not None else None,
         monitor=MonitorSettings(**values["monitor"]),
         door=_door(values["door"], project),
+        traffic=_traffic(values["traffic"], project),
+        systemd=_systemd(values["systemd"], project),
+        command=CommandSettings(**values["command"]),
         quality_gates=_gates(values["quality_gates"]),
         **same,
     )
@@ -94,6 +100,18 @@ def under(folder: Path, path: str | Path) -> Path:
 def _door(values: dict[str, Any], project: Path) -> DoorSettings:
     files = {key: under(project, values[key]) for key in ("tls_cert", "tls_key") if values[key]}
     return DoorSettings(**values | {"tls_cert": None, "tls_key": None} | files)
+
+
+def _traffic(values: dict[str, Any], project: Path) -> TrafficSettings:
+    keys = ("config", "socket", "state_file", "access_log")
+    return TrafficSettings(
+        **values | {key: under(project, values[key]) if values[key] else None for key in keys}
+    )
+
+
+def _systemd(values: dict[str, Any], project: Path) -> SystemdSettings:
+    credentials = {name: str(under(project, file)) for name, file in values["credentials"].items()}
+    return SystemdSettings(**values | {"credentials": credentials, "directives": dict(values["directives"])})
 
 
 def _gates(values: dict[str, Any]) -> QualityGates:

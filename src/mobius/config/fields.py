@@ -8,22 +8,26 @@ from __future__ import annotations
 from mobius.config.figures import COUNT, QUALITY, THRESHOLDS
 from mobius.config.kinds import Choice, Duration, Flag, Number, Size, Text
 from mobius.config.rows import ARGV, GATES, PROCESSES, ROUTE, SMOKE, WORDS
-from mobius.config.shapes import Inside, ListOf, Url
+from mobius.config.shapes import Inside, ListOf, MapOf, Url
 from mobius.config.table import Field, Item, Named, Section, with_defaults_of
 from mobius.model.settings import (
     BackupSettings,
+    CommandSettings,
     DoorSettings,
     EnvironmentSettings,
     HealthSettings,
     MigrationSettings,
     MonitorSettings,
     ReleaseSettings,
+    SystemdSettings,
+    TrafficSettings,
 )
 
 SERVICE_NAME = Text('a name such as "dhash": a-z, 0-9, - and _, at most 63', r"[a-z0-9][a-z0-9_-]{0,62}")
 NAME = Text("a name of A-Z, a-z, 0-9, - and _, at most 63", r"[A-Za-z0-9_-]{1,63}")
 LISTEN = Text('host:port, such as "127.0.0.1:5001"', r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 PATH = Text("a path")
+UNIX_NAME = Text("a name of a-z, 0-9, - and _", r"[a-z_][a-z0-9_-]{0,31}")
 
 ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
     EnvironmentSettings,
@@ -170,6 +174,67 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
             Field("expose_release", Flag(), "Answer with X-Mobius-Release."),
         ),
         "The front door.",
+    ),
+    Section(
+        "traffic",
+        with_defaults_of(
+            TrafficSettings,
+            Field(
+                "kind",
+                Choice(("door", "haproxy", "nginx", "caddy")),
+                "Who receives requests: our front door, or a proxy that is there already.",
+            ),
+            Field("config", PATH, "The proxy's configuration file; it is read and checked, never written."),
+            Field("socket", PATH, "HAProxy's runtime API: its `stats socket` with `level admin`."),
+            Field("backend", NAME, "HAProxy's backend.", default_words="the name of the service"),
+            Field(
+                "state_file", PATH, "HAProxy's `server-state-file`, so that a restart of it keeps the state."
+            ),
+            Field(
+                "access_log", PATH, "The proxy's access log: real traffic as a signal, by release and route."
+            ),
+            Field("access_log_format", Choice(("auto", "combined", "json")), "How its lines are written."),
+        ),
+        "Who receives requests.",
+    ),
+    Section(
+        "systemd",
+        with_defaults_of(
+            SystemdSettings,
+            Field("user", UNIX_NAME, "Who the service runs as.", default_words="the owner of the project"),
+            Field("group", UNIX_NAME, "Its group.", default_words="that of the user"),
+            Field("harden", Flag(), "Take from the service what it does not need (docs/how-to/systemd.md)."),
+            Field(
+                "credentials",
+                MapOf(r"[A-Za-z0-9._-]+", PATH, 'a table of files, such as { db = "/etc/dhash/db.secret" }'),
+                "Secrets for LoadCredential=, found in $CREDENTIALS_DIRECTORY.",
+                {},
+            ),
+            Field(
+                "directives",
+                MapOf(
+                    r"[A-Z][A-Za-z0-9]*",
+                    Text("one line", empty=True),
+                    'a table, such as { MemoryMax = "1G" }',
+                ),
+                "Further lines of [Service], as they are.",
+                {},
+            ),
+        ),
+        'The units of `target = "systemd"`.',
+    ),
+    Section(
+        "command",
+        with_defaults_of(
+            CommandSettings,
+            Field("deploy", ARGV, 'Deploys the release MOBIUS_TAG (`target = "command"`).'),
+            Field("rollback", ARGV, 'Goes back to the release MOBIUS_TAG (`target = "command"`).'),
+            Field("start", ARGV, "Starts the service, after its data was restored."),
+            Field("stop", ARGV, "Stops the service, before its data is restored."),
+            Field("version", ARGV, "Prints the version that is live."),
+            Field("timeout", Duration(), "Longest time for one of them."),
+        ),
+        "Somebody else's deployment inside our gates: `target` is `command` or `observe`.",
     ),
     Section("quality_gates", QUALITY, "The operations guide's gates, in its words and units."),
 )

@@ -51,6 +51,16 @@ PROCESSES = Rows(
         Field("stop_signal", Choice(SIGNALS), "Asks it to stop."),
         Field("stop_timeout", Duration(), "Then it is killed."),
         Field("listen", Choice(("auto", "port", "socket")), "What the front door connects to."),
+        Field(
+            "ready",
+            Choice(("health", "notify")),
+            "Under systemd: when it has started. `notify`: once it said READY=1 by sd_notify.",
+        ),
+        Field(
+            "schedule",
+            Text('a calendar event of systemd, such as "*:0/5"', longest=200),
+            "Under systemd: a timer starts it, and it is not kept running. Not for `web`.",
+        ),
     ),
     "A process of the release. At least one is of kind `web`.",
 )

@@ -16,6 +16,8 @@ from mobius.model.policies import PolicySettings as PolicySettings
 from mobius.model.quality import QualityGates as QualityGates
 
 Target = Literal["process", "systemd", "ssh", "command", "observe"]
+TrafficKind = Literal["door", "haproxy", "nginx", "caddy"]
+LogFormat = Literal["auto", "combined", "json"]
 ProcessKind = Literal["web", "worker", "singleton"]
 MigrationKind = Literal["sql", "alembic", "django", "command"]
 SmokeKind = Literal["http", "database", "file", "tls", "command"]
@@ -80,6 +82,9 @@ class EnvironmentSettings:
     migrations: MigrationSettings | None = None
     monitor: MonitorSettings = field(default_factory=lambda: MonitorSettings())
     door: DoorSettings = field(default_factory=lambda: DoorSettings())
+    traffic: TrafficSettings = field(default_factory=lambda: TrafficSettings())
+    systemd: SystemdSettings = field(default_factory=lambda: SystemdSettings())
+    command: CommandSettings = field(default_factory=lambda: CommandSettings())
     quality_gates: QualityGates = field(default_factory=lambda: QualityGates())
 
     @property
@@ -113,6 +118,8 @@ class ProcessSettings:
     stop_signal: str = "TERM"
     stop_timeout_s: float = 30.0
     listen: Literal["auto", "port", "socket"] = "auto"
+    ready: Literal["health", "notify"] = "health"  # under systemd: "notify" waits for READY=1 of sd_notify
+    schedule: str = ""  # under systemd: a timer (OnCalendar=) starts it; it is not kept running
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,3 +221,45 @@ class DoorSettings:
     hold_max_bytes: int = 67_108_864
     trusted_proxies: tuple[str, ...] = ()
     expose_release: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficSettings:
+    """Who receives requests: our front door, or a proxy that is there already and is never reloaded to switch.
+
+    `socket`: HAProxy's runtime API (its `stats socket`, level admin). `backend`: HAProxy's backend, "" for the
+    service's name. `state_file`: where HAProxy reads the state of its servers when it starts. `config`: the
+    proxy's own configuration file, which is only ever read and checked. `access_log`: a signal of its own.
+    """
+
+    kind: TrafficKind = "door"
+    config: Path | None = None
+    socket: Path | None = None
+    backend: str = ""
+    state_file: Path | None = None
+    access_log: Path | None = None
+    access_log_format: LogFormat = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class SystemdSettings:
+    """The units of the systemd target. `user`: who the service runs as, "" for whoever owns the project.
+    `credentials`: name to file, for LoadCredential=. `directives`: further lines of [Service], as they are."""
+
+    user: str = ""
+    group: str = ""
+    harden: bool = True
+    credentials: Mapping[str, str] = field(default_factory=dict)
+    directives: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSettings:
+    """Somebody else's way to deploy, go back, start and stop, inside our gates; empty where there is none."""
+
+    deploy: tuple[str, ...] = ()
+    rollback: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
+    version: tuple[str, ...] = ()  # prints the version that is live
+    timeout_s: float = 1800.0

@@ -1,4 +1,4 @@
-"""Settings to App: the only place that knows adapters, and the library's whole door."""
+"""The App: every command's verb as a method. The library's whole door."""
 
 from __future__ import annotations
 
@@ -11,20 +11,9 @@ from typing import Any
 
 from mobius import config
 from mobius.adapters import records
-from mobius.adapters.backups.folder import FolderBackups
-from mobius.adapters.checks.http import HttpChecks
-from mobius.adapters.clocks.system import SystemClock
-from mobius.adapters.databases.migrations_port import SqliteMigrations
 from mobius.adapters.journals.sqlite import SqliteJournal
-from mobius.adapters.launchers.host_job import HostJobLauncher
-from mobius.adapters.locks.os_lock import OsLock
 from mobius.adapters.places import Places
 from mobius.adapters.redaction import redactor, secrets_of
-from mobius.adapters.releases.sources import origin_of
-from mobius.adapters.releases.store import ReleaseStore
-from mobius.adapters.signals.window import WindowSignals
-from mobius.adapters.targets.process import ProcessTarget
-from mobius.adapters.traffic.door import DoorTraffic
 from mobius.errors import UsageError
 from mobius.flows import by_hand
 from mobius.flows.begin import begin
@@ -40,7 +29,8 @@ from mobius.model.run import Run, RunState
 from mobius.model.settings import EnvironmentSettings, Settings
 from mobius.model.status import Status
 from mobius.model.verdict import CheckResult
-from mobius.ports import Journal, Ports, Signals
+from mobius.ports import Journal, Ports
+from mobius.wiring.assemble import assemble
 
 
 def open_app(
@@ -91,7 +81,7 @@ class App:
 
     def ports(self, name: str | None, *, read_only: bool = False) -> Ports:
         """Everything the flows of one environment touch."""
-        return _ports(self, self.environment(name), read_only=read_only)
+        return assemble(self.settings, self.environment(name), self.environ, read_only=read_only)
 
     def plan(self, name: str | None, tag: str | None = None) -> Plan:
         """The plan of a deployment, its checks answered; nothing is changed."""
@@ -258,51 +248,3 @@ def version() -> str:
     from importlib.metadata import version as installed
 
     return installed("mobius")
-
-
-def _ports(app: App, settings: EnvironmentSettings, *, read_only: bool) -> Ports:
-    if settings.target != "process":
-        raise UsageError(
-            f'the target "{settings.target}" of {settings.name} is not available in this version',
-            'use target = "process"',
-        )
-    project = app.settings.project
-    places = Places(project, settings.root, settings.release.link)
-    redact = redactor(secrets_of(settings, places, app.environ))
-    origin = origin_of(settings.release.source, project, (settings.root, settings.backup.folder))
-    store = ReleaseStore(places, settings.release, settings.processes, origin, redact)
-    target, traffic = ProcessTarget(settings, places, app.environ), DoorTraffic(places.root)
-    checks = HttpChecks(settings, resolve=places.resolve, redact=redact, cwd=project)
-    migrations, clock = settings.migrations, SystemClock()
-
-    def signals(release: Release) -> Signals:
-        return WindowSignals(
-            settings,
-            checks,
-            clock=clock,
-            release_id=release.id,
-            counters=traffic.counters,
-            pids=lambda: [p.pid for p in target.processes() if p.slot == release.slot and p.pid],
-        )
-
-    return Ports(
-        settings=settings,
-        service=app.settings.service,
-        clock=clock,
-        journal=SqliteJournal(places.journal, read_only=read_only, redact=redact),
-        lock=OsLock(places.lock, settings.name),
-        releases=store,
-        target=target,
-        traffic=traffic,
-        signals=signals,
-        checks=checks,
-        backups=FolderBackups(app.settings.service, settings, places, store),
-        migrations=SqliteMigrations(places.resolve(migrations.database))
-        if migrations and migrations.database
-        else None,
-        launcher=HostJobLauncher(settings.root, app.settings, app.environ),
-        holder=records.holder,
-        redact=redact,
-        deployment_log=records.deployment_log(project / "logs" / "deployment.log"),
-        artifact=records.artifacts(settings.artifact_dir, redact),
-    )

@@ -1,0 +1,100 @@
+"""One environment's ports: which adapter stands behind each, by its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mobius.adapters import records
+from mobius.adapters.backups.folder import FolderBackups
+from mobius.adapters.checks.http import HttpChecks
+from mobius.adapters.clocks.system import SystemClock
+from mobius.adapters.databases.migrations_port import SqliteMigrations
+from mobius.adapters.journals.sqlite import SqliteJournal
+from mobius.adapters.launchers.host_job import HostJobLauncher
+from mobius.adapters.locks.os_lock import OsLock
+from mobius.adapters.places import Places
+from mobius.adapters.redaction import redactor, secrets_of
+from mobius.adapters.releases.sources import origin_of
+from mobius.adapters.releases.store import ReleaseStore
+from mobius.adapters.signals.window import WindowSignals
+from mobius.adapters.targets.process import ProcessTarget
+from mobius.adapters.traffic.door import DoorTraffic
+from mobius.errors import UsageError
+from mobius.model.release import Release
+from mobius.model.settings import EnvironmentSettings, Settings
+from mobius.ports import Launcher, Ports, Signals, Target, Traffic
+
+
+def assemble(
+    all_settings: Settings, settings: EnvironmentSettings, environ: Mapping[str, str], *, read_only: bool
+) -> Ports:
+    """Everything that the flows of this environment touch. Makes and starts nothing."""
+    project, service = all_settings.project, all_settings.service
+    places = Places(project, settings.root, settings.release.link)
+    redact = redactor(secrets_of(settings, places, environ))
+    origin = origin_of(settings.release.source, project, (settings.root, settings.backup.folder))
+    store = ReleaseStore(places, settings.release, settings.processes, origin, redact)
+    target = _target(service, settings, places, environ)
+    traffic = _traffic(service, settings, places, target)
+    checks = HttpChecks(settings, resolve=places.resolve, redact=redact, cwd=project)
+    migrations, clock = settings.migrations, SystemClock()
+
+    def signals(release: Release) -> Signals:
+        return WindowSignals(
+            settings,
+            checks,
+            clock=clock,
+            release_id=release.id,
+            counters=traffic.counters,
+            pids=lambda: [p.pid for p in target.processes() if p.slot == release.slot and p.pid],
+        )
+
+    return Ports(
+        settings=settings,
+        service=service,
+        clock=clock,
+        journal=SqliteJournal(places.journal, read_only=read_only, redact=redact),
+        lock=OsLock(places.lock, settings.name),
+        releases=store,
+        target=target,
+        traffic=traffic,
+        signals=signals,
+        checks=checks,
+        backups=FolderBackups(service, settings, places, store),
+        migrations=SqliteMigrations(places.resolve(migrations.database))
+        if migrations and migrations.database
+        else None,
+        launcher=_launcher(all_settings, settings, environ),
+        holder=records.holder,
+        redact=redact,
+        deployment_log=records.deployment_log(project / "logs" / "deployment.log"),
+        artifact=records.artifacts(settings.artifact_dir, redact),
+    )
+
+
+def _target(
+    service: str, settings: EnvironmentSettings, places: Places, environ: Mapping[str, str]
+) -> Target:
+    match settings.target:
+        case "process":
+            return ProcessTarget(settings, places, environ)
+        case other:
+            raise UsageError(
+                f'the target "{other}" of {settings.name} is not available in this version',
+                'use target = "process"',
+            )
+
+
+def _traffic(service: str, settings: EnvironmentSettings, places: Places, target: Target) -> Traffic:
+    match settings.traffic.kind:
+        case "door":
+            return DoorTraffic(places.root)
+        case other:
+            raise UsageError(
+                f'traffic by "{other}" in {settings.name} is not available in this version',
+                'use kind = "door" in [traffic]',
+            )
+
+
+def _launcher(all_settings: Settings, settings: EnvironmentSettings, environ: Mapping[str, str]) -> Launcher:
+    return HostJobLauncher(settings.root, all_settings, environ)
