@@ -25,6 +25,8 @@ from mobius.host.messages import (
     ProcessSpec,
     ProcessStatus,
     Routed,
+    SlotPlaced,
+    SlotRemoved,
     SlotStarted,
     SlotStopped,
     Tls,
@@ -36,7 +38,18 @@ __all__ = ["HostClient", "HostRefused", "HostUnavailable", "ensure_running"]
 
 # What a run may ask again of a supervisor that was started anew; looking and stopping start none.
 LASTING = frozenset(
-    ("configure_door", "route", "drain", "hold", "release_hold", "start_slot", "stop_slot", "counters")
+    (
+        "configure_door",
+        "route",
+        "drain",
+        "hold",
+        "release_hold",
+        "start_slot",
+        "stop_slot",
+        "place_slot",
+        "remove_slot",
+        "counters",
+    )
 )
 LOOKING = frozenset(("ping", "status", "counters"))
 
@@ -126,11 +139,12 @@ class HostClient:
         trusted_proxies: Sequence[str] = (),
         expose_release: bool = False,
     ) -> DoorStatus:
-        """Opens the front door on `listen` ("127.0.0.1:5001"), or brings an open one up to date in place.
+        """Opens the front door on `listen` ("127.0.0.1:5001", or "unix:/path.sock" behind a proxy, which only
+        the owner and the group of that socket can reach), or brings an open one up to date in place.
 
         A critical route counts requests to that path and to what lies beneath it. X-Forwarded-* of a client
-        is replaced unless its address is one of `trusted_proxies`. Refused when the port is taken; the
-        message names by whom where that can be found.
+        is replaced unless its address is one of `trusted_proxies` or it came by a Unix socket. Refused when
+        the port is taken; the message names by whom where that can be found.
         """
         return build(
             DoorStatus,
@@ -195,6 +209,20 @@ class HostClient:
     def restart_process(self, slot: str, process: str) -> ProcessStatus:
         """Stops the process and starts it again, on the same port."""
         return build(ProcessStatus, self.call("restart_process", wait_s=600.0, slot=slot, process=process))
+
+    def place_slot(
+        self, slot: str, release: str, *, port: int | None = None, socket: str | None = None
+    ) -> SlotPlaced:
+        """Tells that somebody else runs `release` in this slot, and where its web process is reached: the door
+        routes there as ever. Again with another address or release moves it. Refused while processes of ours
+        run in the slot."""
+        return build(
+            SlotPlaced, self.call("place_slot", slot=slot, release=release, port=port, socket=socket)
+        )
+
+    def remove_slot(self, slot: str) -> SlotRemoved:
+        """Forgets the slot; not there is a success. Refused while it gets requests or runs processes."""
+        return build(SlotRemoved, self.call("remove_slot", slot=slot))
 
     # -- jobs ------------------------------------------------------------------------------------------------
 

@@ -48,6 +48,7 @@ class Door:
         self.written = ""
         self.config: dict[str, Any] | None = None
         self.switched_at = 0.0
+        self.upstreams: dict[str, dict[str, Any]] = {}
 
     async def obey(self, op: str, params: dict[str, Any]) -> Answer:
         """Does what the supervisor asks; its ops are the methods named `do_…`."""
@@ -86,6 +87,7 @@ class Door:
         traffic.set_routes(critical_routes)
         traffic.trusted = frozenset(trusted_proxies)
         traffic.expose_release = expose_release
+        self.upstreams = upstreams
         traffic.set_upstreams(upstreams)
         traffic.set_weights(weights, generation, switched_at)
         self.switched_at = switched_at
@@ -98,6 +100,7 @@ class Door:
         return {}
 
     async def do_upstreams(self, *, upstreams: dict[str, dict[str, Any]]) -> Answer:
+        self.upstreams = upstreams
         self.traffic.set_upstreams(upstreams)
         return {}
 
@@ -156,6 +159,7 @@ class Door:
             "weights": dict(self.traffic.weights),
             "generation": self.traffic.generation,
             "switched_at": self.switched_at,
+            "upstreams": self.upstreams,
             "hold": None if hold is None else hold.as_json(),
             "leaving": self.traffic.leaving,
         }

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from mobius.host.chunks import LAST_CHUNK, BadChunk, encode_chunks
 from mobius.host.door_exchange import BUFFER_FULL, FOREVER, TUNNEL_IDLE_S, UPSTREAM_FULL, Exchange
-from mobius.host.door_heads import own_answer
+from mobius.host.door_heads import BY_SOCKET, own_answer
 from mobius.host.door_send import abandon, send_upstream
 from mobius.host.door_traffic import HOLD_BYTES_PER_BODY, Traffic
 from mobius.host.headers import Refused, parse_request_head
@@ -69,7 +69,7 @@ class ClientConnection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         peer = transport.get_extra_info("peername")
-        self.address = peer[0] if isinstance(peer, tuple) else "unix"
+        self.address = peer[0] if isinstance(peer, tuple) else BY_SOCKET
         proto = b"https" if self.is_tls else b"http"
         self.forwarded = b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\n" % (self.address.encode(), proto)
         traffic = self.traffic

@@ -17,6 +17,7 @@ REASONS = {
     503: b"Service Unavailable", 504: b"Gateway Timeout",
 }  # fmt: skip
 
+BY_SOCKET = "unix"  # the address of a client that came by a Unix socket
 _WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
 
 
@@ -25,7 +26,12 @@ def request_head(exchange: Exchange, client: ClientConnection) -> bytes:
     head = exchange.head
     forwarded = client.forwarded
     forwarded_host = head.host
-    if client.traffic.trusted and client.address in client.traffic.trusted:
+    if client.address == BY_SOCKET:
+        # A proxy on our Unix socket, which nobody else may open, has said who the client is.
+        said = b"X-Forwarded-For: %b\r\n" % head.forwarded_for if head.forwarded_for else b""
+        forwarded = said + b"X-Forwarded-Proto: %b\r\n" % (head.forwarded_proto or b"http")
+        forwarded_host = head.forwarded_host or head.host
+    elif client.traffic.trusted and client.address in client.traffic.trusted:
         before = head.forwarded_for + b", " if head.forwarded_for else b""
         proto = head.forwarded_proto or (b"https" if client.is_tls else b"http")
         forwarded = b"X-Forwarded-For: %b%b\r\nX-Forwarded-Proto: %b\r\n" % (

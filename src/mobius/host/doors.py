@@ -16,7 +16,7 @@ from typing import Any
 from mobius.host.children import MARK_ROOT, MARK_SPAWN, find_marked
 from mobius.host.counters import add_snapshots, empty_snapshot, without_in_flight
 from mobius.host.kept import Life
-from mobius.host.listening import bind_listening, server_context
+from mobius.host.listening import bind_listening, close_listening, server_context
 from mobius.host.messages import DoorStatus, build
 from mobius.host.one_door import ASK_TIMEOUT_S, READY_WITHIN_S, OneDoor
 from mobius.host.protocol import HostRefused, HostUnavailable, ask_for_sockets
@@ -49,6 +49,7 @@ class Doors:
         self.incomplete = False
         self.current: OneDoor | None = None
         self.leaving: list[OneDoor] = []
+        self.told_upstreams: dict[str, dict[str, Any]] = {}  # by a door that outlived our state
         self._tasks: set[asyncio.Task[Any]] = set()
 
     # -- what an operator asks -------------------------------------------------------------------------------
@@ -74,7 +75,7 @@ class Doors:
             self.save()
             raise
         for line in before[1]:
-            line.close()
+            close_listening(line)
 
     async def replace(self) -> tuple[int | None, int]:
         """A new door process takes over; the old one leaves. Returns both pids. Raises HostUnavailable when the
@@ -202,7 +203,7 @@ class Doors:
             one.is_leaving = True
         await asyncio.gather(*(one.kept.stop(TERM, 12.0) for one in doors))
         for line in self.listening:
-            line.close()
+            close_listening(line)
 
     # -- telling the door processes --------------------------------------------------------------------------
 
@@ -342,6 +343,7 @@ class Doors:
             self.config, self.hold = told["config"], told["hold"]
             self.weights, self.generation = told["weights"], told["generation"]
             self.switched_at = told["switched_at"]
+            self.told_upstreams = told.get("upstreams", {})
             found.append(f"the front door on {told['config']['listen']} was found serving and taken over")
         return found
 

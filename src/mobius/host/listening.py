@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import re
 import socket
 import ssl
+import stat
+from pathlib import Path
 
 import psutil
 
+from mobius.host.placed import refuse_bad_socket_path
 from mobius.host.protocol import HostRefused
+
+UNIX = "unix:"
+GROUP_MAY_CONNECT = 0o660
 
 
 def bind_listening(listen: str) -> socket.socket:
-    """A listening TCP socket on "host:port". Raises HostRefused, naming who has the port where that is
-    known."""
+    """A listening socket on "host:port" or "unix:/path". Raises HostRefused, naming who has the port where that
+    is known."""
+    if listen.startswith(UNIX):
+        return _bind_unix(listen.removeprefix(UNIX))
     found = re.fullmatch(r"\[?([^\]]*)\]?:(\d{1,5})", listen)
     if not found or int(found[2]) > 65535:
         raise HostRefused(f"the door cannot listen on {listen!r}", "write it as 127.0.0.1:5001")
@@ -41,6 +50,62 @@ def bind_listening(listen: str) -> socket.socket:
         ) from error
     line.setblocking(False)
     return line
+
+
+def close_listening(line: socket.socket) -> None:
+    """Closes it; the file of a Unix socket goes too."""
+    path = line.getsockname() if line.family == socket.AF_UNIX and line.fileno() >= 0 else ""
+    if path and not isinstance(path, tuple):
+        with contextlib.suppress(OSError):
+            Path(path).unlink()
+    line.close()
+
+
+def _bind_unix(path: str) -> socket.socket:
+    """A listening Unix socket, for its owner and group. One that nobody answers on any more is replaced."""
+    what = "the door cannot listen on"
+    refuse_bad_socket_path(what, path)
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale(path)
+        mask = os.umask(0o777 & ~GROUP_MAY_CONNECT)
+        try:
+            line.bind(path)
+        finally:
+            os.umask(mask)
+        line.listen(1024)
+    except OSError as error:
+        line.close()
+        raise HostRefused(
+            f"{what} {path}: {error.strerror or error}", "check that its folder is there and writable"
+        ) from error
+    except HostRefused:
+        line.close()
+        raise
+    line.setblocking(False)
+    return line
+
+
+def _remove_stale(path: str) -> None:
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise HostRefused(
+            f"the door cannot listen on {path}: there is something else than a socket", "move it away"
+        )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(path)
+        except (ConnectionRefusedError, FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError):
+                Path(path).unlink()
+            return
+        except TimeoutError:
+            pass  # its queue is full: somebody is there
+    raise HostRefused(f"the door cannot listen on {path}: somebody else does", "stop that process")
 
 
 def server_context(cert: str, key: str) -> ssl.SSLContext:

@@ -52,11 +52,15 @@ class ProcessStatus:
 
 @dataclass(frozen=True, slots=True)
 class SlotStatus:
-    """A slot: the release in it and its processes (also those that were stopped)."""
+    """A slot: the release in it and its processes (also those that were stopped). `placed`: somebody else runs
+    it, and it is reached at `port` or `socket`."""
 
     release: str
     cwd: str
     processes: tuple[ProcessStatus, ...]
+    placed: bool = False
+    port: int | None = None
+    socket: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,20 @@ class SlotStopped:
     stopped: tuple[str, ...]
     killed: tuple[str, ...]
     already: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotPlaced:
+    """`already`: it was placed there before, with that release."""
+
+    already: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRemoved:
+    """`already`: there was no such slot."""
+
+    already: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,24 @@ def refuse_second_release(known: Slot | None, slot: str, release: str, specs: li
             )
 
 
+def refuse_foreign_slot(known: Slot | None, slot: str) -> None:
+    """What somebody else runs in a slot is not started a second time by us."""
+    if known is not None and known.placed is not None:
+        raise HostRefused(
+            f"slot {slot} is run by somebody else (release {known.release}), so nothing can start there",
+            f"remove slot {slot} first, or use another slot",
+        )
+
+
+def refuse_own_slot(known: Slot | None, slot: str) -> None:
+    """A slot with processes of ours is not given away while they run."""
+    if known is not None and known.is_alive():
+        raise HostRefused(
+            f"slot {slot} still runs processes of release {known.release} here",
+            f"stop slot {slot} first, or use another slot",
+        )
+
+
 def refuse_two_at_once(slots: Mapping[str, Slot], slot: str, specs: list[ProcessSpec]) -> None:
     """Workers and singletons never run in two slots."""
     for spec in specs:

@@ -18,6 +18,7 @@ from mobius.host.children import MARK_ROOT, MARK_SPAWN, Command, find_marked, si
 from mobius.host.kept import Kept, Life
 from mobius.host.logs import set_aside
 from mobius.host.messages import ProcessSpec, ProcessState, ProcessStatus, SlotStatus, build
+from mobius.host.placed import Address, address_from
 from mobius.host.protocol import HostRefused, place_socket, remove_socket
 from mobius.host.state import write_atomically
 
@@ -83,16 +84,29 @@ class Slot:
         self.release = release
         self.cwd = cwd
         self.processes: dict[str, Process] = {}
+        self.placed: Address | None = None  # where it is reached, when somebody else runs it
         self.lock = asyncio.Lock()
         self._save = save
         self._moved = moved
 
     def status(self, now: float) -> SlotStatus:
-        return SlotStatus(self.release, self.cwd, tuple(one.status(now) for one in self.processes.values()))
+        processes = tuple(one.status(now) for one in self.processes.values())
+        if self.placed is None:
+            return SlotStatus(self.release, self.cwd, processes)
+        return SlotStatus(
+            self.release, self.cwd, processes, placed=True, port=self.placed.port, socket=self.placed.socket
+        )
 
     def web(self) -> Process | None:
         """The process that answers for this slot: its first web process."""
         return next((one for one in self.processes.values() if one.spec.kind == "web"), None)
+
+    def address(self) -> Address | None:
+        """Where it is reached; None while it has no web process."""
+        if self.placed is not None:
+            return self.placed
+        web = self.web()
+        return None if web is None else Address(web.port, web.socket, web.spec.listen)
 
     def is_alive(self) -> bool:
         return any(one.is_alive or one.life.wanted for one in self.processes.values())
@@ -164,10 +178,12 @@ class Slot:
             processes.append(
                 {"spec": spec, "port": one.port, "socket": one.socket, "life": one.life.as_json()}
             )
-        return {"release": self.release, "cwd": self.cwd, "processes": processes}
+        placed = None if self.placed is None else self.placed.as_json()
+        return {"release": self.release, "cwd": self.cwd, "processes": processes, "placed": placed}
 
-    def restore(self, saved: list[dict[str, Any]]) -> None:
+    def restore(self, saved: list[dict[str, Any]], placed: Any = None) -> None:
         """Takes the processes from the state, and their environment from its own file."""
+        self.placed = address_from(placed)
         values = read_values(self.run / "env.json")
         for one in saved:
             spec = build(ProcessSpec, {**one["spec"], "env": values.get(one["spec"]["name"], {})})

@@ -22,9 +22,12 @@ from mobius.host.doors import Doors
 from mobius.host.jobs import Job, find_lost_jobs, new_job
 from mobius.host.logs import rotate_grown
 from mobius.host.messages import ProcessSpec, build
+from mobius.host.placed import address_from, placed_at
 from mobius.host.protocol import Answer, HostRefused, remove_socket
 from mobius.host.refusals import (
     refuse_bad_name,
+    refuse_foreign_slot,
+    refuse_own_slot,
     refuse_second_release,
     refuse_two_at_once,
     refuse_unknown_process,
@@ -126,13 +129,15 @@ class Supervisor:
         async with self.starting:
             known = self.slots.get(slot)
             async with known.lock if known is not None else asyncio.Lock():
+                refuse_foreign_slot(known, slot)
                 refuse_second_release(known, slot, release, specs)
                 refuse_two_at_once(self.slots, slot, specs)
                 target = self._slot_for(slot, release, cwd)
                 started = target.start(specs, self._used_ports())
-        self.save()
-        if self.doors.current is not None and started:
-            await self.doors.push("upstreams", lambda: {"upstreams": self.upstreams()})
+        if started:
+            await self._tell_upstreams()
+        else:
+            self.save()
         now = time.time()
         asked = {spec.name for spec in specs}
         return {
@@ -167,6 +172,36 @@ class Supervisor:
             known.start([known.processes[process].spec], self._used_ports())
         return asdict(known.processes[process].status(time.time()))
 
+    async def do_place_slot(
+        self, *, slot: str, release: str, port: int | None = None, socket: str | None = None
+    ) -> Answer:
+        refuse_bad_name("slot", slot)
+        address = placed_at(slot, port, socket)
+        async with self.starting:
+            known = self.slots.get(slot)
+            refuse_own_slot(known, slot)
+            changed = known is None or (known.placed, known.release) != (address, release)
+            self._slot_for(slot, release, known.cwd if known is not None else "").placed = address
+        await self._tell_upstreams()
+        return {"already": not changed}
+
+    async def do_remove_slot(self, *, slot: str) -> Answer:
+        async with self.starting:
+            known = self.slots.get(slot)
+            if known is not None:
+                if self.doors.weights.get(slot):
+                    raise HostRefused(
+                        f"slot {slot} still gets new requests, so it cannot be removed",
+                        "route its traffic to another slot first",
+                    )
+                refuse_own_slot(known, slot)
+                for process in known.processes.values():
+                    if process.kept is not None:
+                        process.kept.let_go()
+                del self.slots[slot]
+        await self._tell_upstreams()
+        return {"already": known is None}
+
     # -- the door --------------------------------------------------------------------------------------------
 
     async def do_configure_door(self, **config: Any) -> Answer:
@@ -183,7 +218,7 @@ class Supervisor:
                 raise HostRefused(
                     f"traffic cannot go to slot {slot}: there is no such slot", f"there is {known}"
                 )
-            if weight and self.slots[slot].web() is None:
+            if weight and self.slots[slot].address() is None:
                 raise HostRefused(f"traffic cannot go to slot {slot}: it has no web process to answer")
             if not isinstance(weight, int) or weight < 0:
                 raise HostRefused(f"the weight of {slot} is {weight!r}", "give a whole number from 0 up")
@@ -316,6 +351,7 @@ class Supervisor:
             self._find_lost()
             for sentence in await self.doors.find_lost():
                 self._warn(sentence)
+            self._place_lost()
         for slot in self.slots.values():
             slot.adopt()
         for job in self.jobs.values():
@@ -324,7 +360,8 @@ class Supervisor:
 
     def _restore(self, state: dict[str, Any]) -> None:
         for name, saved in state["slots"].items():
-            self._slot_for(name, saved["release"], saved["cwd"]).restore(saved["processes"])
+            slot = self._slot_for(name, saved["release"], saved["cwd"])
+            slot.restore(saved["processes"], saved.get("placed"))
         for name, saved in state["jobs"].items():
             self.jobs[name] = Job(self.root, name, saved, self.save)
         self.doors.restore(state["door"])
@@ -333,15 +370,16 @@ class Supervisor:
         """Where each slot is reached, as the door wants to know it."""
         found = {}
         for name, slot in self.slots.items():
-            web = slot.web()
-            if web is not None:
-                found[name] = {
-                    "release": slot.release,
-                    "port": web.port,
-                    "socket": web.socket,
-                    "listen": web.spec.listen,
-                }
+            address = slot.address()
+            if address is not None:
+                found[name] = {"release": slot.release, **address.as_json()}
         return found
+
+    async def _tell_upstreams(self) -> None:
+        """Writes the slots down and tells the door where they are now."""
+        self.save()
+        if self.doors.current is not None:
+            await self.doors.push("upstreams", lambda: {"upstreams": self.upstreams()})
 
     def _find_lost(self) -> None:
         for name, saved in find_lost_jobs(self.root):
@@ -351,6 +389,14 @@ class Supervisor:
             slot = self._slot_for(name, release, cwd)
             slot.restore([saved])
             self._warn(f"{saved['spec']['name']} of slot {name} was found running and taken over")
+
+    def _place_lost(self) -> None:
+        """What somebody else runs bears no mark of ours: the door that still serves knows where it is."""
+        for name, where in self.doors.told_upstreams.items():
+            address = address_from(where)
+            if name not in self.slots and address is not None and address.placed:
+                self._slot_for(name, where["release"], "").placed = address
+                self._warn(f"slot {name} was found placed by somebody else, and stays so")
 
     def _slot_for(self, name: str, release: str, cwd: str) -> Slot:
         """The slot, holding this release; what it held before is forgotten (nothing of it runs)."""
@@ -364,7 +410,7 @@ class Supervisor:
                 if process.kept is not None:
                     process.kept.let_go()
             slot.processes = {}
-        slot.release, slot.cwd = release, cwd
+        slot.release, slot.cwd, slot.placed = release, cwd, None
         return slot
 
     def _used_ports(self) -> set[int]:
