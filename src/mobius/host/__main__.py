@@ -13,7 +13,11 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from mobius.host.systemd import Notify, take_handed_sockets
+
 LOCKED = 10
+ANSWER_WITHIN_S = 5.0
+LOOK_AGAIN_S = 0.02
 
 
 def main() -> NoReturn:
@@ -34,6 +38,8 @@ def main() -> NoReturn:
         print(f"{error.filename}: {error.strerror}", file=sys.stderr)
         sys.exit(1)
     inherited: list[socket.socket] = []
+    notify = Notify()
+    take_handed_sockets()
     if given.adopt:
         handed = json.loads(given.adopt)
         lock_fd = handed["lock"]
@@ -52,14 +58,37 @@ def main() -> NoReturn:
     os.ftruncate(lock_fd, 0)
     os.pwrite(lock_fd, b"%d\n" % os.getpid(), 0)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    asyncio.run(_serve(root, lock_fd, control, inherited))
+    asyncio.run(_serve(root, lock_fd, control, inherited, notify))
     sys.exit(0)
 
 
-async def _serve(root: Path, lock_fd: int, control: socket.socket, inherited: list[socket.socket]) -> None:
+async def _serve(
+    root: Path, lock_fd: int, control: socket.socket, inherited: list[socket.socket], notify: Notify
+) -> None:
     from mobius.host.supervisor import Supervisor
 
+    told = asyncio.get_running_loop().create_task(_tell_systemd(root, notify))
     await Supervisor(root, lock_fd, control).serve(inherited)
+    told.cancel()
+    notify.stopping()
+
+
+async def _tell_systemd(root: Path, notify: Notify) -> None:
+    """Ready once it answers as anybody would ask it; alive as long as it does."""
+    from mobius.host.control import ask_async
+    from mobius.host.protocol import HostUnavailable, find_socket
+
+    is_ready = False
+    while True:
+        with contextlib.suppress(HostUnavailable):
+            await ask_async(find_socket(root / "run", "host.sock"), "ping", {}, timeout_s=ANSWER_WITHIN_S)
+            if not is_ready:
+                notify.ready(f"supervisor of {root}")
+                is_ready = True
+            notify.alive()
+        if is_ready and not notify.every_s:
+            return
+        await asyncio.sleep(notify.every_s if is_ready else LOOK_AGAIN_S)
 
 
 def take_lock(root: Path) -> int:

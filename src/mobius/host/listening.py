@@ -15,6 +15,7 @@ import psutil
 
 from mobius.host.placed import refuse_bad_socket_path
 from mobius.host.protocol import HostRefused
+from mobius.host.systemd import handed_socket
 
 UNIX = "unix:"
 GROUP_MAY_CONNECT = 0o660
@@ -31,6 +32,8 @@ def bind_listening(listen: str) -> socket.socket:
     host, port = found[1] or "0.0.0.0", int(found[2])
     try:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        if (handed := handed_socket(address)) is not None:
+            return handed
         line = socket.socket(family, kind, proto)
     except OSError as error:
         raise HostRefused(f"the door cannot listen on {listen}: {error}") from error

@@ -1,11 +1,14 @@
-"""Environment files as shells and systemd write them: NAME=value lines, quotes and comments."""
+"""What a process finds in its environment, and environment files as shells and systemd write them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
+from mobius.adapters.places import Places
 from mobius.errors import ConfigurationError
+from mobius.model.settings import ProcessSettings
 
 _NAME = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=[ \t]*")
 _BLANK = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
@@ -13,6 +16,23 @@ _BLANK = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
 _SINGLE = re.compile(r"'([^']*)'" + _BLANK.pattern)
 _DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*)"' + _BLANK.pattern, re.DOTALL)
 _PLAIN = re.compile(r"([^\n]*)(?:\n|\Z)")
+
+
+def environment_of(
+    process: ProcessSettings, environment: str, places: Places, environ: Mapping[str, str]
+) -> dict[str, str]:
+    """What its settings give a process: ours, then its file, then `env`, then what is passed on. Raises
+    `ConfigurationError` for a file that cannot be read."""
+    env = {
+        "MOBIUS_ENVIRONMENT": environment,
+        "MOBIUS_SHARED": str(places.shared),
+        "PYTHONUNBUFFERED": "1",
+    }
+    if process.env_file:
+        env.update(read_environment_file(places.resolve(process.env_file)))
+    env.update(process.env)
+    env.update({name: environ[name] for name in process.pass_env if name in environ})
+    return env
 
 
 def read_environment_file(path: Path) -> dict[str, str]:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import os
-import shutil
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mobius.adapters.places import Places
-from mobius.adapters.targets.environment_file import read_environment_file
+from mobius.adapters.targets.environment_file import environment_of
+from mobius.adapters.targets.front_door import (
+    command_is_there,
+    open_door,
+    port_is_ours_or_free,
+    shared_out,
+)
 from mobius.errors import MobiusError
-from mobius.host.children import MARK_ROOT
 from mobius.host.client import HostClient, HostUnavailable, ensure_running
-from mobius.host.messages import Limits, ProcessSpec, Tls
+from mobius.host.messages import ProcessSpec
 from mobius.host.messages import ProcessStatus as HostProcess
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
-from mobius.model.verdict import CheckResult, Outcome
+from mobius.model.verdict import CheckResult
 from mobius.ports import ProcessStatus
 
 TAIL_BYTES = 65_536  # of each log: enough for the last lines, little enough to show
-FRONT_DOOR = "a front door of mobius"
 LOOKING_S = 3.0  # a supervisor that hangs must not hang whoever only looks
 LOOK_AT_HOST = "look at it: mobius host status; what it started goes on serving"
 
@@ -38,28 +40,13 @@ class ProcessTarget:
     def prepare(self) -> None:
         self._places.root.mkdir(parents=True, exist_ok=True)
         ensure_running(self._places.root)
-        door = self._settings.door
-        tls = None
-        if door.tls_cert and door.tls_key:
-            tls = Tls(str(door.tls_cert), str(door.tls_key))
-        self._host.configure_door(
-            self._settings.listen,
-            tls=tls,
-            limits=Limits(
-                header_bytes=door.header_bytes,
-                body_bytes=door.body_bytes,
-                header_timeout_s=door.header_timeout_s,
-                body_timeout_s=door.body_timeout_s,
-                idle_timeout_s=door.idle_timeout_s,
-                upstream_timeout_s=door.upstream_timeout_s,
-            ),
-            critical_routes=self._settings.critical_routes,
-            trusted_proxies=door.trusted_proxies,
-            expose_release=door.expose_release,
-        )
+        open_door(self._settings, self._host)
 
     def preflight(self) -> tuple[CheckResult, ...]:
-        return (self._port_is_ours_or_free(), *(self._command_is_there(p) for p in self._settings.processes))
+        return (
+            port_is_ours_or_free(self._settings, self._places.root, self._host),
+            *(command_is_there(process) for process in self._settings.processes),
+        )
 
     def start(self, slot: str, release_id: str, cwd: Path, processes: Sequence[ProcessSettings]) -> None:
         specs = [self._spec(process) for process in processes]
@@ -72,6 +59,9 @@ class ProcessTarget:
         names = [process.name for process in there.processes if not kinds or process.kind in kinds]
         if names:
             self._host.stop_slot(slot, names)
+
+    def restart(self, slot: str, name: str) -> None:
+        self._surely_running().restart_process(slot, name)
 
     def processes(self) -> tuple[ProcessStatus, ...]:
         """None while there is no supervisor to ask: whoever only looks starts none."""
@@ -110,68 +100,22 @@ class ProcessTarget:
         if there is None:
             return ""
         logs = [log for log in (Path(process.log) for process in there.processes) if log.is_file()]
-        # Each has its share: a worker that talks much must not hide why the web process died.
-        shares = [lines // len(logs) + (n < lines % len(logs)) for n in range(len(logs))]
-        tails = [_last_lines(log) for log in logs]
-        spare = lines - sum(min(len(tail), share) for tail, share in zip(tails, shares, strict=True))
-        told = []
-        for tail, share in zip(tails, shares, strict=True):
-            more = min(spare, max(0, len(tail) - share))
-            spare -= more
-            told += tail[max(0, len(tail) - share - more) :]
-        return "\n".join(told)
+        return "\n".join(shared_out([_last_lines(log) for log in logs], lines))
 
     def _surely_running(self) -> HostClient:
         """The supervisor, started again where it was killed since `prepare`."""
         return ensure_running(self._places.root)
 
     def _spec(self, process: ProcessSettings) -> ProcessSpec:
-        env = {
-            "MOBIUS_ENVIRONMENT": self._settings.name,
-            "MOBIUS_SHARED": str(self._places.shared),
-            "PYTHONUNBUFFERED": "1",
-        }
-        if process.env_file:
-            env.update(read_environment_file(self._places.resolve(process.env_file)))
-        env.update(process.env)
-        env.update({name: self._environ[name] for name in process.pass_env if name in self._environ})
         return ProcessSpec(
             name=process.name,
             kind=process.kind,
             argv=process.start,
-            env=env,
+            env=environment_of(process, self._settings.name, self._places, self._environ),
             stop_signal=process.stop_signal,
             stop_timeout_s=process.stop_timeout_s,
             listen=process.listen,
         )
-
-    def _port_is_ours_or_free(self) -> CheckResult:
-        name, listen = "port", self._settings.listen
-        try:
-            door = self._host.status().door
-            if door is not None and door.listen == listen:
-                return CheckResult(name, Outcome.PASS, f"{listen} is held by our own front door", 0.0)
-        except HostUnavailable:
-            pass
-        taken = _who_listens(listen)
-        if taken.startswith(FRONT_DOOR) and taken.endswith(f", in {self._places.root.resolve()})"):
-            return CheckResult(name, Outcome.PASS, f"{listen} is held by our own front door", 0.0)
-        if not taken:
-            return CheckResult(name, Outcome.PASS, f"{listen} is free", 0.0)
-        advice = f"stop it, or give {self._settings.name} another `listen` in mobius.toml"
-        return CheckResult(name, Outcome.FAIL, f"{listen} is taken by {taken}", 0.0, advice)
-
-    def _command_is_there(self, process: ProcessSettings) -> CheckResult:
-        """A bare name must be on the PATH now; a path may be made by the build, and is checked after it."""
-        name, program = f"start command of {process.name}", process.start[0]
-        if "/" in program and not Path(program).is_absolute():
-            return CheckResult(
-                name, Outcome.PASS, f"{program} is looked for in the release once it is built", 0.0
-            )
-        if shutil.which(program):
-            return CheckResult(name, Outcome.PASS, f"{program} is there", 0.0)
-        advice = f"install {program}, or correct [[process]] start in mobius.toml"
-        return CheckResult(name, Outcome.FAIL, f"{program} is not there", 0.0, advice)
 
 
 def host_lives(root: Path, patience_s: float = 1.0) -> bool:
@@ -198,40 +142,3 @@ def _last_lines(log: Path) -> list[str]:
 
 def _url(process: HostProcess) -> str:
     return f"http://127.0.0.1:{process.port}" if process.port else ""
-
-
-def _who_listens(listen: str) -> str:
-    """Who holds the address, in words; "" when nobody does."""
-    host, _, port = listen.rpartition(":")
-    host = host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        if os.name == "posix":
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, int(port)))
-        except OSError as problem:
-            return _holder_of(int(port)) or f"another process ({problem.strerror})"
-    return ""
-
-
-def _holder_of(port: int) -> str:
-    import psutil
-
-    told = ""
-    try:
-        for connection in psutil.net_connections("tcp"):
-            if (
-                connection.status == psutil.CONN_LISTEN
-                and connection.laddr
-                and connection.laddr.port == port
-                and connection.pid
-            ):
-                process = psutil.Process(connection.pid)
-                # The supervisor holds the socket of its door too; the door is the one that people know.
-                if root := process.environ().get(MARK_ROOT, ""):
-                    return f"{FRONT_DOOR} (pid {process.pid}, in {root})"
-                told = told or f"{process.name()} (pid {process.pid}, in {process.cwd()})"
-    except (psutil.Error, OSError):
-        pass
-    return told
