@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint types layers unit requirements clean
+.PHONY: demo test test-slow test-fleet bed lint types layers unit requirements clean
 
 demo: $(VENV)/installed
 	$(BIN)/mobius demo
@@ -21,10 +21,18 @@ layers: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
 unit: $(VENV)/installed-dev
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not fleet"
+	@$(BIN)/python -m tests.beds.possible || true
 
 test-slow: $(VENV)/installed-dev
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m "slow and not fleet"
+
+# Real systemd hosts: root and systemd-nspawn. The bed installs what it needs and is built once (tests/beds/README.md).
+test-fleet: bed
+	$(BIN)/pytest -rs -m fleet
+
+bed: $(VENV)/installed-dev
+	$(BIN)/python -m tests.beds.build
 
 # What the product needs, by hash; then the product itself.
 $(VENV)/installed: requirements.txt pyproject.toml

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from beds.fixtures import bed, host  # noqa: F401
+
 if TYPE_CHECKING:
     from journeys.service import Service
 
