@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -238,12 +238,17 @@ class Target(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Requests since the front door first counted, of one release; they only ever rise."""
+    """Requests since whoever counts began to, of one release (or one route of it); they only ever rise.
+
+    The histogram has the requests that were timed: all of them, fewer, or none where nobody takes times. `routes`
+    has the critical routes that were counted by themselves; their requests are among the release's own.
+    """
 
     requests: int
     errors: int  # answered 5xx, or not answered at all
     histogram: tuple[int, ...]
     in_flight: int = 0
+    routes: Mapping[str, Counters] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

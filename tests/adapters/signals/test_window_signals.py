@@ -142,6 +142,67 @@ def test_without_a_front_door_there_is_no_traffic_signal() -> None:
     assert of(WindowSignals(SETTINGS, MemoryChecks(), clock=HandClock()).sample(1.0), "traffic") == []
 
 
+def on_render(requests: int, *histogram: int, errors: int = 0, other: int = 0) -> Mapping[str, Counters]:
+    """The watched release, with one critical route of two that was asked for."""
+    route = {"/api/render": Counters(requests, errors, histogram)}
+    return {"green": Counters(requests + other, errors, histogram, routes=route)}
+
+
+def with_routes(*readings: Mapping[str, Counters] | Exception) -> list[list[Sample]]:
+    settings = with_gates(critical_routes=("/api/render", "/upload"))
+    signals = WindowSignals(
+        settings, MemoryChecks(), clock=HandClock(), release_id="green", counters=door(*readings)
+    )
+    ticks = [signals.sample(float(tick)) for tick in range(1, len(readings))]
+    return [[s for s in tick if s.signal == "traffic" or s.signal.startswith("route:")] for tick in ticks]
+
+
+def test_critical_routes_are_samples_of_their_own_beside_all_traffic() -> None:
+    assert with_routes(
+        on_render(10, 10, 0), on_render(14, 11, 3, errors=1, other=5), on_render(14, 11, 3, errors=1, other=5)
+    ) == [
+        [
+            Sample("traffic", 1.0, requests=9, errors=1, histogram=(1, 3)),
+            Sample("route:/api/render", 1.0, requests=4, errors=1, histogram=(1, 3)),
+        ],
+        [
+            Sample("traffic", 2.0, requests=0, histogram=(0, 0)),
+            Sample("route:/api/render", 2.0, requests=0, histogram=(0, 0)),
+        ],
+    ]
+
+
+def test_a_route_counts_from_nothing_the_first_time_and_a_reading_that_failed_loses_none_of_it() -> None:
+    nobody_yet = {"green": Counters(5, 0, (5,))}
+
+    assert [
+        [s for s in tick if s.signal != "traffic"]
+        for tick in with_routes(
+            nobody_yet, nobody_yet, on_render(2, 2, other=5), OSError("gone"), on_render(6, 6, other=5)
+        )
+    ] == [
+        [],
+        [Sample("route:/api/render", 2.0, requests=2, histogram=(2,))],
+        [],
+        [Sample("route:/api/render", 4.0, requests=4, histogram=(4,))],
+    ]
+
+
+def test_what_the_counters_leave_out_is_noted_on_the_sample() -> None:
+    signals = WindowSignals(
+        SETTINGS,
+        MemoryChecks(),
+        clock=HandClock(),
+        release_id="green",
+        counters=door(green(1, 0, 1), green(3, 0, 3)),
+        remark=lambda: "2 lines could not be read",
+    )
+
+    assert of(signals.sample(1.0), "traffic") == [
+        Sample("traffic", 1.0, requests=2, histogram=(2,), note="2 lines could not be read")
+    ]
+
+
 # Gates and smoke tests in the background
 
 

@@ -20,10 +20,10 @@ LONGEST_PAUSE_S = 300.0  # between two runs of a gate, however long it takes
 class WindowSignals:
     """Implements `mobius.ports.Signals` for one release.
 
-    `counters` reads the front door's counters (None where there is no door), `pids` the processes of the release
-    (None: the whole machine is measured). Traffic counts from the moment this is made. A tick waits for the
-    probe and the readings only: gates and smoke tests run in the background, each at its own pace, and their
-    results come with the first tick after they end.
+    `counters` reads what is counted of real traffic (None where nobody counts), and `remark` what that leaves out;
+    `pids` the processes of the release (None: the whole machine is measured). Traffic counts from the moment this
+    is made. A tick waits for the probe and the readings only: gates and smoke tests run in the background, each at
+    its own pace, and their results come with the first tick after they end.
     """
 
     def __init__(
@@ -38,10 +38,12 @@ class WindowSignals:
         gates: Sequence[str] | None = None,
         smoke_every_s: float = SMOKE_EVERY_S,
         base_url: str = "",
+        remark: Callable[[], str] = lambda: "",
     ) -> None:
         self._checks = checks
         self._url = base_url or settings.url
-        self._traffic = TrafficDelta(counters, release_id) if counters else None
+        routes = settings.critical_routes
+        self._traffic = TrafficDelta(counters, release_id, routes=routes, remark=remark) if counters else None
         self._resources = Resources(pids, clock.monotonic)
         if gates is None:
             gates = [gate.name for gate in settings.checks if gate.when in ("window", "both")]
@@ -56,11 +58,12 @@ class WindowSignals:
             self._jobs.append(smoke)
 
     def sample(self, now: float) -> tuple[Sample, ...]:
-        """The probe, traffic since the last call, resources, and what the background jobs found since."""
+        """The probe, traffic since the last call (also of each critical route), resources, and what the background
+        jobs found since."""
         samples = [sample for job in self._jobs for sample in job.collect(now)]
         samples.append(self._probe(now))
         if self._traffic:
-            samples.append(self._traffic.sample(now))
+            samples += self._traffic.samples(now)
         samples += self._resources.sample(now)
         return tuple(samples)
 

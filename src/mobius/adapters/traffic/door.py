@@ -46,6 +46,10 @@ class DoorTraffic:
                 errors=counts.errors_5xx + counts.errors_door,
                 histogram=tuple(counts.histogram),
                 in_flight=counts.in_flight,
+                routes={
+                    route: Counters(one.requests, one.errors, tuple(one.histogram))
+                    for route, one in counts.routes.items()
+                },
             )
             for release_id, counts in self._host.counters().releases.items()
         }
