@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mobius.host.kept import backoff_s
+from mobius.host.one_door import ASK_TIMEOUT_S, BACKOFF_S
 from mobius.host.messages import HostStatus, ProcessSpec, build
 from mobius.host.protocol import (
     SOCKET_PATH_LIMIT_BYTES,
@@ -49,6 +50,11 @@ def test_backoff_doubles_from_a_fifth_of_a_second_to_half_a_minute() -> None:
     assert waits[:5] == [0.0, 0.2, 0.4, 0.8, 1.6]
     assert waits[-1] == 30.0
     assert backoff_s(10**6) == 30.0
+
+
+def test_a_door_that_dies_again_and_again_is_started_within_the_time_that_a_switch_waits_for_it() -> None:
+    waits = [backoff_s(deaths, *BACKOFF_S) for deaths in range(1, 50)]
+    assert waits[0] == 0.01 and max(waits) == 1.0 < ASK_TIMEOUT_S / 2
 
 
 def test_a_socket_lies_beside_the_rest_when_its_path_fits() -> None:

@@ -47,10 +47,12 @@ class Life:
         return asdict(self)
 
 
-def backoff_s(quick_deaths: int, first_s: float = BACKOFF_FIRST_S) -> float:
+def backoff_s(
+    quick_deaths: int, first_s: float = BACKOFF_FIRST_S, longest_s: float = BACKOFF_LONGEST_S
+) -> float:
     """How long to wait before the next start, after so many deaths in a row that followed the start
     closely."""
-    return min(first_s * 2.0 ** min(quick_deaths - 1, 20), BACKOFF_LONGEST_S) if quick_deaths > 0 else 0.0
+    return min(first_s * 2.0 ** min(quick_deaths - 1, 20), longest_s) if quick_deaths > 0 else 0.0
 
 
 class Kept:
@@ -68,12 +70,13 @@ class Kept:
         save: Callable[[], None],
         ended: Callable[[int | None], bool] = lambda code: True,
         first_backoff_s: float = BACKOFF_FIRST_S,
+        longest_backoff_s: float = BACKOFF_LONGEST_S,
     ) -> None:
         self.life = life
         self._command = command
         self._save = save
         self._ended = ended
-        self._first_backoff_s = first_backoff_s
+        self._backoff_s = (first_backoff_s, longest_backoff_s)
         self._watch: Watch | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._gone = asyncio.Event()
@@ -212,7 +215,7 @@ class Kept:
         else:
             life.restarts += 1
             life.quick_deaths = 1 if ran_s > RAN_A_WHILE_S else life.quick_deaths + 1
-            delay_s = backoff_s(life.quick_deaths, self._first_backoff_s)
+            delay_s = backoff_s(life.quick_deaths, *self._backoff_s)
             self._timer = asyncio.get_running_loop().call_later(delay_s, self._start_again)
         self._save()
 
@@ -226,6 +229,6 @@ class Kept:
             life.reason = f"cannot be started: {error.strerror or error}"
             life.quick_deaths += 1
             print(f"{life.reason} ({error.filename})", file=sys.stderr, flush=True)
-            delay_s = backoff_s(life.quick_deaths, self._first_backoff_s)
+            delay_s = backoff_s(life.quick_deaths, *self._backoff_s)
             self._timer = asyncio.get_running_loop().call_later(delay_s, self._start_again)
             self._save()

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 READY_WITHIN_S = 10.0
 ASK_TIMEOUT_S = 5.0
+# Without a door nobody is served, so a door that dies again and again is never left down for long: well within the
+# time that a switch waits for it.
+BACKOFF_S = (0.01, 1.0)
 
 
 class OneDoor:
@@ -29,7 +32,7 @@ class OneDoor:
         self.doors = doors
         self.name = name
         self.ready = asyncio.Event()
-        self.kept = Kept(life, self._command, doors.save, self._ended, first_backoff_s=0.01)
+        self.kept = Kept(life, self._command, doors.save, self._ended, *BACKOFF_S)
         self.is_leaving = False
 
     @property

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from journeys.service import Done, Service, wait_until
-from mobius.host.client import HostUnavailable
+from mobius.host.client import HostUnavailable, ensure_running
 from mobius.model.run import RunState
 
 SITE = Path(__file__).parent / "site"
@@ -140,7 +140,8 @@ class Field:
         self.broken = True
         self.strikes += 1
         self.folder.mkdir(parents=True)
-        door = self.service.host.status().door
+        # The watch that follows a rollback may have been struck when all else was over: as any next command does.
+        door = ensure_running(self.service.root).status().door
         self.generation = door.generation if door else 0
         told = {name: getattr(strike, name) for name in Strike.__dataclass_fields__}
         told |= {"folder": str(self.folder), "root": str(self.service.root), "signal": int(strike.signal)}
