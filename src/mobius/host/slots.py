@@ -20,6 +20,7 @@ from mobius.host.logs import set_aside
 from mobius.host.messages import ProcessSpec, ProcessState, ProcessStatus, SlotStatus, build
 from mobius.host.placed import Address, address_from
 from mobius.host.protocol import HostRefused, place_socket, remove_socket
+from mobius.host.reach import make_slot_folder
 from mobius.host.state import write_atomically
 
 # Below the range from which the kernel takes ports for outgoing connections, so that none of those can take a
@@ -118,7 +119,7 @@ class Slot:
             refuse_missing_command(spec, self.cwd)
         started: list[str] = []
         with contextlib.suppress(OSError):  # said below, when its file cannot be written
-            self.run.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_slot_folder(self.run)
         for spec in specs:
             before = self.processes.get(spec.name)
             if before is not None and before.life.wanted:

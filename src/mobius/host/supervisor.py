@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from mobius.host.control import serve
+from mobius.host.direct import drain as drain_direct
 from mobius.host.doors import Doors
 from mobius.host.jobs import Job, find_lost_jobs, new_job
 from mobius.host.logs import rotate_grown
 from mobius.host.messages import ProcessSpec, build
 from mobius.host.placed import address_from, placed_at
 from mobius.host.protocol import Answer, HostRefused, remove_socket
+from mobius.host.reach import is_open_to_group, let_group_connect
 from mobius.host.refusals import (
     refuse_bad_name,
     refuse_foreign_slot,
@@ -232,13 +234,21 @@ class Supervisor:
             "changed": changed,
         }
 
-    async def do_drain(self, *, slot: str, timeout_s: float) -> Answer:
+    async def do_drain(self, *, slot: str, timeout_s: float, direct: bool = False) -> Answer:
         if self.doors.weights.get(slot) and self.doors.hold is None:
             raise HostRefused(
                 f"slot {slot} still gets new requests, so it cannot be drained",
                 "route its traffic to another slot first, or hold requests",
             )
-        return await self.doors.drain(slot, timeout_s)
+        known = self.slots.get(slot)
+        address = known.address() if known is not None else None
+        begun = time.monotonic()
+        told = await self.doors.drain(slot, timeout_s)
+        if not direct or address is None or address.socket is None:
+            return told
+        left_s = max(0.0, timeout_s - (time.monotonic() - begun))
+        more = await drain_direct(address.socket, left_s)
+        return {key: told[key] + more[key] for key in told}
 
     async def do_hold(self, *, max_s: float, max_requests: int, max_bytes: int) -> Answer:
         self._refuse_without_door("hold")
@@ -434,6 +444,9 @@ class Supervisor:
     async def _watch_readiness(self) -> None:
         while True:
             for slot in list(self.slots.values()):
+                address = slot.address()
+                if address is not None and address.socket is not None and is_open_to_group(self.run):
+                    let_group_connect(Path(address.socket))
                 for process in list(slot.processes.values()):
                     if process.spec.kind == "web" and process.is_alive and not process.accepts:
                         process.accepts = await accepts(process.port, process.socket)
