@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mobius.host.kept import backoff_s
-from mobius.host.one_door import ASK_TIMEOUT_S, BACKOFF_S
 from mobius.host.messages import HostStatus, ProcessSpec, build
+from mobius.host.one_door import ASK_TIMEOUT_S, BACKOFF_S
 from mobius.host.protocol import (
     SOCKET_PATH_LIMIT_BYTES,
     HostUnavailable,
