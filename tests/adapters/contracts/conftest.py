@@ -16,6 +16,7 @@ from mobius.adapters.places import Places
 from mobius.adapters.targets.process import ProcessTarget
 from mobius.adapters.traffic.door import DoorTraffic
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
+from mobius.ports import Traffic
 
 SOURCE = Path(__file__).parents[3] / "src"
 
@@ -27,7 +28,7 @@ class Ground:
     site: Site
     settings: EnvironmentSettings
     target: ProcessTarget
-    traffic: DoorTraffic
+    traffic: Traffic
 
     def get(self, path: str = "/") -> tuple[int, str]:
         """One request through the door."""

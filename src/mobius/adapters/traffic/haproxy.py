@@ -1,0 +1,326 @@
+"""Traffic through an HAProxy that is there already, told on its runtime API; it is never reloaded to switch.
+
+HAProxy is the truth of who gets requests. It is asked before every change, and says after it, in the same exchange,
+how its servers stand; that is also what it reads when it starts again, from the state file we write then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mobius.adapters.traffic import haproxy_kept as kept_file
+from mobius.adapters.traffic.haproxy_commands import MOST_WEIGHT, Command, Wanted, commands_to_reach, holds
+from mobius.adapters.traffic.haproxy_door import HoldingDoor
+from mobius.adapters.traffic.haproxy_kept import Kept, without_server
+from mobius.adapters.traffic.haproxy_reading import Row, Server, read_process, read_servers, read_statistics
+from mobius.adapters.traffic.haproxy_socket import RuntimeApi
+from mobius.adapters.traffic.history import DOOR as VIA_DOOR
+from mobius.adapters.traffic.history import switching
+from mobius.errors import MobiusError
+from mobius.model.haproxy import DOOR, SLOTS, HaproxyPlace
+from mobius.ports import Counters, Switched, Target
+
+VIA_HAPROXY = "haproxy"  # its log names the server, which is the slot
+WHOLE = 100  # the weight of the door while it holds
+EMPTY_LOOKS = 2  # a request that was just given to a server is counted a moment later
+CUT_WITHIN_S = 3.0
+
+
+class HaproxyTraffic:
+    """The servers `blue` and `green` of one backend, and `door` beside them, where requests wait in a hold."""
+
+    def __init__(self, place: HaproxyPlace, root: Path, target: Target) -> None:
+        self._place = place
+        self._root = root
+        self._target = target
+        self._api = RuntimeApi(place.socket)
+        self._door = HoldingDoor(root, place.door)
+        self._run = root / "run"
+        self._file = self._run / "haproxy.json"
+
+    # -- what the port promises ------------------------------------------------------------------------------
+
+    def weights(self) -> Mapping[str, int]:
+        """As HAProxy has them; while requests are held, as they will be when the hold ends."""
+        return self._shares(self._servers())
+
+    def switch(self, weights: Mapping[str, int]) -> Switched:
+        began = time.perf_counter()
+        with self._changing() as kept:
+            servers = self._servers()
+            self._refuse_what_cannot_be(weights, servers)
+            wanted = {slot: weights.get(slot, 0) for slot in SLOTS}
+            if _is_held(servers):
+                kept = self._switch_behind_the_door(kept, wanted)
+            else:
+                kept = self._bring(kept, servers, wanted)
+            self._keep(kept)
+        took_ms = (time.perf_counter() - began) * 1000
+        return Switched(kept.generation, took_ms, kept.failed.get(kept.generation, 0))
+
+    def drain(self, slot: str, timeout_s: float) -> int:
+        """Counts tunnels (WebSockets) as requests in flight, as HAProxy does."""
+        servers = self._servers()
+        if slot not in servers or slot not in SLOTS:
+            raise _unknown(slot, self._place.backend)
+        if servers[slot].share:
+            raise MobiusError(f"slot {slot} still gets new requests, so it cannot be drained", "switch first")
+        until = time.monotonic() + timeout_s
+        cut = 0 if self._is_empty(slot, until) else self._cut(slot)
+        if kept_file.load(self._file).has_held:
+            cut += self._door.drain(slot, max(0.0, until - time.monotonic()))
+        return cut
+
+    def hold(self, max_s: float, max_requests: int, max_bytes: int) -> None:
+        with self._changing() as kept:
+            servers = self._servers()
+            if DOOR not in servers:
+                raise MobiusError(
+                    f"HAProxy's backend {self._place.backend} has no server {DOOR}, where requests could wait",
+                    "include what `mobius traffic snippet` prints, and reload HAProxy once",
+                )
+            shares = self._shares(servers)
+            self._door.hold(shares, max_s, max_requests, max_bytes)
+            if not _is_held(servers):
+                wanted = {**{slot: Wanted(0) for slot in SLOTS}, DOOR: Wanted(WHOLE)}
+                self._keep(kept := replace(kept, has_held=True))
+                kept, _ = self._carry_out(kept, servers, wanted, shares, via=VIA_DOOR)
+                self._keep(kept)
+
+    def release_hold(self) -> None:
+        with self._changing() as kept:
+            servers = self._servers()
+            if _is_held(servers):
+                shares = self._door.weights()
+                self._door.release()
+                wanted = self._wanted(servers, shares)
+                kept, _ = self._carry_out(kept, servers, wanted, shares, via=VIA_HAPROXY)
+                self._keep(kept)
+            elif kept.has_held:
+                self._door.release()
+
+    def counters(self) -> Mapping[str, Counters]:
+        """Without a histogram: HAProxy keeps averages only, so latency comes from its access log."""
+        kept, rows = self._look()
+        answering = {release_id: slot for slot, release_id in kept.releases.items()}
+        told = {
+            release_id: Counters(
+                total.requests, total.errors, (), _in_flight(rows, answering.get(release_id, ""))
+            )
+            for release_id, total in kept.totals.items()
+        }
+        if kept.has_held:  # what waited went through the front door
+            for release_id, more in self._door.counts().items():
+                had = told.get(release_id, Counters(0, 0, ()))
+                told[release_id] = Counters(
+                    had.requests + more.requests,
+                    had.errors + more.errors,
+                    (),
+                    had.in_flight + more.in_flight,
+                )
+        return told
+
+    def failed_because_of_switches(self, since: int = 0) -> int:
+        """Requests that got no answer from a server after it had lost its weight, and those that found no server
+        at all while a switch was carried out. A retry that went well is no failure."""
+        kept, _ = self._look()
+        return kept.failed_since(since)
+
+    # -- a change --------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[Kept]:
+        with kept_file.locked(self._run):
+            yield kept_file.load(self._file)
+
+    def _refuse_what_cannot_be(self, weights: Mapping[str, int], servers: Mapping[str, Server]) -> None:
+        for slot, weight in weights.items():
+            if slot not in servers or slot not in SLOTS:
+                raise _unknown(slot, self._place.backend)
+            if not 0 <= weight <= MOST_WEIGHT:
+                raise MobiusError(
+                    f"slot {slot} cannot have the weight {weight} in HAProxy", f"give 0 to {MOST_WEIGHT}"
+                )
+        for slot in SLOTS:
+            if slot not in servers:
+                raise MobiusError(
+                    f"HAProxy's backend {self._place.backend} has no server {slot}",
+                    "include what `mobius traffic snippet` prints, and reload HAProxy once",
+                )
+
+    def _bring(self, kept: Kept, servers: Mapping[str, Server], weights: Mapping[str, int]) -> Kept:
+        wanted = self._wanted(servers, weights)
+        if holds(servers, wanted):
+            if not self._place.state_file.exists():
+                self._write_state()
+            return replace(kept, releases={**kept.releases, **self._releases(weights)})
+        before = self._shares(servers)
+        kept, in_the_gap = self._carry_out(kept, servers, wanted, weights, via=VIA_HAPROXY)
+        is_gap = bool(before) and any(weights.values())
+        return kept.switched(before, weights, self._releases(weights), in_the_gap if is_gap else 0)
+
+    def _switch_behind_the_door(self, kept: Kept, weights: Mapping[str, int]) -> Kept:
+        """Requests wait: where they will go is told to the front door, and to HAProxy when the hold ends."""
+        before = self._door.weights()
+        if before == {slot: weight for slot, weight in weights.items() if weight}:
+            return kept
+        releases = self._releases(weights)
+        with switching(self._root, via=VIA_DOOR, weights=weights, releases=releases):
+            self._door.route(weights)
+        return kept.switched(before, weights, releases, 0)
+
+    def _carry_out(
+        self,
+        kept: Kept,
+        servers: Mapping[str, Server],
+        wanted: Mapping[str, Wanted],
+        weights: Mapping[str, int],
+        *,
+        via: str,
+    ) -> tuple[Kept, int]:
+        """One write of all commands between two looks at the counters, and HAProxy's own word of how it stands then.
+
+        Returns what is known now, and how many requests found no server meanwhile."""
+        backend = self._place.backend
+        commands = commands_to_reach(backend, servers, wanted)
+        stat: Command = ("show", "stat", backend, "6", "-1")
+        with switching(self._root, via=via, weights=weights, releases=self._releases(weights)):
+            told = self._api.ask(
+                ("show", "info"), stat, *commands, stat, ("show", "servers", "state", backend)
+            )
+        now = read_servers(told[-1], backend)
+        self._write_state(told[-1])
+        if not holds(now, wanted):
+            said = "; ".join(answer for answer in told[2:-2] if answer) or "nothing"
+            raise MobiusError(
+                f"HAProxy did not do what it was told: traffic goes to {_in_words(self._shares(now))}",
+                "look at its log, then: mobius traffic check",
+                details=(f"it said: {said}",),
+            )
+        process = read_process(told[0])
+        before, after = read_statistics(told[1], backend), read_statistics(told[-2], backend)
+        return kept.seen(process, before).seen(process, after), without_server(before, after)
+
+    def _wanted(self, servers: Mapping[str, Server], weights: Mapping[str, int]) -> dict[str, Wanted]:
+        """Every server that is ours, with the address of the web process in its slot now."""
+        wanted = {}
+        for slot in SLOTS:
+            weight = weights.get(slot, 0)
+            wanted[slot] = Wanted(weight, *self._address(servers[slot])) if weight else Wanted(0)
+        if DOOR in servers:
+            wanted[DOOR] = Wanted(0)
+        return wanted
+
+    def _address(self, server: Server) -> tuple[str, int]:
+        url = urlsplit(self._target.slot_url(server.name))
+        if not server.address:
+            return "", 0  # a Unix socket: HAProxy was given its path, which is the slot's for good
+        host = {"localhost": "127.0.0.1"}.get(url.hostname or "", url.hostname or "")
+        try:
+            return str(ipaddress.ip_address(host)), int(url.port or 0)
+        except ValueError:
+            raise MobiusError(
+                f"slot {server.name} has no web process with a port that HAProxy could be told",
+                "mobius status says what runs; its process must listen on the PORT it is given",
+            ) from None
+
+    # -- what is there ---------------------------------------------------------------------------------------
+
+    def _servers(self) -> Mapping[str, Server]:
+        backend = self._place.backend
+        return read_servers(self._api.ask(("show", "servers", "state", backend))[0], backend)
+
+    def _shares(self, servers: Mapping[str, Server]) -> Mapping[str, int]:
+        if _is_held(servers):
+            return self._door.weights()
+        return {slot: servers[slot].share for slot in SLOTS if slot in servers and servers[slot].share}
+
+    def _releases(self, weights: Mapping[str, int]) -> dict[str, str]:
+        """Which release is in each slot that gets requests, as far as anybody can say."""
+        try:
+            there = self._target.processes()
+        except MobiusError:
+            return {}
+        return {p.slot: p.release_id for p in there if p.kind == "web" and weights.get(p.slot)}
+
+    def _look(self, *, forgiven: str = "") -> tuple[Kept, Mapping[str, Row]]:
+        """The counters, added to what was counted before. Writes nothing where no switch ever did."""
+        if not self._file.exists():
+            return Kept(), self._rows()
+        with self._changing() as kept:
+            backend = self._place.backend
+            info, stat = self._api.ask(("show", "info"), ("show", "stat", backend, "6", "-1"))
+            rows = read_statistics(stat, backend)
+            kept = kept.seen(read_process(info), rows, forgiven=forgiven)
+            if kept.has_held:
+                kept = kept.door_told(self._door.failed())
+            self._keep(kept)
+            return kept, rows
+
+    def _rows(self) -> Mapping[str, Row]:
+        backend = self._place.backend
+        return read_statistics(self._api.ask(("show", "stat", backend, "6", "-1"))[0], backend)
+
+    def _is_empty(self, slot: str, until: float) -> bool:
+        """Waits for it."""
+        empty, pause_s = 0, 0.01
+        while True:
+            empty = 0 if _in_flight(self._rows(), slot) else empty + 1
+            if empty == EMPTY_LOOKS:
+                return True
+            if time.monotonic() > until and not empty:
+                return False
+            time.sleep(pause_s)
+            pause_s = min(0.1, pause_s * 1.5)
+
+    def _cut(self, slot: str) -> int:
+        self._look()
+        left = _in_flight(self._rows(), slot)
+        self._api.ask(("shutdown", "sessions", "server", f"{self._place.backend}/{slot}"))
+        self._is_empty(slot, time.monotonic() + CUT_WITHIN_S)
+        self._look(forgiven=slot)
+        return left
+
+    # -- what is written down --------------------------------------------------------------------------------
+
+    def _keep(self, kept: Kept) -> None:
+        kept_file.save(self._file, kept)
+
+    def _write_state(self, state: str = "") -> None:
+        """For HAProxy's next start. One that cannot be written is taken away: with an old one, HAProxy would send
+        requests to a release that is not live any more."""
+        backend = self._place.backend
+        text = state or self._api.ask(("show", "servers", "state", backend))[0]
+        path = self._place.state_file
+        try:
+            kept_file.write_whole(path, text.rstrip("\n") + "\n", 0o644, durable=True)
+        except OSError:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _is_held(servers: Mapping[str, Server]) -> bool:
+    """Requests go to the front door; not when a slot gets some, too, as after a change cut short."""
+    door = servers.get(DOOR)
+    return door is not None and door.share > 0 and not any(servers[s].share for s in SLOTS if s in servers)
+
+
+def _in_flight(rows: Mapping[str, Row], slot: str) -> int:
+    return rows[slot].in_flight if slot in rows else 0
+
+
+def _in_words(shares: Mapping[str, int]) -> str:
+    return ", ".join(f"{slot} {share}" for slot, share in sorted(shares.items())) or "nothing"
+
+
+def _unknown(slot: str, backend: str) -> MobiusError:
+    return MobiusError(
+        f"there is no slot {slot} to send traffic to: HAProxy's backend {backend} has no such server of ours",
+        "mobius status names the slots; mobius traffic check looks at HAProxy",
+    )

@@ -1,0 +1,66 @@
+"""The front door where requests wait in a hold, because HAProxy itself can hold none within limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mobius.errors import MobiusError
+from mobius.host.client import HostClient
+from mobius.host.messages import DoorStatus
+from mobius.ports import Counters
+
+
+class HoldingDoor:
+    """Our front door on the Unix socket `path`. Every method raises `MobiusError` when it does not answer."""
+
+    def __init__(self, root: Path, path: Path) -> None:
+        self._host = HostClient(root, revives=True)
+        self._path = path
+
+    def weights(self) -> dict[str, int]:
+        """Where what waits will go."""
+        return {slot: weight for slot, weight in self._status().weights.items() if weight}
+
+    def route(self, weights: Mapping[str, int]) -> None:
+        """Sends it there."""
+        self._host.route({slot: weight for slot, weight in weights.items() if weight})
+
+    def hold(self, weights: Mapping[str, int], max_s: float, max_requests: int, max_bytes: int) -> None:
+        """Ready to let requests wait, before the first one comes."""
+        door = self._status()
+        if door.listen != f"unix:{self._path}" or door.state != "serving":
+            raise MobiusError(
+                f"the front door, where requests wait, does not listen on {self._path} ({door.listen}, {door.state})",
+                "mobius host status; a deployment opens it there",
+            )
+        if {slot: weight for slot, weight in door.weights.items() if weight} != dict(weights):
+            self.route(weights)
+        self._host.hold(max_s, max_requests, max_bytes)
+
+    def release(self) -> None:
+        """What waits goes on."""
+        self._host.release_hold()
+
+    def drain(self, slot: str, timeout_s: float) -> int:
+        """Waits for what went through the door to the slot; cuts what is left, and counts."""
+        if not self._status().in_flight.get(slot):
+            return 0
+        return self._host.drain(slot, timeout_s).cut
+
+    def counts(self) -> dict[str, Counters]:
+        """What went through it, by release."""
+        return {
+            release_id: Counters(one.requests, one.errors_5xx + one.errors_door, (), one.in_flight)
+            for release_id, one in self._host.counters().releases.items()
+        }
+
+    def failed(self) -> int:
+        """Requests that failed because its weights were changed, in all."""
+        return self._host.counters().failed_because_of_switches
+
+    def _status(self) -> DoorStatus:
+        door = self._host.status().door
+        if door is None:
+            raise MobiusError("the front door, where requests wait, is not open", "mobius host status")
+        return door
