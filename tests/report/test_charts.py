@@ -95,3 +95,11 @@ def test_the_stretches_are_no_shorter_than_the_interval(samples: int, interval_s
 
 def test_nothing_measured_draws_nothing() -> None:
     assert plots({}, []) == ([], [], [])
+
+
+def test_the_requests_of_one_route_are_not_drawn_beside_all_of_them() -> None:
+    bad = Sample("route:/a", NOON + 5, requests=50, errors=50, histogram=stories.histogram(50, 9000))
+    with_route = [*(traffic(second, 100) for second in range(10)), bad]
+    report = {"policy": {"max_error_rate_pct": 5.0}, "window": {"interval_s": 1}}
+
+    assert drawn(with_route, **report) == drawn(with_route[:-1], **report)

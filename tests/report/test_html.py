@@ -140,3 +140,54 @@ def test_a_browser_draws_the_page(tmp_path: Path, width: int) -> None:
     subprocess.run(argv, check=True, timeout=60, capture_output=True)
     assert shot.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert shot.stat().st_size > 20_000
+
+
+def routed(*samples: Sample) -> str:
+    told = [*stories.samples(), *samples]
+    report = run_report(stories.run(RunState.ROLLED_BACK), stories.STEPS, stories.events(), told)
+    return run_html(report, told)
+
+
+def test_critical_routes_have_a_small_table_that_says_it_is_not_judged() -> None:
+    found = Page(
+        routed(
+            Sample("route:/upload", NOON + 30, requests=2000, errors=0),
+            Sample(
+                "route:/api/render",
+                NOON + 30,
+                requests=9000,
+                errors=40,
+                histogram=stories.histogram(9000, 250),
+            ),
+            Sample(
+                "route:/api/render",
+                NOON + 31,
+                requests=1000,
+                errors=10,
+                histogram=stories.histogram(1000, 250),
+            ),
+        )
+    )
+
+    lines = [line for line in found.text.partition("Critical routes")[2].split("\n") if line][:4]
+    assert lines == [
+        "routerequestserrorsp95",
+        "/api/render10,00050 (0.5 %)265 ms",
+        "/upload2,0000not measured",
+        "Recorded, not judged: the verdict is about all requests together.",
+    ]
+
+
+def test_a_route_is_text_and_never_markup() -> None:
+    found = Page(routed(Sample(f"route:/{HOSTILE}", NOON + 30, requests=1)))
+    assert "script" not in found.tags and "img" not in found.tags
+
+
+def test_without_critical_routes_there_is_no_table_for_them() -> None:
+    assert "Critical routes" not in page() and "Not counted" not in page()
+
+
+def test_what_the_counters_left_out_is_told_once() -> None:
+    note = "12 lines of /var/log/nginx/access.log could not be read"
+    found = Page(routed(*(Sample("traffic", NOON + 30 + i, requests=1, note=note) for i in range(3))))
+    assert found.text.count(note) == 1

@@ -8,6 +8,7 @@ import pytest
 
 from mobius.model.policies import CONSERVATIVE
 from mobius.model.run import Event, Run, RunState, StepRecord
+from mobius.model.sample import Sample
 from mobius.report.run import run_report
 from report import stories
 from report.stories import HASH, NOON, SENTENCE
@@ -239,3 +240,16 @@ def test_an_emergency_backup_is_never_taken_for_the_one_that_was_rehearsed() -> 
     )
     assert (report["backup"]["name"], report["backup"]["rehearsal"]["restore_s"]) == ("dhash_1.zip", 3.0)
     assert report["emergency_backup"]["name"] == "emergency_2.zip"
+
+
+def test_requests_of_critical_routes_are_not_counted_a_second_time() -> None:
+    samples = (
+        Sample("traffic", NOON, requests=100, errors=4, histogram=stories.histogram(100, 40)),
+        Sample("route:/api/render", NOON, requests=60, errors=4, histogram=stories.histogram(60, 40)),
+    )
+    window = run_report(stories.run(), stories.STEPS, stories.events(), samples)["window"]
+
+    assert (window["requests"], window["errors"], window["errors_pct"]) == (100, 4, 4.0)
+    assert window["routes"] == [
+        {"route": "/api/render", "requests": 60, "errors": 4, "errors_pct": 6.6667, "p95_ms": 44.4}
+    ]

@@ -94,10 +94,11 @@ def binned(samples: Sequence[Sample], span: Span, interval_s: float = 0.0) -> li
 
 def _figures(samples: Sequence[Sample]) -> tuple[float | None, float | None]:
     """Errors in percent and p95; without traffic the slowest probe stands in for p95."""
-    requests = sum(s.requests for s in samples)
-    errors_pct = 100 * sum(s.errors for s in samples) / requests if requests else None
+    traffic = [s for s in samples if s.signal == "traffic"]  # a route's own samples are part of it
+    requests = sum(s.requests for s in traffic)
+    errors_pct = 100 * sum(s.errors for s in traffic) / requests if requests else None
     merged = [0] * BUCKETS
-    for sample in samples:
+    for sample in traffic:
         for bucket, one in enumerate(sample.histogram[:BUCKETS]):
             merged[bucket] += one
     p95 = quantile_ms(tuple(merged), 0.95)

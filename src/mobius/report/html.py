@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mobius.model.sample import Sample
 from mobius.report.charts import Span, plots
 from mobius.report.summary import facts
-from mobius.report.words import duration, milliseconds, printable
+from mobius.report.words import count, duration, milliseconds, percent, printable
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -87,6 +87,6 @@ def _template() -> Template:
         lstrip_blocks=True,
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
-    environment.filters["milliseconds"] = milliseconds
+    environment.filters.update(milliseconds=milliseconds, percent=percent, number=count)
     source = resources.files("mobius.report").joinpath("templates/run.html.j2").read_text(encoding="utf-8")
     return environment.from_string(source)

@@ -27,10 +27,11 @@ class Progress:
         """Counts one sample; what could not be measured counts as nothing, and is shown."""
         if sample.signal == "probe":
             self._probe(sample)
-        if sample.requests or sample.histogram:
+        if sample.signal == "traffic":  # a route's own samples are part of it
             self._requests += sample.requests
             self._errors += sample.errors
-        if sample.histogram or (sample.signal == "probe" and sample.value is not None):
+        is_timed = sample.signal == "traffic" and sample.histogram
+        if is_timed or (sample.signal == "probe" and sample.value is not None):
             self._recent.append(sample)
             while self._recent and self._recent[0].at < sample.at - LATENCY_S:
                 self._recent.popleft()

@@ -15,6 +15,7 @@ from mobius.report.told import told
 from mobius.report.words import iso
 
 REPORT_SCHEMA = 1
+MOST_REMARKS = 5  # on what the counters left out
 BACKUP = ("name", "path", "sha256", "size_bytes")
 SWITCH = ("from", "to", "generation", "took_ms", "failed_requests")
 Json = dict[str, Any]
@@ -162,9 +163,7 @@ def _window(run: Run, events: Sequence[Event], samples: Sequence[Sample]) -> Jso
     if opened is None and not run.window_opened_at and not samples:
         return None
     probes = [s for s in samples if s.signal == "probe"]
-    traffic = [s for s in samples if s.requests or s.histogram]
-    requests, errors = sum(s.requests for s in traffic), sum(s.errors for s in traffic)
-    histogram = tuple(sum(s.histogram[i] for s in traffic if len(s.histogram) > i) for i in range(BUCKETS))
+    traffic = [s for s in samples if s.signal == "traffic"]
     return {
         "opened": _time(run.window_opened_at or (opened["at"]["unix"] if opened else 0.0)),
         "deadline": _time(run.window_deadline or float((opened or {}).get("deadline") or 0.0)),
@@ -173,11 +172,33 @@ def _window(run: Run, events: Sequence[Event], samples: Sequence[Sample]) -> Jso
         "checks": sum(not s.missing for s in probes),
         "failed_checks": sum(s.ok is False and not s.missing for s in probes),
         "not_measured": sum(bool(s.missing) for s in samples),
+        **_counted(traffic),
+        "routes": _routes(samples),
+        "remarks": list(dict.fromkeys(s.note for s in traffic if s.note))[-MOST_REMARKS:],
+        "blind_s": round(sum(float(e.data.get("seconds") or 0) for e in _of(events, "blind")), 3),
+    }
+
+
+def _routes(samples: Sequence[Sample]) -> list[Json]:
+    """Each critical route's own traffic, the busiest first. It is part of all traffic, never added to it."""
+    of: dict[str, list[Sample]] = {}
+    for sample in samples:
+        kind, _, route = sample.signal.partition(":")
+        if kind == "route":
+            of.setdefault(route, []).append(sample)
+    rows = [{"route": route, **_counted(group)} for route, group in of.items()]
+    return sorted(rows, key=lambda row: (-row["requests"], row["route"]))
+
+
+def _counted(traffic: Sequence[Sample]) -> Json:
+    """Sums; `p95_ms` is None where no request was timed."""
+    requests, errors = sum(s.requests for s in traffic), sum(s.errors for s in traffic)
+    histogram = tuple(sum(s.histogram[i] for s in traffic if len(s.histogram) > i) for i in range(BUCKETS))
+    return {
         "requests": requests,
         "errors": errors,
         "errors_pct": round(100 * errors / requests, 4) if requests else None,
         "p95_ms": _rounded(quantile_ms(histogram, 0.95)),
-        "blind_s": round(sum(float(e.data.get("seconds") or 0) for e in _of(events, "blind")), 3),
     }
 
 
