@@ -27,6 +27,7 @@ from mobius.errors import MobiusError
 from mobius.flows.begin import begin
 from mobius.flows.carry_on import carry_on
 from mobius.flows.plan import plan_deploy, plan_rollback
+from mobius.flows.restart import plan_restart
 from mobius.model.plan import Plan
 from mobius.model.release import Release, ReleaseState
 from mobius.model.run import Event, Holder, Run
@@ -73,8 +74,8 @@ EFFECTS: Mapping[str, frozenset[str]] = {
         "open_run take_over move begin done failed say add_samples"
         " put_release mark_live set_release_state put_backup"
     ),
-    "releases": _names("stage point_to remove"),
-    "target": _names("prepare start stop"),
+    "releases": _names("stage configure register point_to remove"),
+    "target": _names("prepare start stop restart"),
     "traffic": _names("switch drain hold release_hold"),
     "checks": _names("gate health smoke"),
     "backups": _names("create verify rehearse restore_data restore_release prune"),
@@ -147,6 +148,10 @@ class World:
     def deploy(self, tag: str) -> Run:
         """The whole deployment, to the end of its window. A kill comes out as `Killed`."""
         return self.carry_on(self.begin(self.plan(tag)))
+
+    def restart(self, **asked: Any) -> Run:
+        """The whole restart, to the end of its window."""
+        return self.carry_on(self.begin(plan_restart(self.ports, tool_version="0", **asked)))
 
     def rollback(self, **asked: Any) -> Run:
         """The whole rollback, to the end of its window."""

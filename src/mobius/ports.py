@@ -115,6 +115,9 @@ class Journal(Protocol):
     ) -> tuple[Event, ...]:
         """Oldest first, with seq > `after`."""
 
+    def last_event(self, environment: str, kinds: Sequence[str]) -> Event | None:
+        """The newest event of one of these kinds, of any run or of none."""
+
     def samples(self, run_id: int, *, since: float = 0.0) -> tuple[Sample, ...]:
         """Oldest first."""
 
@@ -172,6 +175,11 @@ class Releases(Protocol):
         """Lays out and builds `releases/<id>/` and hashes it; already staged and intact is a success. Raises
         `MobiusError` with the end of the build's output when the build fails; nothing is left half staged."""
 
+    def configure(self, release: Release, processes: Sequence[ProcessSettings]) -> Release:
+        """Makes the tree that `tree_of(release.id)` names a release of its own under this id, with these
+        processes: nothing is copied or built. There already is a success. Raises `MobiusError` where the tree
+        is gone, `GateFailed` where a start command is missing; then nothing is left."""
+
     def is_staged(self, release_id: str) -> bool:
         """Whether the tree is there, complete, with its manifest."""
 
@@ -225,6 +233,10 @@ class Target(Protocol):
     def stop(self, slot: str, kinds: Sequence[str] = ()) -> None:
         """Stops the slot's processes of these kinds (all when empty), gracefully, then by force; nothing
         running is a success. Returns when they are gone."""
+
+    def restart(self, slot: str, name: str) -> None:
+        """Stops one process of the slot and starts it again, as it was started there; returns when it is started
+        (not when it is healthy). Raises `MobiusError` when there is none of that name."""
 
     def processes(self) -> tuple[ProcessStatus, ...]:
         """What is there now. Raises `MobiusError` when it cannot be seen: unknown is not stopped."""

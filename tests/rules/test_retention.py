@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mobius.model.release import BackupRecord, Release, ReleaseState
@@ -44,6 +46,15 @@ def test_releases_beyond_the_newest_go_but_never_live_previous_or_the_newest_acc
 ) -> None:
     assert releases_to_remove(releases, keep=keep) == removed
     assert releases_to_remove(releases[::-1], keep=keep) == removed
+
+
+def test_a_day_of_restarts_does_not_push_out_the_other_releases() -> None:
+    restarts = [replace(release(9, RETIRED), id=f"v9+{n}", staged_at=9.0 + n) for n in range(2, 8)]
+    live = replace(release(9, LIVE), id="v9+8", staged_at=99.0)
+
+    removed = releases_to_remove([live, *restarts, release(9), release(8), release(7), release(6)], keep=2)
+
+    assert removed == ("v9+5", "v9+4", "v9+3", "v9+2", "v9", "v7", "v6")
 
 
 def test_the_newest_rehearsed_backup_stays_whatever_its_age() -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from mobius.cli.context import color, tty, width
+from mobius.cli.over_the_line import Telling, acts_again, line, typed
+from mobius.model.plan import FORWARD
 from mobius.model.run import Run, RunState
 
 if TYPE_CHECKING:
@@ -37,8 +39,12 @@ def follow(
         sys.stdout, color=color(plain), tty=tty(plain), width=width()
     )  # fmt: skip
     _leave_on(("SIGHUP", "SIGTERM"))
+    shown: Viewer | None = None if quiet else viewer
+    if (over := line()) is not None:
+        shown = Telling(over, environment, shown)
+        act = acts_again(over.again) if over.again else act
     try:
-        run = act(None if quiet else viewer)
+        run = act(shown)
     except (KeyboardInterrupt, OSError) as leaving:
         if isinstance(leaving, OSError) and leaving.errno not in GONE:
             raise
@@ -46,7 +52,7 @@ def follow(
             if isinstance(viewer, LiveText):
                 viewer.close()
             click.echo(
-                f"stopped looking; the work goes on. Come back: mobius monitor -e {environment}", err=True
+                f"stopped looking; the work goes on. Come back: {typed()} monitor -e {environment}", err=True
             )
         if isinstance(leaving, OSError):  # Python's own last flush would fail at the exit, too
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -71,5 +77,5 @@ def exit_code(run: Run) -> int:
     if run.state is RunState.SUPERSEDED:
         return SUPERSEDED
     if run.state is RunState.ABORTED:
-        return (run.exit_code or 1) if run.kind == "deploy" else 0
+        return (run.exit_code or 1) if run.kind in FORWARD else 0
     return run.exit_code

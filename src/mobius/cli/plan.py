@@ -27,13 +27,24 @@ def command(ctx: click.Context, environment: str | None, tag: str | None, as_jso
 
 
 def dry_run(
-    ctx: click.Context, environment: str | None, tag: str | None, *, as_json: bool, plain: bool
+    ctx: click.Context,
+    environment: str | None,
+    tag: str | None,
+    *,
+    as_json: bool,
+    plain: bool,
+    despite_freeze: str = "",
 ) -> int:
-    """Prints the plan and writes it to the artifacts; returns the exit code its checks amount to."""
+    """Prints the plan of a deployment and writes it to the artifacts; returns the exit code of its checks."""
+    made = app(ctx).plan(environment, tag, despite_freeze=despite_freeze)
+    return show_plan(ctx, made, as_json=as_json, plain=plain)
+
+
+def show_plan(ctx: click.Context, made: Plan, *, as_json: bool, plain: bool) -> int:
+    """Prints this plan and writes it to the artifacts; returns the exit code its checks amount to."""
     from mobius.report.plan import plan_json, plan_text
 
-    made = app(ctx).plan(environment, tag)
-    app(ctx).ports(environment, read_only=True).artifact(LOG, plan_text(made, 100) + "\n")
+    app(ctx).ports(made.environment, read_only=True).artifact(LOG, plan_text(made, 100) + "\n")
     if as_json:
         click.echo(json.dumps(plan_json(made), ensure_ascii=False))
     else:

@@ -7,7 +7,7 @@ from mobius.flows.healthy import await_healthy
 from mobius.flows.monitor import accept
 from mobius.flows.record import Record
 from mobius.flows.standing import Standing, standing
-from mobius.model.plan import Plan
+from mobius.model.plan import FORWARD, Plan
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
 from mobius.rules.planning import with_hash
@@ -42,7 +42,7 @@ def abort(ports: Ports, *, who: str) -> Run:
     run = ports.journal.take_over(run, holder=ports.holder(), now=ports.clock.now())
     record = Record(run, ports)
     because = f"aborted by {who}"
-    if run.kind != "deploy":
+    if run.kind not in FORWARD:
         return record.move(RunState.ABORTED, "run ended", because, sentence=because)
     way = choose(run.plan, record.steps().keys())
     if way is None:
@@ -175,7 +175,7 @@ def _state_at(run: Run, step_id: str) -> RunState:
     """What the run was doing when it came to this step."""
     if any(step.id == step_id for step in run.plan.acceptance):
         return RunState.OBSERVING
-    forward = run.kind == "deploy" and any(step.id == step_id for step in run.plan.rollout)
+    forward = run.kind in FORWARD and any(step.id == step_id for step in run.plan.rollout)
     return RunState.RUNNING if forward else RunState.ROLLING_BACK
 
 

@@ -21,10 +21,7 @@ def deploy(run: Run, ports: Ports) -> Run:
     with turn(ports):
         record = Record(run, ports)
         if run.state is RunState.QUEUED:
-            told = {"plan_hash": run.plan.hash, "tag": run.plan.tag}
-            record.move(
-                RunState.RUNNING, "run begun", f"deploying {run.plan.tag}", topic="started", data=told
-            )
+            _begin(record)
         try:
             proving, touching = before_and_from_the_first_effect(run.plan.rollout)
             perform(proving, record)
@@ -38,6 +35,15 @@ def deploy(run: Run, ports: Ports) -> Run:
         except Exception as problem:
             return refuse_or_take_back(record, problem)
     return monitor(record.run, ports)
+
+
+def _begin(record: Record) -> None:
+    plan = record.run.plan
+    words = f"{'restarting' if plan.kind == 'restart' else 'deploying'} {plan.tag}"
+    told = {"plan_hash": plan.hash, "tag": plan.tag}
+    if despite := plan.facts.get("despite_freeze"):
+        words, told = f"{words}, despite the freeze: {despite}", {**told, "despite_freeze": despite}
+    record.move(RunState.RUNNING, "run begun", words, topic="started", data=told)
 
 
 def before_and_from_the_first_effect(steps: Sequence[Step]) -> tuple[Sequence[Step], Sequence[Step]]:

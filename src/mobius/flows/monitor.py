@@ -8,6 +8,7 @@ from mobius.flows.perform import perform
 from mobius.flows.record import Record
 from mobius.flows.take_back import stop_for_a_person, take_back
 from mobius.flows.turn import turn
+from mobius.model.plan import FORWARD
 from mobius.model.release import Release, ReleaseState
 from mobius.model.run import Run, RunState
 from mobius.model.sample import Sample
@@ -30,7 +31,7 @@ def open_window(record: Record) -> None:
         RunState.OBSERVING,
         "window opened",
         words,
-        topic="succeeded" if plan.kind == "deploy" else "",
+        topic="succeeded" if plan.kind in FORWARD else "",
         data=told,
         window_opened_at=now,
         window_deadline=deadline,

@@ -10,9 +10,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from mobius.errors import GateFailed, GateUnknown, MobiusError, UsageError
+from mobius.flows.freeze import check_freeze
 from mobius.flows.standing import Standing, live_side, standing
 from mobius.model.plan import Plan, PlannedCheck, Way, WayBack
 from mobius.model.release import BackupRecord, Release
+from mobius.model.settings import ProcessSettings
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Ports, Source
 from mobius.rules.planning import Facts, compose_deploy
@@ -20,7 +22,7 @@ from mobius.rules.returning import ReturnFacts, compose_rollback
 from mobius.rules.ways_back import side
 
 
-def plan_deploy(tag: str, ports: Ports, *, tool_version: str) -> Plan:
+def plan_deploy(tag: str, ports: Ports, *, tool_version: str, despite_freeze: str = "") -> Plan:
     """The plan of deploying `tag`, its checks answered. Raises `UsageError` for an unknown tag."""
     source = ports.releases.find(tag)
     now = standing(ports)
@@ -36,8 +38,16 @@ def plan_deploy(tag: str, ports: Ports, *, tool_version: str) -> Plan:
         pending=pending,
         can_go_down=can_go_down,
         restore_s=next((backup.restore_s for backup in backups if backup.rehearsed_at), 0.0),
-        checks=tuple(_asked(check) for check in [*_look(source, now, candidate, ports), *findings]),
+        checks=tuple(
+            asked(check)
+            for check in [
+                check_freeze(ports, despite_freeze),
+                *_look(source, now, candidate, ports),
+                *findings,
+            ]
+        ),
         tool_version=tool_version,
+        despite_freeze=despite_freeze,
         branch=source.branch,
         dirty=source.dirty,
         live_tag=now.live.tag if now.live else "",
@@ -76,7 +86,7 @@ def plan_rollback(
         backup=found.path if backup else "",
         emergency=emergency,
         because=because,
-        checks=() if warm else (_asked(_is_there(target, bool(backup), ports)),),
+        checks=() if warm else (asked(_is_there(target, bool(backup), ports)),),
         tool_version=tool_version,
     )
     return compose_rollback(facts)
@@ -90,8 +100,9 @@ def refuse_unless_checks_pass(plan: Plan) -> None:
     error = GateFailed if any(check.outcome == Outcome.FAIL for check in bad) else GateUnknown
     details = tuple(f"{check.name}: {check.answer}" for check in bad)
     hint = next((check.advice for check in bad if check.advice), f"mobius plan --tag {plan.tag}")
+    done = "restarted" if plan.kind == "restart" else "deployed"
     raise error(
-        f"{plan.tag} was not deployed: {len(bad)} check(s) not passed, nothing was changed",
+        f"{plan.tag} was not {done}: {len(bad)} check(s) not passed, nothing was changed",
         hint,
         details=details,
     )
@@ -99,14 +110,19 @@ def refuse_unless_checks_pass(plan: Plan) -> None:
 
 def release_of(source: Source, ports: Ports) -> Release:
     """The candidate's identity: the same content with the same configuration is the same release."""
+    config = config_digest(ports.settings.processes, ports)
+    both = hashlib.sha256(f"{source.digest}\0{config}".encode()).hexdigest()
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", source.tag).strip("-.")[:48] or "release"
+    return Release(f"{name}-{both[:8]}", source.tag, source.commit, source.digest, config)
+
+
+def config_digest(processes: Sequence[ProcessSettings], ports: Ports) -> str:
+    """SHA-256 of what a release keeps of the configuration."""
     snapshot = {
-        "processes": [{**asdict(replace(p, env={})), "env": dict(p.env)} for p in ports.settings.processes],
+        "processes": [{**asdict(replace(p, env={})), "env": dict(p.env)} for p in processes],
         "release": asdict(replace(ports.settings.release, keep=0)),
     }
-    config_digest = hashlib.sha256(json.dumps(snapshot, sort_keys=True, default=str).encode()).hexdigest()
-    both = hashlib.sha256(f"{source.digest}\0{config_digest}".encode()).hexdigest()
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", source.tag).strip("-.")[:48] or "release"
-    return Release(f"{name}-{both[:8]}", source.tag, source.commit, source.digest, config_digest)
+    return hashlib.sha256(json.dumps(snapshot, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _look(source: Source, now: Standing, candidate: Release, ports: Ports) -> list[CheckResult]:
@@ -115,7 +131,7 @@ def _look(source: Source, now: Standing, candidate: Release, ports: Ports) -> li
         _is_clean(source, ports),
         _is_another(candidate, now, ports),
         *ports.target.preflight(),
-        _live_is_seen(now),
+        live_is_seen(now),
         *ports.backups.preflight(now.live),
     ]
 
@@ -128,13 +144,22 @@ def _is_clean(source: Source, ports: Ports) -> CheckResult:
 
 
 def _is_another(candidate: Release, now: Standing, ports: Ports) -> CheckResult:
-    if now.live is None or now.live.id != candidate.id:
+    live = now.live
+    same = live is not None and (
+        live.id == candidate.id
+        or (live.content_digest, live.config_digest) == (candidate.content_digest, candidate.config_digest)
+    )  # after a restart the same content with the same configuration has another id
+    if live is None or not same:
         return CheckResult("release", Outcome.PASS, f"{candidate.id} is not live yet", 0.0)
-    advice = "there is nothing to do; another tag or another configuration makes another release"
-    return CheckResult("release", Outcome.FAIL, f"{candidate.id} is live already", 0.0, advice)
+    advice = (
+        f"to start it anew: mobius restart -e {ports.settings.name};"
+        " another tag or another configuration makes another release"
+    )
+    return CheckResult("release", Outcome.FAIL, f"{live.id} is live already", 0.0, advice)
 
 
-def _live_is_seen(now: Standing) -> CheckResult:
+def live_is_seen(now: Standing) -> CheckResult:
+    """Whether what runs and what was written down agree on what is live."""
     if now.doubts:
         return CheckResult(
             "live release", Outcome.ERROR, "; ".join(now.doubts), 0.0, "mobius status, then mobius resume"
@@ -176,7 +201,8 @@ def _proven(way: WayBack, backups: Sequence[BackupRecord]) -> WayBack:
     return way
 
 
-def _asked(check: CheckResult) -> PlannedCheck:
+def asked(check: CheckResult) -> PlannedCheck:
+    """The check with its answer, as a plan has it."""
     return PlannedCheck(check.name, "", str(check.outcome), check.message, check.advice)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mobius.errors import MobiusError
+from mobius.flows.freeze import frozen
 from mobius.flows.standing import Standing, standing
 from mobius.model.plan import Way
 from mobius.model.release import BackupRecord, Release
@@ -19,7 +20,9 @@ WARM_S, COLD_S = 1.0, 15.0  # what a switch, and a start and a switch, are expec
 def status(ports: Ports) -> Status:
     """The truth as far as it can be seen; what cannot be seen is a warning."""
     now = standing(ports)
+    freeze = None
     try:
+        freeze = frozen(ports)
         runs = ports.journal.runs(ports.settings.name, 50)
         outbox = tuple(row for row in ports.journal.outbox() if row.topic == "alert")
         backups = ports.journal.backups(ports.settings.name) or ports.backups.found()
@@ -41,6 +44,7 @@ def status(ports: Ports) -> Status:
         run=_run(run, alive, ports) if run else None,
         way_back=_way_back(now, run, backups, ports),
         backup=_backup(backups),
+        freeze=freeze,
         unsent=len(outbox),
         oldest_unsent_at=outbox[0].created_at if outbox else 0.0,
         warnings=(*now.doubts, *_left_alone(run, alive), *_unattended(now)),

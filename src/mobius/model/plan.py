@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 PLAN_SCHEMA = 1
+FORWARD = ("deploy", "restart")  # kinds of run that bring a release to traffic, with a way back
 
 
 class Repeat(StrEnum):
@@ -66,7 +67,7 @@ class PlannedCheck:
 class Plan:
     """Everything one run may do. `hash` covers all of it but times and the names of files to be made."""
 
-    kind: str  # "deploy", "rollback", "monitor"
+    kind: str  # "deploy", "restart", "rollback", "monitor"
     service: str
     environment: str
     tag: str

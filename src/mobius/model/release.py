@@ -34,6 +34,12 @@ class Release:
     accepted: bool = False  # a window ended with PASS, or a person accepted it
 
 
+def tree_of(release_id: str) -> str:
+    """The id of the release whose tree this one runs: a restart keeps the tree (`v2-1a2b3c4d`) and takes the
+    configuration anew (`v2-1a2b3c4d+2`)."""
+    return release_id.partition("+")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class BackupRecord:
     """One published backup as the journal remembers it; the choice of the latest good one comes from here."""

@@ -74,6 +74,16 @@ class BackupNow:
 
 
 @dataclass(frozen=True, slots=True)
+class FreezeNow:
+    """Nothing new begins. `until` 0: until somebody lifts it."""
+
+    who: str
+    since: float
+    until: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Everything `mobius status` says. None is "there is none"; what could not be seen is a warning."""
 
@@ -87,6 +97,7 @@ class Status:
     run: RunNow | None = None
     way_back: WayBackNow | None = None
     backup: BackupNow | None = None
+    freeze: FreezeNow | None = None
     unsent: int = 0
     oldest_unsent_at: float = 0.0
     warnings: tuple[str, ...] = ()

@@ -44,7 +44,8 @@ def _told(report: Mapping[str, Any]) -> tuple[str, str]:
         case RunState.SUPERSEDED:
             return f"{tag} was replaced by a newer run {where} before its window ended.", UNSURE
         case RunState.ABORTED:
-            return f"The deployment of {tag} {where} was aborted.", UNSURE
+            what = "restart" if report["run_kind"] == "restart" else "deployment"
+            return f"The {what} of {tag} {where} was aborted.", UNSURE
         case RunState.INCONCLUSIVE:
             return (
                 f"{tag} is live {where}, but too little was measured to accept it; {before} is kept warm.",

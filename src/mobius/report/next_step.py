@@ -34,5 +34,7 @@ def next_step(run: Run) -> tuple[str, str]:
 
 
 def _plan_again(run: Run) -> str:
+    if run.kind == "restart":
+        return f"mobius restart -e {run.environment} --dry-run"
     tag = f" --tag {run.plan.tag}" if run.plan.tag else ""
     return f"mobius plan -e {run.environment}{tag}"

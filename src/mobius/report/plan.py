@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from mobius.model.plan import PLAN_SCHEMA, Plan, PlannedCheck, Step, WayBack
+from mobius.model.plan import FORWARD, PLAN_SCHEMA, Plan, PlannedCheck, Step, WayBack
 from mobius.model.verdict import Outcome
 from mobius.report.paint import BAD, BOLD, DIM, GOOD, WARN, Paint
 from mobius.report.ways import is_proven, losing
@@ -49,6 +49,9 @@ def deploy_command(plan: Plan) -> list[str]:
         to = [] if backup or plan.facts.get("warm") else ["--to", plan.release_id]
         return ["mobius", "rollback", "-e", plan.environment, *to, *(["--backup", backup] if backup else [])]
     words = ["mobius", "deploy", "-e", plan.environment, "--tag", plan.tag]
+    if plan.kind == "restart":
+        only = str(plan.facts.get("only") or "")
+        words = ["mobius", "restart", "-e", plan.environment, *(["--process", only] if only else [])]
     return [*words, "--plan", plan.hash] if plan.hash else words
 
 
@@ -93,6 +96,8 @@ def _headline(plan: Plan) -> str:
     match plan.kind:
         case "deploy":
             return f"Plan: deploy {plan.tag} of {plan.service} to {plan.environment}"
+        case "restart":
+            return f"Plan: restart {plan.tag} of {plan.service} in {plan.environment}"
         case "rollback":
             return f"Plan: take {plan.service} in {plan.environment} back to {plan.tag or plan.release_id}"
         case kind:
@@ -196,7 +201,7 @@ def _step(number: int, step: Step, width: int, paint: Paint, phase: str | None =
 
 def _ways_back(plan: Plan, width: int, paint: Paint) -> list[str]:
     if not plan.ways_back:
-        if plan.kind != "deploy":
+        if plan.kind not in FORWARD:
             return []
         nothing = wrapped("none: there is no release to go back to", width, "  ")
         return [*_title("Ways back", width, paint), *nothing]
@@ -224,6 +229,8 @@ def _what_now(plan: Plan, width: int, paint: Paint) -> list[str]:
         words = deploy_command(plan)
         if plan.kind == "deploy":
             words = ["mobius", "plan", "-e", plan.environment, "--tag", plan.tag]
+        if plan.kind == "restart":
+            words = ["mobius", "restart", "-e", plan.environment, "--dry-run"]
         return [*(paint(line, BAD) for line in wrapped(told, width)), *command_lines(words, width)]
     told = "Nothing was changed. To do this and nothing else:"
     return [*wrapped(told, width), *command_lines(deploy_command(plan), width)]

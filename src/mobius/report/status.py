@@ -9,6 +9,7 @@ from typing import Any
 
 from mobius.model.run import ENDED, RunState
 from mobius.model.status import BackupNow, ProcessNow, ReleaseNow, RunNow, Status, WayBackNow
+from mobius.report.freezing import freeze_words
 from mobius.report.paint import BAD, BOLD, GOOD, WARN, Paint
 from mobius.report.ways import losing
 from mobius.report.words import ago, clock, command_lines, counted, duration, iso, size, wrapped
@@ -71,6 +72,8 @@ def _facts(status: Status, tz: tzinfo | None) -> Iterable[tuple[str, str, str]]:
     elif status.live is not None:
         yield "way back", "none: there is no release to go back to", WARN
     yield "backup", _backup(status.backup, now, tz), "" if status.backup else WARN
+    if status.freeze is not None:
+        yield "frozen", freeze_words(status.freeze, now, tz), WARN
     if status.unsent:
         waiting = counted(status.unsent, "notification")
         since = f", the oldest from {ago(status.oldest_unsent_at, now)}" if status.oldest_unsent_at else ""

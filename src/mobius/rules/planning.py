@@ -31,6 +31,7 @@ class Facts:
     branch: str = ""
     dirty: bool = False
     live_tag: str = ""
+    despite_freeze: str = ""  # why this goes on although the environment is frozen
 
 
 def compose_deploy(facts: Facts) -> Plan:
@@ -45,7 +46,7 @@ def compose_deploy(facts: Facts) -> Plan:
         previous_id=facts.live.release_id,
         slot=facts.slot,
         previous_slot=facts.live.slot,
-        rollout=make.numbered("go", [*_prove(facts), *_bring_up(facts), *_take_traffic(facts)]),
+        rollout=make.numbered("go", [*_prove(facts), *bring_up(facts), *take_traffic(facts)]),
         ways_back=ways_back(
             facts.settings,
             new,
@@ -54,16 +55,17 @@ def compose_deploy(facts: Facts) -> Plan:
             can_go_down=facts.can_go_down,
             restore_s=facts.restore_s,
         ),
-        acceptance=make.numbered("accept", _accept(facts)),
+        acceptance=make.numbered("accept", stop_the_old(facts)),
         checks=facts.checks,
-        facts=_remembered(facts),
+        facts=remembered(facts),
         tool_version=facts.tool_version,
     )
     return with_hash(plan)
 
 
 def with_hash(plan: Plan) -> Plan:
-    """The plan with its hash: over everything but times, the answers of checks, and the tool's version."""
+    """The plan with its hash: over everything but times, the answers of checks, the reason to go on despite a freeze,
+    and the tool's version."""
     naked = asdict(replace(plan, hash="", tool_version=""))
     naked["checks"] = [check["name"] for check in naked["checks"]]
     digest = hashlib.sha256(json.dumps(_timeless(naked), sort_keys=True).encode()).hexdigest()
@@ -72,7 +74,7 @@ def with_hash(plan: Plan) -> Plan:
 
 def _timeless(value: Any) -> Any:
     if isinstance(value, dict):
-        timed = ("expected_s", "proven", "staged_at", "live_since")
+        timed = ("expected_s", "proven", "staged_at", "live_since", "despite_freeze")
         return {key: _timeless(inner) for key, inner in value.items() if key not in timed}
     if isinstance(value, list | tuple):
         return [_timeless(inner) for inner in value]
@@ -93,7 +95,7 @@ def _prove(facts: Facts) -> list[Step]:
     return steps
 
 
-def _bring_up(facts: Facts) -> list[Step]:
+def bring_up(facts: Facts) -> list[Step]:
     """The candidate beside the live release, proven healthy before it sees a user."""
     slot = facts.slot
     steps = [make.stop(slot, "make room", "start")]
@@ -107,7 +109,7 @@ def _bring_up(facts: Facts) -> list[Step]:
     return steps
 
 
-def _take_traffic(facts: Facts) -> list[Step]:
+def take_traffic(facts: Facts) -> list[Step]:
     """Traffic first, then what may never run twice, then the version markers."""
     slot, old, release_id = facts.slot, facts.live, facts.release.id
     steps = [make.switch(slot, old.slot, f"switch traffic to {slot}")]
@@ -118,15 +120,18 @@ def _take_traffic(facts: Facts) -> list[Step]:
     return steps
 
 
-def _accept(facts: Facts) -> list[Step]:
+def stop_the_old(facts: Facts) -> list[Step]:
+    """Once the new release is accepted."""
     stop_old = [make.stop(facts.live.slot, "stop the old release", "accept")] if facts.live.slot else []
     return [*stop_old, make.prune()]
 
 
-def _remembered(facts: Facts) -> dict[str, Any]:
+def remembered(facts: Facts) -> dict[str, Any]:
     """What a reader of the run wants to know later without the configuration of that day."""
     settings = facts.settings
+    despite = {"despite_freeze": facts.despite_freeze} if facts.despite_freeze else {}
     return {
+        **despite,
         "commit": facts.release.commit,
         "branch": facts.branch,
         "dirty": facts.dirty,

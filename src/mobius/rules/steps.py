@@ -26,6 +26,15 @@ def stage(release: Release, build: Sequence[Sequence[str]]) -> Step:
     return Step("", "stage", "stage", title, what, Repeat.OBSERVABLE, 5 + 30 * len(build))
 
 
+def configure(release: Release, live_id: str, only: str = "") -> Step:
+    """The live tree with the present configuration: of every process, or of `only` one. The configuration itself is
+    not in the step, for it may hold secrets: its digest is in the release."""
+    what = {"release": asdict(release), "from": live_id, "only": only}
+    whose = f"of {only}" if only else "of mobius.toml"
+    title = f"give {live_id} the present configuration {whose}, as {release.id}"
+    return Step("", "stage", "configure", title, what, expected_s=0.5)
+
+
 def backup(guards: str) -> Step:
     """The backup this run can be taken back to."""
     title = "back up the live release and its data" if guards else "back up the data"

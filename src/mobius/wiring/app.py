@@ -15,21 +15,23 @@ from mobius.adapters.journals.sqlite import SqliteJournal
 from mobius.adapters.places import Places
 from mobius.adapters.redaction import redactor, secrets_of
 from mobius.errors import UsageError
-from mobius.flows import by_hand
+from mobius.flows import by_hand, restart
+from mobius.flows import freeze as freezing
 from mobius.flows.begin import begin
 from mobius.flows.carry_on import carry_on
 from mobius.flows.follow import Viewer as Viewer
 from mobius.flows.follow import follow
 from mobius.flows.plan import plan_deploy, plan_rollback
+from mobius.flows.restart import plan_restart
 from mobius.flows.standing import standing
 from mobius.flows.status import status
 from mobius.model.plan import Plan
 from mobius.model.release import BackupRecord, Release
 from mobius.model.run import Run, RunState
 from mobius.model.settings import EnvironmentSettings, Settings
-from mobius.model.status import Status
+from mobius.model.status import FreezeNow, Status
 from mobius.model.verdict import CheckResult
-from mobius.ports import Journal, Ports
+from mobius.ports import Journal, Ports, ProcessStatus
 from mobius.wiring.assemble import assemble
 
 
@@ -83,9 +85,15 @@ class App:
         """Everything the flows of one environment touch."""
         return assemble(self.settings, self.environment(name), self.environ, read_only=read_only)
 
-    def plan(self, name: str | None, tag: str | None = None) -> Plan:
+    def plan(self, name: str | None, tag: str | None = None, *, despite_freeze: str = "") -> Plan:
         """The plan of a deployment, its checks answered; nothing is changed."""
-        return plan_deploy(self._tag(tag), self.ports(name, read_only=True), tool_version=version())
+        ports = self.ports(name, read_only=True)
+        return plan_deploy(self._tag(tag), ports, tool_version=version(), despite_freeze=despite_freeze)
+
+    def plan_restart(self, name: str | None, *, only: str = "", despite_freeze: str = "") -> Plan:
+        """The plan of starting the live release anew; nothing is changed."""
+        ports = self.ports(name, read_only=True)
+        return plan_restart(ports, only=only, tool_version=version(), despite_freeze=despite_freeze)
 
     def plan_rollback(self, name: str | None, **how: Any) -> Plan:
         """The plan of a rollback; nothing is changed."""
@@ -149,6 +157,7 @@ class App:
         *,
         plan_hash: str = "",
         detach: bool = False,
+        despite_freeze: str = "",
         viewer: Viewer | None = None,
     ) -> Run:
         """Deploys `tag` and follows until the verdict (with `detach`: until the window is open).
@@ -156,9 +165,47 @@ class App:
         Returns the run as it ended; its `exit_code` tells how. Raises `GateFailed`, `GateUnknown`, `Locked` or
         `UsageError` before anything is changed.
         """
-        plan = self.plan(name, tag)
+        plan = self.plan(name, tag, despite_freeze=despite_freeze)
         run = begin(plan, self.ports(name), lead=self._lead(name), wanted_hash=plan_hash)
         return self.follow(run, viewer=viewer, until_window=detach)
+
+    def restart(
+        self,
+        name: str | None = None,
+        *,
+        only: str = "",
+        plan_hash: str = "",
+        detach: bool = False,
+        despite_freeze: str = "",
+        viewer: Viewer | None = None,
+    ) -> Run:
+        """Starts the live release anew with the present configuration, and follows like `deploy`."""
+        plan = self.plan_restart(name, only=only, despite_freeze=despite_freeze)
+        run = begin(plan, self.ports(name), lead=self._lead(name), wanted_hash=plan_hash)
+        return self.follow(run, viewer=viewer, until_window=detach)
+
+    def restart_in_place(
+        self, name: str | None, process: str, *, despite_freeze: str = ""
+    ) -> ProcessStatus | None:
+        """Restarts one worker or singleton where it runs; None for a web process, which is restarted beside itself
+        with the whole release."""
+        if not restart.is_in_place(self.ports(name, read_only=True), process):
+            return None
+        return restart.restart_in_place(
+            self.ports(name), process, who=self._who(), despite_freeze=despite_freeze
+        )
+
+    def freeze(self, name: str | None, *, until: float, reason: str) -> FreezeNow | None:
+        """Nothing new begins until then (0: until it is lifted); returns the freeze it replaces."""
+        return freezing.freeze(self.ports(name), until=until, reason=reason, who=self._who())
+
+    def lift_freeze(self, name: str | None) -> FreezeNow | None:
+        """Ends the freeze, which is returned; None where there was none."""
+        return freezing.lift(self.ports(name), who=self._who())
+
+    def frozen(self, name: str | None) -> FreezeNow | None:
+        """The freeze that holds now."""
+        return freezing.frozen(self.ports(name, read_only=True))
 
     def rollback(
         self, name: str | None = None, *, detach: bool = True, viewer: Viewer | None = None, **how: Any
@@ -211,10 +258,13 @@ class App:
 
     # -- following --------------------------------------------------------------------------------------------
 
-    def follow(self, run: Run, *, viewer: Viewer | None = None, until_window: bool = False) -> Run:
-        """Shows every event of the run to `viewer` until it ends, waits for a person, or (`until_window`) is
-        observing. Only looks: ending it early changes nothing."""
-        return follow(run, self.ports(run.environment, read_only=True), viewer, until_window=until_window)
+    def follow(
+        self, run: Run, *, viewer: Viewer | None = None, until_window: bool = False, after: int = 0
+    ) -> Run:
+        """Shows every event of the run after seq `after` to `viewer` until it ends, waits for a person, or
+        (`until_window`) is observing. Only looks: ending it early changes nothing."""
+        ports = self.ports(run.environment, read_only=True)
+        return follow(run, ports, viewer, until_window=until_window, after=after)
 
     # -- who and what -----------------------------------------------------------------------------------------
 

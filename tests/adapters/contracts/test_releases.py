@@ -127,3 +127,44 @@ def test_looking_never_changes_the_source(made: Made, tmp_path: Path) -> None:
         shutil.rmtree(folder)
     assert made.releases.find("v1") == source
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_another_configuration_of_a_tree_is_a_release_of_its_own(made: Made) -> None:
+    releases = made.releases
+    first = releases.stage(made.release("v1"), progress=nothing)
+    loud = replace(API, env={"LOUD": "yes"})
+    wanted = replace(first, id=f"{first.id}+2", config_digest="d" * 64, staged_at=2.0)
+
+    again = releases.configure(wanted, [loud])
+
+    assert again == releases.configure(wanted, [API]) == wanted, (
+        "there already: what it was configured with stays"
+    )
+    assert releases.is_staged(again.id)
+    assert releases.processes(again.id)[0].env == {"LOUD": "yes"}
+    assert releases.processes(first.id)[0].env == {}
+    assert [release.id for release in releases.manifests()] == [again.id, first.id]
+    releases.point_to(again.id, first.id)
+    assert releases.current() == (again.id, first.id)
+
+
+def test_a_tree_that_is_gone_cannot_be_configured_anew(made: Made) -> None:
+    with pytest.raises(MobiusError, match=r"the tree of v1-1a2b\+2 is gone"):
+        made.releases.configure(replace(made.release("v1"), id="v1-1a2b+2"), [API])
+    assert not made.releases.is_staged("v1-1a2b+2")
+
+
+def test_a_tree_stays_as_long_as_any_configuration_of_it_does(made: Made) -> None:
+    releases = made.releases
+    first = releases.stage(made.release("v1"), progress=nothing)
+    releases.configure(replace(first, id=f"{first.id}+2"), [API])
+
+    releases.remove(first.id)
+    assert not releases.is_staged(first.id)
+    third = releases.configure(replace(first, id=f"{first.id}+3"), [API])
+    releases.remove(f"{first.id}+2")
+    assert releases.is_staged(third.id)
+    releases.remove(third.id)
+
+    with pytest.raises(MobiusError, match="is gone"):
+        releases.configure(replace(first, id=f"{first.id}+4"), [API])

@@ -21,10 +21,10 @@ from mobius.archive.sqlite_capture import check_database, is_sqlite
 from mobius.archive.swap import SwapState, observe_swap, swap_in
 from mobius.archive.verify import verify_archive
 from mobius.errors import BackupInvalid, MobiusError
-from mobius.model.release import BackupRecord, Release
+from mobius.model.release import BackupRecord, Release, tree_of
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
 
-RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # a name inside `releases/`, and never a path
+RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")  # a name inside `releases/`, and never a path
 
 
 class Restorer:
@@ -146,15 +146,19 @@ class Restorer:
         if self._store.is_staged(release.id):
             return release
         self._store.remove(release.id)
-        target = self._store.path(release.id)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = target.with_name(f".{release.id}.restoring")
-        shutil.rmtree(scratch, ignore_errors=True)
-        self._extract(path, scratch, "release")
-        (scratch / "release").rename(target)
-        shutil.rmtree(scratch)
-        self._store.relink(target)
-        return self._store.adopt(release, with_secrets_of(processes, self._settings.processes))
+        target = self._store.path(tree_of(release.id))
+        if not target.is_dir():  # it stays where another configuration of the same tree needs it
+            target.parent.mkdir(parents=True, exist_ok=True)
+            scratch = target.with_name(f".{target.name}.restoring")
+            shutil.rmtree(scratch, ignore_errors=True)
+            self._extract(path, scratch, "release")
+            (scratch / "release").rename(target)
+            shutil.rmtree(scratch)
+            self._store.relink(target)
+        processes = with_secrets_of(processes, self._settings.processes)
+        if release.id != target.name:
+            return self._store.configure(release, processes)
+        return self._store.adopt(release, processes)
 
     def _extract(self, path: Path, destination: Path, member: str) -> None:
         ours = self._is_ours(path)

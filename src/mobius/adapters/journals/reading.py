@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from mobius.adapters.journals import chain, rows, tables
@@ -61,6 +61,12 @@ class Reader:
             " ORDER BY seq LIMIT ?",
             *(after, environment, environment, run_id, run_id, limit),
         )
+
+    def last_event(self, environment: str, kinds: Sequence[str]) -> Event | None:
+        """The newest of these kinds, if any."""
+        marks = ", ".join("?" * len(kinds))
+        query = f"SELECT * FROM events WHERE environment = ? AND kind IN ({marks}) ORDER BY seq DESC LIMIT 1"
+        return next(iter(self._all(rows.event, query, environment, *kinds)), None)
 
     def samples(self, run_id: int, *, since: float = 0.0) -> tuple[Sample, ...]:
         """Oldest first, from `since` on."""

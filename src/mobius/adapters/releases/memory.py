@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mobius.errors import MobiusError, UsageError
-from mobius.model.release import Release
+from mobius.model.release import Release, tree_of
 from mobius.model.settings import ProcessSettings
 from mobius.ports import Source
 
@@ -28,6 +28,7 @@ class MemoryReleases:
         self._processes = tuple(processes)
         self._root = root
         self._staged: dict[str, Release] = {}
+        self._snapshots: dict[str, tuple[ProcessSettings, ...]] = {}
         self._pointers = ("", "")
 
     def find(self, tag: str) -> Source:
@@ -55,6 +56,15 @@ class MemoryReleases:
         self._staged[release.id] = release
         return release
 
+    def configure(self, release: Release, processes: Sequence[ProcessSettings]) -> Release:
+        """The tree of another release, with these processes. Raises `MobiusError` where that one is gone."""
+        if tree_of(release.id) not in {tree_of(known) for known in self._staged}:
+            raise MobiusError(f"the tree of {release.id} is gone", f"deploy {release.tag} again")
+        if release.id not in self._staged:
+            self._staged[release.id] = release
+            self._snapshots[release.id] = tuple(processes)
+        return self._staged[release.id]
+
     def is_staged(self, release_id: str) -> bool:
         """Whether it is there."""
         return release_id in self._staged
@@ -64,8 +74,8 @@ class MemoryReleases:
         return self._root / release_id
 
     def processes(self, release_id: str) -> tuple[ProcessSettings, ...]:
-        """The same for every release."""
-        return self._processes
+        """Those it was configured with; the same for every release that was staged."""
+        return self._snapshots.get(release_id, self._processes)
 
     def point_to(self, release_id: str, previous_id: str) -> None:
         """These are `current` and `previous` now."""

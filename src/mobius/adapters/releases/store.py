@@ -27,7 +27,7 @@ from mobius.adapters.releases.tree import (
     tree_digest,
 )
 from mobius.errors import GateFailed, MobiusError, UsageError
-from mobius.model.release import Release
+from mobius.model.release import Release, tree_of
 from mobius.model.settings import ProcessSettings, ReleaseSettings
 from mobius.ports import Source
 
@@ -74,6 +74,11 @@ class ReleaseStore:
         if known is not None:
             return known[0]
         path = self.path(release.id)
+        if self._sharers(
+            release.id
+        ):  # a restart runs from this very tree: it is whole, and must not be touched
+            self._write_manifest(release, tree_digest(path))
+            return release
         if path.exists():
             end_builds_in(path)
         self.remove(release.id)
@@ -96,6 +101,22 @@ class ReleaseStore:
             self.remove(release.id)
             raise
         return staged
+
+    def configure(self, release: Release, processes: Sequence[ProcessSettings]) -> Release:
+        known = self._manifest(release.id)
+        if known is not None:
+            return known[0]
+        tree, link = self.path(tree_of(release.id)), self.path(release.id)
+        if not tree.is_dir():
+            raise MobiusError(
+                f"the tree of {release.id} is gone: {tree}",
+                f"deploy it again: mobius deploy --tag {release.tag}",
+            )
+        self._check_commands(tree, processes)
+        if tree != link:
+            _point(link, tree.name)
+        self._write_manifest(release, tree_digest(tree), processes)
+        return release
 
     def is_staged(self, release_id: str) -> bool:
         return self._manifest(release_id) is not None
@@ -137,10 +158,13 @@ class ReleaseStore:
         return tuple(sorted(found, key=lambda release: release.staged_at, reverse=True))
 
     def remove(self, release_id: str) -> None:
-        tree = self.path(release_id)
+        tree = self.path(tree_of(release_id))
         self._manifest_file(release_id).unlink(missing_ok=True)
-        remove_tree(tree)
-        self._build_log(release_id).unlink(missing_ok=True)
+        if release_id != tree.name:
+            self.path(release_id).unlink(missing_ok=True)
+        if not self._sharers(tree.name) and not self._manifest_file(tree.name).exists():
+            remove_tree(tree)
+            self._build_log(tree.name).unlink(missing_ok=True)
 
     def adopt(self, release: Release, processes: Sequence[ProcessSettings]) -> Release:
         """Writes the manifest of a tree that was put in place by other means (a restore)."""
@@ -193,8 +217,8 @@ class ReleaseStore:
                     details=tail,
                 )
 
-    def _check_commands(self, path: Path) -> None:
-        for process in self._processes:
+    def _check_commands(self, path: Path, processes: Sequence[ProcessSettings] | None = None) -> None:
+        for process in self._processes if processes is None else processes:
             program = process.start[0]
             there = (path / program).exists() if "/" in program else shutil.which(program) is not None
             if not there and not (Path(program).is_absolute() and Path(program).exists()):
@@ -202,6 +226,11 @@ class ReleaseStore:
                     f"the start command of {process.name} is missing: {program}",
                     "correct [[process]] start in mobius.toml, or let the build make it",
                 )
+
+    def _sharers(self, tree: str) -> list[str]:
+        """The releases, by their id, that run this tree with another configuration."""
+        found = self._places.releases.glob("*+*.json")
+        return [file.stem for file in found if tree_of(file.stem) == tree and self._manifest(file.stem)]
 
     # -- manifests --------------------------------------------------------------------------------------------
 

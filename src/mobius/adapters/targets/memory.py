@@ -45,6 +45,14 @@ class MemoryTarget:
             if process.slot == slot and (not kinds or process.kind in kinds):
                 del self._there[key]
 
+    def restart(self, slot: str, name: str) -> None:
+        """The same process with another pid. Raises `MobiusError` when there is none."""
+        known = self._there.get((slot, name))
+        if known is None:
+            raise MobiusError(f"there is no {name} in {slot}", "mobius status")
+        self._pid += 1
+        self._there[slot, name] = replace(known, pid=self._pid)
+
     def processes(self) -> tuple[ProcessStatus, ...]:
         """What runs. Raises `MobiusError` while nobody can look."""
         if self.unseen:

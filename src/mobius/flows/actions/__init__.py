@@ -12,6 +12,7 @@ __all__ = ["ACTIONS", "Action", "Answer"]
 ACTIONS: Mapping[str, Action] = {
     "gate": Action(proving.gate),
     "stage": Action(proving.stage, proving.staged),
+    "configure": Action(proving.configure),
     "backup": Action(proving.backup, proving.backup_is_there),
     "verify": Action(proving.verify),
     "rehearse": Action(proving.rehearse),

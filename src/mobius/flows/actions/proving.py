@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from mobius.flows.actions.action import (
 from mobius.flows.record import Record
 from mobius.model.plan import Step
 from mobius.model.release import BackupRecord, Release, ReleaseState
+from mobius.model.settings import ProcessSettings
 from mobius.model.verdict import Outcome
 
 
@@ -47,6 +48,20 @@ def stage(step: Step, record: Record) -> Mapping[str, Any]:
     staged = record.ports.releases.stage(wanted, progress=said(record))
     remember_release(record, staged)
     return {"path": str(record.ports.releases.path(staged.id))}
+
+
+def configure(step: Step, record: Record) -> Mapping[str, Any]:
+    """The processes come from the settings the run began with; where one is named, the others from the live release."""
+    ports, only = record.ports, step.params["only"]
+    processes: Sequence[ProcessSettings] = ports.settings.processes
+    if only:
+        present = {process.name: process for process in processes}
+        kept = ports.releases.processes(step.params["from"])
+        processes = [present[p.name] if p.name == only else p for p in kept]
+    wanted = replace(_wanted(step), staged_at=ports.clock.now())
+    made = ports.releases.configure(wanted, processes)
+    remember_release(record, made)
+    return {"path": str(ports.releases.path(made.id))}
 
 
 def staged(step: Step, record: Record) -> Observed:
