@@ -399,6 +399,49 @@ def test_a_short_window_forgives_a_gap_of_three_intervals() -> None:
     assert judged(answers, monitor=fast, at=20, window=20).outcome is Outcome.PASS
 
 
+def untimed(at: float, requests: int, why: str = "") -> Sample:
+    return Sample("traffic", OPENED + at, requests=requests, note=why)
+
+
+def test_requests_without_response_times_are_judged_by_those_of_the_probes_and_that_is_said() -> None:
+    counted = [untimed(at, 10) for at in ticks(HOUR)]
+    slow = [probe(at, ms=9000.0) for at in ticks(HOUR)]
+
+    assert judged(probes("." * 120) + counted, at=HOUR) == Verdict(
+        Outcome.PASS,
+        "healthy for 1 h: 120 checks, 0 failed, 1,200 requests, 0 % errors, their response times not measured",
+    )
+    assert told(judged(slow + counted, STRICT, at=HOUR)) == (
+        "p95",
+        "p95 9,000 ms in each of the last 5 minutes (more than 500 ms)",
+    )
+
+
+def test_response_times_that_were_taken_and_then_were_not_are_not_a_pass() -> None:
+    whole = probes("." * 120) + [traffic(at, 10) for at in ticks(HOUR / 2)]
+    whole += [untimed(HOUR / 2 + at, 10, "there is no access log /var/log/web.log") for at in ticks(HOUR / 2)]
+
+    assert judged(whole, at=HOUR).sentence == (
+        "response times could not be measured 60 of 120 times (there is no access log /var/log/web.log): "
+        "120 checks, 0 failed, 1,200 requests, 0 % errors"
+    )
+    no_limit = replace(CONSERVATIVE, max_p95_ms=None)
+    assert judged(whole, no_limit, at=HOUR).outcome is Outcome.PASS
+
+
+def test_quiet_times_without_any_request_are_no_missing_response_times() -> None:
+    whole = probes("." * 120) + [traffic(at, 10 if at > HOUR - 600 else 0) for at in ticks(HOUR)]
+
+    assert judged(whole, at=HOUR).outcome is Outcome.PASS
+
+
+def test_critical_routes_are_recorded_and_not_judged() -> None:
+    bad = [replace(traffic(at, 100, 100, ms=9000), signal="route:/api/render") for at in ticks(HOUR)]
+    lost = [Sample("route:/upload", OPENED + at, missing="no log") for at in ticks(HOUR)]
+
+    assert judged(probes("." * 120) + bad + lost, at=HOUR) == judged(probes("." * 120), at=HOUR)
+
+
 def test_traffic_that_could_not_be_read_is_not_a_pass() -> None:
     whole = probes("." * 120) + [blind(at, "traffic", "the door is gone") for at in ticks(HOUR)]
 

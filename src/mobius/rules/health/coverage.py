@@ -29,7 +29,14 @@ def blindness(facts: Facts, watch: Watch) -> str:
 
 def doubt_at_the_end(facts: Facts, watch: Watch) -> str:
     """Why the window cannot end in a pass; "" when it can."""
-    doubts = (_too_few_checks, _blind_gap, _not_healthy_now, _unread_traffic, _unread_signals)
+    doubts = (
+        _too_few_checks,
+        _blind_gap,
+        _not_healthy_now,
+        _unread_traffic,
+        _untimed_traffic,
+        _unread_signals,
+    )
     return next((doubt for ask in doubts if (doubt := ask(facts, watch))), "")
 
 
@@ -72,6 +79,18 @@ def _unread_traffic(facts: Facts, watch: Watch) -> str:
         return ""
     unread = [sample for sample in facts.missing if sample.signal == "traffic"]
     return _mostly_unread("traffic", unread, len(unread) + len(facts.traffic))
+
+
+def _untimed_traffic(facts: Facts, watch: Watch) -> str:
+    """Only where response times are taken at all: a proxy that takes none is judged by the times of the probes."""
+    busy = [sample for sample in facts.traffic if sample.requests]
+    untimed = [sample for sample in busy if not any(sample.histogram)]
+    if watch.policy.max_p95_ms is None or len(untimed) == len(busy):
+        return ""
+    if 100 * (len(busy) - len(untimed)) / len(busy) >= LEAST_MEASURED_PCT:
+        return ""
+    reason = untimed[-1].note or "no reason given"
+    return f"response times could not be measured {len(untimed):,} of {len(busy):,} times ({reason})"
 
 
 def _unread_signals(facts: Facts, watch: Watch) -> str:

@@ -6,13 +6,15 @@ from mobius.rules.health.facts import Facts
 
 
 def summary(facts: Facts) -> str:
-    """What was measured: "41 checks, 0 failed, 12,034 requests, 0.02 % errors"."""
+    """What was measured: "41 checks, 0 failed, 12,034 requests, 0.02 % errors", and what of that was not."""
     failed = sum(not sample.ok for sample in facts.checks)
     said = [counted(len(facts.checks), "check"), f"{failed:,} failed"]
     requests = sum(sample.requests for sample in facts.traffic)
     if requests:
         errors = sum(sample.errors for sample in facts.traffic)
         said += [counted(requests, "request"), f"{percent(100 * errors / requests)} errors"]
+        if not any(any(sample.histogram) for sample in facts.traffic):
+            said.append("their response times not measured")
     return ", ".join(said)
 
 
