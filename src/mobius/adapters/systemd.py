@@ -53,7 +53,7 @@ def show(units: Sequence[str]) -> tuple[UnitState, ...]:
     """Every one of these units, in this order; needs no rights. Raises MobiusError when they cannot be seen."""
     if not units:
         return ()
-    done = _run([_program("systemctl"), "show", f"--property={','.join(SHOWN)}", "--", *units], LOOKING_S)
+    done = _run([program("systemctl"), "show", f"--property={','.join(SHOWN)}", "--", *units], LOOKING_S)
     if done.returncode:
         raise MobiusError(f"systemd cannot be asked: {_last_line(done)}", "systemctl is-system-running")
     return read_states(units, done.stdout)
@@ -119,13 +119,13 @@ def forgive(unit: str) -> None:
 
 def argv(verb: Verb, unit: str) -> list[str]:
     """The whole command: by sudo for whoever is not root, asking for no password."""
-    sudo = [] if os.geteuid() == 0 else [_program("sudo"), "-n"]
-    return [*sudo, _program("systemctl"), verb, unit]
+    sudo = [] if os.geteuid() == 0 else [program("sudo"), "-n"]
+    return [*sudo, program("systemctl"), verb, unit]
 
 
 def journal_of(unit: str, lines: int, since: float) -> list[str]:
     """The last lines that the processes of this unit wrote since then; none when they cannot be read."""
-    command = [_program("journalctl"), "-q", "--no-pager", "-o", "cat", "-a", "-n", str(lines)]
+    command = [program("journalctl"), "-q", "--no-pager", "-o", "cat", "-a", "-n", str(lines)]
     command += [f"--since=@{since:.3f}"] if since else []
     done = _run([*command, f"_SYSTEMD_UNIT={unit}"], LOOKING_S)
     return done.stdout[-TAIL_BYTES:].splitlines()
@@ -133,14 +133,14 @@ def journal_of(unit: str, lines: int, since: float) -> list[str]:
 
 def follow_argv(units: Sequence[str]) -> list[str]:
     """The command that prints what these units write from now on."""
-    command = [_program("journalctl"), "-q", "--no-pager", "-o", "cat", "-a", "-n", "0", "-f"]
+    command = [program("journalctl"), "-q", "--no-pager", "-o", "cat", "-a", "-n", "0", "-f"]
     return [*command, *(f"_SYSTEMD_UNIT={unit}" for unit in units)]
 
 
 def may(verb: Verb, unit: str) -> bool:
     """Whether sudo would let this user do it now, without a password."""
     asked = argv(verb, unit)
-    if asked[0] == _program("systemctl"):
+    if asked[0] == program("systemctl"):
         return True
     return _run([asked[0], "-n", "-l", *asked[2:]], LOOKING_S).returncode == 0
 
@@ -169,7 +169,7 @@ def _environment() -> dict[str, str]:
     return {**os.environ, **QUIET_ENVIRONMENT}
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     """Its path, the same for everybody: the sudo rules name it."""
     usual = Path("/usr/bin", name)
     return str(usual) if usual.exists() else (shutil.which(name) or str(usual))

@@ -47,11 +47,19 @@ def stop(ctx: click.Context, environment: str | None, yes: bool) -> int:
 
     settings = app(ctx).environment(environment)
     client = HostClient(settings.root)
-    if not client.is_running():
+    question = f"Stop everything of {settings.name}? The service will be down."
+    if settings.target == "systemd":
+        from mobius.wiring.units import units_of
+
+        confirm(question, yes=yes)
+        for line in units_of(app(ctx), settings.name).stop_all():
+            click.echo(line)
+    elif not client.is_running():
         click.echo(f"the supervisor of {settings.name} is not running")
         return 0
-    confirm(f"Stop everything of {settings.name}? The service will be down.", yes=yes)
-    client.shutdown(stop_slots=True)
+    else:
+        confirm(question, yes=yes)
+        client.shutdown(stop_slots=True)
     click.echo(f"{settings.name} is down")
     next_step(f"start it again: mobius host start -e {settings.name}")
     return 0
@@ -69,6 +77,69 @@ def upgrade(ctx: click.Context, environment: str | None) -> int:
     now = client.upgrade()
     client.upgrade_door()
     click.echo(f"the supervisor of {settings.name} is now {now.version} (pid {now.pid})")
+    return 0
+
+
+@command.command("install")
+@environment_option
+@click.option("--dry-run", is_flag=True, help="Only show what would be written.")
+@click.option("--sudoers", metavar="USER", help="Only print the sudo rules with which USER may deploy.")
+@yes_option
+@json_option
+@click.pass_context
+def install(
+    ctx: click.Context, environment: str | None, dry_run: bool, sudoers: str | None, yes: bool, as_json: bool
+) -> int:
+    """Write the systemd units of the environment, once: as root, after showing what changes.
+
+    Deploying writes no unit and needs no root: the sudo rules that --sudoers prints are enough.
+    """
+    from mobius.wiring.units import units_of
+
+    units = units_of(app(ctx), environment)
+    if sudoers:
+        click.echo(units.sudoers(sudoers), nl=False)
+        return 0
+    changes = units.changes()
+    units.verify()
+    if as_json:
+        told = [{"path": str(change.path), "diff": change.diff()} for change in changes]
+        click.echo(json.dumps({"schema_version": 1, "changes": told, "dry_run": dry_run}))
+    else:
+        for change in changes:
+            click.echo(change.diff())
+    name = units.place.environment
+    if dry_run:
+        next_step(f"{len(changes)} file(s) would change; to do it: sudo mobius host install -e {name}")
+        return 0
+    confirm(f"Write these {len(changes)} change(s), and start the supervisor and the monitor?", yes=yes)
+    for line in units.install(changes):
+        click.echo(line, err=as_json)
+    next_step(f"let others than root deploy: mobius host install -e {name} --sudoers USER", quiet=as_json)
+    return 0
+
+
+@command.command("uninstall")
+@environment_option
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
+@yes_option
+@click.pass_context
+def uninstall(ctx: click.Context, environment: str | None, dry_run: bool, yes: bool) -> int:
+    """Stop everything of the environment and remove its units; releases, data and journal stay."""
+    from mobius.wiring.units import units_of
+
+    units = units_of(app(ctx), environment)
+    changes = units.removals()
+    for change in changes:
+        click.echo(f"remove {change.path}")
+    name = units.place.environment
+    if dry_run:
+        next_step(f"{len(changes)} file(s) would go; to do it: sudo mobius host uninstall -e {name}")
+        return 0
+    confirm(f"Stop {name} and remove its units? The service will be down.", yes=yes)
+    for line in units.uninstall():
+        click.echo(line)
+    next_step(f"install them again: sudo mobius host install -e {name}")
     return 0
 
 

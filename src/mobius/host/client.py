@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -52,10 +53,12 @@ LASTING = frozenset(
     )
 )
 LOOKING = frozenset(("ping", "status", "counters"))
+UNIT_NOTE = Path("run", "host.unit")
 
 
 def ensure_running(root: Path, timeout_s: float = 10.0) -> HostClient:
-    """A client of the supervisor of `root`, which is started, detached, when none answers.
+    """A client of the supervisor of `root`, which is started, detached, when none answers: by its unit, where
+    `mobius host install` left the note `run/host.unit`.
 
     May be called by several at once: one start wins, all connect. Raises HostUnavailable when it does not
     answer within `timeout_s`, with the last line of its log.
@@ -65,7 +68,8 @@ def ensure_running(root: Path, timeout_s: float = 10.0) -> HostClient:
     if client.is_running():
         return client
     deadline = time.monotonic() + timeout_s
-    complaint = _start_detached(root, timeout_s)
+    unit = unit_of(root)
+    complaint = _start_unit(unit, timeout_s) if unit else _start_detached(root, timeout_s)
     while True:
         try:
             client.ping()
@@ -73,7 +77,7 @@ def ensure_running(root: Path, timeout_s: float = 10.0) -> HostClient:
         except HostUnavailable as error:
             if time.monotonic() > deadline:
                 why = complaint or error.message
-                hint = f"its log is {root / 'run' / 'host.log'}"
+                hint = f"journalctl -u {unit}" if unit else f"its log is {root / 'run' / 'host.log'}"
                 raise HostUnavailable(f"the supervisor of {root} does not start: {why}", hint) from error
             time.sleep(0.05)
 
@@ -290,6 +294,34 @@ class HostClient:
         deadline = time.monotonic() + self._timeout_s
         while self.is_running() and time.monotonic() < deadline:
             time.sleep(0.02)
+
+
+def unit_of(root: Path) -> str:
+    """The unit whose program the supervisor of this root is; "" where it is started by itself."""
+    try:
+        name = (root / UNIT_NOTE).read_text().strip()
+    except OSError:
+        return ""
+    if not re.fullmatch(r"mobius-[A-Za-z0-9_-]{1,200}\.service", name):
+        raise HostUnavailable(f"{root / UNIT_NOTE} names no unit: {name!r}", "sudo mobius host install")
+    return name
+
+
+def _start_unit(unit: str, timeout_s: float) -> str:
+    """Has systemd start the supervisor, by sudo for whoever is not root. Returns why it did not."""
+    if not Path("/run/systemd/system").is_dir():
+        return f"it is the unit {unit}, and systemd does not run this machine"
+    argv = ["/usr/bin/systemctl", "start", unit]
+    if os.geteuid() != 0:
+        argv = ["/usr/bin/sudo", "-n", *argv]
+    try:
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    lines = done.stderr.strip().splitlines()
+    return "" if done.returncode == 0 else (lines[0] if lines else f"exit code {done.returncode}")
 
 
 def _start_detached(root: Path, timeout_s: float) -> str:

@@ -27,24 +27,10 @@ class HostJobLauncher:
         self._environ = environ
 
     def launch(self, run: Run) -> None:
-        # By the plan's hash too: a journal that was lost numbers its runs anew.
-        kept = self._root / "run" / "jobs" / f"{_name(run)}-{run.plan.hash}.settings.json"
-        if not kept.exists():
-            self._forget_older()
-            save_settings(kept, self._settings, run.environment)
+        kept = keep_settings(self._root, run, self._settings)
         ensure_running(self._root).start_job(
             _name(run),
-            [
-                sys.executable,
-                "-m",
-                "mobius",
-                "run-on",
-                str(run.id),
-                "-e",
-                run.environment,
-                "--settings",
-                str(kept),
-            ],
+            runner_argv(run, kept),
             self._settings.project,
             {**self._environ, "PYTHONUNBUFFERED": "1"},
             max_restarts=5,
@@ -52,25 +38,14 @@ class HostJobLauncher:
             final_codes=FINAL_CODES,
         )
 
-    def _forget_older(self) -> None:
-        """Of ended runs; one run is under way at a time, and the one it took over may still read its own."""
-        jobs = self._root / "run" / "jobs"
-        kept = (
-            sorted(jobs.glob("run-*.settings.json"), key=lambda file: file.stat().st_mtime)
-            if jobs.is_dir()
-            else []
-        )
-        for old in kept[:-5]:
-            old.unlink(missing_ok=True)
-
     def alive(self, run: Run) -> bool:
         try:
             job = HostClient(self._root, timeout_s=LOOKING_S).status().jobs.get(_name(run))
         except HostUnavailable:
             # Without its supervisor a runner may still live: the journal's holder says which process it was.
-            return _is_about_to_launch(run) or (run.holder is not None and _is_running(run.holder.pid))
+            return is_about_to_launch(run) or (run.holder is not None and is_running(run.holder.pid))
         if job is None:
-            return _is_about_to_launch(run)
+            return is_about_to_launch(run)
         return job.state in ("running", "backoff")
 
     def stop(self, run: Run) -> None:
@@ -80,15 +55,42 @@ class HostJobLauncher:
             return  # there is no such job
         except HostUnavailable:
             # A runner outlives its supervisor, and one that is started later would start it again.
-            if run.holder is not None and _is_running(run.holder.pid):
+            if run.holder is not None and is_running(run.holder.pid):
                 ensure_running(self._root).stop_job(_name(run), timeout_s=5.0)
+
+
+def keep_settings(root: Path, run: Run, settings: Settings) -> Path:
+    """Writes the settings that the run began with, once; forgets those of runs long ended."""
+    # By the plan's hash too: a journal that was lost numbers its runs anew.
+    kept = root / "run" / "jobs" / f"{_name(run)}-{run.plan.hash}.settings.json"
+    if not kept.exists():
+        _forget_older(kept.parent)
+        save_settings(kept, settings, run.environment)
+    return kept
+
+
+def runner_argv(run: Run, kept: Path) -> list[str]:
+    """The command that is the runner of this run."""
+    begun_with = ["-e", run.environment, "--settings", str(kept)]
+    return [sys.executable, "-m", "mobius", "run-on", str(run.id), *begun_with]
+
+
+def _forget_older(jobs: Path) -> None:
+    """Of ended runs; one run is under way at a time, and the one it took over may still read its own."""
+    kept = (
+        sorted(jobs.glob("run-*.settings.json"), key=lambda file: file.stat().st_mtime)
+        if jobs.is_dir()
+        else []
+    )
+    for old in kept[:-5]:
+        old.unlink(missing_ok=True)
 
 
 def _name(run: Run) -> str:
     return f"run-{run.id}"
 
 
-def _is_about_to_launch(run: Run) -> bool:
+def is_about_to_launch(run: Run) -> bool:
     """Whether the command that has just queued the run still lives: it starts the supervisor, then the runner."""
     if run.state is not RunState.QUEUED or run.holder is None or run.holder.pid == os.getpid():
         return False
@@ -102,7 +104,8 @@ def _is_about_to_launch(run: Run) -> bool:
         return False
 
 
-def _is_running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
+    """Whether this process is a runner."""
     if pid <= 0 or pid == os.getpid():
         return False
     import psutil

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from mobius.host.state import write_atomically
 from mobius.host.unit import unit_file
 
 SCHEMA_VERSION = 1
+ADOPTED_STOP_S = 90.0  # what systemd allows a unit that says nothing of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,16 @@ class SlotFiles:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._folder = root / "run" / "units"
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """One change at a time: after a boot several come at once to start what was to run."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(
+            os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "wb"
+        ) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def read(self) -> dict[str, PlacedSlot]:
         """By name. Raises MobiusError for one that cannot be read: unknown is not empty."""
@@ -143,6 +155,8 @@ def adopted_slot(root: Path, kinds: Mapping[str, str]) -> PlacedSlot | None:
                 service=one["unit"],
                 port=one.get("port") or None,
                 socket=one.get("socket") or None,
+                wanted=True,
+                stop_timeout_s=ADOPTED_STOP_S,
             )
             for name, one in said["processes"].items()
         }
