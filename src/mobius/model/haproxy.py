@@ -32,5 +32,5 @@ def haproxy_place(service: str, settings: EnvironmentSettings) -> HaproxyPlace:
         backend=traffic.backend or service,
         state_file=traffic.state_file or settings.root / "run" / "haproxy.state",
         config=traffic.config or USUAL_CONFIG,
-        door=settings.root / "run" / "door.sock",
+        door=settings.door_socket,
     )

@@ -92,6 +92,16 @@ class EnvironmentSettings:
         """Days a backup is kept."""
         return self.backup.retention_days
 
+    @property
+    def is_behind_proxy(self) -> bool:
+        """Whether `listen` belongs to a proxy, and our front door serves behind it."""
+        return self.traffic.kind != "door"
+
+    @property
+    def door_socket(self) -> Path:
+        """The Unix socket of our front door behind a proxy."""
+        return self.root / "run" / "door.sock"
+
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSettings:

@@ -19,7 +19,9 @@ from mobius.adapters.releases.store import ReleaseStore
 from mobius.adapters.signals.window import WindowSignals
 from mobius.adapters.targets.process import ProcessTarget
 from mobius.adapters.traffic.door import DoorTraffic
+from mobius.adapters.traffic.haproxy import HaproxyTraffic
 from mobius.errors import UsageError
+from mobius.model.haproxy import haproxy_place
 from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings, Settings
 from mobius.ports import Launcher, Ports, Signals, Target, Traffic
@@ -78,6 +80,10 @@ def _target(
     match settings.target:
         case "process":
             return ProcessTarget(settings, places, environ)
+        case "systemd":
+            from mobius.adapters.targets.systemd import SystemdTarget
+
+            return SystemdTarget(service, settings, places, environ)
         case other:
             raise UsageError(
                 f'the target "{other}" of {settings.name} is not available in this version',
@@ -89,12 +95,18 @@ def _traffic(service: str, settings: EnvironmentSettings, places: Places, target
     match settings.traffic.kind:
         case "door":
             return DoorTraffic(places.root)
+        case "haproxy":
+            return HaproxyTraffic(haproxy_place(service, settings), places.root, target)
         case other:
             raise UsageError(
                 f'traffic by "{other}" in {settings.name} is not available in this version',
-                'use kind = "door" in [traffic]',
+                'use kind = "door" or "haproxy" in [traffic]',
             )
 
 
 def _launcher(all_settings: Settings, settings: EnvironmentSettings, environ: Mapping[str, str]) -> Launcher:
+    if settings.target == "systemd":
+        from mobius.adapters.launchers.unit import UnitLauncher
+
+        return UnitLauncher(all_settings.service, settings.name, settings.root, all_settings, environ)
     return HostJobLauncher(settings.root, all_settings, environ)

@@ -46,6 +46,11 @@ class UnderLoad:
 def under_load(new_service: Callable[..., Service], *, window: str = "10m", rate: float = 150.0) -> UnderLoad:
     """v1 is live and accepted, and the load is on."""
     service = new_service(window=window, interval="200ms", alone=False, web=(sys.executable, "asgi.py"))
+    return loaded(service, rate=rate)
+
+
+def loaded(service: Service, *, rate: float = 150.0) -> UnderLoad:
+    """The same for a service that is there, behind whatever it has."""
     for tag in ("v1", "v2"):
         service.add_release(tag)
     app = open_app(service.folder, environ=service.environ)

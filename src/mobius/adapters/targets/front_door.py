@@ -18,12 +18,13 @@ FRONT_DOOR = "a front door of mobius"
 
 
 def open_door(settings: EnvironmentSettings, host: HostClient) -> None:
-    """Opens the front door as the settings have it, or brings an open one up to date in place."""
-    door = settings.door
+    """Opens the front door as the settings have it, or brings an open one up to date in place. Behind a proxy it
+    serves on a Unix socket, and TLS is the proxy's."""
+    door, proxied = settings.door, settings.is_behind_proxy
     tls = Tls(str(door.tls_cert), str(door.tls_key)) if door.tls_cert and door.tls_key else None
     host.configure_door(
-        settings.listen,
-        tls=tls,
+        f"unix:{settings.door_socket}" if proxied else settings.listen,
+        tls=None if proxied else tls,
         limits=Limits(
             header_bytes=door.header_bytes,
             body_bytes=door.body_bytes,
@@ -41,6 +42,8 @@ def open_door(settings: EnvironmentSettings, host: HostClient) -> None:
 def port_is_ours_or_free(settings: EnvironmentSettings, root: Path, host: HostClient) -> CheckResult:
     """Whether the front door has its port, or can have it."""
     name, listen = "port", settings.listen
+    if settings.is_behind_proxy:
+        return CheckResult(name, Outcome.PASS, f"{listen} is {settings.traffic.kind}'s", 0.0)
     try:
         door = host.status().door
         if door is not None and door.listen == listen:

@@ -1,0 +1,53 @@
+"""Deployments behind a real HAProxy, under load: no request, no WebSocket and no slow upload is lost."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from journeys.switch.behind_haproxy import behind_haproxy
+from journeys.switch.long_lines import LongLines
+from journeys.switch.under_load import loaded, lost
+from mobius.model.run import RunState
+
+pytestmark = pytest.mark.journey
+
+
+@pytest.mark.parametrize("switches", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_no_request_websocket_or_slow_upload_is_lost_behind_haproxy(switches: int) -> None:
+    web = (sys.executable, "tunnel.py")
+    with behind_haproxy(window="10m", interval="200ms", alone=False, web=web) as (service, haproxy):
+        process = haproxy.pid
+        ground = loaded(service, rate=100.0)
+        lines = LongLines(service.url).start()
+        try:
+            ground.go_back_and_forth(switches)
+        finally:
+            lines.stop()
+            report = ground.load.stop()
+        assert lost(report) == []
+        assert report.failures == ()
+        assert lines.lost == []
+        assert lines.releases == {"v1", "v2"}
+        assert haproxy.pid == process, "it was reloaded"
+        told = "SELECT json_extract(data, '$.failed_requests'), json_extract(data, '$.cut') FROM events"
+        assert set(service.journal(f"{told} WHERE kind = 'drained'")) == {(0, 0)}
+        print(f"{switches} switches, {report.requests} requests, {lines.ended}, 0 lost")
+
+
+def test_a_bad_release_behind_haproxy_comes_back_by_itself_and_loses_nothing() -> None:
+    web = (sys.executable, "asgi.py")
+    with behind_haproxy(window="10m", interval="200ms", alone=False, web=web) as (service, _):
+        ground = loaded(service)
+        service.add_release("bad", errors_after_s=4.0)
+        try:
+            run = ground.app.deploy("production", "bad")
+            ground.see_more_of("v1", 100)
+        finally:
+            report = ground.load.stop()
+        assert (run.state, run.exit_code) == (RunState.ROLLED_BACK, 12), run.sentence
+        assert "error" in run.sentence
+        assert lost(report) == []
+        assert report.errors_by_release.keys() == {"bad"}
+        assert service.status()["live"]["tag"] == "v1"
