@@ -24,9 +24,9 @@ CLIENT_LEFT = 499  # nginx's number for a client that did not wait for the answe
 class Seen:
     """One request as a proxy wrote it down. Times are unix seconds of the proxy's machine.
 
-    `upstream` is whom it was given to: HAProxy's server, nginx's address, "" for nobody (the proxy answered by
-    itself), None where the format does not say. `dialled` are the earliest and the latest time at which it can
-    have been given to it, None where the format has no duration.
+    `upstream` is whom it was given to: "backend/server" of HAProxy ("backend/" when it found no server), nginx's
+    address, "" for nobody (the proxy answered by itself), None where the format does not say. `dialled` are the
+    earliest and the latest time at which it can have been given to it, None where the format has no duration.
     """
 
     at: float | None  # when the line was written (by Apache: when the request came); None without a time zone
@@ -119,8 +119,9 @@ def _tail_duration_s(tail: str) -> float | None:
 # -- HAProxy -------------------------------------------------------------------------------------------------
 
 _HAPROXY = re.compile(
-    r"(?:.{0,300}: )?\S{1,100}:\d+ \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d\.\d{3}\] \S{1,300} \S{1,300}/(\S{1,300}) "
-    r"-?\d+/-?\d+/-?\d+/-?\d+/\+?(-?\d{1,12}) (-?\d{1,9}) \+?\d+ \S+ \S+ (\S{4}) \S+ \S+ "
+    r"(?:.{0,300}: )?\S{1,100}:\d+ \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d\.\d{3}\] "
+    r"\S{1,300} (\S{1,300})/(\S{1,300}) -?\d+/-?\d+/-?\d+/-?\d+/\+?(-?\d{1,12}) (-?\d{1,9}) \+?\d+ \S+ \S+ "
+    r"(\S{4}) \S+ \S+ "
     r'(?:\{[^}]*\} )*"([^"]*)"?\Z',
     re.ASCII,
 )
@@ -131,12 +132,12 @@ def _haproxy(text: str) -> Seen | Unread | None:
     match = _HAPROXY.match(text)
     if match is None:
         return None
-    server, active_ms, status_text, ended, request = match.groups()
+    backend, server, active_ms, status_text, ended, request = match.groups()
     status = status_of(status_text, client_left=ended.startswith("C"))
     if status is None:
         return Unread(f"{status_text} is no status")
     method, path = request_line(request)
-    upstream = "" if server.startswith("<") else server
+    upstream = server_of(backend, server)
     return Seen(None, method, path, status, milliseconds_of(plausible_s(int(active_ms) / 1000)), upstream)
 
 
@@ -172,6 +173,11 @@ def path_of(target: str) -> str:
     for mark in "?#":
         target = target.partition(mark)[0]
     return target[:LONGEST_PATH]
+
+
+def server_of(backend: str, server: str) -> str:
+    """Whom HAProxy gave a request to, "backend/" where it names none ("<NOSRV>")."""
+    return f"{backend}/" if server.startswith("<") or server == "-" else f"{backend}/{server}"
 
 
 def status_of(text: str | int | float, *, client_left: bool = False) -> int | None:

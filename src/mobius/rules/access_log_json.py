@@ -18,16 +18,17 @@ from mobius.rules.access_log import (
     plausible_at,
     plausible_s,
     request_line,
+    server_of,
     status_of,
 )
 
-TIMES = ("time", "msec", "ts", "timestamp", "@timestamp", "time_iso8601", "time_local")
+TIMES = ("time", "time_ms", "msec", "ts", "timestamp", "@timestamp", "time_iso8601", "time_local")
 SECONDS = ("request_time", "duration", "duration_s")
-MILLISECONDS = ("duration_ms", "active_ms", "ta_ms", "Ta", "ta")
+MILLISECONDS = ("total_ms", "duration_ms", "active_ms", "ta_ms", "Ta", "ta")
 METHODS = ("method", "request_method")
 TARGETS = ("uri", "request_uri", "path", "target")
 UPSTREAMS = ("upstream_addr", "upstream")
-ENDINGS = ("termination_state", "termination", "tsc")
+ENDINGS = ("ended", "termination_state", "termination", "tsc")
 
 _SPAN = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ns|us|µs|μs|ms|s|m|h)")
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -94,10 +95,10 @@ def _upstream(entry: Mapping[str, Any]) -> str | None:
     said = next((entry[key] for key in UPSTREAMS if isinstance(entry.get(key), str)), None)
     if said is None:
         # Many a format says "server" of the name of the host; HAProxy's says which backend it is of.
-        server = entry.get("server")
-        if not isinstance(server, str) or not isinstance(entry.get("backend"), str):
+        server, backend = entry.get("server"), entry.get("backend")
+        if not isinstance(server, str) or not isinstance(backend, str):
             return None
-        return "" if server.startswith("<") or server == "-" else server
+        return server_of(backend, server)
     last = re.split(r", | : ", said)[-1].strip()
     return "" if last == "-" else last
 

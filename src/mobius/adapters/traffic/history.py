@@ -19,7 +19,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +85,10 @@ def read_history(root: Path) -> tuple[Standing, ...]:
         read = _standing(line)
         if read is None:
             continue
-        finishes = found and not found[-1].is_done and read.is_done and _same(found[-1], read)
+        finishes = bool(found) and not found[-1].is_done and read.is_done and _same(found[-1], read)
         if finishes:
             begun = found.pop().begun
-            read = Standing(min(begun, read.done), read.done, read.via, read.weights, read.releases)
+            read = replace(read, begun=min(begun, read.done))
         elif found and read.begun < found[-1].begun:
             found.clear()
         found.append(read)
