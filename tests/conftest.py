@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beds.fixtures import bed, host  # noqa: F401
+from beds.fixtures import bed, host, pytest_runtest_makereport  # noqa: F401
 
 if TYPE_CHECKING:
     from journeys.service import Service

@@ -15,7 +15,12 @@ import sys
 import time
 from pathlib import Path
 
-TOOLS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "ip": "iproute2"}
+TOOLS = {
+    "debootstrap": "debootstrap",
+    "systemd-nspawn": "systemd-container",
+    "ip": "iproute2",
+    "ssh-keygen": "openssh-client",
+}
 FIRST = ("systemd", "systemd-sysv", "dbus")
 PACKAGES = (
     "ca-certificates",
@@ -94,7 +99,12 @@ def beds() -> Path:
     """The folder of all that the beds keep: `MOBIUS_BEDS`, or below the cache of this user."""
     given = os.environ.get("MOBIUS_BEDS")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(given) if given else cache / "mobius" / "beds"
+    folder = Path(given).absolute() if given else cache / "mobius" / "beds"
+    if set(str(folder)) & set(",:\\ "):
+        raise CannotBuild(
+            f"the folder of the beds is named in mount options: no comma, colon or blank in {folder}"
+        )
+    return folder
 
 
 def release() -> str:

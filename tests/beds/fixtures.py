@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,3 +28,15 @@ def bed() -> Iterator[Bed]:
 def host(bed: Bed) -> Host:
     """One host, booted."""
     return bed.host("host")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test of a bed is reported with what its hosts said last."""
+    report = yield
+    made = getattr(item, "funcargs", {}).get("bed")
+    if report.when == "call" and report.failed and made is not None:
+        report.sections.extend((f"host {each.name}", each.last_words()) for each in made.hosts.values())
+    return report

@@ -94,16 +94,17 @@ class Ground:
 def claim() -> Ground:
     """Clears what dead owners left, and takes the first free number. The claim is this process's."""
     with claiming():
-        for number in NUMBERS:
-            ground = Ground(number)
-            if ground.owner and ground.owner == life_of(int(ground.owner.split()[0])):
-                continue
-            if ground.left():
-                ground.clear()
-            ground.claim.mkdir()
-            (ground.claim / "owner").write_text(life_of(os.getpid()))
-            return ground
-    raise RuntimeError("no number is free for another bed")
+        for folder in list(CLAIMS.iterdir()):
+            if folder.is_dir() and not is_alive(Ground(int(folder.name)).owner):
+                Ground(int(folder.name)).clear()
+        free = [number for number in NUMBERS if not (CLAIMS / str(number)).exists()]
+        if not free:
+            raise RuntimeError("no number is free for another bed")
+        ground = Ground(free[0])
+        ground.clear()  # of what carries its number though nobody claims it, as after a cleared /run
+        ground.claim.mkdir()
+        (ground.claim / "owner").write_text(life_of(os.getpid()))
+        return ground
 
 
 @contextmanager
@@ -113,6 +114,10 @@ def claiming() -> Iterator[None]:
     with (CLAIMS / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def is_alive(owner: str) -> bool:
+    return bool(owner) and owner == life_of(int(owner.split()[0]))
 
 
 def life_of(pid: int) -> str:

@@ -70,7 +70,8 @@ class Host:
 
     def boot(self) -> None:
         """Returns when systemd says that booting is over, well or not: `state()` tells which."""
-        assert self._nspawn is None, f"{self.name} is up already"
+        if self.is_up:
+            raise WentWrong(f"{self.name} is up already")
         groups = [root / self._group for root in hierarchies()]
         for group in groups:
             group.mkdir(exist_ok=True)
@@ -115,18 +116,19 @@ class Host:
     def poweroff(self) -> None:
         """Graceful: units are stopped in their order."""
         self.run(["systemctl", "poweroff", "--no-block"])
-        self._await_down()
+        self.await_down()
 
     def reboot(self) -> None:
         """Graceful, and up again; files are kept."""
-        self.poweroff()
+        self.run(["systemctl", "reboot", "--no-block"])
+        self.await_down()
         self.boot()
 
     def crash(self) -> None:
         """Everything dies at once, as without power. What was written stays, also what was not fsynced: the kernel is
         this machine's. `boot` starts it again."""
         os.kill(self.leader, signal.SIGKILL)
-        self._await_down()
+        self.await_down()
 
     @property
     def is_up(self) -> bool:
@@ -155,10 +157,16 @@ class Host:
         except (WentWrong, OSError):
             return False
 
-    def _await_down(self) -> None:
-        assert self._nspawn is not None
-        self._nspawn.wait(BOOT_S)
-        self._nspawn = None
+    def await_down(self) -> None:
+        """When it was told, from inside, to go down or to reboot: `boot` starts it then, for either."""
+        if self._nspawn is not None:
+            try:
+                self._nspawn.wait(BOOT_S)
+            except subprocess.TimeoutExpired:
+                raise WentWrong(
+                    f"{self.name} did not go down within {BOOT_S:g} s\n{self.last_words()}"
+                ) from None
+            self._nspawn = None
 
     # --- inside ----------------------------------------------------------------------------------------------
 
@@ -182,7 +190,7 @@ class Host:
         done = subprocess.run(
             self._enter(inner),
             env={**os.environ, "GROUPS_OF_HOST": self._groups_inside()},
-            **({"stdin": subprocess.DEVNULL} if given is None else {"input": given}),  # type: ignore[arg-type]
+            input=given or b"",
             capture_output=True,
             timeout=timeout + 30,
         )

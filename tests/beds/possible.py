@@ -51,7 +51,10 @@ def no_groups() -> str:
 
 def no_namespaces() -> str:
     """Namespaces and an overlay can be made: an unprivileged container, for one, may not."""
-    beds().mkdir(parents=True, exist_ok=True)
+    try:
+        beds().mkdir(parents=True, exist_ok=True)
+    except (CannotBuild, OSError) as reason:
+        return str(reason)
     with tempfile.TemporaryDirectory(dir=beds()) as folder:
         for name in ("lower", "upper", "work", "merged"):
             Path(folder, name).mkdir()
