@@ -186,6 +186,9 @@ class Releases(Protocol):
     def path(self, release_id: str) -> Path:
         """Where the release lies, whether or not it is there."""
 
+    def size_bytes(self, release_id: str) -> int:
+        """What its tree takes on the disk, links not followed; 0 where there is none."""
+
     def processes(self, release_id: str) -> tuple[ProcessSettings, ...]:
         """The processes as the release's own configuration snapshot has them."""
 

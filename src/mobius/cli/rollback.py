@@ -18,6 +18,7 @@ from mobius.cli.context import (
     yes_option,
 )
 from mobius.cli.following import follow
+from mobius.cli.plan import code
 
 
 @click.command("rollback")
@@ -60,7 +61,7 @@ def command(
         made = the_app.plan_rollback(name, **how)
         text = json.dumps(plan_json(made)) if as_json else plan_text(made, width(), color(plain))
         click.echo(text)
-        return 0
+        return code(made)
     if backup:
         lost = "Everything written since that backup goes (an emergency backup keeps it)."
         confirm(f"Restore the data of {backup}? {lost}", yes=yes or emergency)

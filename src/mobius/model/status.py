@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mobius.model.plan import Way
+from mobius.model.release import Release
 from mobius.model.run import RunState
 
 
@@ -71,6 +72,18 @@ class BackupNow:
     verified_at: float = 0.0
     rehearsed_at: float = 0.0
     restore_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseAtHand:
+    """One release of the list. `way_back`: how `rollback --to` would get there ("live", "warm", "cold", "backup",
+    "command"), "" where it cannot; `by` the backup it needs."""
+
+    release: Release
+    size_bytes: int
+    way_back: str
+    expected_s: float = 0.0
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

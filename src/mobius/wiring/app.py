@@ -22,6 +22,7 @@ from mobius.flows.carry_on import carry_on
 from mobius.flows.follow import Viewer as Viewer
 from mobius.flows.follow import follow
 from mobius.flows.plan import plan_deploy, plan_rollback
+from mobius.flows.releases import releases
 from mobius.flows.restart import plan_restart
 from mobius.flows.standing import standing
 from mobius.flows.status import status
@@ -29,7 +30,7 @@ from mobius.model.plan import Plan
 from mobius.model.release import BackupRecord, Release
 from mobius.model.run import Run, RunState
 from mobius.model.settings import EnvironmentSettings, Settings
-from mobius.model.status import FreezeNow, Status
+from mobius.model.status import FreezeNow, ReleaseAtHand, Status
 from mobius.model.verdict import CheckResult
 from mobius.ports import Journal, Ports, ProcessStatus
 from mobius.wiring.assemble import assemble
@@ -106,6 +107,10 @@ class App:
     def releases(self, name: str | None) -> tuple[Release, ...]:
         """Every release that is known, newest first."""
         return standing(self.ports(name, read_only=True)).releases
+
+    def releases_at_hand(self, name: str | None) -> tuple[ReleaseAtHand, ...]:
+        """The same, each with its size and the way back to it."""
+        return releases(self.ports(name, read_only=True))
 
     def smoke(self, name: str | None) -> tuple[CheckResult, ...]:
         """The smoke tests on the live address."""

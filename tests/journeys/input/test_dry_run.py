@@ -104,3 +104,38 @@ def test_a_dry_run_of_what_would_be_refused_says_so_by_its_code(project: Project
     assert done.code == 3
     assert "not-installed is not there" in done.out
     assert not (project.root / "journal.db").exists()
+
+
+def test_the_plan_of_going_back_has_a_hash_that_stays_and_changes_nothing_anywhere(project: Project) -> None:
+    project.deployed("v1")
+    project.deployed("v2")
+    audit = project.mobius("audit", "verify", expect=0).out
+    before = at_rest(project)
+
+    plain = [project.mobius("rollback", "--dry-run", "--json", expect=0).json for _ in range(2)]
+    [target] = {plan["release_id"] for plan in plain}
+    named = project.mobius("rollback", "--to", target, "--dry-run", expect=0)
+    project.mobius("restart", "--dry-run", expect=0)
+    project.mobius("releases", expect=0)
+    project.mobius("freeze", expect=0)
+
+    assert target.startswith("v1-")
+    assert len({plan["hash"] for plan in plain}) == 1
+    assert plain[0]["hash"] in named.out
+    assert f"Plan: take {plain[0]['service']} in production back to v1" in named.out
+    assert changed(before, tree(project.folder)).keys() <= {"premerge_artifacts"}
+    assert project.mobius("audit", "verify", expect=0).out == audit
+    assert project.serves("v2")
+
+
+def test_the_plan_of_going_back_to_what_is_gone_says_so_by_its_code(project: Project) -> None:
+    project.deployed("v1")
+    project.deployed("v2")
+    target = project.mobius("rollback", "--dry-run", "--json", expect=0).json["release_id"]
+    project.root.joinpath("releases", f"{target}.json").unlink()
+    before = at_rest(project)
+
+    done = project.mobius("rollback", "--to", target, "--dry-run", expect=3)
+
+    assert f"{target} is not there any more" in done.out
+    assert changed(before, tree(project.folder)) == {}

@@ -73,6 +73,10 @@ class MemoryReleases:
         """Where it would lie."""
         return self._root / release_id
 
+    def size_bytes(self, release_id: str) -> int:
+        """One kilobyte each."""
+        return 1000 if release_id in self._staged else 0
+
     def processes(self, release_id: str) -> tuple[ProcessSettings, ...]:
         """Those it was configured with; the same for every release that was staged."""
         return self._snapshots.get(release_id, self._processes)

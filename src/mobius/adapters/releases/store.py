@@ -25,6 +25,7 @@ from mobius.adapters.releases.tree import (
     give_first_content,
     remove_tree,
     tree_digest,
+    tree_size,
 )
 from mobius.errors import GateFailed, MobiusError, UsageError
 from mobius.model.release import Release, tree_of
@@ -126,6 +127,9 @@ class ReleaseStore:
         if not RELEASE_ID.fullmatch(release_id) or len(release_id) > 200:
             raise UsageError(f"{release_id!r} cannot be a release", "mobius releases lists them")
         return self._places.releases / release_id
+
+    def size_bytes(self, release_id: str) -> int:
+        return tree_size(self.path(release_id).resolve()) if self.is_staged(release_id) else 0
 
     def processes(self, release_id: str) -> tuple[ProcessSettings, ...]:
         known = self._manifest(release_id)

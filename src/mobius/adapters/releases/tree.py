@@ -34,6 +34,16 @@ def tree_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
+def tree_size(path: Path) -> int:
+    """Bytes of its files, links not followed; what cannot be seen counts nothing."""
+    size_bytes = 0
+    for folder, _, files in os.walk(path):
+        for name in files:
+            with contextlib.suppress(OSError):
+                size_bytes += (Path(folder) / name).lstat().st_size
+    return size_bytes
+
+
 def remove_tree(path: Path) -> None:
     """Deletes it, also where a build made folders read-only (Go's module cache); what will not go stays."""
     shutil.rmtree(path, ignore_errors=True)

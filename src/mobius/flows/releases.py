@@ -1,0 +1,37 @@
+"""The releases that are known, each with whether there is a way back to it, and which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mobius.errors import MobiusError
+from mobius.flows.standing import Standing, standing
+from mobius.model.release import BackupRecord, Release
+from mobius.model.status import ReleaseAtHand
+from mobius.ports import Ports
+
+WARM_S, COLD_S = 1.0, 15.0  # what a switch, and a start and a switch, are expected to take
+
+
+def releases(ports: Ports) -> tuple[ReleaseAtHand, ...]:
+    """Newest first. Looks, changes nothing."""
+    now = standing(ports)
+    try:
+        backups = ports.journal.backups(ports.settings.name) or ports.backups.found()
+    except MobiusError:
+        backups = ports.backups.found()
+    return tuple(_at_hand(release, now, backups, ports) for release in now.releases)
+
+
+def _at_hand(release: Release, now: Standing, backups: Sequence[BackupRecord], ports: Ports) -> ReleaseAtHand:
+    size_bytes = ports.releases.size_bytes(release.id)
+    if now.live is not None and release.id == now.live.id:
+        return ReleaseAtHand(release, size_bytes, "live")
+    if now.warm and now.previous is not None and release.id == now.previous.id:
+        return ReleaseAtHand(release, size_bytes, "warm", WARM_S)
+    if ports.releases.is_staged(release.id):
+        return ReleaseAtHand(release, size_bytes, "cold", COLD_S)
+    holding = next((b for b in backups if b.release_id == release.id and b.kind == "release"), None)
+    if holding is not None:
+        return ReleaseAtHand(release, size_bytes, "backup", COLD_S + holding.restore_s, holding.name)
+    return ReleaseAtHand(release, size_bytes, "")
