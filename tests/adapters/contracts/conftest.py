@@ -15,6 +15,7 @@ from host.sites import SERVICE, Site, new_site, wait_for
 from mobius.adapters.places import Places
 from mobius.adapters.targets.process import ProcessTarget
 from mobius.adapters.traffic.door import DoorTraffic
+from mobius.adapters.traffic.live_socket import LiveSocketTraffic
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
 from mobius.ports import Traffic
 
@@ -52,6 +53,17 @@ class Ground:
         thread = threading.Thread(target=ask, daemon=True)
         thread.start()
         return thread
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether a proxy dials the releases themselves where it may, so that our door does not count."""
+        return isinstance(self.traffic, LiveSocketTraffic) and self.settings.traffic.access_log is not None
+
+    def in_flight(self, slot: str, release_id: str) -> int:
+        """Requests that the release in this slot is answering."""
+        if isinstance(self.traffic, LiveSocketTraffic) and self.is_direct:
+            return self.traffic.in_flight(slot)
+        return self.traffic.counters()[release_id].in_flight
 
     def empty(self) -> None:
         """As it was at the start: no traffic, nothing held, no process."""

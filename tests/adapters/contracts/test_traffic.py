@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from adapters.contracts.conftest import Ground, wait_for, web
+from adapters.contracts.conftest import Ground, wait_for
 from adapters.contracts.haproxy_ground import haproxy_ground
+from adapters.contracts.live_socket_ground import live_socket_ground
 from mobius.adapters.traffic.memory import MemoryTraffic
 from mobius.errors import MobiusError
 from mobius.ports import Traffic
 
-KINDS = ("door", "haproxy")
+KINDS = ("door", "haproxy", "nginx", "nginx-direct", "caddy", "caddy-direct")
 WITHOUT_HISTOGRAM = ("haproxy",)  # latency comes from the proxy's access log there
 
 
@@ -30,10 +31,13 @@ def grounds(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Ground]]
                 match kind:
                     case "haproxy":
                         found = stack.enter_context(haproxy_ground())[0]
+                    case "nginx" | "nginx-direct" | "caddy" | "caddy-direct":
+                        proxy, _, way = kind.partition("-")
+                        found = stack.enter_context(live_socket_ground(proxy, direct=bool(way)))[0]
                     case _:
                         found = request.getfixturevalue("ground")
                 for slot, release_id in (("blue", "r1"), ("green", "r2")):
-                    found.target.start(slot, release_id, Path("/"), [web()])
+                    found.target.start(slot, release_id, Path("/"), found.settings.processes)
                     found.site.wait_running(slot)
                 made[kind] = found
             return made[kind]
@@ -131,7 +135,7 @@ def test_draining_waits_for_what_is_in_flight(real: Ground) -> None:
     real.traffic.switch({"blue": 100})
     told: list[tuple[int, str]] = []
     thread = real.in_background("/wait/0.5", told)
-    wait_for("the request to be in flight", lambda: real.traffic.counters()["r1"].in_flight == 1)
+    wait_for("the request to be in flight", lambda: real.in_flight("blue", "r1") == 1)
     real.traffic.switch({"green": 100})
     assert real.traffic.drain("blue", 10.0) == 0
     thread.join(5)
@@ -141,7 +145,7 @@ def test_draining_waits_for_what_is_in_flight(real: Ground) -> None:
 def test_draining_cuts_and_counts_what_is_left_at_the_timeout(real: Ground) -> None:
     real.traffic.switch({"blue": 100})
     threads = [real.in_background("/wait/20", []) for _ in range(2)]
-    wait_for("both to be in flight", lambda: real.traffic.counters()["r1"].in_flight == 2)
+    wait_for("both to be in flight", lambda: real.in_flight("blue", "r1") == 2)
     real.traffic.switch({"green": 100})
     began = time.monotonic()
     assert real.traffic.drain("blue", 0.2) == 2
@@ -173,6 +177,10 @@ def test_a_hold_ends_by_itself(real: Ground) -> None:
 def test_counters_rise_with_requests_and_errors_by_release(real: Ground) -> None:
     real.traffic.switch({"blue": 100})
     real.get()
+    if real.is_direct:
+        with pytest.raises(MobiusError, match="the proxy dials blue itself, so only its access log counts"):
+            real.traffic.counters()
+        return
     before = real.traffic.counters()["r1"]
     for path in ("/", "/status/404", "/status/503", "/garbled"):
         real.get(path)

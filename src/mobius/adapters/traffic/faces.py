@@ -1,0 +1,114 @@
+"""Faces: what a proxy sees of the live release, a socket and a tree of files, moved by one rename of `live`.
+
+`<root>/live` is a link to `<root>/run/faces/NAME/`, which never changes once it is there: `web.sock` leads to where
+requests are accepted (a release's own socket, or our front door's), `tree` to the release's files, and `face.json`
+says what that stands for. Older faces stay for a while: whoever was just looking one up must still find it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from mobius.errors import MobiusError
+from mobius.host.state import write_atomically
+
+DOOR = "door"
+KEPT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """What the proxy dials. `via`: the slot whose own socket that is, or "door". `weights` and `releases` are those
+    of the switch that made it; with "door" in between, the front door's own weights hold."""
+
+    via: str
+    socket: str
+    tree: str = ""
+    weights: Mapping[str, int] = field(default_factory=dict)
+    releases: Mapping[str, str] = field(default_factory=dict)  # slot to release id
+
+
+class Faces:
+    """The faces of one root."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folder = root / "run" / "faces"
+        self.live = root / "live"
+
+    def current(self) -> Face | None:
+        """Where `live` leads now; None when there is none yet. Raises MobiusError when that makes no sense."""
+        try:
+            folder = self._root / self.live.readlink()
+        except FileNotFoundError:
+            return None
+        except OSError as problem:
+            raise MobiusError(
+                f"{self.live} is no link: {problem.strerror}",
+                "move it away; mobius makes it anew at the next switch",
+            ) from problem
+        try:
+            told = json.loads((folder / "face.json").read_bytes())
+            return Face(told["via"], told["socket"], told["tree"], told["weights"], told["releases"])
+        except (OSError, ValueError, LookupError, TypeError) as problem:
+            raise MobiusError(
+                f"{self.live} leads to {folder}, which cannot be read: {problem}",
+                "switch again: mobius host start",
+            ) from problem
+
+    def show(self, face: Face) -> None:
+        """From here on whoever dials, or opens a file, meets this face: one rename, and durable. Raises MobiusError,
+        nothing changed, when it cannot be written."""
+        try:
+            folder = self._make(face)
+            fresh = self._root / "run" / ".live.new"
+            fresh.unlink(missing_ok=True)
+            fresh.symlink_to(folder.relative_to(self._root))
+            _sync(folder.parent)
+            fresh.replace(self.live)
+            _sync(self._root)
+        except OSError as problem:
+            raise MobiusError(
+                f"{self.live} cannot be moved: {problem.filename}: {problem.strerror}",
+                "make room on that disk, and check who may write there",
+            ) from problem
+        self._forget_old(folder)
+
+    def _make(self, face: Face) -> Path:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o711)
+        self._folder.chmod(0o711)  # whoever may pass through `run` may come to the face they know
+        number = max((_number(one) for one in self._folder.iterdir()), default=0) + 1
+        folder = self._folder / f"{number:06}.{face.via}"
+        folder.mkdir(mode=0o711)
+        folder.chmod(0o711)
+        (folder / "web.sock").symlink_to(face.socket)
+        if face.tree:
+            (folder / "tree").symlink_to(face.tree)
+        write_atomically(folder / "face.json", asdict(face))
+        return folder
+
+    def _forget_old(self, current: Path) -> None:
+        with contextlib.suppress(OSError):
+            known = sorted(self._folder.iterdir(), key=_number)
+            for folder in known[:-KEPT]:
+                if folder != current:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _number(folder: Path) -> int:
+    digits = folder.name.partition(".")[0]
+    return int(digits) if digits.isdigit() else 0
+
+
+def _sync(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

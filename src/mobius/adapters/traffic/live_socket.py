@@ -1,0 +1,146 @@
+"""Traffic of a proxy that dials `<root>/live/web.sock` (nginx, Caddy): moved by one rename, never by a reload.
+
+Requests go straight to a release's own Unix socket where one slot has all of them, the release listens there, and
+the proxy's access log is read, for nobody else counts them then. Otherwise they go by our front door (the bridge):
+a service that only has a port, a canary, a hold. The front door is always told first, so it is right about where
+requests belong whenever `live` comes to lead there.
+"""
+
+from __future__ import annotations
+
+import stat
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from mobius.adapters.traffic.door import DoorTraffic
+from mobius.adapters.traffic.faces import DOOR, Face, Faces
+from mobius.adapters.traffic.history import read_history, switching
+from mobius.errors import MobiusError
+from mobius.host.client import HostClient
+from mobius.host.direct import in_flight, is_seen
+from mobius.host.messages import SlotStatus
+from mobius.host.reach import CONNECT, is_open_to_group
+from mobius.model.settings import EnvironmentSettings
+from mobius.ports import Counters, Switched
+
+
+class LiveSocketTraffic:
+    """`tree_of` says where a release's files are. `settings.traffic.access_log`: without one all goes by the door."""
+
+    def __init__(self, root: Path, settings: EnvironmentSettings, tree_of: Callable[[str], Path]) -> None:
+        self._root = root.resolve()
+        self._faces = Faces(self._root)
+        self._door = DoorTraffic(root)
+        self._host = HostClient(root, revives=True)
+        self._tree_of = tree_of
+        web = next((process for process in settings.processes if process.kind == "web"), None)
+        self._may_be_direct = settings.traffic.access_log is not None and (
+            web is None or web.listen != "port"
+        )
+
+    def weights(self) -> Mapping[str, int]:
+        """Where `live` leads; the front door's own where it leads there. No supervisor is needed to look."""
+        face = self._faces.current()
+        if face is None:
+            return {}
+        return self._door.weights() if face.via == DOOR else dict(face.weights)
+
+    def switch(self, weights: Mapping[str, int]) -> Switched:
+        """First the front door, then `live`. Killed in between, `live` still leads where it led, which `weights()`
+        says; the same switch again finishes it."""
+        began = time.perf_counter()
+        routed = self._host.route(weights)
+        self._show(weights)
+        took_ms = (time.perf_counter() - began) * 1000
+        return Switched(routed.generation, took_ms, self._door.failed_because_of_switches(routed.generation))
+
+    def drain(self, slot: str, timeout_s: float) -> int:
+        """Waits for the front door's requests, and for what the proxy connected to the slot's own socket. Raises
+        MobiusError while `live` leads there."""
+        face = self._faces.current()
+        if face is not None and face.via == slot:
+            raise MobiusError(
+                f"slot {slot} still gets new requests, so it cannot be drained",
+                "switch to another slot first, or hold",
+            )
+        return self._host.drain(slot, timeout_s, direct=True).cut
+
+    def hold(self, max_s: float, max_requests: int, max_bytes: int) -> None:
+        """The front door holds, so `live` comes to lead there."""
+        self._door.hold(max_s, max_requests, max_bytes)
+        self._show(self._door.weights(), held=True)
+
+    def release_hold(self) -> None:
+        """Those that wait go on at once; then, where it may, `live` leads to the release itself again."""
+        self._door.release_hold()
+        if self._faces.current() is not None:
+            self._show(self._door.weights())
+
+    def counters(self) -> Mapping[str, Counters]:
+        """What came by the front door. Raises MobiusError while the proxy dials the release itself: then nobody
+        counts but its access log, and an unmoved count would look like silence."""
+        face = self._faces.current()
+        if face is not None and face.via != DOOR:
+            raise MobiusError(
+                f"the proxy dials {face.via} itself, so only its access log counts requests",
+                "set [traffic] access_log",
+            )
+        return self.door_counters()
+
+    def door_counters(self) -> Mapping[str, Counters]:
+        """What ever came by the front door, also while the proxy dials a release itself."""
+        return self._door.counters()
+
+    def failed_because_of_switches(self, since: int = 0) -> int:
+        """Those that the front door saw fail; what the proxy sent straight to a release is in its log alone."""
+        return self._door.failed_because_of_switches(since)
+
+    def in_flight(self, slot: str) -> int:
+        """Requests on the slot's own socket now, whoever sent them there."""
+        there = self._host.status().slots.get(slot)
+        path = _socket_of(there) if there is not None else ""
+        return in_flight(path) if path else 0
+
+    def _show(self, weights: Mapping[str, int], *, held: bool = False) -> None:
+        status = self._host.status()
+        held = held or (status.door is not None and status.door.held)
+        some = {slot: weight for slot, weight in weights.items() if weight > 0}
+        wanted = self._face(some, status.slots, held)
+        is_shown = wanted == self._faces.current()
+        if is_shown and self._is_written(wanted):
+            return
+        with switching(self._root, via=wanted.via, weights=some, releases=wanted.releases):
+            if not is_shown:
+                self._faces.show(wanted)
+
+    def _is_written(self, face: Face) -> bool:
+        """Whether the history ends with this face; not, where a kill came between the rename and its line."""
+        last = next(reversed(read_history(self._root)), None)
+        held = (face.via, face.weights, face.releases)
+        return last is not None and last.is_done and (last.via, last.weights, last.releases) == held
+
+    def _face(self, weights: Mapping[str, int], slots: Mapping[str, SlotStatus], held: bool) -> Face:
+        releases = {slot: slots[slot].release for slot in weights if slot in slots}
+        chief = max(weights, key=lambda slot: (weights[slot], slot), default="")
+        tree = str(self._tree_of(releases[chief])) if chief in releases else ""
+        own = _socket_of(slots[chief]) if chief in slots else ""
+        if self._may_be_direct and len(weights) == 1 and not held and own and self._accepts(own):
+            return Face(chief, own, tree, weights, releases)
+        return Face(DOOR, str(self._root / "run" / "door.sock"), tree, weights, releases)
+
+    def _accepts(self, path: str) -> bool:
+        """Whether a release listens there in a way that can be drained, and that the proxy can reach."""
+        try:
+            mode = Path(path).stat().st_mode
+        except OSError:
+            return False
+        open_to_proxy = not is_open_to_group(self._root / "run") or mode & CONNECT == CONNECT
+        return stat.S_ISSOCK(mode) and open_to_proxy and is_seen(path)
+
+
+def _socket_of(slot: SlotStatus) -> str:
+    """The Unix socket of the slot's web process; "" when it has none."""
+    if slot.placed:
+        return slot.socket or ""
+    return next((process.socket or "" for process in slot.processes if process.kind == "web"), "")
