@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 from mobius.config.build import under
 from mobius.config.mistakes import Mistakes, Place
 from mobius.config.tree import Leaf, Node, Tree, at, is_sound
+from mobius.config.units import check_units
 
+RUNS_PROCESSES = ("process", "systemd")
 SUBJECTS = ("get", "post", "head", "database", "file", "run", "tls")
 _ONLY_WITH = {
     "expect": ("get", "post", "head"),
@@ -28,7 +30,7 @@ def check_environment(values: dict[str, Any], tree: Tree, around: Place, mistake
         check_names(tree.get(key), mistakes)
     check_smoke(tree.get("smoke"), values.get("url"), mistakes)
     kinds = [row["kind"] for row in values["process"]]
-    if values["target"] == "process" and "web" not in kinds and is_sound(tree.get("process")):
+    if values["target"] in RUNS_PROCESSES and "web" not in kinds and is_sound(tree.get("process")):
         words = 'no process of kind "web" to give traffic to, expected a [[process]] with name and start'
         mistakes.add(Place(f"{around.path}.process", around.file, around.line), words)
     if (listen := at(tree, "listen")) and not 1 <= int(listen.value.rpartition(":")[2]) <= 65_535:
@@ -38,6 +40,7 @@ def check_environment(values: dict[str, Any], tree: Tree, around: Place, mistake
             mistakes.add(given.place, f"given without {other}: TLS needs both")
     if (kind := at(tree, "migrations", "kind")) and kind.value != "sql":
         mistakes.add(kind.place, f'"{kind.value}" is not available in this version: only "sql" is')
+    check_units(values, tree, mistakes)
     _check_times(values, tree, around, mistakes)
 
 
@@ -143,7 +146,7 @@ def _folder(environment: Complete, project: Path) -> str:
 
 
 def _bound(environment: Complete) -> tuple[str, int] | None:
-    if environment.values["target"] != "process" or not environment.values["listen"]:
+    if environment.values["target"] not in RUNS_PROCESSES or not environment.values["listen"]:
         return None
     host, _, port = environment.values["listen"].rpartition(":")
     return ("127.0.0.1" if host == "localhost" else host), int(port)
