@@ -113,7 +113,7 @@ def _dialled(
     last = re.split(r", | : ", str(answered))[-1].strip() if isinstance(answered, (str, int, float)) else ""
     took_s = _number(last)
     took_s = plausible_s(took_s) if took_s is not None else None
-    ended = at + 1 if at.is_integer() else at  # a time in whole seconds is up to one second early
+    ended = at + 1 if _is_coarse(entry) else at  # a time in whole seconds is up to one second early
     return at - duration_s, max(at - duration_s, ended - (took_s or 0.0))
 
 
@@ -128,6 +128,12 @@ def _at(entry: Mapping[str, Any]) -> float | None:
             if found is not None:
                 return found
     return None
+
+
+def _is_coarse(entry: Mapping[str, Any]) -> bool:
+    """Whether the time is in whole seconds: without a fraction, and no milliseconds or finer."""
+    said = next((entry[key] for key in TIMES if key in entry), None)
+    return "." not in str(said) and (number := _number(said) or 0.0) == _in_seconds(number)
 
 
 def _in_seconds(at: float) -> float:

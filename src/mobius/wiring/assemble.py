@@ -25,6 +25,7 @@ from mobius.model.haproxy import haproxy_place
 from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings, Settings
 from mobius.ports import Launcher, Ports, Signals, Target, Traffic
+from mobius.wiring.counting import counting
 
 
 def assemble(
@@ -42,12 +43,14 @@ def assemble(
     migrations, clock = settings.migrations, SystemClock()
 
     def signals(release: Release) -> Signals:
+        counted = counting(service, settings, places.root, traffic, target, clock.now)
         return WindowSignals(
             settings,
             checks,
             clock=clock,
             release_id=release.id,
-            counters=traffic.counters,
+            counters=counted.counters,
+            remark=counted.remark,
             pids=lambda: [p.pid for p in target.processes() if p.slot == release.slot and p.pid],
         )
 

@@ -1,0 +1,48 @@
+"""What counts real traffic in an environment: whoever receives requests, its access log, or both together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mobius.adapters.signals.access_log import AccessLog, LoggedTraffic
+from mobius.adapters.signals.access_log_whose import ByServer, BySwitches
+from mobius.adapters.traffic.door import DoorTraffic
+from mobius.model.haproxy import haproxy_place
+from mobius.model.settings import EnvironmentSettings
+from mobius.ports import Counters, Target, Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """The counters by release, and what they leave out in words."""
+
+    counters: Callable[[], Mapping[str, Counters]]
+    remark: Callable[[], str] = lambda: ""
+
+
+def counting(
+    service: str,
+    settings: EnvironmentSettings,
+    root: Path,
+    traffic: Traffic,
+    target: Target,
+    now: Callable[[], float],
+) -> Counting:
+    """For one window: an access log is read from its present end on. Behind our own front door none is: it has
+    every request, and counts it by release."""
+    path, kind = settings.traffic.access_log, settings.traffic.kind
+    if path is None or kind == "door":
+        return Counting(traffic.counters)
+    is_haproxy = kind == "haproxy"
+
+    def releases() -> Mapping[str, str]:
+        return {process.slot: process.release_id for process in target.processes() if process.kind == "web"}
+
+    whose = ByServer(haproxy_place(service, settings).backend, releases) if is_haproxy else BySwitches(root)
+    log_format, routes = settings.traffic.access_log_format, settings.critical_routes
+    log = AccessLog(path, whose, log_format=log_format, routes=routes, now=now)
+    counted = traffic.counters if is_haproxy else DoorTraffic(root).counters
+    logged = LoggedTraffic(log, counted, counts_all=is_haproxy)
+    return Counting(logged.counters, logged.remark)
