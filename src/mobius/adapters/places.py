@@ -36,10 +36,11 @@ class Places:
 
     def resolve(self, named: str) -> Path:
         """A path as `mobius.toml` names it: `shared/…` lies in the root, a linked one in its `shared/`, anything else
-        in the project."""
+        in the project. What `shared/` only links to (adopted data stays where it was) is that place itself."""
         path = Path(named)
         if path.is_absolute():
             return path
         if any(path.is_relative_to(link) for link in self.links):
-            return self.shared / path
+            shared = self.shared / path
+            return shared.resolve() if shared.is_symlink() else shared
         return self.root / path if path.parts[:1] == ("shared",) else self.project / path

@@ -115,6 +115,7 @@ class Adoption:
     proxy: ProxyKind
     proxy_unit: str
     proxy_config: str
+    proxy_user: str
     proxy_files: tuple[FileChange, ...]
     project_files: tuple[FileChange, ...]
     links: tuple[tuple[str, str], ...] = ()  # a name in shared/, and what it leads to

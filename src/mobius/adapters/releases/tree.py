@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from mobius.host.children import find_marked, group_is_gone, signal_group
@@ -16,10 +17,13 @@ MARK_BUILD = "MOBIUS_BUILD"  # in the environment of a build: the tree it makes
 GONE_WITHIN_S = 5.0
 
 
-def tree_digest(path: Path) -> str:
-    """SHA-256 over every path, mode and content of a built tree, links by their target."""
+def tree_digest(path: Path, *, without: Collection[str] = ()) -> str:
+    """SHA-256 over every path, mode and content of a built tree, links by their target. `without`: names at its top
+    that do not count."""
     digest = hashlib.sha256()
     for folder, names, files in os.walk(path):
+        if Path(folder) == path:
+            names[:], files = [n for n in names if n not in without], [n for n in files if n not in without]
         names.sort()
         here = Path(folder)
         for name in sorted([*files, *(n for n in names if (here / n).is_symlink())]):
@@ -45,7 +49,11 @@ def tree_size(path: Path) -> int:
 
 
 def remove_tree(path: Path) -> None:
-    """Deletes it, also where a build made folders read-only (Go's module cache); what will not go stays."""
+    """Deletes it, also where a build made folders read-only (Go's module cache); what will not go stays. Of an adopted
+    release only the link goes: what it leads to was never ours."""
+    if path.is_symlink():
+        path.unlink()
+        return
     shutil.rmtree(path, ignore_errors=True)
     if not path.is_dir():
         return

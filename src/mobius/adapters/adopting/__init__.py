@@ -1,0 +1,1 @@
+"""Looking at a running service and its proxy, and keeping what is needed to give them back."""

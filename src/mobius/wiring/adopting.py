@@ -1,0 +1,354 @@
+"""Taking over what already runs: what is looked at, and mobius's own side of it once mobius.toml is there."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mobius.adapters.adopting import proxies
+from mobius.adapters.adopting.kept import Kept
+from mobius.adapters.adopting.machine import Machine, counting, health_of
+from mobius.adapters.adopting.units import Units
+from mobius.adapters.places import Places
+from mobius.adapters.releases.store import ReleaseStore, write_durably
+from mobius.adapters.releases.tree import tree_digest
+from mobius.adapters.repository import git
+from mobius.adapters.targets.systemd_units import UnitFiles
+from mobius.errors import ConfigurationError, GateFailed, UsageError
+from mobius.flows.adopt import World
+from mobius.host.reach import open_to_group
+from mobius.model.adoption import Adoption, UnitFound
+from mobius.model.release import Release
+from mobius.ports import Ports
+from mobius.rules.adopting import Looked, adoption
+from mobius.rules.steps import BLUE
+from mobius.wiring.app import open_app
+from mobius.wiring.units import units_of
+
+# Made by builds and tools: nobody misses them in a release.
+NOT_BROUGHT = (
+    ".git",
+    ".venv",
+    "venv",
+    "node_modules",
+    "__pycache__",
+    "dist",
+    "build",
+    ".cache",
+    ".npm",
+    "target",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person said with the command."""
+
+    unit: str
+    environment: str = "production"
+    service: str = ""
+    proxy: Path | None = None
+    url: str = ""
+    health: str = "/health"
+    tree: str = ""
+    variable: str = ""
+    links: tuple[str, ...] = ()
+
+
+class Adopting:
+    """The adoption in one project. `project`: the folder of mobius.toml, where it is or will be."""
+
+    def __init__(self, project: Path, environment: str, environ: Mapping[str, str]) -> None:
+        self.project = project.resolve()
+        self.environment = environment
+        self._environ = environ
+        self._units = Units()
+        self.machine = Machine(self._units)
+        self.root = self._root()
+        self.kept = Kept(self.root)
+
+    # -- looking ------------------------------------------------------------------------------------------------
+
+    def look(self, asked: Asked) -> tuple[Adoption, dict[str, str]]:
+        """What would be done, and the links that start the unit at boot. Changes nothing.
+
+        Raises `GateFailed` (3) for what cannot be adopted, `GateUnknown` (4) for what cannot be seen.
+        """
+        unit = self._units.look(asked.unit)
+        listening = self._units.listening(unit)
+        ports = [each.port for each in listening if each.port]
+        ours = f"{self.root}/live/web.sock"
+        found, texts = proxies.find(ports, ours, asked.proxy) if ports else ((), {})
+        tree = str(Path(asked.tree or unit.working_directory or "/").resolve())
+        links = tuple(dict.fromkeys(asked.links))
+        self._refuse_links(tree, links)
+        plan = adoption(
+            Looked(
+                unit=unit,
+                listening=listening,
+                proxies=found,
+                proxy_texts=texts,
+                file_env=self._units.environment_files(unit),
+                service=asked.service or self._service(unit),
+                environment=asked.environment,
+                project=str(self.project),
+                root=str(self.root),
+                tree=tree,
+                tree_digest=self._digest(tree, links),
+                tag=_tag(Path(tree)),
+                is_git=git(self.project, "rev-parse", "--git-dir") != "",
+                config=self._config(),
+                health=asked.health,
+                url=asked.url,
+                variable=asked.variable,
+                only_there=_only_there(Path(tree), self.project),
+                links=links,
+                timers=self._units.timers(unit),
+            )
+        )
+        self._refuse_unhealthy(plan)
+        self._refuse_bad_config(plan)
+        return plan, self._units.boot_links(unit)
+
+    def _root(self) -> Path:
+        with contextlib.suppress(ConfigurationError, UsageError):
+            app = open_app(self.project / "mobius.toml", environ=self._environ)
+            return app.environment(self.environment).root.resolve()
+        return self.project / ".mobius" / self.environment
+
+    def _config(self) -> str | None:
+        try:
+            return (self.project / "mobius.toml").read_bytes().decode("utf-8")
+        except FileNotFoundError:
+            return None
+        except UnicodeDecodeError as problem:
+            raise ConfigurationError(f"{self.project}/mobius.toml is no text: {problem}") from problem
+
+    def _service(self, unit: UnitFound) -> str:
+        text = self._config()
+        if text is not None:
+            try:
+                named = tomllib.loads(text).get("service")
+            except tomllib.TOMLDecodeError as problem:
+                raise ConfigurationError(
+                    f"mobius.toml cannot be read: {problem}", "mobius config check"
+                ) from problem
+            if isinstance(named, str):
+                return named
+        stem = unit.name.removesuffix(".service").partition("@")[0].lower()
+        made = "".join(c if (c.isascii() and c.isalnum()) or c == "-" else "-" for c in stem).strip("-")
+        return made or "service"
+
+    def _digest(self, tree: str, links: tuple[str, ...]) -> str:
+        if tree == "/" or not Path(tree).is_dir() or self.root.is_relative_to(tree):
+            return ""  # refused anyway, with its reason
+        return tree_digest(Path(tree), without=(*links, ".git"))
+
+    def _refuse_links(self, tree: str, links: tuple[str, ...]) -> None:
+        for name in links:
+            path = Path(tree, name)
+            inside = not Path(name).is_absolute() and ".." not in Path(name).parts and name.strip("./") != ""
+            if not inside or not path.exists():
+                raise UsageError(f"--link {name}: there is no such path in {tree}", f"ls {tree}")
+            shared = self.root / "shared" / name
+            if os.path.lexists(shared) and not shared.is_symlink():
+                raise GateFailed(f"{shared} is there already, with content of its own", "move it away first")
+
+    def _refuse_unhealthy(self, plan: Adoption) -> None:
+        status = health_of(plan.port, plan.health)
+        if status != 200:
+            raise GateFailed(
+                f"http://127.0.0.1:{plan.port}{plan.health} answers {status or 'nothing'}, not 200:"
+                " mobius could not tell whether the service is well",
+                "name its health check: --health PATH",
+            )
+
+    def _refuse_bad_config(self, plan: Adoption) -> None:
+        """mobius.toml as it will be loads, and its units are taken; said before anything is written."""
+        import tempfile
+
+        text = next(c.after for c in plan.project_files if c.path.endswith("/mobius.toml"))
+        with tempfile.TemporaryDirectory(prefix="mobius-adopt-") as folder:
+            file = Path(folder, "mobius.toml")
+            file.write_bytes(text)
+            if (self.project / "quality-gates.json").is_file():
+                shutil.copy(self.project / "quality-gates.json", folder)
+            app = open_app(file, environ=self._environ)
+            UnitFiles(
+                app.settings.service,
+                app.environment(plan.environment),
+                Places(self.project, Path(plan.root), ()),
+                app.environment(plan.environment).processes,
+            ).verify()
+
+    # -- acting -------------------------------------------------------------------------------------------------
+
+    def world(self, say: Callable[[str], None], plan: Adoption, *, count: bool) -> World:
+        """Everything that the flow acts on."""
+        from mobius.adapters.clocks.system import SystemClock
+
+        clock = SystemClock()
+
+        def counted() -> contextlib.AbstractContextManager[None]:
+            return counting(plan.url, plan.health, say) if count else contextlib.nullcontext()
+
+        return World(
+            keeper=self.kept,
+            machine=self.machine,
+            house=lambda: House(self.project, plan.environment, self._environ, say),
+            now=clock.now,
+            wait=clock.wait,
+            say=say,
+            counting=counted,
+        )
+
+
+class House:
+    """mobius's own side of one adoption. Raises `ConfigurationError` where mobius.toml does not load."""
+
+    def __init__(
+        self, project: Path, environment: str, environ: Mapping[str, str], say: Callable[[str], None]
+    ) -> None:
+        self._app = open_app(project / "mobius.toml", environ=environ)
+        self._name = environment
+        self._project = project
+        self._settings = self._app.environment(environment)
+        self._say = say
+        self._root = self._settings.root
+        self.ports: Ports = self._app.ports(environment)
+
+    def install(self) -> None:
+        self._make_places("")
+        units = units_of(self._app, self._name)
+        for line in units.install(units.changes()):
+            self._say(f"  {line}")
+
+    def uninstall(self) -> None:
+        for line in units_of(self._app, self._name).uninstall():
+            self._say(f"  {line}")
+
+    def register(self, plan: Adoption) -> Release:
+        """Release 0: a link to its folder, its manifest, and which units it is. Repeating it changes nothing."""
+        self._make_places(plan.proxy_user)
+        places = Places(self._project, self._root, self._settings.release.link)
+        for name, target in plan.links:
+            _link(places.shared / name, target)
+        _link(places.releases / plan.release_id, plan.tree)
+        release = Release(
+            id=plan.release_id,
+            tag=plan.tag,
+            commit=git(Path(plan.tree), "rev-parse", "HEAD"),
+            content_digest=plan.release_id.removeprefix("adopted-"),
+            config_digest="",
+            slot=BLUE,
+            accepted=True,
+        )
+        said = {
+            "schema_version": 1,
+            "release_id": plan.release_id,
+            "slot": BLUE,
+            "processes": {plan.process: {"unit": plan.unit, "port": plan.port, "timer": "", "kind": "web"}},
+        }
+        write_durably(self._root / "adopted.json", json.dumps(said, indent=1).encode())
+        releases = self.ports.releases
+        assert isinstance(releases, ReleaseStore)
+        if not releases.is_staged(release.id):
+            digest = tree_digest(Path(plan.tree), without=(*dict(plan.links), ".git"))
+            release = replace(release, content_digest=digest)
+            releases.adopt(release, self._settings.processes)
+        return release
+
+    def open_up(self, plan: Adoption) -> None:
+        """What was made as root belongs to the project's owner, and the proxy may come to its socket."""
+        self._make_places(plan.proxy_user)
+        owner = self._project.stat()
+        for folder, names, files in os.walk(self._root):
+            if Path(folder) == self._root:
+                names[:] = [name for name in names if name != "adopted"]
+                files = [name for name in files if name != "adopting.lock"]
+            for name in [*names, *files]:
+                with contextlib.suppress(FileNotFoundError):
+                    os.chown(Path(folder, name), owner.st_uid, -1, follow_symlinks=False)
+
+    def forget(self, plan: Adoption) -> None:
+        """Release 0 is no release of ours any more; its folder is not touched."""
+        (self._root / "adopted.json").unlink(missing_ok=True)
+        for name in ("current", "previous", "live"):
+            link = self._root / name
+            if link.is_symlink():
+                link.unlink()
+        (self._root / "VERSION").unlink(missing_ok=True)
+        (self._root / "releases" / f"{plan.release_id}.json").unlink(missing_ok=True)
+        shutil.rmtree(self._root / "run" / "units", ignore_errors=True)
+        shutil.rmtree(self._root / "run" / "faces", ignore_errors=True)
+        for path, target in [
+            (self._root / "releases" / plan.release_id, plan.tree),
+            *((self._root / "shared" / name, target) for name, target in plan.links),
+        ]:
+            if path.is_symlink() and str(path.readlink()) == target:
+                path.unlink()
+
+    def _make_places(self, proxy_user: str) -> None:
+        owner = self._project.stat()
+        for folder in (self._root.parent, self._root, self._root / "releases", self._root / "shared"):
+            if not folder.exists():
+                folder.mkdir(parents=True, mode=0o755)
+            if folder.is_relative_to(self._project) and folder.stat().st_uid != owner.st_uid:
+                os.chown(folder, owner.st_uid, owner.st_gid)
+        self._root.chmod(self._root.stat().st_mode | 0o111)
+        run = self._root / "run"
+        run.mkdir(mode=0o700, exist_ok=True)
+        os.chown(run, owner.st_uid, -1)
+        gid = _group_of(proxy_user)
+        if gid is not None:
+            open_to_group(run, gid)
+            self._hand_over(run, gid)
+
+    def _hand_over(self, run: Path, gid: int) -> None:
+        """What was made there before the group was known."""
+        faces = run / "faces"
+        for path in [run / "door.sock", faces, *faces.glob("*")]:
+            if os.path.lexists(path):
+                os.chown(path, -1, gid, follow_symlinks=False)
+
+
+def _group_of(user: str) -> int | None:
+    import pwd
+
+    try:
+        return pwd.getpwnam(user).pw_gid if user else None
+    except KeyError:
+        return None
+
+
+def _link(path: Path, target: str) -> None:
+    if path.is_symlink() and str(path.readlink()) == target:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+
+
+def _tag(tree: Path) -> str:
+    """The tag that lies there unchanged; "" where that is not certain."""
+    if git(tree, "status", "--porcelain", "--untracked-files=no"):
+        return ""
+    return git(tree, "describe", "--tags", "--exact-match")
+
+
+def _only_there(tree: Path, project: Path) -> tuple[str, ...]:
+    """What lies in the running tree and comes with no release of this project."""
+    try:
+        there = sorted(each.name for each in tree.iterdir())
+    except OSError:
+        return ()
+    brought = set(git(project, "ls-tree", "--name-only", "HEAD").splitlines())
+    if not brought:
+        brought = {each.name for each in project.iterdir()}
+    return tuple(name for name in there if name not in brought and name not in NOT_BROUGHT)
