@@ -101,7 +101,10 @@ def next_step(words: str, *, quiet: bool = False) -> None:
 
 def confirm(question: str, *, yes: bool) -> None:
     """Asks a person; without a terminal and without --yes it is a usage error, never a guess."""
-    if yes:
+    from mobius.cli.over_the_line import line
+
+    over = line()
+    if yes or (over is not None and over.again):  # what is shown again was agreed to before
         return
     if not sys.stdin.isatty():
         from mobius.errors import UsageError

@@ -8,10 +8,11 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
-from mobius.errors import Interrupted, MobiusError
+from mobius.errors import Interrupted, MobiusError, UsageError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "abort": ("mobius.cli.abort", "Stop the run that is going on and take back what it did."),
@@ -39,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "smoke": ("mobius.cli.smoke", "Run the smoke tests on the live address."),
     "status": ("mobius.cli.status", "What is live, and the way back."),
 }
-HIDDEN = {"run-on": "mobius.cli.run_on"} | dict.fromkeys(
+HIDDEN = {"relay": "mobius.cli.relay", "run-on": "mobius.cli.run_on"} | dict.fromkeys(
     ("export", "gates", "media", "migrate", "premerge"), "mobius.cli.later"
 )
 
@@ -67,18 +68,26 @@ class Lazy(click.Group):
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Another mobius.toml.")
 @click.version_option(package_name="mobius")
 @click.pass_context
-def mobius(ctx: click.Context, config: Path | None) -> None:
+@click.option("--on", "on", metavar="HOST[:DIR]", help="Do it on another host, over ssh.")
+def mobius(ctx: click.Context, config: Path | None, on: str | None) -> None:
     """Ships a release and proves, at every step, that it can be taken back."""
     ctx.ensure_object(dict)
     ctx.obj.setdefault("config", config)
     ctx.obj.setdefault("environ", dict(os.environ))
+    if on is not None:  # `run` takes off the one that counts: this is a second one, or came over a line
+        raise UsageError("--on is given once", "write: mobius --on user@host COMMAND")
 
 
-def run(argv: Sequence[str]) -> int:
-    """Runs the command line; returns the exit code. The only place that prints an error."""
+def run(argv: Sequence[str], obj: dict[str, Any] | None = None) -> int:
+    """Runs the command line; returns the exit code. The only place that prints an error. `obj` is what commands
+    find in their context."""
     as_json = "--json" in argv
     try:
-        result = mobius.main(args=list(argv), prog_name="mobius", standalone_mode=False)
+        if (at := _place_of_on(argv)) is not None and obj is None:
+            from mobius.cli.on import run_on
+
+            return run_on(*_without_on(argv, at))
+        result = mobius.main(args=list(argv), prog_name="mobius", standalone_mode=False, obj=obj)
         return result if isinstance(result, int) else 0
     except MobiusError as error:
         tell(error, as_json=as_json)
@@ -105,6 +114,25 @@ def run(argv: Sequence[str]) -> int:
 
 def tell(error: MobiusError, *, as_json: bool) -> None:
     """What happened, to what, and what to do now: on stderr, and as an object on stdout with --json."""
+def _place_of_on(argv: Sequence[str]) -> int | None:
+    """Where `--on` stands before the command; everything behind the command is the command's own."""
+    place = 0
+    while place < len(argv) and argv[place].startswith("-"):
+        if argv[place] == "--on" or argv[place].startswith("--on="):
+            return place
+        place += 2 if argv[place] == "--config" else 1
+    return None
+
+
+def _without_on(argv: Sequence[str], at: int) -> tuple[str, list[str]]:
+    """The host, and the command line that it is given."""
+    if argv[at].startswith("--on="):
+        return argv[at].removeprefix("--on="), [*argv[:at], *argv[at + 1 :]]
+    if at + 1 == len(argv):
+        raise UsageError("--on where?", "write: mobius --on user@host COMMAND")
+    return argv[at + 1], [*argv[:at], *argv[at + 2 :]]
+
+
     if as_json:
         facts = {"message": error.message, "details": list(error.details), "hint": error.hint}
         click.echo(json.dumps({"schema_version": 1, "event": "error", "exit_code": error.exit_code, **facts}))

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mobius.cli.context import app, color, environment_option, json_option, next_step, width
+from mobius.cli.over_the_line import line
 from mobius.errors import UsageError
 
 
@@ -40,5 +41,6 @@ def command(
         return 0
     page = the_app.write_report(name, chosen.id, html)
     click.echo(report_text(made, width(), color=color()))
-    next_step(f"open: {page}")
+    over = line()
+    next_step(f"open: {page}" if over is None else f"it lies there: {over.host}:{page.absolute()}")
     return 0

@@ -34,6 +34,11 @@ def from_variables(environ: Mapping[str, str], mistakes: Mistakes) -> Tree:
     return tree
 
 
+def is_read(name: str) -> bool:
+    """Whether an environment variable of this name says anything to mobius, or is meant to."""
+    return bool(_THRESHOLD.fullmatch(name)) or any(field.environ == name for _, field in settable())
+
+
 def from_flags(flags: Mapping[str, object], mistakes: Mistakes) -> Tree:
     """What the command line says, for every environment; a flag that is None was not given.
 

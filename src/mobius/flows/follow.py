@@ -27,10 +27,10 @@ class Viewer(Protocol):
         """Time passed."""
 
 
-def follow(run: Run, ports: Ports, viewer: Viewer | None, *, until_window: bool) -> Run:
-    """The run as it then stands: ended, waiting for a person, or with `until_window` observing. Raises `MobiusError`
-    when nobody carries it on."""
-    after, sampled, looked, alone = 0, 0.0, 0, 0
+def follow(run: Run, ports: Ports, viewer: Viewer | None, *, until_window: bool, after: int = 0) -> Run:
+    """The run as it then stands: ended, waiting for a person, or with `until_window` observing. Events up to the
+    one with seq `after` were shown before. Raises `MobiusError` when nobody carries it on."""
+    sampled, looked, alone = 0.0, 0, 0
     while True:
         now = ports.journal.run(run.id)
         for event in ports.journal.events(run_id=run.id, after=after):
