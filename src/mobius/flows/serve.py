@@ -87,7 +87,8 @@ class Watchman:
             return ""
         if not any(weight > 0 for weight in self.ports.traffic.weights().values()):
             return f"{now.live.id} gets no traffic"
-        there = {process.name: process for process in now.processes if process.slot == now.live_slot}
+        seen_now = self.ports.target.processes()  # raises where nobody can look: not seen is not gone
+        there = {process.name: process for process in seen_now if process.slot == now.live_slot}
         for process in self.ports.releases.processes(now.live.id):
             seen = there.get(process.name)
             if seen is None or seen.state in GONE:
