@@ -278,6 +278,9 @@ class Switched:
 class Traffic(Protocol):
     """Who receives requests. A switch is one write: after it, every new request goes by the new weights."""
 
+    def preflight(self) -> tuple[CheckResult, ...]:
+        """Looks, changes nothing: can traffic be moved? Never raises."""
+
     def weights(self) -> Mapping[str, int]:
         """Slot to weight; empty when nothing is live. Raises `MobiusError` when it cannot be seen."""
 

@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("mobius.cli.rollback", "Go back to the previous release, another one, or a backup."),
     "smoke": ("mobius.cli.smoke", "Run the smoke tests on the live address."),
     "status": ("mobius.cli.status", "What is live, and the way back."),
+    "traffic": ("mobius.cli.traffic", "The proxy in front: what it must be told, and whether it was."),
 }
 HIDDEN = {"relay": "mobius.cli.relay", "run-on": "mobius.cli.run_on"} | dict.fromkeys(
     ("export", "gates", "media", "migrate", "premerge"), "mobius.cli.later"

@@ -185,6 +185,12 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
                 "Who receives requests: our front door, or a proxy that is there already.",
             ),
             Field("config", PATH, "The proxy's configuration file; it is read and checked, never written."),
+            Field(
+                "group",
+                UNIX_NAME,
+                "The proxy's group, which may come to the sockets of nginx's and Caddy's services.",
+                default_words="the one of the user that runs mobius",
+            ),
             Field("socket", PATH, "HAProxy's runtime API: its `stats socket` with `level admin`."),
             Field("backend", NAME, "HAProxy's backend.", default_words="the name of the service"),
             Field(

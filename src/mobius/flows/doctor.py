@@ -37,6 +37,7 @@ def examine(ports: Ports, around: Surroundings) -> tuple[CheckResult, ...]:
     looks: tuple[tuple[str, Callable[[], Iterable[CheckResult]]], ...] = (
         ("repository", lambda: _repository(ports, around)),
         ("start and port", ports.target.preflight),
+        ("traffic", ports.traffic.preflight),
         ("backup", lambda: ports.backups.preflight(now.live)),
         ("data", lambda: _data(ports, around)),
         ("clock and journal", lambda: _journal(ports)),

@@ -131,6 +131,7 @@ def _look(source: Source, now: Standing, candidate: Release, ports: Ports) -> li
         _is_clean(source, ports),
         _is_another(candidate, now, ports),
         *ports.target.preflight(),
+        *ports.traffic.preflight(),
         live_is_seen(now),
         *ports.backups.preflight(now.live),
     ]

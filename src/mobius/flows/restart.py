@@ -42,6 +42,7 @@ def plan_restart(ports: Ports, *, only: str = "", tool_version: str, despite_fre
                 _what_changes(live.processes, processes),
                 _is_at_hand(now, ports),
                 *ports.target.preflight(),
+                *ports.traffic.preflight(),
                 live_is_seen(now),
             ]
         ),

@@ -239,11 +239,13 @@ class TrafficSettings:
 
     `socket`: HAProxy's runtime API (its `stats socket`, level admin). `backend`: HAProxy's backend, "" for the
     service's name. `state_file`: where HAProxy reads the state of its servers when it starts. `config`: the
-    proxy's own configuration file, which is only ever read and checked. `access_log`: a signal of its own.
+    proxy's own configuration file, which is only ever read and checked. `group`: the proxy's, which may come to
+    our sockets, "" for the group that owns them. `access_log`: a signal of its own.
     """
 
     kind: TrafficKind = "door"
     config: Path | None = None
+    group: str = ""
     socket: Path | None = None
     backend: str = ""
     state_file: Path | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import assert_never
 
 from mobius.adapters import records
 from mobius.adapters.backups.folder import FolderBackups
@@ -20,6 +22,7 @@ from mobius.adapters.signals.window import WindowSignals
 from mobius.adapters.targets.process import ProcessTarget
 from mobius.adapters.traffic.door import DoorTraffic
 from mobius.adapters.traffic.haproxy import HaproxyTraffic
+from mobius.adapters.traffic.live_socket import LiveSocketTraffic
 from mobius.errors import UsageError
 from mobius.model.haproxy import haproxy_place
 from mobius.model.release import Release
@@ -38,7 +41,7 @@ def assemble(
     origin = origin_of(settings.release.source, project, (settings.root, settings.backup.folder))
     store = ReleaseStore(places, settings.release, settings.processes, origin, redact)
     target = _target(service, settings, places, environ)
-    traffic = _traffic(service, settings, places, target)
+    traffic = _traffic(service, settings, places, target, store.path)
     checks = HttpChecks(settings, resolve=places.resolve, redact=redact, cwd=project)
     migrations, clock = settings.migrations, SystemClock()
 
@@ -94,17 +97,22 @@ def _target(
             )
 
 
-def _traffic(service: str, settings: EnvironmentSettings, places: Places, target: Target) -> Traffic:
+def _traffic(
+    service: str,
+    settings: EnvironmentSettings,
+    places: Places,
+    target: Target,
+    tree_of: Callable[[str], Path],
+) -> Traffic:
     match settings.traffic.kind:
         case "door":
             return DoorTraffic(places.root)
         case "haproxy":
             return HaproxyTraffic(haproxy_place(service, settings), places.root, target)
+        case "nginx" | "caddy":
+            return LiveSocketTraffic(places.root, settings, tree_of)
         case other:
-            raise UsageError(
-                f'traffic by "{other}" in {settings.name} is not available in this version',
-                'use kind = "door" or "haproxy" in [traffic]',
-            )
+            assert_never(other)
 
 
 def _launcher(all_settings: Settings, settings: EnvironmentSettings, environ: Mapping[str, str]) -> Launcher:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from mobius.adapters.traffic.proxy_reach import let_proxy_in
 from mobius.host.children import MARK_ROOT
 from mobius.host.client import HostClient, HostUnavailable
 from mobius.host.messages import Limits, Tls
@@ -22,6 +23,8 @@ def open_door(settings: EnvironmentSettings, host: HostClient) -> None:
     serves on a Unix socket, and TLS is the proxy's."""
     door, proxied = settings.door, settings.is_behind_proxy
     tls = Tls(str(door.tls_cert), str(door.tls_key)) if door.tls_cert and door.tls_key else None
+    if proxied:
+        let_proxy_in(settings)
     host.configure_door(
         f"unix:{settings.door_socket}" if proxied else settings.listen,
         tls=None if proxied else tls,

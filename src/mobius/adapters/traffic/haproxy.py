@@ -24,6 +24,7 @@ from mobius.adapters.traffic.history import DOOR as VIA_DOOR
 from mobius.adapters.traffic.history import switching
 from mobius.errors import MobiusError
 from mobius.model.haproxy import DOOR, SLOTS, HaproxyPlace
+from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Counters, Switched, Target
 
 VIA_HAPROXY = "haproxy"  # its log names the server, which is the slot
@@ -45,6 +46,15 @@ class HaproxyTraffic:
         self._file = self._run / "haproxy.json"
 
     # -- what the port promises ------------------------------------------------------------------------------
+
+    def preflight(self) -> tuple[CheckResult, ...]:
+        """Whether it answers, and has our servers."""
+        name, backend = "HAProxy", self._place.backend
+        try:
+            self._servers()
+        except MobiusError as problem:
+            return (CheckResult(name, Outcome.FAIL, problem.message, 0.0, problem.hint),)
+        return (CheckResult(name, Outcome.PASS, f"its backend {backend} has the servers it needs", 0.0),)
 
     def weights(self) -> Mapping[str, int]:
         """As HAProxy has them; while requests are held, as they will be when the hold ends."""

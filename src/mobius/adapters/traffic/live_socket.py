@@ -16,12 +16,14 @@ from pathlib import Path
 from mobius.adapters.traffic.door import DoorTraffic
 from mobius.adapters.traffic.faces import DOOR, Face, Faces
 from mobius.adapters.traffic.history import read_history, switching
+from mobius.adapters.traffic.proxy_checks import proxy_checks
 from mobius.errors import MobiusError
 from mobius.host.client import HostClient
 from mobius.host.direct import in_flight, is_seen
 from mobius.host.messages import SlotStatus
 from mobius.host.reach import CONNECT, is_open_to_group
 from mobius.model.settings import EnvironmentSettings
+from mobius.model.verdict import CheckResult
 from mobius.ports import Counters, Switched
 
 
@@ -30,6 +32,7 @@ class LiveSocketTraffic:
 
     def __init__(self, root: Path, settings: EnvironmentSettings, tree_of: Callable[[str], Path]) -> None:
         self._root = root.resolve()
+        self._settings = settings
         self._faces = Faces(self._root)
         self._door = DoorTraffic(root)
         self._host = HostClient(root, revives=True)
@@ -38,6 +41,10 @@ class LiveSocketTraffic:
         self._may_be_direct = settings.traffic.access_log is not None and (
             web is None or web.listen != "port"
         )
+
+    def preflight(self) -> tuple[CheckResult, ...]:
+        """The proxy's configuration, and its way to our sockets."""
+        return proxy_checks(self._settings)
 
     def weights(self) -> Mapping[str, int]:
         """Where `live` leads; the front door's own where it leads there. No supervisor is needed to look."""

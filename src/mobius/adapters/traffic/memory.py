@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from mobius.errors import MobiusError
+from mobius.model.verdict import CheckResult
 from mobius.ports import Counters, Switched
 
 
@@ -20,6 +21,10 @@ class MemoryTraffic:
         self.counted: dict[str, Counters] = {}
         self._slots = slots
         self._weights: dict[str, int] = {}
+
+    def preflight(self) -> tuple[CheckResult, ...]:
+        """It can always be moved."""
+        return ()
 
     def weights(self) -> Mapping[str, int]:
         """Slot to weight. Raises `MobiusError` while nobody can look."""
