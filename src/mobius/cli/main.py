@@ -37,9 +37,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restart": ("mobius.cli.restart", "Start the live release anew, with the present configuration."),
     "resume": ("mobius.cli.resume", "Carry on a run that stands still."),
     "rollback": ("mobius.cli.rollback", "Go back to the previous release, another one, or a backup."),
+    "serve": ("mobius.cli.serve", "Look after an environment, as mobius-monitor.service does."),
     "smoke": ("mobius.cli.smoke", "Run the smoke tests on the live address."),
     "status": ("mobius.cli.status", "What is live, and the way back."),
-    "traffic": ("mobius.cli.traffic", "The proxy in front: what it must be told, and whether it was."),
 }
 HIDDEN = {"relay": "mobius.cli.relay", "run-on": "mobius.cli.run_on"} | dict.fromkeys(
     ("export", "gates", "media", "migrate", "premerge"), "mobius.cli.later"
@@ -67,16 +67,16 @@ class Lazy(click.Group):
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Another mobius.toml.")
+@click.option("--on", "on", metavar="HOST[:DIR]", help="Do it on another host, over ssh.")
 @click.version_option(package_name="mobius")
 @click.pass_context
-@click.option("--on", "on", metavar="HOST[:DIR]", help="Do it on another host, over ssh.")
 def mobius(ctx: click.Context, config: Path | None, on: str | None) -> None:
     """Ships a release and proves, at every step, that it can be taken back."""
     ctx.ensure_object(dict)
-    ctx.obj.setdefault("config", config)
-    ctx.obj.setdefault("environ", dict(os.environ))
     if on is not None:  # `run` takes off the one that counts: this is a second one, or came over a line
         raise UsageError("--on is given once", "write: mobius --on user@host COMMAND")
+    ctx.obj.setdefault("config", config)
+    ctx.obj.setdefault("environ", dict(os.environ))
 
 
 def run(argv: Sequence[str], obj: dict[str, Any] | None = None) -> int:
@@ -113,8 +113,6 @@ def run(argv: Sequence[str], obj: dict[str, Any] | None = None) -> int:
         return MobiusError.exit_code
 
 
-def tell(error: MobiusError, *, as_json: bool) -> None:
-    """What happened, to what, and what to do now: on stderr, and as an object on stdout with --json."""
 def _place_of_on(argv: Sequence[str]) -> int | None:
     """Where `--on` stands before the command; everything behind the command is the command's own."""
     place = 0
@@ -134,6 +132,8 @@ def _without_on(argv: Sequence[str], at: int) -> tuple[str, list[str]]:
     return argv[at + 1], [*argv[:at], *argv[at + 2 :]]
 
 
+def tell(error: MobiusError, *, as_json: bool) -> None:
+    """What happened, to what, and what to do now: on stderr, and as an object on stdout with --json."""
     if as_json:
         facts = {"message": error.message, "details": list(error.details), "hint": error.hint}
         click.echo(json.dumps({"schema_version": 1, "event": "error", "exit_code": error.exit_code, **facts}))
