@@ -47,10 +47,13 @@ class Bed:
         """This machine, as the hosts see it."""
         return self.ground.address(MACHINE)
 
-    def host(self, name: str, *, boot: bool = True) -> Host:
-        """A new systemd host; it is up when this returns. The other hosts know it by name."""
+    def host(self, name: str, *, boot: bool = True, like: Host | None = None) -> Host:
+        """A new systemd host; it is up when this returns. The other hosts know it by name.
+
+        `like` another, which is down and may be of another bed: with all its files, but a name and keys of its own.
+        """
         namespace, address, link = self._end(name)
-        host = Host(self.ground, name, namespace=namespace, address=address, link=link)
+        host = Host(self.ground, name, namespace=namespace, address=address, link=link, like=like)
         self.hosts[name] = host
         for each in self.hosts.values():
             each.introduce({other.name: other.address for other in self.hosts.values()})

@@ -39,15 +39,28 @@ exec "$@"
 class Host(Inside):
     """One host. Made by `Bed.host`, or by `Host.alone` with a bed of its own."""
 
-    def __init__(self, ground: Ground, name: str, *, namespace: str, address: str, link: str) -> None:
+    def __init__(
+        self, ground: Ground, name: str, *, namespace: str, address: str, link: str, like: Host | None = None
+    ) -> None:
         self.name, self.address, self.link, self.namespace = name, address, link, namespace
         self.folder = ground.room / name
         self.group = f"{ground.name}-{name}"
         self._nspawn: subprocess.Popen[bytes] | None = None
         for part in ("upper", "work", "merged"):
             (self.folder / part).mkdir(parents=True)
+        if like is not None:
+            self._take_over(like)
         self.identity = Identity(name, address, folder=self.folder / "keys")
         self.identity.write_into(self.folder / "upper")
+
+    def _take_over(self, like: Host) -> None:
+        if like.is_up:
+            raise WentWrong(f"{like.name} is up: what is copied of it would not be whole")
+        subprocess.run(
+            ["cp", "--archive", f"{like.folder / 'upper'}/.", self.folder / "upper"],
+            check=True,
+            capture_output=True,
+        )
 
     @classmethod
     @contextmanager
@@ -215,8 +228,11 @@ class Host(Inside):
         if self.is_up:
             with contextlib.suppress(Exception):
                 failed = self.run(["systemctl", "--failed", "--no-legend", "--plain"], check=False, timeout=5)
-                journal = self.run(["journalctl", "--no-pager", "--lines=40"], check=False, timeout=5)
-                return f"{self.name}, failed units:\n{failed.stdout}{self.name}, journal:\n{journal.stdout}"
+                journal = self.run(["journalctl", "--no-pager", "--lines=80"], check=False, timeout=5)
+                said = "".join(
+                    line for line in journal.stdout.splitlines(keepends=True) if ": pam_" not in line
+                )
+                return f"{self.name}, failed units:\n{failed.stdout}{self.name}, journal:\n{said}"
         console = self.folder / "console.log"
         said = console.read_text("utf-8", "replace")[-2000:] if console.exists() else "nothing"
         return f"{self.name} is down; its console said:\n{said}"

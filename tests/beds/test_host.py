@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from beds.bed import Bed
 from beds.host import Host, WentWrong
 from beds.mobius import install_mobius, put_project
 
@@ -154,6 +155,22 @@ def test_a_host_that_reboots_itself_is_booted_again(host: Host) -> None:
     host.boot()
 
     assert host.state() == "running"
+
+
+def test_a_host_like_another_has_its_files_and_a_name_and_keys_of_its_own(bed: Bed) -> None:
+    origin = bed.host("origin")
+    origin.write("/srv/kept", "of the origin\n")
+    origin.run(["rm", "/etc/motd"])
+    origin.poweroff()
+
+    copy = bed.host("copy", like=origin)
+
+    assert copy.state() == "running"
+    assert copy.ssh(["cat", "/srv/kept", "/etc/hostname"]).stdout == "of the origin\ncopy\n"
+    assert copy.run(["test", "-e", "/etc/motd"], check=False).returncode == 1
+    copy.write("/srv/kept", "of the copy\n")
+    origin.boot()
+    assert origin.read("/srv/kept") == "of the origin\n"
 
 
 def test_a_program_that_takes_too_long_is_ended(host: Host) -> None:

@@ -1,0 +1,157 @@
+"""The Django project of `blog/` on a host of the bed, as people run it: gunicorn, a worker, a timer, PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import sys
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+from beds.host import Host
+from beds.mobius import install_mobius
+
+BLOG = Path(__file__).parent / "blog"
+BIN = Path(sys.executable).parent
+FOLDER = "/srv/blog"
+PORT = 5001
+CONFIG = f"""
+service = "blog"
+policy = "conservative"
+
+[release]
+source = "releases/{{tag}}"
+
+[[process]]
+name = "web"
+kind = "web"
+start = ["{BIN}/gunicorn", "--config", "gunicorn.conf.py", "blog.wsgi"]
+env_file = "shared/secrets"
+stop_timeout = "15s"
+
+[[process]]
+name = "work"
+kind = "worker"
+start = ["{BIN}/python", "manage.py", "work"]
+env_file = "shared/secrets"
+stop_timeout = "10s"
+
+[[process]]
+name = "tidy"
+kind = "singleton"
+start = ["{BIN}/python", "manage.py", "tidy"]
+env_file = "shared/secrets"
+schedule = "*:*:0/2"
+stop_timeout = "10s"
+
+[backup]
+paths = ["shared/secrets"]
+
+[health]
+path = "/health"
+expect = ["status == 200"]
+interval = "200ms"
+min_healthy = "400ms"
+timeout = "10s"
+deadline = "60s"
+
+[[smoke]]
+name = "front page"
+get = "/"
+expect = ["status == 200", "json.posts >= 0"]
+
+[monitor]
+interval = "500ms"
+
+[systemd]
+user = "blog"
+
+[environments.production]
+target = "systemd"
+url = "http://127.0.0.1:{PORT}"
+listen = "0.0.0.0:{PORT}"
+window = "10m"
+"""
+SECRETS = "SECRET_KEY=of-the-journey\nDJANGO_SETTINGS_MODULE=blog.settings\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One sentence of a worker's or a timer's life."""
+
+    who: str
+    what: str
+    release: str
+    pid: int
+
+
+class Blog:
+    """In /srv/blog of this host. The deploy user deploys it; the service is a user of its own, the database's, too."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.url = f"http://{host.address}:{PORT}"
+        install_mobius(host)
+        host.run(["systemctl", "enable", "--now", "postgresql"], timeout=60)
+        host.run(["useradd", "--system", "blog"])
+        host.run(["createuser", "blog"], user="postgres")
+        host.run(["createdb", "--owner=blog", "blog"], user="postgres")
+        host.write(f"{FOLDER}/mobius.toml", CONFIG)
+        host.write(f"{FOLDER}/.mobius/production/shared/secrets", SECRETS)
+        for tag in ("v1", "v2", "v3"):
+            self.add_release(tag)
+        host.run(["chown", "-R", "deploy:deploy", FOLDER])
+        env = dict(line.split("=") for line in SECRETS.split())
+        host.run([BIN / "python", "manage.py", "migrate"], user="blog", cwd=f"{FOLDER}/releases/v1", env=env)
+        host.run(["mobius", "host", "install", "--yes"], cwd=FOLDER)
+        rules = host.run(["mobius", "host", "install", "--sudoers", "deploy"], cwd=FOLDER).stdout
+        host.write("/etc/sudoers.d/mobius-blog", rules, mode=0o440)
+        host.run(["usermod", "--append", "--groups", "systemd-journal", "deploy"])
+
+    def add_release(self, tag: str, **behaviour: Any) -> None:
+        """`bad_after=N`: it answers 500 from the N-th request on."""
+        place = f"{FOLDER}/releases/{tag}"
+        self.host.put(BLOG, place, owner="deploy")
+        self.host.write(f"{place}/RELEASE", f"{tag}\n", owner="deploy")
+        self.host.write(f"{place}/behaviour.json", json.dumps(behaviour), owner="deploy")
+
+    def mobius(
+        self, *argv: str, expect: int | None = 0, env: dict[str, str] | None = None
+    ) -> CompletedProcess[str]:
+        """As the deploy user, in the project; asserts the exit code."""
+        done = self.host.run(
+            ["mobius", *argv], user="deploy", cwd=FOLDER, env=env or {}, check=False, timeout=180
+        )
+        assert expect is None or done.returncode == expect, (
+            f"{argv}: {done.returncode}\n{done.stdout}{done.stderr}"
+        )
+        return done
+
+    def status(self) -> dict[str, Any]:
+        return dict(json.loads(self.mobius("status", "--json", expect=None).stdout))
+
+    def live(self) -> str:
+        """The release that answers; "" when none does."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=10) as answer:
+                return str(json.load(answer)["version"])
+        except OSError:
+            return ""
+
+    def active(self) -> set[str]:
+        """The units of the releases that are up, as `web@blue.service`."""
+        listed = self.host.run(
+            ["systemctl", "list-units", "--plain", "--no-legend", "--state=active", "mobius-blog-*"]
+        )
+        names = (line.split()[0].removeprefix("mobius-blog-") for line in listed.stdout.splitlines())
+        return {name for name in names if "@" in name and not name.startswith("run@")}
+
+    def lives(self) -> list[Life]:
+        """What workers and timers wrote down, in the order in which it happened."""
+        query = "select who, what, release, pid from blog_life order by id"
+        rows = self.host.run(["psql", "-tA", "-F,", "-c", query, "blog"], user="postgres").stdout.splitlines()
+        return [
+            Life(who, what, release, int(pid)) for who, what, release, pid in (row.split(",") for row in rows)
+        ]
