@@ -27,6 +27,7 @@ def live_socket_ground(
     direct: bool = False,
     process: ProcessSettings | None = None,
     statics: tuple[Static, ...] = (),
+    user: str = "",
 ) -> Iterator[tuple[Ground, Proxy]]:
     """The proxy on the site's port; no slot is started yet. Skips where there is no such proxy."""
     if reason := why_not(kind):
@@ -45,7 +46,7 @@ def live_socket_ground(
         target = ProcessTarget(settings, Places(site.root, site.root), {})
         target.prepare()
         traffic = LiveSocketTraffic(site.root, settings, (site.root / "releases").joinpath)
-        with Proxy(kind, site.root / "proxy", settings, statics) as proxy:
+        with Proxy(kind, site.root / "proxy", settings, statics, user=user) as proxy:
             yield Ground(site, settings, target, traffic), proxy
 
 

@@ -77,7 +77,7 @@ def what_bars(visitor: Visitor, path: Path) -> str:
     for folder in _folders(path):
         try:
             if not _may(visitor, folder, stat.S_IXOTH):
-                return f"{folder} does not let {visitor.name} pass"
+                return f"{folder.resolve()} does not let {visitor.name} pass"
         except OSError as problem:
             return f"{folder}: {problem.strerror}"
     try:
