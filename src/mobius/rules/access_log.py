@@ -45,9 +45,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A line that says nothing about a request, and why."""
+    """A line that says nothing about a request, and why. `is_other`: it is about something else, so nothing is lost."""
 
     reason: str
+    is_other: bool = False
+
+
+OTHER = Unread("about something else", is_other=True)
 
 
 def parse(line: bytes, log_format: str = "auto") -> Seen | Unread:
@@ -64,7 +68,12 @@ def parse(line: bytes, log_format: str = "auto") -> Seen | Unread:
         if log_format == "json":
             return Unread("not JSON")
     text = line.decode("utf-8", "replace")
-    return _haproxy(text) or _combined(text) or Unread("neither combined nor HAProxy's httplog nor JSON")
+    return (
+        _haproxy(text)
+        or _combined(text)
+        or _notice(text)
+        or Unread("neither combined nor HAProxy's httplog nor JSON")
+    )
 
 
 # -- combined ------------------------------------------------------------------------------------------------
@@ -139,6 +148,19 @@ def _haproxy(text: str) -> Seen | Unread | None:
     method, path = request_line(request)
     upstream = server_of(backend, server)
     return Seen(None, method, path, status, milliseconds_of(plausible_s(int(active_ms) / 1000)), upstream)
+
+
+# What HAProxy tells of itself in the same log: servers that come and go, proxies that start.
+_NOTICE = re.compile(
+    r"(?:.{0,300}[\])] ?: |.{0,300}\]: )?"
+    r"(?:(?:Backup )?Server|Backend|Proxy|Frontend|Health check for \S{1,50}) \S{1,300} "
+    r"(?:is|has|was|started|stopped)\b",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def _notice(text: str) -> Unread | None:
+    return OTHER if _NOTICE.match(text) else None
 
 
 # -- what all of them have -----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from mobius.rules.access_log import (
+    OTHER,
     Seen,
     Unread,
     clf_time,
@@ -41,7 +42,7 @@ def parse_json(line: bytes) -> Seen | Unread:
         return Unread("not JSON" if entry is None else "JSON, but no object")
     logger = entry.get("logger")
     if isinstance(logger, str) and not logger.startswith("http.log.access"):
-        return Unread("not about a request")
+        return OTHER
     status = _status(entry)
     if isinstance(status, Unread):
         return status

@@ -73,6 +73,9 @@ class AccessLog:
 
     def _take(self, line: bytes) -> None:
         read = parse(line, self._format)
+        if isinstance(read, Unread) and read.is_other:
+            self._look.other += 1
+            return
         if isinstance(read, Unread):
             self._look.unread += 1
             self._look.why_unread = self._look.why_unread or read.reason
@@ -176,11 +179,11 @@ class _Count:
 class _Look:
     """What one look left out."""
 
-    __slots__ = ("refused", "tail", "unread", "untold", "why_unread")
+    __slots__ = ("other", "refused", "tail", "unread", "untold", "why_unread")
 
     def __init__(self) -> None:
         self.tail = Looked()
-        self.unread = self.untold = self.refused = 0
+        self.unread = self.untold = self.refused = self.other = 0
         self.why_unread = ""
 
     def pass_over(self, line: bytes) -> None:
@@ -188,17 +191,19 @@ class _Look:
         self.untold += 1
 
     @property
+    def lines(self) -> int:
+        return self.tail.lines - self.other
+
+    @property
     def lost_pct(self) -> float:
-        return 100 * (self.unread + self.untold) / max(1, self.tail.lines)
+        return 100 * (self.unread + self.untold) / max(1, self.lines)
 
     def said(self) -> str:
         said = []
         if self.unread:
-            said.append(f"{self.unread:,} of {self.tail.lines:,} lines not understood ({self.why_unread})")
+            said.append(f"{self.unread:,} of {self.lines:,} lines not understood ({self.why_unread})")
         if self.untold:
-            said.append(
-                f"{self.untold:,} of {self.tail.lines:,} lines not told to a release (a switch was near)"
-            )
+            said.append(f"{self.untold:,} of {self.lines:,} lines not told to a release (a switch was near)")
         if self.refused:
             said.append(f"{self.refused:,} requests failed before any release was asked")
         if self.tail.skipped_bytes:
