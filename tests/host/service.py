@@ -6,12 +6,14 @@ It writes one line for each request it sees to its output, which is its log.
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import os
 import signal
 import sys
 
+WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455: proof that the handshake was understood
 RELEASE = os.environ.get("MOBIUS_RELEASE", "none")
 
 
@@ -89,7 +91,12 @@ async def act(
     elif kind == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     elif kind == "ws":
-        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        key = next((v for n, v in seen["headers"] if n.lower() == "sec-websocket-key"), "")  # type: ignore[attr-defined]
+        accept = base64.b64encode(hashlib.sha1(key.encode() + WEBSOCKET).digest())
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Accept: %b\r\n\r\n" % accept
+        )
         while data := await reader.read(65536):
             writer.write(data)
         writer.close()

@@ -84,7 +84,7 @@ class HaproxyTraffic:
         until = time.monotonic() + timeout_s
         cut = 0 if self._is_empty(slot, until) else self._cut(slot)
         if kept_file.load(self._file).has_held:
-            cut += self._door.drain(slot, max(0.0, until - time.monotonic()))
+            cut += self._door.drain(slot, max(0.0, until - time.monotonic()), self.weights())
         return cut
 
     def hold(self, max_s: float, max_requests: int, max_bytes: int) -> None:

@@ -42,10 +42,14 @@ class HoldingDoor:
         """What waits goes on."""
         self._host.release_hold()
 
-    def drain(self, slot: str, timeout_s: float) -> int:
-        """Waits for what went through the door to the slot; cuts what is left, and counts."""
-        if not self._status().in_flight.get(slot):
+    def drain(self, slot: str, timeout_s: float, weights: Mapping[str, int]) -> int:
+        """Waits for what went through the door to the slot; cuts what is left, and counts. `weights` are those that
+        hold now: the door was last told when it held."""
+        door = self._status()
+        if not door.in_flight.get(slot):
             return 0
+        if not door.held:
+            self.route(weights)
         return self._host.drain(slot, timeout_s).cut
 
     def counts(self) -> dict[str, Counters]:
