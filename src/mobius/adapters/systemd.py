@@ -125,10 +125,11 @@ def argv(verb: Verb, unit: str) -> list[str]:
 
 def journal_of(unit: str, lines: int, since: float) -> list[str]:
     """The last lines that the processes of this unit wrote since then; none when they cannot be read."""
-    command = [program("journalctl"), "-q", "--no-pager", "-o", "cat", "-a", "-n", str(lines)]
+    # From the end backwards: with a beginning in time, journalctl counts its lines from there.
+    command = [program("journalctl"), "-q", "--no-pager", "-o", "cat", "-a", "-r", "-n", str(lines)]
     command += [f"--since=@{since:.3f}"] if since else []
     done = _run([*command, f"_SYSTEMD_UNIT={unit}"], LOOKING_S)
-    return done.stdout[-TAIL_BYTES:].splitlines()
+    return done.stdout[:TAIL_BYTES].splitlines()[::-1]
 
 
 def follow_argv(units: Sequence[str]) -> list[str]:

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from adapters.contracts.conftest import Ground, other, wait_for, web
+from adapters.contracts.unit_ground import UnitGround
+from adapters.contracts.unit_ground import unit_ground as made_unit_ground
 from host.sites import is_running
+from mobius.adapters import systemd
 from mobius.adapters.targets.memory import MemoryTarget
 from mobius.errors import MobiusError
 from mobius.model.settings import ProcessSettings
@@ -20,18 +23,33 @@ NONE = ProcessStatus("", "", "", "", "stopped")
 UP = {"running", "starting"}  # a real process takes a moment to be seen listening
 
 
-@pytest.fixture(params=["memory", "process"])
+# Inside of a bed also under its systemd: tests/journeys/fleet/test_systemd_contract.py
+REAL = ["process", "systemd"] if systemd.is_here() else ["process"]
+
+
+@pytest.fixture(scope="module")
+def unit_ground() -> Iterator[UnitGround]:
+    yield from made_unit_ground()
+
+
+@pytest.fixture(params=["memory", *REAL])
 def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     if request.param == "memory":
         memory = MemoryTarget()
         memory.missing_commands.add("no-such-command")
         yield memory
         return
-    ground: Ground = request.getfixturevalue("ground")
+    there = _ground(request)
     try:
-        yield ground.target
+        yield there.target
     finally:
-        ground.empty()
+        there.empty()
+
+
+def _ground(request: pytest.FixtureRequest) -> Ground | UnitGround:
+    name = "unit_ground" if request.param == "systemd" else "ground"
+    made: Ground | UnitGround = request.getfixturevalue(name)
+    return made
 
 
 def start(target: Target, slot: str, release_id: str, *processes: ProcessSettings) -> None:
@@ -117,15 +135,16 @@ def test_another_release_may_take_the_slot_once_it_is_empty(target: Target) -> N
 # Only with real processes
 
 
-@pytest.fixture
-def real(ground: Ground) -> Iterator[Ground]:
+@pytest.fixture(params=REAL)
+def real(request: pytest.FixtureRequest) -> Iterator[Ground | UnitGround]:
+    there = _ground(request)
     try:
-        yield ground
+        yield there
     finally:
-        ground.empty()
+        there.empty()
 
 
-def test_stop_returns_when_they_are_gone_also_one_that_does_not_listen(real: Ground) -> None:
+def test_stop_returns_when_they_are_gone_also_one_that_does_not_listen(real: Ground | UnitGround) -> None:
     stubborn = ProcessSettings(
         "mail", ("sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.05; done"), kind="worker",
         stop_timeout_s=0.2,
@@ -137,7 +156,7 @@ def test_stop_returns_when_they_are_gone_also_one_that_does_not_listen(real: Gro
     assert not is_running(pid)
 
 
-def test_a_web_process_answers_at_its_own_address(real: Ground) -> None:
+def test_a_web_process_answers_at_its_own_address(real: Ground | UnitGround) -> None:
     from urllib.request import urlopen
 
     start(real.target, "blue", "r1")
@@ -146,7 +165,9 @@ def test_a_web_process_answers_at_its_own_address(real: Ground) -> None:
         assert answer.read() == b"r1"
 
 
-def test_a_process_is_given_what_the_settings_say_and_no_more(real: Ground, tmp_path: Path) -> None:
+def test_a_process_is_given_what_the_settings_say_and_no_more(
+    real: Ground | UnitGround, tmp_path: Path
+) -> None:
     (real.site.root / ".env").write_text("FROM_FILE=file\nBOTH=file\n")
     shown = ProcessSettings(
         "mail", ("sh", "-c", "env; sleep 1000"), kind="worker", env_file=".env",
@@ -163,7 +184,7 @@ def test_a_process_is_given_what_the_settings_say_and_no_more(real: Ground, tmp_
     assert not any(line.startswith("NOT_THERE") for line in lines)
 
 
-def test_the_end_of_a_log_is_short_whatever_was_written(real: Ground) -> None:
+def test_the_end_of_a_log_is_short_whatever_was_written(real: Ground | UnitGround) -> None:
     script = "head -c 3000000 /dev/urandom; echo; seq 1 50; sleep 1000"
     talker = ProcessSettings("mail", ("sh", "-c", script), kind="worker", stop_timeout_s=1.0)
     start(real.target, "blue", "noisy", talker)
@@ -172,7 +193,7 @@ def test_the_end_of_a_log_is_short_whatever_was_written(real: Ground) -> None:
     assert len(real.target.log_tail("blue", 100_000)) <= 65_536
 
 
-def test_the_end_of_the_log_has_lines_of_every_process(real: Ground) -> None:
+def test_the_end_of_the_log_has_lines_of_every_process(real: Ground | UnitGround) -> None:
     def talker(name: str) -> ProcessSettings:
         return ProcessSettings(
             name, ("sh", "-c", f"seq -f {name}-%g 1 50; sleep 1000"), kind="worker", stop_timeout_s=1.0
@@ -185,7 +206,7 @@ def test_the_end_of_the_log_has_lines_of_every_process(real: Ground) -> None:
     assert {"one-50", "two-50"} <= set(lines)
 
 
-def test_a_process_that_dies_is_started_again_and_counted(real: Ground) -> None:
+def test_a_process_that_dies_is_started_again_and_counted(real: Ground | UnitGround) -> None:
     def seen() -> ProcessStatus:
         return next(p for p in real.target.processes() if (p.slot, p.name) == ("blue", "api"))
 
