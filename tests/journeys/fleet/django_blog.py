@@ -11,12 +11,15 @@ from subprocess import CompletedProcess
 from typing import Any
 
 from beds.host import Host
+from beds.inside import WentWrong
 from beds.mobius import install_mobius
 
 BLOG = Path(__file__).parent / "blog"
 BIN = Path(sys.executable).parent
 FOLDER = "/srv/blog"
 PORT = 5001
+LONG_S = 90.0  # on a machine that does other things, too
+STUCK = ("failed", "needs a person", "refused", "aborted")
 CONFIG = f"""
 service = "blog"
 policy = "conservative"
@@ -93,6 +96,10 @@ class Blog:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.url = f"http://{host.address}:{PORT}"
+
+    def set_up(self) -> None:
+        """All that comes before the first deployment."""
+        host = self.host
         install_mobius(host)
         host.run(["systemctl", "enable", "--now", "postgresql"], timeout=60)
         host.run(["useradd", "--system", "blog"])
@@ -129,6 +136,11 @@ class Blog:
         )
         return done
 
+    def begin(self) -> None:
+        """The first release is live and kept."""
+        self.mobius("deploy", "--tag", "v1", "--detach")
+        self.mobius("accept")
+
     def status(self) -> dict[str, Any]:
         return dict(json.loads(self.mobius("status", "--json", expect=None).stdout))
 
@@ -147,6 +159,38 @@ class Blog:
         )
         names = (line.split()[0].removeprefix("mobius-blog-") for line in listed.stdout.splitlines())
         return {name for name in names if "@" in name and not name.startswith("run@")}
+
+    def await_live(self, tag: str, slot: str, *, warm: str = "") -> None:
+        """Until the release answers, and exactly its units are up; with those of `warm` for the web."""
+        expected = {f"web@{slot}.service", f"work@{slot}.service", f"tidy@{slot}.timer"}
+        expected |= {f"web@{warm}.service"} if warm else set()
+        seen: list[object] = []
+
+        def is_so() -> bool:
+            seen[:] = [self.live(), sorted(name for name in self.active() if name != f"tidy@{slot}.service")]
+            return seen == [tag, sorted(expected)]
+
+        try:
+            self.host.wait_until(is_so, f"{tag} in {slot}", within=LONG_S)
+        except WentWrong as late:
+            raise WentWrong(f"{late}\nseen: {seen}\n{self.mobius('status', expect=None).stdout}") from None
+
+    def await_state(self, *states: str) -> str:
+        """Until the newest run that changes something is in one of these states, or in one that it cannot leave."""
+        seen: list[str] = []
+
+        def is_so() -> bool:
+            seen[:] = [self.newest_run()["state"]]
+            return seen[0] in (*states, *STUCK)
+
+        self.host.wait_until(is_so, f"the run to be {' or '.join(states)}", within=LONG_S)
+        assert seen[0] in states, f"{self.newest_run()}\n{self.mobius('status', expect=None).stdout}"
+        return seen[0]
+
+    def newest_run(self) -> dict[str, Any]:
+        """Of those that change something: not the watch that follows a rollback."""
+        runs = map(json.loads, self.mobius("history", "--json").stdout.splitlines())
+        return dict(next(run for run in runs if run["kind"] != "monitor"))
 
     def lives(self) -> list[Life]:
         """What workers and timers wrote down, in the order in which it happened."""

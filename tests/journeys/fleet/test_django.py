@@ -1,0 +1,142 @@
+"""A Django project with PostgreSQL, gunicorn, a worker and a timer: only its web processes ever run in two releases."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from journeys.fleet.django_blog import Blog, Life
+from mobius.adapters.load import Load
+
+pytestmark = pytest.mark.fleet
+
+SITE = Path(__file__).parents[1] / "kill" / "site"
+CHANGEOVER = (  # of the workers, on the way forward and on the way back
+    ("before", "done go-*-start"),
+    ("after", "begin go-*-stop"),
+    ("before", "done go-11-stop"),
+    ("after", "done go-11-stop"),
+    ("after", "begin go-12-start"),
+    ("before", "done go-12-start"),
+    ("after", "done go-12-start"),
+)
+
+
+@pytest.fixture
+def load(blog: Blog) -> Iterator[Load]:
+    """Clients that read and write posts; what they lost fails the test."""
+
+    def post(_: random.Random) -> bytes:
+        return b"a post"
+
+    clients = Load(
+        blog.url, paths=("/",), post_paths=("/",), rate=40, keepalive=6, fresh=3, make_body=post, rtt_ms=40
+    )
+    clients.start()
+    try:
+        yield clients
+    finally:
+        clients.stop()
+
+
+def sentences(lives: list[Life], who: str) -> list[str]:
+    return [f"{life.what} {life.release}" for life in lives if life.who == who]
+
+
+def assert_never_two(blog: Blog) -> None:
+    lives = blog.lives()
+    assert [life for life in lives if life.what == "TWO"] == []
+
+
+def strike(blog: Blog, when: str, label: str, *, signal: int = 9) -> dict[str, str]:
+    """What the environment of a command must say, so that its runner is hit once, at that write of its journal."""
+    blog.host.run(["rm", "-rf", "/var/tmp/strike"])
+    blog.host.run(["install", "-d", "-o", "deploy", "/var/tmp/strike"])
+    told = {"folder": "/var/tmp/strike", "when": when, "label": label, "number": 0, "who": "runner"}
+    return {"PYTHONPATH": str(SITE), "STRIKE": json.dumps(told | {"signal": signal, "times": 1, "root": ""})}
+
+
+def test_two_releases_overlap_in_web_alone_there_and_back_and_lose_nothing(blog: Blog, load: Load) -> None:
+    blog.mobius("deploy", "--tag", "v2", "--detach")
+    blog.await_live("v2", "green", warm="blue")
+    blog.mobius("rollback", "--yes")
+    blog.await_live("v1", "blue")
+
+    report = load.stop()
+    assert report.lost == ()
+    assert report.errors_by_release == {}
+    assert set(report.by_release) == {"v1", "v2"}
+    assert_never_two(blog)
+    assert sentences(blog.lives(), "worker")[-5:] == [
+        "start v1",
+        "stop v1",
+        "start v2",
+        "stop v2",
+        "start v1",
+    ]
+    ticks = [line.removeprefix("tick ") for line in sentences(blog.lives(), "timer")]
+    first, last = ticks.index("v2"), len(ticks) - 1 - ticks[::-1].index("v2")
+    assert set(ticks[first : last + 1]) == {"v2"}
+
+
+def test_a_release_that_turns_bad_is_taken_back_by_itself(blog: Blog, load: Load) -> None:
+    blog.add_release("bad", bad_after=60)
+
+    blog.mobius("deploy", "--tag", "bad", expect=12)
+
+    blog.await_live("v1", "blue")
+    report = load.stop()
+    assert report.lost == ()
+    assert set(report.errors_by_release) == {"bad"}
+    assert_never_two(blog)
+    assert sentences(blog.lives(), "worker")[-4:] == ["stop v1", "start bad", "stop bad", "start v1"]
+
+
+@pytest.mark.parametrize(("when", "label"), CHANGEOVER)
+def test_a_runner_killed_at_the_changeover_ends_it_and_nothing_runs_twice(
+    blog: Blog, when: str, label: str
+) -> None:
+    env = strike(blog, when, label)
+
+    blog.mobius("deploy", "--tag", "v2", "--detach", env=env, expect=None)
+
+    assert blog.host.read("/var/tmp/strike/struck-0")
+    blog.await_state("observing")
+    blog.await_live("v2", "green", warm="blue")
+    assert_never_two(blog)
+    assert sentences(blog.lives(), "worker")[-3:] == ["start v1", "stop v1", "start v2"]
+
+
+@pytest.mark.parametrize(("when", "label"), [("after", "begin *-stop"), ("before", "done *-start")])
+def test_a_runner_killed_on_the_way_back_ends_it_and_nothing_runs_twice(
+    blog: Blog, when: str, label: str
+) -> None:
+    blog.mobius("deploy", "--tag", "v2", "--detach")
+    env = strike(blog, when, label)
+
+    blog.mobius("rollback", "--yes", env=env, expect=None)
+
+    assert blog.host.read("/var/tmp/strike/struck-0")
+    blog.await_state("rolled back", "accepted")
+    blog.await_live("v1", "blue")
+    assert_never_two(blog)
+    assert sentences(blog.lives(), "worker")[-3:] == ["start v2", "stop v2", "start v1"]
+
+
+def test_killed_processes_come_back_and_nothing_runs_twice(blog: Blog) -> None:
+    for unit in ("work@blue", "web@blue", "tidy@blue", "monitor", ""):
+        name = f"mobius-blog-{unit}.service" if unit else "mobius-blog.service"
+        blog.host.wait_until(
+            lambda name=name: blog.host.show(name, "MainPID")["MainPID"] != "0", f"{name} to run"
+        )
+        blog.host.run(["systemctl", "kill", "--kill-whom=all", "--signal=KILL", name])
+
+    blog.await_live("v1", "blue")
+    ticks = len(sentences(blog.lives(), "timer"))
+    blog.host.wait_until(lambda: len(sentences(blog.lives(), "timer")) > ticks + 1, "the timer to go on")
+    assert_never_two(blog)
+    assert blog.host.show("mobius-blog-work@blue", "NRestarts") == {"NRestarts": "1"}
