@@ -170,6 +170,27 @@ def test_a_websocket_passes_both_ways_until_either_side_ends(shared: Site) -> No
             sender.join()
         line.socket.shutdown(socket.SHUT_WR)
         assert line.is_closed()
+    wait_for("the tunnel to be over", lambda: shared.client.counters().releases["r1"].in_flight == 0)
+
+
+@pytest.mark.parametrize("where", ["port", "socket"])
+def test_a_websocket_whose_client_closed_is_over_at_once(site: Site, where: str) -> None:
+    listen = site.listen if where == "port" else f"unix:{site.root}/run/door.sock"
+    site.start("blue", "r1")
+    site.client.configure_door(listen)
+    site.client.route({"blue": 1})
+    if where == "port":
+        connected = socket.create_connection(("127.0.0.1", site.port), timeout=10)
+    else:
+        connected = socket.socket(socket.AF_UNIX)
+        connected.settimeout(10)
+        connected.connect(listen.removeprefix("unix:"))
+    with Line.over(connected) as line:
+        line.send(b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello")
+        assert line.answer().status == 101
+        assert line._exactly(5) == b"hello"
+        assert site.client.counters().releases["r1"].in_flight == 1
+    wait_for("the tunnel to be over", lambda: site.client.counters().releases["r1"].in_flight == 0)
 
 
 # -- when it goes wrong ------------------------------------------------------------------------------------

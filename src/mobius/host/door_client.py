@@ -100,7 +100,8 @@ class ClientConnection(asyncio.Protocol):
         if exchange.is_tunnel:
             assert exchange.connection is not None
             exchange.connection.end_sending()
-            return True
+            self.half_closed_at = self.traffic.loop.time()
+            return not exchange.connection.has_ended  # a tunnel whose two sides have ended is over
         if exchange.body_left:
             return False
         self.half_closed_at = self.traffic.loop.time()

@@ -22,7 +22,7 @@ class UpstreamConnection(asyncio.Protocol):
     """One connection to a release. Carries one exchange, then is kept for the next or closed."""
 
     __slots__ = (
-        "buffer", "chunks", "exchange", "got_bytes", "idle_since", "keep_alive", "left", "reading_paused",
+        "buffer", "chunks", "exchange", "got_bytes", "has_ended", "idle_since", "keep_alive", "left", "reading_paused",
         "ready", "state", "traffic", "transport", "upstream",
     )  # fmt: skip
 
@@ -39,6 +39,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.keep_alive = False
         self.ready = False
         self.got_bytes = False
+        self.has_ended = False  # the release has closed its sending half of a tunnel
         self.reading_paused = False
         self.idle_since = 0.0
 
@@ -86,6 +87,7 @@ class UpstreamConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         exchange = self.exchange
         if exchange is not None and exchange.is_tunnel and not exchange.client.is_tls:
+            self.has_ended = True
             if not exchange.client.transport.is_closing():
                 exchange.client.transport.write_eof()
             return not exchange.client.half_closed_at
