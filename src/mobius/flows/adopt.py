@@ -139,7 +139,7 @@ def finish(record: Record, world: World) -> None:
     """Goes on from wherever it stopped."""
     try:
         _take_over(record, world)
-    except (MobiusError, OSError, KeyboardInterrupt) as problem:
+    except (Exception, KeyboardInterrupt) as problem:  # whatever it was: half an adoption helps nobody
         why = (
             problem.message
             if isinstance(problem, MobiusError)

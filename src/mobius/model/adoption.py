@@ -120,3 +120,4 @@ class Adoption:
     project_files: tuple[FileChange, ...]
     links: tuple[tuple[str, str], ...] = ()  # a name in shared/, and what it leads to
     notes: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()  # mobius's own, to be installed

@@ -26,6 +26,8 @@ def shown(plan: Adoption) -> str:
     ]
     for change in (*plan.project_files, *plan.proxy_files):
         rows += [difference(change), ""]
+    if plan.units:
+        rows += [f"  new units of mobius's own: {', '.join(plan.units)}"]
     rows += [f"  {name} in every release will be {target}" for name, target in plan.links]
     rows += [f"note: {note}" for note in plan.notes]
     rows += [
@@ -100,6 +102,7 @@ def facts(plan: Adoption, *, dry_run: bool) -> dict[str, Any]:
         "proxy": {"kind": plan.proxy, "unit": plan.proxy_unit, "config": plan.proxy_config},
         "files": [change.path for change in (*plan.project_files, *plan.proxy_files)],
         "diffs": {change.path: difference(change) for change in (*plan.project_files, *plan.proxy_files)},
+        "units": list(plan.units),
         "links": dict(plan.links),
         "notes": list(plan.notes),
         "cost": cost(plan.proxy),

@@ -16,6 +16,7 @@ from mobius.rules.adopting_port import moved
 
 LONGEST_SOCKET = 103  # bytes of the path of a Unix socket
 EPHEMERAL = 32_768  # ports from here on are handed out by the kernel
+REACHED = ("127.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1")
 PLAIN_PATH = re.compile(r"/[A-Za-z0-9._/@+-]+")
 
 
@@ -129,9 +130,13 @@ class _Looking:
 
     @property
     def process(self) -> str:
-        """What the process is called: as its unit is, where that is a name of a process, too."""
+        """What the process is called: as its unit is, where that says more than the service's name."""
         stem = self.unit.name.removesuffix(".service").partition("@")[0]
-        return stem if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}", stem) else "web"
+        proper = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}", stem) and stem not in (
+            self.looked.service,
+            "run",
+        )
+        return stem if proper else "web"
 
     def _web(self) -> Listening:
         """What the proxy dials, among what the service listens on."""
@@ -223,6 +228,11 @@ def _hunks(before: list[bytes], after: list[bytes]) -> Iterator[tuple[bytes, byt
 
 def _of_the_unit(looked: Looked) -> Iterator[str]:
     unit = looked.unit
+    far = [
+        str(each) for each in looked.listening if 0 < each.port < EPHEMERAL and each.address not in REACHED
+    ]
+    if far:
+        yield f"it listens on {far[0]}, where this machine's own programs do not come: let it listen on 127.0.0.1"
     if not unit.main_pid:
         yield f"{unit.name} does not run: systemctl start {unit.name}"
     elif not looked.listening:

@@ -113,8 +113,7 @@ class Adopting:
             )
         )
         self._refuse_unhealthy(plan)
-        self._refuse_bad_config(plan)
-        return plan, self._units.boot_links(unit)
+        return replace(plan, units=self._own_units(plan)), self._units.boot_links(unit)
 
     def _root(self) -> Path:
         with contextlib.suppress(ConfigurationError, UsageError):
@@ -169,8 +168,9 @@ class Adopting:
                 "name its health check: --health PATH",
             )
 
-    def _refuse_bad_config(self, plan: Adoption) -> None:
-        """mobius.toml as it will be loads, and its units are taken; said before anything is written."""
+    def _own_units(self, plan: Adoption) -> tuple[str, ...]:
+        """Mobius's own units. mobius.toml as it will be loads, and systemd takes them: found out before anything is
+        written."""
         import tempfile
 
         text = next(c.after for c in plan.project_files if c.path.endswith("/mobius.toml"))
@@ -180,12 +180,11 @@ class Adopting:
             if (self.project / "quality-gates.json").is_file():
                 shutil.copy(self.project / "quality-gates.json", folder)
             app = open_app(file, environ=self._environ)
-            UnitFiles(
-                app.settings.service,
-                app.environment(plan.environment),
-                Places(self.project, Path(plan.root), ()),
-                app.environment(plan.environment).processes,
-            ).verify()
+            settings = replace(app.environment(plan.environment), root=Path(plan.root))
+            places = Places(self.project, settings.root, settings.release.link)
+            units = UnitFiles(app.settings.service, settings, places, settings.processes)
+            units.verify()
+            return tuple(change.path.name for change in units.changes())
 
     # -- acting -------------------------------------------------------------------------------------------------
 
@@ -337,7 +336,7 @@ def _link(path: Path, target: str) -> None:
 
 def _tag(tree: Path) -> str:
     """The tag that lies there unchanged; "" where that is not certain."""
-    if git(tree, "status", "--porcelain", "--untracked-files=no"):
+    if git(tree, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no"):
         return ""
     return git(tree, "describe", "--tags", "--exact-match")
 

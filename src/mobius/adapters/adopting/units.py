@@ -107,10 +107,10 @@ class Units:
         return state.get("ActiveState", ("",))[-1] in ("active", "reloading", "activating")
 
     def boot_links(self, unit: UnitFound) -> dict[str, str]:
-        """The symbolic links that start it at boot, or give it another name, each with what it holds."""
+        """The symbolic links that start it at boot, or give it another name: when each was made, and what it holds."""
         own = {Path(name).resolve() for name in unit.files[:1]}
         return {
-            str(link): str(link.readlink())
+            str(link): f"{link.lstat().st_mtime_ns} {link.readlink()}"
             for folder in LINKS_IN
             for link in sorted(folder.rglob("*"))
             if link.is_symlink() and link.resolve() in own
@@ -126,11 +126,13 @@ class Units:
 
     def link(self, links: Mapping[str, str]) -> None:
         """Puts these links back, exactly; those that are there stay."""
-        for name, target in links.items():
+        for name, told in links.items():
+            made_ns, _, target = told.partition(" ")
             path = Path(name)
             if not os.path.lexists(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.symlink_to(target)
+                os.utime(path, ns=(int(made_ns), int(made_ns)), follow_symlinks=False)
         self._do("daemon-reload")
 
     def start(self, unit: str) -> None:
