@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mobius.cli.context import app, environment_option, json_option, next_step
-from mobius.errors import ConfigurationError
+from mobius.errors import ConfigurationError, MobiusError
 from mobius.model.verdict import CheckResult, Outcome, worst
 
 if TYPE_CHECKING:
@@ -78,7 +78,17 @@ def _surroundings(the_app: App, name: str) -> Surroundings:
         has_scripts=around.has_scripts,
         not_executable=around.not_executable,
         left_behind=around.left_behind,
+        units=_units(the_app, name),
     )
+
+
+def _units(the_app: App, name: str) -> tuple[CheckResult, ...]:
+    from mobius.wiring.units import unit_checks
+
+    try:
+        return unit_checks(the_app, name)
+    except MobiusError as problem:
+        return (CheckResult("units", Outcome.ERROR, problem.message, 0.0, problem.hint),)
 
 
 def _tell(environment: str, results: Sequence[CheckResult], *, as_json: bool) -> None:

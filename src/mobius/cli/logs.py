@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mobius.cli.context import app, environment_option
 from mobius.errors import UsageError
+
+if TYPE_CHECKING:
+    from mobius.wiring import App
 
 
 @click.command("logs")
@@ -30,12 +36,29 @@ def command(
         there = ", ".join(sorted({process.slot for process in ports.target.processes()}))
         raise UsageError(f"there is no slot {slot}", f"there are: {there or 'none'}")
     click.echo(ports.redact(ports.target.log_tail(chosen, lines)))
-    if following:
+    if following and ports.settings.target == "systemd":
+        _follow_units(the_app, ports.settings.name, chosen, ports.redact)
+    elif following:
         _follow(sorted((ports.settings.root / "run" / chosen).glob("*.log")), ports.redact)
     return 0
 
 
-def _follow(files: list[Path], redact) -> None:  # type: ignore[no-untyped-def]
+def _follow_units(the_app: App, environment: str, slot: str, redact: Callable[[str], str]) -> None:
+    """What the slot's units write from now on, out of the journal, until somebody has seen enough."""
+    from mobius.wiring.units import follow_command
+
+    with subprocess.Popen(
+        follow_command(the_app, environment, slot), stdout=subprocess.PIPE, text=True, errors="replace"
+    ) as journal:
+        assert journal.stdout is not None
+        try:
+            for line in journal.stdout:
+                click.echo(redact(line), nl=False)
+        finally:
+            journal.terminate()
+
+
+def _follow(files: list[Path], redact: Callable[[str], str]) -> None:
     places = {file: file.stat().st_size for file in files}
     while True:
         for file, place in places.items():

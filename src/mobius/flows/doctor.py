@@ -26,6 +26,7 @@ class Surroundings:
     has_scripts: bool = True
     not_executable: tuple[str, ...] = ()
     left_behind: tuple[str, ...] = ()  # data folders with content that no release will find
+    units: tuple[CheckResult, ...] = ()  # of the host's units, users and sudo rules, under systemd
 
 
 def examine(ports: Ports, around: Surroundings) -> tuple[CheckResult, ...]:
@@ -37,6 +38,7 @@ def examine(ports: Ports, around: Surroundings) -> tuple[CheckResult, ...]:
     looks: tuple[tuple[str, Callable[[], Iterable[CheckResult]]], ...] = (
         ("repository", lambda: _repository(ports, around)),
         ("start and port", ports.target.preflight),
+        ("units", lambda: around.units),
         ("traffic", ports.traffic.preflight),
         ("backup", lambda: ports.backups.preflight(now.live)),
         ("data", lambda: _data(ports, around)),

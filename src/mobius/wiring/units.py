@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from mobius.adapters import systemd
 from mobius.adapters.places import Places
+from mobius.adapters.targets.systemd import SystemdTarget
 from mobius.adapters.targets.systemd_checks import examine
 from mobius.adapters.targets.systemd_units import UnitFiles
 from mobius.errors import UsageError
@@ -31,6 +33,12 @@ def unit_checks(app: App, name: str | None) -> tuple[CheckResult, ...]:
         return ()
     places = _places(app, settings.name)
     return tuple(examine(app.settings.service, settings, places, _processes(app, settings.name)))
+
+
+def follow_command(app: App, name: str, slot: str) -> list[str]:
+    """The command that prints what the units of this slot write from now on."""
+    target = SystemdTarget(app.settings.service, app.environment(name), _places(app, name), app.environ)
+    return systemd.follow_argv(target.units(slot))
 
 
 def _places(app: App, name: str) -> Places:
