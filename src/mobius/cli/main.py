@@ -17,6 +17,7 @@ from mobius.errors import Interrupted, MobiusError, UsageError
 COMMANDS: dict[str, tuple[str, str]] = {
     "abort": ("mobius.cli.abort", "Stop the run that is going on and take back what it did."),
     "accept": ("mobius.cli.accept", "Keep the live release and end its window."),
+    "adopt": ("mobius.cli.adopt", "Take over what already runs, as release 0, and give it back."),
     "audit": ("mobius.cli.audit", "Read and verify the chain of everything that happened."),
     "backup": ("mobius.cli.backup", "Make, list, verify and prune backups."),
     "config": ("mobius.cli.config", "Show, check and describe mobius.toml."),
