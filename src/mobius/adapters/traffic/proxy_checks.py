@@ -119,12 +119,10 @@ def reaches_the_door(settings: EnvironmentSettings) -> Answer:
         return Outcome.PASS, f"not looked at: no process of {kind} is seen here", ""
     if not door.exists():
         return Outcome.PASS, f"not looked at: {door} comes with the first deployment", ""
-    for visitor in who:
-        barred = what_bars(visitor, door)
-        if barred:
-            advice = (
-                f"set [traffic] group to a group of {visitor.name}, or let it into the group of that folder"
-            )
-            return Outcome.FAIL, barred, advice
-    names = ", ".join(sorted(visitor.name for visitor in who))
-    return Outcome.PASS, f"{names} may connect to {door}", ""
+    barred = {visitor.name: what_bars(visitor, door) for visitor in who}
+    allowed = sorted(name for name, why in barred.items() if not why)
+    if allowed:  # where several of its kind run here, it may be any of them
+        return Outcome.PASS, f"{', '.join(allowed)} may connect to {door}", ""
+    name = min(barred)
+    advice = f"set [traffic] group to a group of {name}, or let {name} into the group of that folder"
+    return Outcome.FAIL, barred[name], advice

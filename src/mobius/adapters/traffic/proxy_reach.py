@@ -51,23 +51,27 @@ def _gid(group: str) -> int | None:
 
 
 def visitors(kind: str) -> tuple[Visitor, ...]:
-    """Who the proxy's processes run as, without those that are root; empty where none is seen."""
+    """Who the proxy's processes run as; empty where none is seen. A master that has workers dials nothing itself, and
+    one in a container of its own is somebody else's."""
     import psutil
 
+    running = [one for one in psutil.process_iter(["name", "ppid"]) if one.info["name"] == kind]
+    masters = {one.info["ppid"] for one in running}
     found: dict[int, Visitor] = {}
-    seen_root = False
-    for process in psutil.process_iter(["name"]):
-        if process.info["name"] != kind:
-            continue
+    for process in running:
         with contextlib.suppress(psutil.Error, OSError):
+            if process.pid in masters or _is_elsewhere(process.pid):
+                continue
             uid, gid = process.uids().effective, process.gids().effective
-            more = _supplementary(process.pid)
-            seen_root = seen_root or uid == 0
-            if uid != 0:
-                found[uid] = Visitor(process.username(), uid, frozenset({gid, *more}))
-    if not found and seen_root:
-        return (Visitor("root", 0, frozenset({0})),)
+            found[uid] = Visitor(process.username(), uid, frozenset({gid, *_supplementary(process.pid)}))
     return tuple(found.values())
+
+
+def _is_elsewhere(pid: int) -> bool:
+    """Whether it sees other files than we do, as far as we may look."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/ns/mnt").readlink() != Path("/proc/self/ns/mnt").readlink()
+    return False
 
 
 def what_bars(visitor: Visitor, path: Path) -> str:
