@@ -16,7 +16,7 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": "blog",
-        "USER": "blog",
+        "USER": os.environ.get("PGUSER", "blog"),
         "HOST": os.environ.get("PGHOST", "/var/run/postgresql"),
         "CONN_MAX_AGE": 60,
     }
