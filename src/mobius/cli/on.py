@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TextIO
@@ -79,7 +79,7 @@ class Call:
         tries, until = 0, 0.0
         while True:
             try:
-                with SshLine(self._ssh(tries), self._echo(tries)) as line:
+                with SshLine(self._ssh(tries), self._echo) as line:
                     self._begin(line)
                     return self._shown_to_the_end(line)
             except (Cut, Garbled) as cut:
@@ -95,9 +95,10 @@ class Call:
     def _ssh(self, tries: int) -> Sequence[str]:
         return ssh_command(self._there, terminal=_is_tty(sys.stdin), again=self._asked_for, fresh=tries > 1)
 
-    def _echo(self, tries: int) -> Callable[[str], None]:
-        """The first time ssh's own words are shown; of later tries, what was wrong with the last is told at the end."""
-        return _say if not (tries or self._asked_for) else lambda _: None
+    def _echo(self, words: str) -> None:
+        """ssh's own words, until the line has held; of later tries, what was wrong with the last is told at the end."""
+        if not self._asked_for:
+            _say(words)
 
     def _begin(self, line: SshLine) -> None:
         greeting = line.greeting(GREETING_S if self._asked_for else None)
