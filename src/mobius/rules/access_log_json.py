@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from mobius.rules.access_log import (
+    CLIENT_LEFT,
     OTHER,
     Seen,
     Unread,
@@ -74,8 +75,9 @@ def _status(entry: Mapping[str, Any]) -> int | Unread:
     said = entry.get("status")
     if isinstance(said, bool) or not isinstance(said, (int, float, str)):
         return Unread("no status")
-    ended = next((entry[key] for key in ENDINGS if isinstance(entry.get(key), str)), "")
-    status = status_of(said, client_left=ended.startswith("C"))
+    status = status_of(said)
+    if status == 0 and _text(entry, ENDINGS).startswith("C"):
+        status = CLIENT_LEFT
     return Unread(f"{str(said)[:20]} is no status") if status is None else status
 
 
@@ -88,7 +90,11 @@ def _request(entry: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _text(entry: Mapping[str, Any], keys: tuple[str, ...]) -> str:
-    return next((said for key in keys if isinstance(said := entry.get(key), str) and said != "-"), "")
+    for key in keys:
+        said = entry.get(key)
+        if isinstance(said, str) and said != "-":
+            return said
+    return ""
 
 
 def _upstream(entry: Mapping[str, Any]) -> str | None:
@@ -100,8 +106,13 @@ def _upstream(entry: Mapping[str, Any]) -> str | None:
         if not isinstance(server, str) or not isinstance(backend, str):
             return None
         return server_of(backend, server)
-    last = re.split(r", | : ", said)[-1].strip()
+    last = _last(said)
     return "" if last == "-" else last
+
+
+def _last(said: str) -> str:
+    """Of nginx's list of all that were tried, "a, b" or "a : b"."""
+    return re.split(r", | : ", said)[-1].strip() if " " in said else said
 
 
 def _dialled(
@@ -111,8 +122,7 @@ def _dialled(
     if at is None or duration_s is None:
         return None
     answered = entry.get("upstream_response_time")
-    last = re.split(r", | : ", str(answered))[-1].strip() if isinstance(answered, (str, int, float)) else ""
-    took_s = _number(last)
+    took_s = _number(_last(answered) if isinstance(answered, str) else answered)
     took_s = plausible_s(took_s) if took_s is not None else None
     ended = at + 1 if _is_coarse(entry) else at  # a time in whole seconds is up to one second early
     return at - duration_s, max(at - duration_s, ended - (took_s or 0.0))
