@@ -15,13 +15,12 @@ USUAL_CONFIG = Path("/etc/haproxy/haproxy.cfg")
 
 @dataclass(frozen=True, slots=True)
 class HaproxyPlace:
-    """One backend of one HAProxy. `state_file` is what HAProxy reads when it starts, `door` a Unix socket."""
+    """One backend of one HAProxy. `state_file` is what HAProxy reads when it starts."""
 
     socket: Path
     backend: str
     state_file: Path
     config: Path
-    door: Path
 
 
 def haproxy_place(service: str, settings: EnvironmentSettings) -> HaproxyPlace:
@@ -32,5 +31,4 @@ def haproxy_place(service: str, settings: EnvironmentSettings) -> HaproxyPlace:
         backend=traffic.backend or service,
         state_file=traffic.state_file or settings.root / "run" / "haproxy.state",
         config=traffic.config or USUAL_CONFIG,
-        door=settings.door_socket,
     )

@@ -38,7 +38,7 @@ def haproxy_ground(
         )
         haproxy = Haproxy(folder, "app", settings, master=master, more=more)
         target = ProcessTarget(settings, Places(site.root, site.root), {})
-        site.client.configure_door(f"unix:{haproxy.place.door}")
+        target.prepare()
         with haproxy:
             yield Ground(site, settings, target, HaproxyTraffic(haproxy.place, site.root, target)), haproxy
 

@@ -10,23 +10,51 @@ from pathlib import Path
 
 from mobius.adapters.traffic.proxy_reach import let_proxy_in
 from mobius.host.children import MARK_ROOT
-from mobius.host.client import HostClient, HostUnavailable
+from mobius.host.client import HostClient, HostRefused, HostUnavailable
 from mobius.host.messages import Limits, Tls
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
 from mobius.model.verdict import CheckResult, Outcome
 
+LOOPBACK = "127.0.0.1"
 FRONT_DOOR = "a front door of mobius"
 
 
 def open_door(settings: EnvironmentSettings, host: HostClient) -> None:
-    """Opens the front door as the settings have it, or brings an open one up to date in place. Behind a proxy it
-    serves on a Unix socket, and TLS is the proxy's."""
+    """Opens the front door as the settings have it, or brings an open one up to date in place. Behind nginx and
+    Caddy it serves on a Unix socket, behind HAProxy on a port of its own; TLS is the proxy's then."""
+    if settings.is_behind_proxy and (settings.traffic.kind != "haproxy" or settings.traffic.group):
+        let_proxy_in(settings)
+    match settings.traffic.kind:
+        case "door":
+            _open(settings, host, settings.listen)
+        case "haproxy":
+            _open_on_loopback(settings, host)
+        case _:
+            _open(settings, host, f"unix:{settings.door_socket}")
+
+
+def _open_on_loopback(settings: EnvironmentSettings, host: HostClient) -> None:
+    """On the port that it has, or on a free one. HAProxy is told the port when requests are held: it is often
+    chrooted, as another user, and would come to no Unix socket of ours."""
+    door = host.status().door
+    if door is not None and door.listen.startswith(f"{LOOPBACK}:") and door.listen != settings.listen:
+        try:
+            return _open(settings, host, door.listen)
+        except HostRefused:
+            pass  # after a reboot somebody else may have it
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        free = int(probe.getsockname()[1])
+    return _open(settings, host, f"{LOOPBACK}:{free}")
+
+
+def _open(settings: EnvironmentSettings, host: HostClient, listen: str) -> None:
     door, proxied = settings.door, settings.is_behind_proxy
     tls = Tls(str(door.tls_cert), str(door.tls_key)) if door.tls_cert and door.tls_key else None
-    if proxied:
-        let_proxy_in(settings)
+    # Whoever comes by a Unix socket is believed anyway; HAProxy comes by the loopback.
+    proxy = (LOOPBACK,) if proxied else ()
     host.configure_door(
-        f"unix:{settings.door_socket}" if proxied else settings.listen,
+        listen,
         tls=None if proxied else tls,
         limits=Limits(
             header_bytes=door.header_bytes,
@@ -37,7 +65,7 @@ def open_door(settings: EnvironmentSettings, host: HostClient) -> None:
             upstream_timeout_s=door.upstream_timeout_s,
         ),
         critical_routes=settings.critical_routes,
-        trusted_proxies=door.trusted_proxies,
+        trusted_proxies=(*door.trusted_proxies, *proxy),
         expose_release=door.expose_release,
     )
 

@@ -41,7 +41,7 @@ class HaproxyTraffic:
         self._root = root
         self._target = target
         self._api = RuntimeApi(place.socket)
-        self._door = HoldingDoor(root, place.door)
+        self._door = HoldingDoor(root)
         self._run = root / "run"
         self._file = self._run / "haproxy.json"
 
@@ -96,9 +96,9 @@ class HaproxyTraffic:
                     "include what `mobius traffic snippet` prints, and reload HAProxy once",
                 )
             shares = self._shares(servers)
-            self._door.hold(shares, max_s, max_requests, max_bytes)
+            where = self._door.hold(shares, max_s, max_requests, max_bytes)
             if not _is_held(servers):
-                wanted = {**{slot: Wanted(0) for slot in SLOTS}, DOOR: Wanted(WHOLE)}
+                wanted = {**{slot: Wanted(0) for slot in SLOTS}, DOOR: Wanted(WHOLE, *where)}
                 self._keep(kept := replace(kept, has_held=True))
                 kept, _ = self._carry_out(kept, servers, wanted, shares, via=VIA_DOOR)
                 self._keep(kept)

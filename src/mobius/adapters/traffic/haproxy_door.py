@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,13 +11,14 @@ from mobius.host.client import HostClient
 from mobius.host.messages import DoorStatus
 from mobius.ports import Counters
 
+REACHED_WITHIN_S = 1.0
+
 
 class HoldingDoor:
-    """Our front door on the Unix socket `path`. Every method raises `MobiusError` when it does not answer."""
+    """Our front door on a port of the loopback. Every method raises `MobiusError` when it does not answer."""
 
-    def __init__(self, root: Path, path: Path) -> None:
+    def __init__(self, root: Path) -> None:
         self._host = HostClient(root, revives=True)
-        self._path = path
 
     def weights(self) -> dict[str, int]:
         """Where what waits will go."""
@@ -26,17 +28,23 @@ class HoldingDoor:
         """Sends it there."""
         self._host.route({slot: weight for slot, weight in weights.items() if weight})
 
-    def hold(self, weights: Mapping[str, int], max_s: float, max_requests: int, max_bytes: int) -> None:
-        """Ready to let requests wait, before the first one comes."""
+    def hold(
+        self, weights: Mapping[str, int], max_s: float, max_requests: int, max_bytes: int
+    ) -> tuple[str, int]:
+        """Ready to let requests wait, before the first one comes; returns where it is reached."""
         door = self._status()
-        if door.listen != f"unix:{self._path}" or door.state != "serving":
+        host, _, port = door.listen.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=REACHED_WITHIN_S).close()
+        except (OSError, ValueError) as problem:
             raise MobiusError(
-                f"the front door, where requests wait, does not listen on {self._path} ({door.listen}, {door.state})",
-                "mobius host status; a deployment opens it there",
-            )
+                f"the front door, where requests wait, is not reached on {door.listen} ({door.state})",
+                "mobius host status; a deployment opens it on a port of the loopback",
+            ) from problem
         if {slot: weight for slot, weight in door.weights.items() if weight} != dict(weights):
             self.route(weights)
         self._host.hold(max_s, max_requests, max_bytes)
+        return host, int(port)
 
     def release(self) -> None:
         """What waits goes on."""

@@ -10,6 +10,7 @@ from mobius.model.haproxy import DOOR, SLOTS, HaproxyPlace
 from mobius.model.settings import EnvironmentSettings
 
 NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-")
+NOWHERE = "127.0.0.1:1"  # until mobius says where; nothing listens there
 LONGEST_SOCKET_PATH = 97  # HAProxy's own limit: it binds under a longer, temporary name
 TUNNEL_S = 3600
 SPARE_S = 30.0  # what a held request may take after the hold has ended
@@ -90,7 +91,7 @@ backend {_name(place.backend)}
   default-server weight 100 pool-purge-delay 2s disabled
 {servers}
   # The front door of mobius gets requests only while they are held.
-  server {DOOR} unix@{_socket_path(place.door)}
+  server {DOOR} {NOWHERE}
 """
 
 
@@ -98,7 +99,7 @@ def _address(slot: str, settings: EnvironmentSettings) -> str:
     """A port that is replaced at run time; the path of a Unix socket cannot be, so it is the slot's for good."""
     web = next((process for process in settings.processes if process.kind == "web"), None)
     if web is None or web.listen != "socket":
-        return "127.0.0.1:1"
+        return NOWHERE
     return f"unix@{_socket_path(settings.root / 'run' / slot / f'{_name(web.name)}.sock')}"
 
 
