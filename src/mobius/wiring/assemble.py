@@ -46,7 +46,7 @@ def assemble(
     migrations, clock = settings.migrations, SystemClock()
 
     def signals(release: Release) -> Signals:
-        counted = counting(service, settings, places.root, traffic, target, clock.now)
+        counted = counting(service, settings, places.root, traffic, target, clock.now, release.id)
         return WindowSignals(
             settings,
             checks,

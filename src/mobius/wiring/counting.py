@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobius.adapters.signals.access_log import AccessLog, LoggedTraffic
-from mobius.adapters.signals.access_log_whose import ByServer, BySwitches
+from mobius.adapters.signals.access_log_whose import ByServer, BySwitches, EveryLine
 from mobius.adapters.traffic.door import DoorTraffic
 from mobius.model.haproxy import haproxy_place
 from mobius.model.settings import EnvironmentSettings
 from mobius.ports import Counters, Target, Traffic
 
+SOMEBODY_ELSES = ("command", "observe")  # targets whose traffic we neither direct nor see, but for its log
+
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """The counters by release, and what they leave out in words."""
+    """The counters by release, None where nobody counts, and what they leave out in words."""
 
-    counters: Callable[[], Mapping[str, Counters]]
+    counters: Callable[[], Mapping[str, Counters]] | None
     remark: Callable[[], str] = lambda: ""
 
 
@@ -29,10 +31,17 @@ def counting(
     traffic: Traffic,
     target: Target,
     now: Callable[[], float],
+    release_id: str,
 ) -> Counting:
-    """For one window: an access log is read from its present end on. Behind our own front door none is: it has
-    every request, and counts it by release."""
+    """For one window of `release_id`: an access log is read from its present end on. Behind our own front door none
+    is: it has every request, and counts it by release."""
     path, kind = settings.traffic.access_log, settings.traffic.kind
+    log_format, routes = settings.traffic.access_log_format, settings.critical_routes
+    if settings.target in SOMEBODY_ELSES:
+        if path is None:
+            return Counting(None)
+        log = AccessLog(path, EveryLine(release_id), log_format=log_format, routes=routes, now=now)
+        return Counting(log.counters, log.remark)
     if path is None or kind == "door":
         return Counting(traffic.counters)
     is_haproxy = kind == "haproxy"
@@ -41,7 +50,6 @@ def counting(
         return {process.slot: process.release_id for process in target.processes() if process.kind == "web"}
 
     whose = ByServer(haproxy_place(service, settings).backend, releases) if is_haproxy else BySwitches(root)
-    log_format, routes = settings.traffic.access_log_format, settings.critical_routes
     log = AccessLog(path, whose, log_format=log_format, routes=routes, now=now)
     counted = traffic.counters if is_haproxy else DoorTraffic(root).counters
     logged = LoggedTraffic(log, counted, counts_all=is_haproxy)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mobius.adapters.signals.access_log import AccessLog, LoggedTraffic
-from mobius.adapters.signals.access_log_whose import ByServer, BySwitches
+from mobius.adapters.signals.access_log_whose import ByServer, BySwitches, EveryLine
 from mobius.adapters.signals.traffic import TrafficDelta
 from mobius.adapters.traffic.faces import Face, Faces
 from mobius.adapters.traffic.history import history_file, switching
@@ -232,6 +232,14 @@ def test_a_switch_that_was_killed_before_it_said_so_is_done_once_it_is_seen_to_b
     yard.write(yard.line(25))
 
     assert yard.read(log, 30) == {"v1": (9, 0), "v2": (1, 0)}
+
+
+def test_a_log_of_what_somebody_else_deploys_is_about_what_is_watched(yard: Yard) -> None:
+    log = AccessLog(yard.log, EveryLine("v9"), routes=("/",), now=yard.clock)
+    yard.write(combined(1), combined(2, " 0.010"), yard.line(3, dials="127.0.0.1:3000", status=500))
+    yard.write(yard.line(3) | {"upstream_addr": "-"})
+
+    assert yard.read(log, 5) == {"v9": (3, 1)}
 
 
 def haproxy_line(server: str, status: int = 200, ms: int = 5, backend: str = "dhash") -> dict[str, object]:

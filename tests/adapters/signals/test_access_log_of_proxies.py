@@ -95,7 +95,7 @@ def watched(ground: Ground, service: str, log: Path) -> tuple[Counting, Clients]
     traffic = replace(ground.settings.traffic, access_log=log)
     settings: EnvironmentSettings = replace(ground.settings, traffic=traffic, critical_routes=(ROUTE,))
     ground.site.client.configure_door(door_of(ground), critical_routes=[ROUTE])
-    counts = counting(service, settings, ground.site.root, ground.traffic, ground.target, time.time)
+    counts = counting(service, settings, ground.site.root, ground.traffic, ground.target, time.time, "r1")
     counts.counters()  # as a window does when it opens
     return counts, Clients(ground.site.port)
 

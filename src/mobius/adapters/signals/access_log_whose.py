@@ -35,6 +35,24 @@ class Whose(Protocol):
         """Whether anything since the look before can be in the log alone."""
 
 
+class EveryLine:
+    """A log of one service that somebody else deploys: whatever it says is about what is watched now."""
+
+    def __init__(self, release_id: str) -> None:
+        self._release_id = release_id
+
+    def look(self, now: float) -> None:
+        """Nothing to look at."""
+
+    def of(self, seen: Seen) -> str:
+        """The one there is; a request that the proxy answered by itself is nobody's."""
+        return NOBODY if seen.upstream == "" else self._release_id
+
+    def is_needed(self) -> bool:
+        """Nobody else counts."""
+        return True
+
+
 class ByServer:
     """HAProxy names the server, which is the slot. `releases`: who is in each slot now."""
 
