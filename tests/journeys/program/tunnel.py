@@ -1,6 +1,7 @@
 """A release for the journeys of switches that keeps WebSockets open and reads uploads however slowly they come.
 
-It names itself, answers a POST with its body's digest, and echoes what comes through a WebSocket's tunnel.
+It names itself, answers a POST with its body's digest, and echoes what comes through a WebSocket's tunnel. It
+listens on its port, or with --socket on its Unix socket.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import hashlib
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 
 RELEASE = json.loads(Path("behaviour.json").read_text())["release"]
@@ -62,7 +64,10 @@ async def tunnel(reader, writer, key):
 
 
 async def main():
-    server = await asyncio.start_server(attend, "127.0.0.1", int(os.environ["PORT"]))
+    if "--socket" in sys.argv:
+        server = await asyncio.start_unix_server(attend, os.environ["MOBIUS_SOCKET"])
+    else:
+        server = await asyncio.start_server(attend, "127.0.0.1", int(os.environ["PORT"]))
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await stop.wait()

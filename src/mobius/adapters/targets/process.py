@@ -15,6 +15,7 @@ from mobius.adapters.targets.front_door import (
     port_is_ours_or_free,
     shared_out,
 )
+from mobius.adapters.targets.reached import reached_at
 from mobius.errors import MobiusError
 from mobius.host.client import HostClient, HostUnavailable, ensure_running
 from mobius.host.messages import ProcessSpec
@@ -141,4 +142,4 @@ def _last_lines(log: Path) -> list[str]:
 
 
 def _url(process: HostProcess) -> str:
-    return f"http://127.0.0.1:{process.port}" if process.port else ""
+    return reached_at(process.port, process.socket)

@@ -13,6 +13,7 @@ from mobius.adapters.places import Places
 from mobius.adapters.systemd import UnitState
 from mobius.adapters.targets.environment_file import environment_of
 from mobius.adapters.targets.front_door import open_door, shared_out
+from mobius.adapters.targets.reached import reached_at
 from mobius.adapters.targets.systemd_checks import preflight
 from mobius.adapters.targets.systemd_slots import (
     Placed,
@@ -374,4 +375,4 @@ def _accepts(one: Placed) -> bool:
 
 
 def _url(one: Placed) -> str:
-    return f"http://127.0.0.1:{one.port}" if one.port else ""
+    return reached_at(one.port, one.socket)
