@@ -146,7 +146,14 @@ def finish(record: Record, world: World) -> None:
             else f"{type(problem).__name__} {problem}".strip()
         )
         world.say(f"it did not work: {why}")
-        _give_back(record, world, service_may_stop=False)
+        try:
+            _give_back(record, world)
+        except MobiusError as worse:
+            raise MobiusError(
+                f"{record.plan.unit} was not adopted: {why}; and not all could be put back: {worse.message}",
+                f"mend that, then mobius adopt --undo -e {record.plan.environment}",
+                details=worse.details,
+            ) from problem
         world.keeper.end()
         details = problem.details if isinstance(problem, MobiusError) else ()
         raise MobiusError(
@@ -212,9 +219,12 @@ def _await_answers(plan: Adoption, ports: Ports, world: World, *, through_us: bo
     give_up_at = world.now() + WITHIN_S
     told = ""
     while True:
-        before = _requests(ports)
+        before = _requests(ports, through_us=through_us)
         result = ports.checks.health(ports.settings.url)
-        if result.outcome is Outcome.PASS and (_requests(ports) > before) == through_us:
+        if (
+            result.outcome is Outcome.PASS
+            and (_requests(ports, through_us=through_us) > before) == through_us
+        ):
             return
         told = (
             result.message
@@ -226,8 +236,14 @@ def _await_answers(plan: Adoption, ports: Ports, world: World, *, through_us: bo
         world.wait(LOOK_EVERY_S)
 
 
-def _requests(ports: Ports) -> int:
-    return sum(each.requests for each in ports.traffic.counters().values())
+def _requests(ports: Ports, *, through_us: bool) -> int:
+    """So many came by our front door so far."""
+    try:
+        return sum(each.requests for each in ports.traffic.counters().values())
+    except MobiusError:
+        if through_us:
+            raise
+        return 0  # there is no front door any more, or none yet
 
 
 def _remember(plan: Adoption, house: House, world: World) -> None:
@@ -301,11 +317,11 @@ def undo(record: Record, world: World, *, force: bool = False) -> None:
             "read the difference; --force puts it back as it was, and keeps theirs beside it as .before-undo",
         )
     record = world.keeper.mark(record, "undoing")
-    _give_back(record, world, service_may_stop=True, force=force)
+    _give_back(record, world, force=force)
     world.keeper.end()
 
 
-def _give_back(record: Record, world: World, *, service_may_stop: bool, force: bool = False) -> None:
+def _give_back(record: Record, world: World, *, force: bool = False) -> None:
     plan = record.plan
     if not world.machine.is_active(plan.unit):
         world.say(f"starting {plan.unit}")
@@ -317,7 +333,7 @@ def _give_back(record: Record, world: World, *, service_may_stop: bool, force: b
         with world.counting():
             world.say(f"reloading {plan.proxy}, once")
             world.machine.reload_proxy(plan)
-            if house is not None and service_may_stop:
+            if house is not None and record.phase == "undoing":
                 _await_answers(plan, house.ports, world, through_us=False)
         if house is not None:
             _await_empty(house.ports, world)
@@ -340,10 +356,13 @@ def _await_unit(plan: Adoption, world: World) -> None:
 
 def _house(record: Record, world: World) -> House | None:
     """None where mobius.toml does not load any more (or was not written yet): the rest is given back all the same."""
+    for change in record.plan.project_files:
+        if record.phase == "undoing" and world.keeper.content(change.path) is None:
+            world.keeper.put(change)  # somebody removed it; it goes again in the end
     try:
         return world.house()
     except MobiusError as problem:
-        if record.phase == "adopted":
+        if record.phase == "undoing":
             world.say(f"mobius.toml cannot be used, so mobius's own units are left: {problem.message}")
         return None
 

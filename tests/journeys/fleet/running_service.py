@@ -107,6 +107,11 @@ class RunningService:
         )
         return done
 
+    def kill(self, *words: str) -> None:
+        """kill -9 of every mobius with these words on its command line, inside of this host."""
+        pattern = " ".join(["mobius", *words])
+        self.host.run(["pkill", "-9", "-f", pattern], check=False)
+
     def watch_quickly(self) -> None:
         """Shorter times in mobius.toml than anybody would want in production."""
         text = self.host.read(f"{PROJECT}/mobius.toml")
