@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mobius.adapters.traffic import haproxy_kept as kept_file
+from mobius.adapters.traffic.haproxy_checks import haproxy_checks
 from mobius.adapters.traffic.haproxy_commands import MOST_WEIGHT, Command, Wanted, commands_to_reach, holds
 from mobius.adapters.traffic.haproxy_door import HoldingDoor
 from mobius.adapters.traffic.haproxy_kept import Kept, without_server
@@ -24,7 +25,7 @@ from mobius.adapters.traffic.history import DOOR as VIA_DOOR
 from mobius.adapters.traffic.history import switching
 from mobius.errors import MobiusError
 from mobius.model.haproxy import DOOR, SLOTS, HaproxyPlace
-from mobius.model.verdict import CheckResult, Outcome
+from mobius.model.verdict import CheckResult
 from mobius.ports import Counters, Switched, Target
 
 VIA_HAPROXY = "haproxy"  # its log names the server, which is the slot
@@ -48,13 +49,8 @@ class HaproxyTraffic:
     # -- what the port promises ------------------------------------------------------------------------------
 
     def preflight(self) -> tuple[CheckResult, ...]:
-        """Whether it answers, and has our servers."""
-        name, backend = "HAProxy", self._place.backend
-        try:
-            self._servers()
-        except MobiusError as problem:
-            return (CheckResult(name, Outcome.FAIL, problem.message, 0.0, problem.hint),)
-        return (CheckResult(name, Outcome.PASS, f"its backend {backend} has the servers it needs", 0.0),)
+        """Its socket, its backend, and what its configuration keeps over a restart."""
+        return haproxy_checks(self._place, self._api)
 
     def weights(self) -> Mapping[str, int]:
         """As HAProxy has them; while requests are held, as they will be when the hold ends."""
