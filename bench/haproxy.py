@@ -5,62 +5,80 @@ from __future__ import annotations
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
-from bench.common import BenchFailed, Child, wait_for
+from bench.common import Child, wait_for
 from bench.ways import DRAIN_S, TwoSlots
+from mobius.adapters.traffic.haproxy import HaproxyTraffic
+from mobius.model.haproxy import HaproxyPlace
+from mobius.model.settings import EnvironmentSettings
+from mobius.ports import ProcessStatus, Target
+from mobius.report.snippets.haproxy import haproxy_configuration
+
+GLOBAL = "global\n  nbthread 1\n  maxconn 2000\n"  # one thread, as every way here
 
 
 class HaproxyRuntime(TwoSlots):
-    """HAProxy, told over its admin socket: the new server ready, the old one draining. No reload."""
+    """HAProxy as `mobius traffic snippet` configures it, told by our own adapter. No reload."""
 
     name = "haproxy-runtime"
     needs = "haproxy"
     haproxy: Child | None = None
 
     def open_traffic(self) -> None:
-        self.haproxy = Child(["haproxy", "-db", "-f", str(self.write_config())], self.folder / "haproxy.log")
+        place = HaproxyPlace(
+            socket=self.folder / "admin.sock",
+            backend="app",
+            state_file=self.folder / "haproxy.state",
+            config=self.folder / "haproxy.cfg",
+        )
+        settings = EnvironmentSettings("bench", self.url, self.folder, listen=f"127.0.0.1:{self.port}")
+        place.config.write_text(haproxy_configuration(place, settings).replace("global\n", GLOBAL, 1))
+        self.haproxy = Child(["haproxy", "-db", "-f", str(place.config)], self.folder / "haproxy.log")
+        wait_for("HAProxy's socket", place.socket.exists)
+        self.traffic = HaproxyTraffic(place, self.folder, cast(Target, Places(self.ports)))
+        self.traffic.switch({self.slot: 100})
 
     def move(self, old_slot: str, new_slot: str) -> None:
-        self.tell(f"set server app/{new_slot} state ready; set server app/{old_slot} state drain")
+        self.traffic.switch({new_slot: 100})
 
     def drain(self, old_slot: str) -> None:
-        wait_for(f"{old_slot} drained", lambda: self.sessions(old_slot) == 0, DRAIN_S)
+        if cut := self.traffic.drain(old_slot, DRAIN_S):
+            print(f"  {cut} requests were cut")
 
     def end_traffic(self) -> None:
         if self.haproxy is not None:
             self.haproxy.stop(1)
 
-    def tell(self, command: str) -> str:
-        with socket.socket(socket.AF_UNIX) as admin:
-            admin.connect(str(self.folder / "admin.sock"))
-            admin.sendall(command.encode() + b"\n")
-            said = b""
-            while part := admin.recv(65536):
-                said += part
-        if command.startswith("set") and said.strip():
-            raise BenchFailed(f"haproxy refused {command!r}: {said.decode().strip()}")
-        return said.decode()
 
-    def sessions(self, slot: str) -> int:
-        """Requests in flight on a server: `scur` of its line of statistics."""
-        lines = self.tell("show stat").splitlines()
-        column = lines[0].lstrip("# ").split(",").index("scur")
-        return next(int(line.split(",")[column]) for line in lines if line.startswith(f"app,{slot},"))
+class Places:
+    """As much of a target as the adapter asks: where each slot is reached."""
 
-    def write_config(self) -> Path:
-        servers = [
-            f"server {slot} 127.0.0.1:{port} {'' if slot == self.slot else 'disabled'}"
-            for slot, port in self.ports.items()
-        ]
-        return write_haproxy_config(self.folder, self.port, servers)
+    def __init__(self, ports: Mapping[str, int]) -> None:
+        self._ports = ports
+
+    def slot_url(self, slot: str) -> str:
+        return f"http://127.0.0.1:{self._ports[slot]}"
+
+    def processes(self) -> tuple[ProcessStatus, ...]:
+        return tuple(
+            ProcessStatus("web", "web", slot, slot, "running", url=self.slot_url(slot))
+            for slot in self._ports
+        )
 
 
-class HaproxyReload(HaproxyRuntime):
+class HaproxyReload(TwoSlots):
     """HAProxy with a new configuration and `-sf`: the old process finishes its requests and leaves."""
 
     name = "haproxy-reload"
     is_lossless = False
+    needs = "haproxy"
+    haproxy: Child | None = None
+
+    def open_traffic(self) -> None:
+        self.haproxy = Child(["haproxy", "-db", "-f", str(self.write_config())], self.folder / "haproxy.log")
 
     def move(self, old_slot: str, new_slot: str) -> None:
         assert self.haproxy is not None
@@ -70,6 +88,17 @@ class HaproxyReload(HaproxyRuntime):
 
     def drain(self, old_slot: str) -> None:
         self.leaving.wait(DRAIN_S)
+
+    def end_traffic(self) -> None:
+        if self.haproxy is not None:
+            self.haproxy.stop(1)
+
+    def write_config(self) -> Path:
+        servers = [
+            f"server {slot} 127.0.0.1:{port} {'' if slot == self.slot else 'disabled'}"
+            for slot, port in self.ports.items()
+        ]
+        return write_haproxy_config(self.folder, self.port, servers)
 
 
 class LiveSocket(TwoSlots):
