@@ -71,7 +71,7 @@ CHANGES = {
         "write `balance roundrobin` in it",
     ),
     "tcp": (
-        ("mode http", "mode tcp"),
+        (r"  default_backend app\n([\s\S]*backend app\n  mode) http", r"\1 tcp"),
         "it is in mode tcp, which knows no requests",
         "write `mode http` in it",
     ),
