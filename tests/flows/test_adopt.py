@@ -57,7 +57,7 @@ class Around:
             house=self._house,
             now=self.world.clock.now,
             wait=self.world.clock.wait,
-            say=self.said.append,
+            tell=self.said.append,
             counting=contextlib.nullcontext,
         )
 

@@ -224,6 +224,15 @@ def test_windows_line_ends_of_mobius_toml_are_kept() -> None:
             f"its InaccessiblePaths hides /srv, and so the releases in {ROOT}: use another folder for the project",
         ),
         (
+            {
+                "proxies": (replace(nginx(), group="www-data"),),
+                "owner": "deploy",
+                "owner_groups": ("deploy",),
+            },
+            "deploy, who owns this folder and so runs mobius, cannot let nginx to its socket:"
+            " usermod -aG www-data deploy",
+        ),
+        (
             {"unit": unit(environment_files=(("/a", False), ("/b", True)))},
             "it has 2 environment files (/a, /b): make them one",
         ),

@@ -124,14 +124,14 @@ class World:
     house: Callable[[], House]
     now: Callable[[], float]
     wait: Callable[[float], None]
-    say: Callable[[str], None]
+    tell: Callable[[str], None]
     counting: Callable[[], AbstractContextManager[None]]
 
 
 def adopt(plan: Adoption, boot_links: Mapping[str, str], world: World) -> None:
     """Keeps every file, then takes over. On any failure everything is given back, byte for byte, and the failure is
     raised as a `MobiusError`."""
-    world.say("keeping every file as it is")
+    world.tell("keeping every file as it is")
     finish(world.keeper.begin(plan, boot_links, world.now()), world)
 
 
@@ -145,7 +145,7 @@ def finish(record: Record, world: World) -> None:
             if isinstance(problem, MobiusError)
             else f"{type(problem).__name__} {problem}".strip()
         )
-        world.say(f"it did not work: {why}")
+        world.tell(f"it did not work: {why}")
         try:
             _give_back(record, world)
         except MobiusError as worse:
@@ -168,7 +168,7 @@ def _take_over(record: Record, world: World) -> None:
     for change in plan.project_files:
         _put(change, world)
     house = world.house()
-    world.say("installing mobius's own units")
+    world.tell("installing mobius's own units")
     house.install()
     with house.ports.lock.held():
         _register(plan, house, world)
@@ -181,7 +181,7 @@ def _take_over(record: Record, world: World) -> None:
 def _register(plan: Adoption, house: House, world: World) -> None:
     """Release 0 lies and runs where it is; mobius knows of it, and the front door reaches it."""
     ports = house.ports
-    world.say(f"{plan.release_id}: {plan.unit} as it runs, from {plan.tree}")
+    world.tell(f"{plan.release_id}: {plan.unit} as it runs, from {plan.tree}")
     release = house.register(plan)
     ports.target.prepare()
     processes = ports.releases.processes(release.id)
@@ -198,10 +198,10 @@ def _turn_the_proxy(plan: Adoption, house: House, world: World) -> None:
         _put(change, world)
     world.machine.check_proxy(plan)
     with world.counting():
-        world.say(f"reloading {plan.proxy}, once")
+        world.tell(f"reloading {plan.proxy}, once")
         world.machine.reload_proxy(plan)
         _await_answers(plan, house.ports, world, through_us=True)
-    world.say(f"{plan.url} answers through mobius")
+    world.tell(f"{plan.url} answers through mobius")
 
 
 def _put(change: FileChange, world: World) -> None:
@@ -210,7 +210,7 @@ def _put(change: FileChange, world: World) -> None:
         return
     if there != change.before:
         raise GateFailed(f"{change.path} was changed meanwhile, by somebody else")
-    world.say(f"writing {change.path}")
+    world.tell(f"writing {change.path}")
     world.keeper.put(change)
 
 
@@ -324,14 +324,14 @@ def undo(record: Record, world: World, *, force: bool = False) -> None:
 def _give_back(record: Record, world: World, *, force: bool = False) -> None:
     plan = record.plan
     if not world.machine.is_active(plan.unit):
-        world.say(f"starting {plan.unit}")
+        world.tell(f"starting {plan.unit}")
         world.machine.start(plan.unit)
     _await_unit(plan, world)
     house = _house(record, world)
     if _proxy_back(record, world, force=force):
         world.machine.check_proxy(plan)
         with world.counting():
-            world.say(f"reloading {plan.proxy}, once")
+            world.tell(f"reloading {plan.proxy}, once")
             world.machine.reload_proxy(plan)
             if house is not None and record.phase == "undoing":
                 _await_answers(plan, house.ports, world, through_us=False)
@@ -363,7 +363,7 @@ def _house(record: Record, world: World) -> House | None:
         return world.house()
     except MobiusError as problem:
         if record.phase == "undoing":
-            world.say(f"mobius.toml cannot be used, so mobius's own units are left: {problem.message}")
+            world.tell(f"mobius.toml cannot be used, so mobius's own units are left: {problem.message}")
         return None
 
 
@@ -383,11 +383,11 @@ def _proxy_back(record: Record, world: World, *, force: bool) -> bool:
             continue
         merged = None if there is None or force else undone(change, there)
         if merged is not None:
-            world.say(f"{kept.path} was changed since: only mobius's own lines are taken back")
+            world.tell(f"{kept.path} was changed since: only mobius's own lines are taken back")
             world.keeper.put_back(kept.path, merged)
             continue
         if there is not None:
-            world.say(f"{kept.path} as somebody changed it is kept as {world.keeper.put_aside(kept.path)}")
+            world.tell(f"{kept.path} as somebody changed it is kept as {world.keeper.put_aside(kept.path)}")
         world.keeper.restore(kept)
     return moved or record.phase == "undoing"
 
@@ -415,7 +415,7 @@ def _close(plan: Adoption, house: House, world: World) -> None:
     for release in ports.journal.releases(name):
         if release.state in (ReleaseState.LIVE, ReleaseState.PREVIOUS):
             ports.journal.set_release_state(name, release.id, ReleaseState.RETIRED, accepted=release.accepted)
-    world.say("stopping and removing mobius's own units")
+    world.tell("stopping and removing mobius's own units")
     house.uninstall()
     house.forget(plan)
     if ports.journal.releases(name):
@@ -435,4 +435,4 @@ def _project_back(record: Record, world: World) -> None:
         if there in (change.after, change.before):
             world.keeper.restore(kept)
         elif there is not None:
-            world.say(f"{kept.path} was changed since, and stays as it is: nothing reads it any more")
+            world.tell(f"{kept.path} was changed since, and stays as it is: nothing reads it any more")

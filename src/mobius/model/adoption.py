@@ -75,6 +75,7 @@ class ProxyFound:
     url: str = ""  # "" where it cannot be told
     dials: str = ""  # what it dials now
     user: str = ""  # who its workers run as, "" where it cannot be told
+    group: str = ""  # theirs
     notes: tuple[str, ...] = ()
     blockers: tuple[str, ...] = ()
 

@@ -44,6 +44,8 @@ class Looked:
     only_there: tuple[str, ...] = ()  # what lies in the tree and no release will bring
     links: tuple[str, ...] = ()
     timers: tuple[Timer, ...] = ()
+    owner: str = "root"  # of the project: who runs mobius
+    owner_groups: tuple[str, ...] = ()
 
 
 def adoption(looked: Looked) -> Adoption:
@@ -98,6 +100,7 @@ class _Looking:
             env_file=secret,
             source="git" if looked.is_git else ".",
             links=looked.links,
+            traffic={"group": self.proxy.group} if self.proxy.group else {},
         )
         text = new_file(wanted) if looked.config is None else extended_file(looked.config, wanted)
         project_files = [_changed(f"{looked.project}/mobius.toml", looked.config, text)]
@@ -254,7 +257,13 @@ def _of_the_proxy(looked: Looked) -> Iterator[str]:
         named = " and ".join(proxy.config for proxy in looked.proxies)
         yield f"{named} both dial it: say which one is in front, --proxy FILE"
     else:
-        yield from looked.proxies[0].blockers
+        proxy = looked.proxies[0]
+        yield from proxy.blockers
+        if proxy.group and looked.owner != "root" and proxy.group not in looked.owner_groups:
+            yield (
+                f"{looked.owner}, who owns this folder and so runs mobius, cannot let {proxy.kind} to its socket:"
+                f" usermod -aG {proxy.group} {looked.owner}"
+            )
 
 
 def _of_the_places(looked: Looked) -> Iterator[str]:

@@ -88,6 +88,7 @@ class Adopting:
         tree = str(Path(asked.tree or unit.working_directory or "/").resolve())
         links = tuple(dict.fromkeys(asked.links))
         self._refuse_links(tree, links)
+        owner, owner_groups = _owner_of(self.project)
         plan = adoption(
             Looked(
                 unit=unit,
@@ -110,6 +111,8 @@ class Adopting:
                 only_there=_only_there(Path(tree), self.project),
                 links=links,
                 timers=self._units.timers(unit),
+                owner=owner,
+                owner_groups=owner_groups,
             )
         )
         self._refuse_unhealthy(plan)
@@ -203,7 +206,7 @@ class Adopting:
             house=lambda: House(self.project, plan.environment, self._environ, say),
             now=clock.now,
             wait=clock.wait,
-            say=say,
+            tell=say,
             counting=counted,
         )
 
@@ -315,6 +318,21 @@ class House:
         for path in [run / "door.sock", faces, *faces.glob("*")]:
             if os.path.lexists(path):
                 os.chown(path, -1, gid, follow_symlinks=False)
+
+
+def _owner_of(project: Path) -> tuple[str, tuple[str, ...]]:
+    """Whose folder it is, and the groups they are in. Raises `UsageError` for nobody's."""
+    import grp
+    import pwd
+
+    try:
+        who = pwd.getpwuid(project.stat().st_uid)
+    except KeyError as problem:
+        raise UsageError(
+            f"{project} belongs to nobody who is known here", f"chown -R USER: {project}"
+        ) from problem
+    ids = os.getgrouplist(who.pw_name, who.pw_gid)
+    return who.pw_name, tuple(group.gr_name for group in grp.getgrall() if group.gr_gid in ids)
 
 
 def _group_of(user: str) -> int | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mobius.adapters.traffic.proxy_reach import visitors
 from mobius.errors import GateUnknown, MobiusError, UsageError
 from mobius.model.adoption import ProxyFound, ProxyKind
 from mobius.rules import adopting_caddy, adopting_nginx
@@ -43,11 +44,25 @@ def find(
             if named is None and not config.exists():
                 continue
             files, finder = _caddy_files(config), adopting_caddy.find
-        one = replace(finder(files, ports, (), ours), config=str(config))
+        one = _with_its_user(replace(finder(files, ports, (), ours), config=str(config)))
         if one.edits or one.blockers:
             found.append(one)
             texts |= files
     return tuple(found), texts
+
+
+def _with_its_user(found: ProxyFound) -> ProxyFound:
+    """Who its workers run as: those that run now, else those that its file names."""
+    import grp
+    import pwd
+
+    running = [one.name for one in visitors(found.kind) if one.uid]
+    user = running[0] if running else found.user
+    try:
+        who = pwd.getpwnam(user)
+        return replace(found, user=user, group=grp.getgrgid(who.pw_gid).gr_name)
+    except KeyError:
+        return replace(found, user="")
 
 
 def kind_of(file: Path) -> ProxyKind:
