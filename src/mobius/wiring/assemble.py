@@ -108,7 +108,7 @@ def _traffic(
         case "door":
             return DoorTraffic(places.root)
         case "haproxy":
-            return HaproxyTraffic(haproxy_place(service, settings), places.root, target)
+            return HaproxyTraffic(haproxy_place(service, settings), places.root, target, settings.traffic)
         case "nginx" | "caddy":
             return LiveSocketTraffic(places.root, settings, tree_of)
         case other:

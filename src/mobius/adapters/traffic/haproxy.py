@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mobius.adapters.signals.access_log_checks import access_log_checks
 from mobius.adapters.traffic import haproxy_kept as kept_file
 from mobius.adapters.traffic.haproxy_checks import haproxy_checks
 from mobius.adapters.traffic.haproxy_commands import MOST_WEIGHT, Command, Wanted, commands_to_reach, holds
@@ -25,6 +26,7 @@ from mobius.adapters.traffic.history import DOOR as VIA_DOOR
 from mobius.adapters.traffic.history import switching
 from mobius.errors import MobiusError
 from mobius.model.haproxy import DOOR, SLOTS, HaproxyPlace
+from mobius.model.settings import TrafficSettings
 from mobius.model.verdict import CheckResult
 from mobius.ports import Counters, Switched, Target
 
@@ -37,8 +39,11 @@ CUT_WITHIN_S = 3.0
 class HaproxyTraffic:
     """The servers `blue` and `green` of one backend, and `door` beside them, where requests wait in a hold."""
 
-    def __init__(self, place: HaproxyPlace, root: Path, target: Target) -> None:
+    def __init__(
+        self, place: HaproxyPlace, root: Path, target: Target, settings: TrafficSettings | None = None
+    ) -> None:
         self._place = place
+        self._settings = settings or TrafficSettings("haproxy")
         self._root = root
         self._target = target
         self._api = RuntimeApi(place.socket)
@@ -50,7 +55,7 @@ class HaproxyTraffic:
 
     def preflight(self) -> tuple[CheckResult, ...]:
         """Its socket, its backend, and what its configuration keeps over a restart."""
-        return haproxy_checks(self._place, self._api)
+        return (*haproxy_checks(self._place, self._api), *access_log_checks(self._settings))
 
     def weights(self) -> Mapping[str, int]:
         """As HAProxy has them; while requests are held, as they will be when the hold ends."""

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from mobius.adapters.signals.access_log_checks import access_log_checks
 from mobius.adapters.traffic.door import DoorTraffic
 from mobius.adapters.traffic.faces import DOOR, Face, Faces
 from mobius.adapters.traffic.history import read_history, switching
@@ -43,8 +44,8 @@ class LiveSocketTraffic:
         )
 
     def preflight(self) -> tuple[CheckResult, ...]:
-        """The proxy's configuration, and its way to our sockets."""
-        return proxy_checks(self._settings)
+        """The proxy's configuration, its way to our sockets, and its log."""
+        return (*proxy_checks(self._settings), *access_log_checks(self._settings.traffic))
 
     def weights(self) -> Mapping[str, int]:
         """Where `live` leads; the front door's own where it leads there. No supervisor is needed to look."""
