@@ -163,6 +163,12 @@ class RunningService:
     def main_pid(self) -> int:
         return int(self.host.show("app.service", "MainPID")["MainPID"])
 
+    def between(self, one: str, other: str) -> float:
+        """Seconds between the last events of these two kinds."""
+        rows = self.mobius("audit", "log", "--json").stdout.splitlines()
+        at = {event["kind"]: float(event["at"]) for event in map(json.loads, rows) if "kind" in event}
+        return at[other] - at[one]
+
     def status(self) -> Mapping[str, Any]:
         return dict(json.loads(self.mobius("status", "--json").stdout))
 
