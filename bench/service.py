@@ -47,7 +47,10 @@ def main() -> None:
     parser.add_argument("--release", default=os.environ.get("MOBIUS_RELEASE", "r0"))
     parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
     parser.add_argument("--socket", default=None, help="serve on this Unix socket instead")
+    parser.add_argument("--own-socket", action="store_true", help="serve on $MOBIUS_SOCKET instead")
     options = parser.parse_args()
+    if options.own_socket:
+        options.socket = os.environ["MOBIUS_SOCKET"]
     where: dict[str, Any] = {"host": "127.0.0.1", "port": options.port}
     if options.socket:
         where = {"uds": options.socket}

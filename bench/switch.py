@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from bench.common import BenchFailed, median, number, table, write_entry
 from bench.haproxy import HaproxyReload, HaproxyRuntime, LiveSocket
+from bench.live_socket import WAYS as LIVE_SOCKET_WAYS
 from bench.ways import Door, RestartInPlace, Switch, Way
 from mobius.adapters.load import Load, echoes_the_body
 from mobius.adapters.load_report import LoadReport
@@ -21,9 +22,15 @@ QUESTION = """\
 Requests lost while releases change under load: keep-alive and new connections, half POST with its echo
 checked, 4 % taking 300 ms, no retries. Each change starts a uvicorn release beside the old one (or in its
 place), moves the traffic, drains, stops the old. `restart-in-place` must lose some, or the bench is blind."""
-WAYS: dict[str, type[Way]] = {
-    way.name: way for way in (RestartInPlace, Door, HaproxyRuntime, HaproxyReload, LiveSocket)
-}
+EVERY_WAY: tuple[type[Way], ...] = (
+    RestartInPlace,
+    Door,
+    HaproxyRuntime,
+    HaproxyReload,
+    LiveSocket,
+    *LIVE_SOCKET_WAYS,
+)
+WAYS = {way.name: way for way in EVERY_WAY}
 SETTLE_S = 0.7  # quiet load before each change, which is also what p99 is compared with
 DURING_S = 1.0
 
