@@ -7,6 +7,7 @@ from functools import partial
 
 from mobius.adapters.signals.background import Background
 from mobius.adapters.signals.resources import Resources
+from mobius.adapters.signals.restarts import Restarts
 from mobius.adapters.signals.traffic import TrafficDelta
 from mobius.model.sample import Sample
 from mobius.model.settings import EnvironmentSettings
@@ -21,7 +22,8 @@ class WindowSignals:
     """Implements `mobius.ports.Signals` for one release.
 
     `counters` reads what is counted of real traffic (None where nobody counts), and `remark` what that leaves out;
-    `pids` the processes of the release (None: the whole machine is measured). Traffic counts from the moment this
+    `pids` the processes of the release (None: the whole machine is measured); `restarts` how often each of them was
+    started again. Traffic counts from the moment this
     is made. A tick waits for the probe and the readings only: gates and smoke tests run in the background, each at
     its own pace, and their results come with the first tick after they end.
     """
@@ -39,12 +41,14 @@ class WindowSignals:
         smoke_every_s: float = SMOKE_EVERY_S,
         base_url: str = "",
         remark: Callable[[], str] = lambda: "",
+        restarts: Callable[[], Mapping[str, int]] | None = None,
     ) -> None:
         self._checks = checks
         self._url = base_url or settings.url
         routes = settings.critical_routes
         self._traffic = TrafficDelta(counters, release_id, routes=routes, remark=remark) if counters else None
         self._resources = Resources(pids, clock.monotonic)
+        self._restarts = Restarts(restarts) if restarts else None
         if gates is None:
             gates = [gate.name for gate in settings.checks if gate.when in ("window", "both")]
         pause_s = settings.monitor.interval_s
@@ -65,6 +69,8 @@ class WindowSignals:
         if self._traffic:
             samples += self._traffic.samples(now)
         samples += self._resources.sample(now)
+        if self._restarts:
+            samples.append(self._restarts.sample(now))
         return tuple(samples)
 
     def _probe(self, now: float) -> Sample:
