@@ -34,11 +34,16 @@ ORDINARY = frozenset(
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     """A function that replaces each secret, longest first: as it is, in a URL, in JSON, and each line of one that has
     several, since logs are read line by line."""
-    values = {form for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST}
+    values = forms_of(secrets)
     if not values:
         return _as_it_is
     pattern = re.compile("|".join(re.escape(value) for value in sorted(values, key=len, reverse=True)))
     return lambda text: pattern.sub(SHOWN, text)
+
+
+def forms_of(secrets: Iterable[str]) -> set[str]:
+    """Every way in which one of them may stand in a text, those too short to be told from ordinary words left out."""
+    return {form for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST}
 
 
 def _forms(secret: str) -> Iterator[str]:

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("mobius.cli.demo", "Watch a bad release come back by itself, in a minute."),
     "deploy": ("mobius.cli.deploy", "Ship a release, watch it, and take it back when it is bad."),
     "doctor": ("mobius.cli.doctor", "What is missing before a deployment, each with its cure."),
+    "exec": ("mobius.cli.exec", "Run a command inside the live release."),
     "freeze": ("mobius.cli.freeze", "Let no deployment and no restart begin for a while."),
     "health": ("mobius.cli.health", "Ask the health endpoint once."),
     "history": ("mobius.cli.history", "What was deployed and rolled back, newest first."),

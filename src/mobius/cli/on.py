@@ -28,6 +28,7 @@ from mobius.adapters.remote_frames import (
 )
 from mobius.adapters.remote_line import GREETING_S, Cut, SshLine
 from mobius.cli.on_refused import refused, stays_refused
+from mobius.cli.over_the_line import pass_on
 from mobius.errors import MobiusError, UsageError
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 15.0
@@ -151,9 +152,9 @@ class Call:
 
     def _take(self, frame: Mapping[str, Any], line: SshLine) -> None:
         if "out" in frame:
-            _write(sys.stdout, str(frame["out"]))
+            pass_on(sys.stdout, str(frame["out"]))
         if "err" in frame:
-            _write(sys.stderr, str(frame["err"]))
+            pass_on(sys.stderr, str(frame["err"]))
         if "run" in frame:
             self._answer = None
             said = frame["run"]
@@ -243,19 +244,6 @@ def _patience_s(environ: Mapping[str, str]) -> float:
 
 def _is_tty(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
-
-
-def _write(stream: TextIO, text: str) -> None:
-    """As it came, byte for byte; in a terminal of another encoding what that does not know is shown as "?"."""
-    raw = text.encode("utf-8", "surrogateescape")
-    buffer = getattr(stream, "buffer", None)
-    if buffer is not None and stream.encoding.lower().replace("-", "") == "utf8":
-        buffer.write(raw)
-        buffer.flush()
-        return
-    shown = raw.decode(errors="replace").encode(stream.encoding or "ascii", "replace")
-    stream.write(shown.decode(stream.encoding or "ascii"))
-    stream.flush()
 
 
 def _say(words: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -85,3 +85,19 @@ def typed() -> str:
     """What a person types for `mobius` where they are: with `--on` when the command came over a line."""
     here = line()
     return f"mobius --on {here.to}" if here else "mobius"
+
+
+def pass_on(stream: TextIO, text: str) -> None:
+    """Writes what somebody else wrote, byte for byte; what a stream of another encoding does not know is shown as
+    "?"."""
+    encoding = stream.encoding or "ascii"
+    buffer = getattr(stream, "buffer", None)
+    if encoding.lower().replace("-", "") != "utf8":
+        shown = text.encode("utf-8", "surrogateescape").decode(errors="replace")
+        stream.write(shown.encode(encoding, "replace").decode(encoding))
+    elif buffer is None:
+        stream.write(text)
+    else:
+        stream.flush()
+        buffer.write(text.encode("utf-8", "surrogateescape"))
+    stream.flush()
