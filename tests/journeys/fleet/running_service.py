@@ -60,16 +60,23 @@ server {
 \tlocation /assets/ { alias /srv/app/assets/; }
 }
 """
-CONFIG_MORE = """
-policy = "conservative"
+CADDYFILE = "/etc/caddy/Caddyfile"
+CADDY = """\
+# the app: reverse_proxy localhost:3000
+:80 {
+\tencode gzip
+\treverse_proxy localhost:3000 {
+\t\theader_up X-Proxy caddy
+\t}
+}
 """
 
 
 class RunningService:
     """The service in /srv/app, and a clone of its repository in /srv/app-deploy."""
 
-    def __init__(self, host: Host) -> None:
-        self.host = host
+    def __init__(self, host: Host, *, proxy: str = "nginx", owner: str = "root") -> None:
+        self.host, self.proxy, self.owner = host, proxy, owner
         install_mobius(host)
         host.run(["useradd", "--system", "--no-create-home", "app"])
         self._make_repository()
@@ -78,12 +85,20 @@ class RunningService:
         host.write(UNIT_FILE, UNIT)
         host.run(["systemctl", "daemon-reload"])
         host.run(["systemctl", "enable", "--now", "app"])
-        host.write(SITE, NGINX, mode=0o640)
-        host.run(["rm", "-f", "/etc/nginx/sites-enabled/default"])
-        host.run(["ln", "-s", "../sites-available/app", "/etc/nginx/sites-enabled/app"])
-        host.run(["touch", "-d", "2020-02-02 02:02:02.123456789", SITE])
-        host.run(["systemctl", "restart", "nginx"])
-        host.wait_until(lambda: self.version() == "v1", "the service behind nginx", within=20)
+        self._put_behind_nginx() if proxy == "nginx" else self._put_behind_caddy()
+        host.wait_until(lambda: self.version() == "v1", f"the service behind {proxy}", within=20)
+
+    def _put_behind_nginx(self) -> None:
+        self.host.write(SITE, NGINX, mode=0o640)
+        self.host.run(["rm", "-f", "/etc/nginx/sites-enabled/default"])
+        self.host.run(["ln", "-s", "../sites-available/app", "/etc/nginx/sites-enabled/app"])
+        self.host.run(["touch", "-d", "2020-02-02 02:02:02.123456789", SITE])
+        self.host.run(["systemctl", "restart", "nginx"])
+
+    def _put_behind_caddy(self) -> None:
+        self.host.write(CADDYFILE, CADDY)
+        self.host.run(["touch", "-d", "2020-02-02 02:02:02.123456789", CADDYFILE])
+        self.host.run(["systemctl", "restart", "caddy"])
 
     def _make_repository(self) -> None:
         git = ["git", "-c", "user.name=app", "-c", "user.email=app@example.org", "-C", TREE]
@@ -96,12 +111,15 @@ class RunningService:
             self.host.run([*git, "tag", tag])
         self.host.run([*git, "checkout", "-q", "v1"])
         self.host.run(["git", "clone", "-q", TREE, PROJECT])
+        self.host.run(["chown", "-R", f"{self.owner}:{self.owner}", PROJECT])
 
     # -- doing ----------------------------------------------------------------------------------------------------
 
-    def mobius(self, *argv: str, expect: int | None = 0, timeout: float = 180) -> CompletedProcess[str]:
-        """Runs the command in the clone, as root, and asserts its exit code."""
-        done = self.host.run(["mobius", *argv], cwd=PROJECT, check=False, timeout=timeout)
+    def mobius(
+        self, *argv: str, expect: int | None = 0, timeout: float = 180, user: str = "root"
+    ) -> CompletedProcess[str]:
+        """Runs the command in the clone, and asserts its exit code."""
+        done = self.host.run(["mobius", *argv], user=user, cwd=PROJECT, check=False, timeout=timeout)
         assert expect is None or done.returncode == expect, (
             f"{argv}: {done.returncode}\n{done.stdout}{done.stderr}"
         )
@@ -116,8 +134,8 @@ class RunningService:
         """Shorter times in mobius.toml than anybody would want in production."""
         text = self.host.read(f"{PROJECT}/mobius.toml")
         text = text.replace("[health]\n", '[health]\ninterval = "200ms"\nmin_healthy = "500ms"\n')
-        text = text.replace("\n[release]", '\nwindow = "4s"\npolicy = "conservative"\n\n[release]', 1)
-        self.host.write(f"{PROJECT}/mobius.toml", text + '\n[monitor]\ninterval = "500ms"\n')
+        text = text.replace("\n[release]", '\nwindow = "12s"\npolicy = "conservative"\n\n[release]', 1)
+        self.host.write(f"{PROJECT}/mobius.toml", text + '\n[monitor]\ninterval = "2s"\n')
 
     def load(self, *, rate: float = 120.0) -> Load:
         """Strict clients at 40 ms, half of them posting."""
@@ -153,7 +171,7 @@ class RunningService:
 
     def files(self) -> dict[str, str]:
         """Everything an adoption could touch outside of the project: content, mode, owner, time, links."""
-        places = ["/etc/nginx", "/etc/systemd/system", "/etc/default/app", TREE]
+        places = ["/etc/nginx", "/etc/caddy", "/etc/systemd/system", "/etc/default/app", TREE]
         argv = ["find", *places, "-not", "-type", "d", "-printf", r"%p\t%y %m %U:%G %T@ %l\n"]
         found = dict(line.split("\t", 1) for line in self.host.run(argv).stdout.splitlines())
         regular = [path for path, told in found.items() if told.startswith("f")]

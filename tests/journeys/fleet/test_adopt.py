@@ -112,6 +112,45 @@ def test_a_reboot_brings_up_what_was_adopted_and_what_was_deployed(service: Runn
     service.host.wait_until(lambda: service.version() == "v1", "the service by itself", within=60)
 
 
+def test_behind_caddy_it_goes_the_same_way(host: Host) -> None:
+    service = RunningService(host, proxy="caddy")
+    before, pid = service.files(), service.main_pid()
+    counted = service.mobius("adopt", "app", "--yes", "--count").stdout
+    assert "requests were lost in the reload, on a line of 40 ms" in counted
+    assert (service.version(), service.main_pid()) == ("v1", pid)
+    service.watch_quickly()
+    load = service.load()
+    try:
+        service.mobius("deploy", "--tag", "v2")
+        service.mobius("rollback", "--yes", "--to", "v1")
+    finally:
+        report = load.stop()
+    assert (service.version(), report.lost) == ("v1", ())
+    assert set(report.by_release) == {"v1", "v2"}
+    service.mobius("adopt", "--undo", "--yes")
+    assert service.files() == before
+
+
+def test_somebody_without_rights_deploys_what_root_adopted(host: Host) -> None:
+    service = RunningService(host, owner="deploy")
+    before = service.files()
+    refused = service.mobius("adopt", "app", "--yes", expect=3)
+    assert "usermod -aG www-data deploy" in refused.stderr
+    assert service.files() == before
+    host.run(["usermod", "-aG", "www-data,systemd-journal", "deploy"])
+    service.mobius("adopt", "app", "--yes")
+    service.watch_quickly()
+    rules = service.mobius("host", "install", "--sudoers", "deploy").stdout
+    assert "app.service" in rules
+    host.write("/etc/sudoers.d/mobius-app", rules, mode=0o440)
+    service.mobius("deploy", "--tag", "v2", user="deploy")
+    assert service.version() == "v2"
+    service.mobius("rollback", "--yes", "--to", "v1", user="deploy")
+    assert (service.version(), host.state("app.service")) == ("v1", "active")
+    service.mobius("adopt", "--undo", "--yes")
+    assert service.files() == before
+
+
 def test_hostile_names_and_files_inject_nothing(service: RunningService) -> None:
     before = service.files()
     for name in ("--now", "app;touch /tmp/pwned", "$(touch /tmp/pwned)", "../app", "app\nx", "nothing-there"):
