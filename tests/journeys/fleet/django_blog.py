@@ -15,6 +15,8 @@ from beds.inside import WentWrong
 from beds.mobius import install_mobius
 
 BLOG = Path(__file__).parent / "blog"
+SITE = Path(__file__).parents[1] / "kill" / "site"
+MARKS = "/var/tmp/strike"  # stays over a reboot
 BIN = Path(sys.executable).parent
 FOLDER = "/srv/blog"
 PORT = 5001
@@ -191,6 +193,25 @@ class Blog:
         """Of those that change something: not the watch that follows a rollback."""
         runs = map(json.loads, self.mobius("history", "--json").stdout.splitlines())
         return dict(next(run for run in runs if run["kind"] != "monitor"))
+
+    def strike(self, when: str, label: str, *, signal: int = 9) -> dict[str, str]:
+        """What the environment of a command must say, so that its runner is hit once, at that write of its journal."""
+        self.host.run(["rm", "-rf", MARKS])
+        self.host.run(["install", "-d", "-o", "deploy", MARKS])
+        told = {"folder": MARKS, "when": when, "label": label, "number": 0, "who": "runner"}
+        return {
+            "PYTHONPATH": str(SITE),
+            "STRIKE": json.dumps(told | {"signal": signal, "times": 1, "root": ""}),
+        }
+
+    def has_struck(self) -> bool:
+        """Whether the moment of the last strike came."""
+        return self.host.run(["test", "-e", f"{MARKS}/struck-0"], check=False).returncode == 0
+
+    def events(self, run: int) -> list[str]:
+        """What was written down of the run, by kind."""
+        lines = self.mobius("audit", "log", "--run", str(run), "--json").stdout.splitlines()
+        return [json.loads(line)["kind"] for line in lines]
 
     def lives(self) -> list[Life]:
         """What workers and timers wrote down, in the order in which it happened."""

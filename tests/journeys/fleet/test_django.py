@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from journeys.fleet.django_blog import Blog, Life
-from mobius.adapters.load import Load
+from journeys.fleet.django_blog import LONG_S, Blog, Life
+from mobius.adapters.load import Answer, Load, signed_by
 
 pytestmark = pytest.mark.fleet
 
-SITE = Path(__file__).parents[1] / "kill" / "site"
 CHANGEOVER = (  # of the workers, on the way forward and on the way back
     ("before", "done go-*-start"),
     ("after", "begin go-*-stop"),
@@ -33,8 +30,19 @@ def load(blog: Blog) -> Iterator[Load]:
     def post(_: random.Random) -> bytes:
         return b"a post"
 
+    def sign(answer: Answer) -> str | None:
+        return "bad" if b'"error": "broken"' in answer.body else signed_by(answer)
+
     clients = Load(
-        blog.url, paths=("/",), post_paths=("/",), rate=40, keepalive=6, fresh=3, make_body=post, rtt_ms=40
+        blog.url,
+        paths=("/",),
+        post_paths=("/",),
+        rate=40,
+        keepalive=6,
+        fresh=3,
+        make_body=post,
+        sign=sign,
+        rtt_ms=40,
     )
     clients.start()
     try:
@@ -50,14 +58,6 @@ def sentences(lives: list[Life], who: str) -> list[str]:
 def assert_never_two(blog: Blog) -> None:
     lives = blog.lives()
     assert [life for life in lives if life.what == "TWO"] == []
-
-
-def strike(blog: Blog, when: str, label: str, *, signal: int = 9) -> dict[str, str]:
-    """What the environment of a command must say, so that its runner is hit once, at that write of its journal."""
-    blog.host.run(["rm", "-rf", "/var/tmp/strike"])
-    blog.host.run(["install", "-d", "-o", "deploy", "/var/tmp/strike"])
-    told = {"folder": "/var/tmp/strike", "when": when, "label": label, "number": 0, "who": "runner"}
-    return {"PYTHONPATH": str(SITE), "STRIKE": json.dumps(told | {"signal": signal, "times": 1, "root": ""})}
 
 
 def test_two_releases_overlap_in_web_alone_there_and_back_and_lose_nothing(blog: Blog, load: Load) -> None:
@@ -100,11 +100,11 @@ def test_a_release_that_turns_bad_is_taken_back_by_itself(blog: Blog, load: Load
 def test_a_runner_killed_at_the_changeover_ends_it_and_nothing_runs_twice(
     blog: Blog, when: str, label: str
 ) -> None:
-    env = strike(blog, when, label)
+    env = blog.strike(when, label)
 
     blog.mobius("deploy", "--tag", "v2", "--detach", env=env, expect=None)
 
-    assert blog.host.read("/var/tmp/strike/struck-0")
+    assert blog.has_struck()
     blog.await_state("observing")
     blog.await_live("v2", "green", warm="blue")
     assert_never_two(blog)
@@ -116,11 +116,11 @@ def test_a_runner_killed_on_the_way_back_ends_it_and_nothing_runs_twice(
     blog: Blog, when: str, label: str
 ) -> None:
     blog.mobius("deploy", "--tag", "v2", "--detach")
-    env = strike(blog, when, label)
+    env = blog.strike(when, label)
 
     blog.mobius("rollback", "--yes", env=env, expect=None)
 
-    assert blog.host.read("/var/tmp/strike/struck-0")
+    assert blog.has_struck()
     blog.await_state("rolled back", "accepted")
     blog.await_live("v1", "blue")
     assert_never_two(blog)
@@ -137,6 +137,8 @@ def test_killed_processes_come_back_and_nothing_runs_twice(blog: Blog) -> None:
 
     blog.await_live("v1", "blue")
     ticks = len(sentences(blog.lives(), "timer"))
-    blog.host.wait_until(lambda: len(sentences(blog.lives(), "timer")) > ticks + 1, "the timer to go on")
+    blog.host.wait_until(
+        lambda: len(sentences(blog.lives(), "timer")) > ticks + 1, "the timer to go on", within=LONG_S
+    )
     assert_never_two(blog)
     assert blog.host.show("mobius-blog-work@blue", "NRestarts") == {"NRestarts": "1"}
