@@ -52,7 +52,7 @@ def stop(ctx: click.Context, environment: str | None, yes: bool) -> int:
         from mobius.wiring.units import units_of
 
         confirm(question, yes=yes)
-        for line in units_of(app(ctx), settings.name).stop_all():
+        for line in units_of(app(ctx), settings.name).stop_all(adopted=True):
             click.echo(line)
     elif not client.is_running():
         click.echo(f"the supervisor of {settings.name} is not running")

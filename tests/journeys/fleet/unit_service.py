@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import PIPE, STDOUT, CompletedProcess, Popen
 from typing import Any
 
 from beds.host import Host
@@ -82,12 +84,12 @@ class UnitService:
         install_mobius(host)
         host.run(["mkdir", "-p", f"{self.folder}/releases", f"{self.folder}/.mobius/production/shared/data"])
         host.write(f"{self.folder}/.mobius/production/shared/data/kept", "kept\n")
-        given = {"ready": "health", "window": "3s", "systemd": "", "cron_s": "0.3"} | how
+        given = {"ready": "health", "window": "120s", "systemd": "", "cron_s": "0.3"} | how
         host.write(f"{self.folder}/mobius.toml", CONFIG.format(**given))
         host.run(["chown", "-R", f"{owner}:{owner}", self.folder])
 
     def add_release(self, tag: str) -> None:
-        """A release whose version is its tag; one that begins with `bad` answers 500 but to its health check."""
+        """A release whose version is its tag; one that begins with `bad` answers 500 once it is 4 s old."""
         place = f"{self.folder}/releases/{tag}"
         for part in ("web.py", "alone.py"):
             self.host.write(f"{place}/{part}", (PARTS / part).read_text())
@@ -115,7 +117,8 @@ class UnitService:
         return done
 
     def deploy(self, tag: str, *argv: str, expect: int = 0) -> CompletedProcess[str]:
-        return self.mobius("deploy", "--tag", tag, *argv, expect=expect)
+        """Until its window is open."""
+        return self.mobius("deploy", "--tag", tag, "--detach", *argv, expect=expect)
 
     def get(self, path: str = "/", timeout: float = 10) -> Mapping[str, Any]:
         """What the front door answers to us, from outside of the host; raises when it does not answer 200."""
@@ -143,8 +146,31 @@ class UnitService:
     def pid(self, unit: str) -> int:
         return int(self.host.show(unit, "MainPID")["MainPID"])
 
-    def await_window(self, tag: str) -> None:
-        """Until no run is going on."""
-        give_up_at = time.monotonic() + 60
-        while "open" in self.mobius("status", "--json", expect=None).stdout and time.monotonic() < give_up_at:
-            time.sleep(0.2)
+    def deploy_until(self, tag: str, words: str, within: float = 60) -> None:
+        """Begins to deploy, and returns once it has said this: whoever follows it is killed then."""
+        with self.host.popen(
+            ["mobius", "deploy", "--tag", tag], user=self.owner, cwd=self.folder, stdout=PIPE, stderr=STDOUT
+        ) as following:
+            try:
+                seen = _read_until(following, words, within)
+            finally:
+                following.kill()
+        assert words in seen, seen
+
+    def runs(self) -> list[Mapping[str, Any]]:
+        """Every run as `mobius history --json` tells it, newest first."""
+        told = self.mobius("history", "--json").stdout.splitlines()
+        return [json.loads(line) for line in told]
+
+
+def _read_until(process: Popen[bytes], words: str, within: float) -> str:
+    seen, give_up_at = b"", time.monotonic() + within
+    assert process.stdout is not None
+    while words.encode() not in seen and time.monotonic() < give_up_at:
+        if not select.select([process.stdout], [], [], 0.5)[0]:
+            continue
+        more = os.read(process.stdout.fileno(), 65_536)
+        if not more:
+            break
+        seen += more
+    return seen.decode(errors="replace")

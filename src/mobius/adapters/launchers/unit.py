@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mobius.adapters import systemd
 from mobius.adapters.launchers.host_job import is_about_to_launch, is_running, keep_settings, runner_argv
+from mobius.adapters.targets.systemd_slots import write_for_owner
 from mobius.errors import MobiusError
-from mobius.host.state import write_atomically
 from mobius.host.unit import unit_file
 from mobius.model.run import Run
 from mobius.model.settings import Settings
@@ -39,7 +39,7 @@ class UnitLauncher:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._forget_older(file.parent)
         env = {**_of_its_own(self._environ), "PYTHONUNBUFFERED": "1"}
-        write_atomically(
+        write_for_owner(
             file,
             {"argv": runner_argv(run, kept), "cwd": str(self._settings.project), "env": env, "kind": RUN},
         )

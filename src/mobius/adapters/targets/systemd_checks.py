@@ -72,7 +72,10 @@ def _units_are_installed(files: UnitFiles, settings: EnvironmentSettings) -> Che
 
 
 def _may_deploy(files: UnitFiles, settings: EnvironmentSettings) -> CheckResult:
-    name = "rights"
+    name, owner = "rights", files.place.owner
+    if os.geteuid() == 0 and owner != "root":
+        told = f"the project is {owner}'s: what root leaves there {owner} cannot change"
+        return CheckResult(name, Outcome.FAIL, told, 0.0, f"be {owner}: sudo -u {owner} mobius deploy")
     if os.geteuid() == 0:
         return CheckResult(name, Outcome.PASS, "root may start and stop units", 0.0)
     asked = [*rule_units(files.place, settings.processes), process_unit(files.place.prefix, RUN, "1")]

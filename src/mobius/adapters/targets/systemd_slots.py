@@ -84,7 +84,7 @@ class SlotFiles:
         path = self._folder / f"{slot.name}.json"
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         document = {"schema_version": SCHEMA_VERSION, "release_id": slot.release_id}
-        write_atomically(
+        write_for_owner(
             path, {**document, "processes": {name: asdict(one) for name, one in slot.processes.items()}}
         )
 
@@ -105,17 +105,26 @@ class SlotFiles:
         path = unit_file(self._root, process, slot)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         document = {"schema_version": SCHEMA_VERSION, "argv": list(argv), "cwd": str(cwd), "kind": kind}
-        write_atomically(path, {**document, "env": dict(env)})
+        write_for_owner(path, {**document, "env": dict(env)})
 
     def move_port(self, slot: PlacedSlot, process: str, port: int) -> PlacedSlot:
         """The same process on another port: somebody took the one it had."""
         path = unit_file(self._root, process, slot.name)
         said = json.loads(path.read_bytes())
-        write_atomically(path, {**said, "env": {**said["env"], "PORT": str(port)}})
+        write_for_owner(path, {**said, "env": {**said["env"], "PORT": str(port)}})
         one = replace(slot.processes[process], port=port)
         fresh = replace(slot, processes={**slot.processes, process: one})
         self.write(fresh)
         return fresh
+
+
+def write_for_owner(path: Path, document: Any) -> None:
+    """Durably, readable for the owner of the root only: also where root goes back in their place at night."""
+    write_atomically(path, document)
+    folder = path.parent.parent.stat() if path.parent.stat().st_uid == 0 else path.parent.stat()
+    if os.geteuid() == 0 and folder.st_uid != 0:
+        os.chown(path, folder.st_uid, folder.st_gid)
+        os.chown(path.parent, folder.st_uid, folder.st_gid)
 
 
 def port_for(slots: Mapping[str, PlacedSlot], slot: str, process: str) -> int:

@@ -155,8 +155,9 @@ class UnitFiles:
         _systemctl("daemon-reload")
         return tuple(done)
 
-    def stop_all(self) -> tuple[str, ...]:
-        """Monitor, runs, processes, front door and its port, in this order: the service is down afterwards."""
+    def stop_all(self, *, adopted: bool = False) -> tuple[str, ...]:
+        """Monitor, runs, processes, front door and its port, in this order: the service is down afterwards. With
+        `adopted`, also what ran before mobius and is release 0 now."""
         prefix = self.place.prefix
         slots = SlotFiles(self._places.root)
         with slots.held():
@@ -164,7 +165,14 @@ class UnitFiles:
                 slots.want(slot, list(slot.processes), wanted=False)
         runs = self._runs()
         named = {units.process_unit(prefix, p.name, slot, kind) for p, slot, kind in self._instances()}
-        listed = [units.monitor_unit(prefix), *runs, *sorted(named)]
+        theirs = adopted_slot(self._places.root, {}) if adopted else None
+        if theirs is not None:
+            named |= {unit for one in theirs.processes.values() for unit in (one.unit, one.service)}
+        listed = [
+            units.monitor_unit(prefix),
+            *runs,
+            *sorted(named, key=lambda unit: unit.endswith(".service")),
+        ]
         listed += [units.socket_unit(prefix)] if self.place.listen else []
         listed.append(units.host_unit(prefix))
         stopped = []

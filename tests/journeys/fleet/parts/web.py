@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 VERSION = Path("VERSION").read_text().strip()
+BEGAN = time.monotonic()
 SHARED = Path(os.environ["MOBIUS_SHARED"])
 
 
@@ -26,7 +27,8 @@ class Answers(BaseHTTPRequestHandler):
             told = Path(os.environ["CREDENTIALS_DIRECTORY"], "word").read_text()
         else:
             told = ""
-        status = 500 if VERSION.startswith("bad") and self.path not in ("/health",) else 200
+        is_bad = VERSION.startswith("bad") and time.monotonic() - BEGAN > 4.0
+        status = 500 if is_bad else 200
         facts = {"status": "OK", "version": VERSION, "pid": os.getpid(), "uid": os.getuid(), "told": told}
         facts |= {name: os.environ.get(name, "") for name in ("MOBIUS_RELEASE", "MOBIUS_SLOT", "GREETING")}
         body = json.dumps(facts).encode()
