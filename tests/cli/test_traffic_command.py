@@ -66,7 +66,7 @@ def test_what_is_printed_is_included_and_found_again(folder: Path, kind: str) ->
         (folder / piece["name"]).write_text(piece["text"])
     checked = run(folder, kind, "check", "--json")
     assert checked.return_value == 0, checked.stdout
-    assert outcomes(checked) == ["PASS"] * 4
+    assert set(outcomes(checked)) == {"PASS"}
     for piece in pieces:
         text = piece["text"].replace("live/web.sock", "live/other.sock")
         (folder / piece["name"]).write_text(text)

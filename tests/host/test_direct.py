@@ -9,13 +9,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from host.sites import Site, wait_for
 from host.talking import Line
 from mobius.host import direct
-from mobius.host.reach import open_to_group
+from mobius.host.reach import group_may_connect, open_to_group
 
 pytestmark = [
     pytest.mark.journey,
@@ -105,3 +106,31 @@ def test_where_a_group_may_pass_a_service_of_any_umask_makes_a_socket_for_it(sit
 def test_without_a_group_everything_is_for_this_user_only(site: Site, path: str) -> None:
     run = site.root / "run"
     assert stat.S_IMODE(run.stat().st_mode) == stat.S_IMODE((run / "blue").stat().st_mode) == 0o700
+
+
+def test_a_group_comes_to_a_socket_that_is_its_own_or_everybodys_and_to_no_other(tmp_path: Path) -> None:
+    run, beside = tmp_path / "root" / "run", tmp_path / "beside"
+    folder = run / "blue"
+    folder.mkdir(parents=True)
+    beside.mkdir()
+    for place in (folder, beside):
+        place.chmod(0o750)
+        with socket.socket(socket.AF_UNIX) as line:
+            before = Path.cwd()
+            os.chdir(place)  # a path of pytest is too long for an address
+            line.bind("web.sock")
+            os.chdir(before)
+        (place / "web.sock").chmod(0o660)
+    assert group_may_connect(run, folder / "web.sock"), "not opened to any group: nobody is asked about"
+    open_to_group(run, None)
+    assert group_may_connect(run, folder / "web.sock")
+    (folder / "web.sock").chmod(0o606)
+    assert not group_may_connect(run, folder / "web.sock")
+    (folder / "web.sock").chmod(0o660)
+    folder.chmod(0o700)
+    assert not group_may_connect(run, folder / "web.sock")
+    assert group_may_connect(run, beside / "web.sock")
+    (beside / "web.sock").chmod(0o600)
+    assert not group_may_connect(run, beside / "web.sock")
+    with pytest.raises(OSError, match="No such file"):
+        group_may_connect(run, beside / "gone.sock")

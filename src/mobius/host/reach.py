@@ -38,6 +38,22 @@ def make_slot_folder(folder: Path) -> None:
             folder.chmod(FOLDER)
 
 
+def group_may_connect(run: Path, path: Path) -> bool:
+    """Whether the group that may pass through `run` may also come to this socket, wherever it is: it needs not be asked
+    about what leads to `run` itself. Always where `run` was opened to none. Raises OSError when that cannot be seen."""
+    if not is_open_to_group(run):
+        return True
+    gid, end = run.stat().st_gid, path.resolve()
+    folders = [folder for folder in end.parents if folder not in (run, *run.parents)]
+    return _allows(end, gid, stat.S_IWOTH) and all(_allows(folder, gid, stat.S_IXOTH) for folder in folders)
+
+
+def _allows(path: Path, gid: int, right: int) -> bool:
+    """`right` as of others."""
+    found = path.stat()
+    return bool(found.st_mode & (right << 3 if found.st_gid == gid else right))
+
+
 def let_group_connect(path: Path) -> None:
     """Gives the group of this socket the right to connect, which the usual umask (022) took from it: the service
     that made it is not asked, and makes it anew at each of its starts."""

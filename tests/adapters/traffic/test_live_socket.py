@@ -9,6 +9,8 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,40 @@ def test_one_rename_moves_requests_and_files_past_the_door(direct: Ground) -> No
         assert direct.get("/") == (200, release)
         assert direct.get("/assets/name.txt") == (200, release)
     assert by_the_door(direct) == 0
+
+
+def test_files_and_requests_never_disagree_about_who_is_live(direct: Ground) -> None:
+    direct.traffic.switch({"blue": 100})
+    stopping, wrong, seen, looks = threading.Event(), list[str](), set[str](), [0, 0, 0]
+
+    def look(client: int) -> None:
+        while not stopping.is_set():
+            before = [direct.get("/"), direct.get("/assets/name.txt")]
+            after = [direct.get("/"), direct.get("/assets/name.txt")]
+            told = [text for _, text in (*before, *after)]
+            seen.update(told)
+            changes = sum(one != other for one, other in pairwise(told))
+            if any(status != 200 for status, _ in (*before, *after)) or changes > 1:
+                wrong.append(f"{before} {after}")
+            looks[client] += 1
+
+    clients = [threading.Thread(target=look, args=(client,)) for client in range(3)]
+    for client in clients:
+        client.start()
+    try:
+        for turn in range(10):
+            direct.traffic.switch({("green", "blue")[turn % 2]: 100})
+            begun = tuple(looks)  # nobody may see two switches in one look
+            wait_for("two looks of each", partial(_two_more, begun, looks))
+    finally:
+        stopping.set()
+        for client in clients:
+            client.join(20)
+    assert (wrong, seen) == ([], {"r1", "r2"})
+
+
+def _two_more(begun: tuple[int, ...], looks: list[int]) -> bool:
+    return all(now > was + 1 for was, now in zip(begun, looks, strict=True))
 
 
 def test_a_canary_a_hold_and_nothing_at_all_go_by_the_door(direct: Ground) -> None:

@@ -22,7 +22,7 @@ from mobius.errors import MobiusError
 from mobius.host.client import HostClient
 from mobius.host.direct import in_flight, is_seen
 from mobius.host.messages import SlotStatus
-from mobius.host.reach import CONNECT, is_open_to_group
+from mobius.host.reach import group_may_connect
 from mobius.model.settings import EnvironmentSettings
 from mobius.model.verdict import CheckResult
 from mobius.ports import Counters, Switched
@@ -140,11 +140,10 @@ class LiveSocketTraffic:
     def _accepts(self, path: str) -> bool:
         """Whether a release listens there in a way that can be drained, and that the proxy can reach."""
         try:
-            mode = Path(path).stat().st_mode
+            is_socket = stat.S_ISSOCK(Path(path).stat().st_mode)
+            return is_socket and is_seen(path) and group_may_connect(self._root / "run", Path(path))
         except OSError:
             return False
-        open_to_proxy = not is_open_to_group(self._root / "run") or mode & CONNECT == CONNECT
-        return stat.S_ISSOCK(mode) and open_to_proxy and is_seen(path)
 
 
 def _socket_of(slot: SlotStatus) -> str:

@@ -119,10 +119,12 @@ def reaches_the_door(settings: EnvironmentSettings) -> Answer:
         return Outcome.PASS, f"not looked at: no process of {kind} is seen here", ""
     if not door.exists():
         return Outcome.PASS, f"not looked at: {door} comes with the first deployment", ""
-    barred = {visitor.name: what_bars(visitor, door) for visitor in who}
+    dialled_path = settings.root / "live" / "web.sock"
+    way = dialled_path if dialled_path.exists() else door  # by every link of it
+    barred = {visitor.name: what_bars(visitor, way) for visitor in who}
     allowed = sorted(name for name, why in barred.items() if not why)
     if allowed:  # where several of its kind run here, it may be any of them
-        return Outcome.PASS, f"{', '.join(allowed)} may connect to {door}", ""
+        return Outcome.PASS, f"{', '.join(allowed)} may connect to {way}", ""
     name = min(barred)
     advice = f"set [traffic] group to a group of {name}, or let {name} into the group of that folder"
     return Outcome.FAIL, barred[name], advice
