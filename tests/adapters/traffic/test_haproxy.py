@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -97,6 +99,17 @@ def test_a_slot_that_came_up_on_another_port_is_reached_there(
         traffic.switch({"blue": 100})
         ground.target.stop("green")
         serve(ground, ("green", "r2"))
+
+
+def test_a_server_that_leads_to_a_port_that_nobody_has_any_more_counts_as_none(
+    ground: Ground, haproxy: Haproxy, traffic: HaproxyTraffic
+) -> None:
+    first = traffic.switch({"blue": 100})
+    haproxy.tell("set", "server", "app/blue", "addr", "127.0.0.1", "port", "9")
+    assert dict(traffic.weights()) == {}
+    assert ground.get()[0] == 503
+    assert traffic.switch({"blue": 100}).generation > first.generation
+    assert (dict(traffic.weights()), ground.get()) == ({"blue": 100}, (200, "r1"))
 
 
 def test_a_slot_without_a_web_process_is_refused_and_nothing_changes(
@@ -402,3 +415,86 @@ def test_its_log_says_in_json_which_slot_answered_what(
     assert told["total_ms"] >= told["response_ms"] >= 0
     assert told["time_ms"] > 1_700_000_000_000
     assert "secret" not in haproxy.log.read_text()
+
+
+def test_a_switch_killed_before_its_state_was_written_is_kept_by_whoever_looks_next(
+    ground: Ground, haproxy: Haproxy, traffic: HaproxyTraffic
+) -> None:
+    path = haproxy.place.state_file
+    traffic.switch({"blue": 100})
+    old = path.read_text()
+    looks = (
+        lambda: traffic.switch({"green": 100}),
+        lambda: traffic.counters(),
+        lambda: traffic.drain("blue", 1.0),
+    )
+    for look in looks:
+        traffic.switch({"green": 100})
+        path.write_text(old)
+        look()
+        haproxy.restart()
+        assert dict(traffic.weights()) == {"green": 100}
+
+
+SWITCHER = """
+import sys, types, pathlib
+from mobius.adapters.traffic.haproxy import HaproxyTraffic
+from mobius.model.haproxy import HaproxyPlace
+from mobius.ports import ProcessStatus
+
+root, socket, state, blue, green = sys.argv[1:]
+urls = {"blue": blue, "green": green}
+target = types.SimpleNamespace(
+    slot_url=urls.get,
+    processes=lambda: tuple(ProcessStatus("api", "web", s, s, "running", url=u) for s, u in urls.items()),
+)
+place = HaproxyPlace(pathlib.Path(socket), "app", pathlib.Path(state), pathlib.Path("/none"))
+traffic = HaproxyTraffic(place, pathlib.Path(root), target)
+print("ready", flush=True)
+while True:
+    for slot in urls:
+        traffic.switch({slot: 100})
+"""
+
+
+def test_killed_at_any_moment_a_switch_leaves_one_live_and_the_next_one_goes_on(
+    ground: Ground, haproxy: Haproxy, traffic: HaproxyTraffic
+) -> None:
+    traffic.switch({"blue": 100})
+    argv = [ground.site.root, haproxy.place.socket, haproxy.place.state_file]
+    argv += [ground.target.slot_url(slot) for slot in ("blue", "green")]
+    answers: list[tuple[int, str]] = []
+    stopping = threading.Event()
+
+    def ask_on() -> None:
+        while not stopping.is_set():
+            try:
+                answers.append(ground.get())
+            except OSError as problem:
+                answers.append((0, repr(problem)))
+
+    asking = threading.Thread(target=ask_on)
+    asking.start()
+    try:
+        for number in range(12):
+            switcher = subprocess.Popen(
+                [sys.executable, "-c", SWITCHER, *map(str, argv)], stdout=subprocess.PIPE, text=True
+            )
+            assert switcher.stdout is not None
+            with switcher, switcher.stdout:
+                assert switcher.stdout.readline() == "ready\n"
+                switcher.stdout.close()
+                threading.Event().wait(0.013 * number)
+                switcher.kill()
+                switcher.wait(10)
+            live = dict(traffic.weights())
+            assert live in ({"blue": 100}, {"green": 100}, {"blue": 100, "green": 100})
+            after = traffic.switch({"green": 100})
+            assert traffic.switch({"green": 100}).generation == after.generation
+    finally:
+        stopping.set()
+        asking.join(10)
+    assert len(answers) > 50
+    assert {status for status, _ in answers} == {200}
+    haproxy.restart()
+    assert dict(traffic.weights()) == {"green": 100}

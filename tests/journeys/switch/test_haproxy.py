@@ -9,7 +9,9 @@ import pytest
 from journeys.switch.behind_haproxy import behind_haproxy
 from journeys.switch.long_lines import LongLines
 from journeys.switch.under_load import loaded, lost
+from mobius.flows.serve import Watchman
 from mobius.model.run import RunState
+from mobius.wiring import open_app
 
 pytestmark = pytest.mark.journey
 
@@ -51,3 +53,39 @@ def test_a_bad_release_behind_haproxy_comes_back_by_itself_and_loses_nothing() -
         assert lost(report) == []
         assert report.errors_by_release.keys() == {"bad"}
         assert service.status()["live"]["tag"] == "v1"
+
+
+def test_an_haproxy_that_forgot_everything_is_told_again_by_whoever_looks_after_the_service() -> None:
+    with behind_haproxy(window="1s", interval="200ms", alone=False) as (service, haproxy):
+        service.add_release("v1")
+        service.mobius("deploy", "--tag", "v1", expect=0)
+        assert service.get()["release"] == "v1"
+        said: list[str] = []
+        watchman = Watchman(
+            open_app(service.folder, environ=service.environ).ports("production"), said.append
+        )
+        watchman.look()
+        assert said == []
+        haproxy.kill()
+        assert service.status()["warnings"], "nobody says all is well while HAProxy is away"
+        haproxy.place.state_file.unlink()
+        haproxy.start()
+        assert service.get()["code"] == 503
+        watchman.look()
+        assert service.get()["release"] == "v1", said
+        assert "gets no traffic: it is brought up" in said[0]
+        haproxy.restart()
+        assert service.get()["release"] == "v1", "and it is kept again"
+
+
+def test_a_deployment_is_refused_before_anything_is_changed_when_haproxy_cannot_be_told() -> None:
+    with behind_haproxy(window="1s", interval="200ms", alone=False) as (service, haproxy):
+        for tag in ("v1", "v2"):
+            service.add_release(tag)
+        service.mobius("deploy", "--tag", "v1", expect=0)
+        haproxy.write(haproxy.config.read_text().replace("level admin", "level operator"))
+        haproxy.restart()
+        refused = service.mobius("deploy", "--tag", "v2", expect=3)
+        assert "is of level operator, so nothing can be changed by it" in refused.err + refused.out
+        assert service.get()["release"] == "v1"
+        assert service.journal("SELECT count(*) FROM events WHERE kind = 'switched'") == [(1,)]

@@ -20,7 +20,14 @@ from mobius.adapters.traffic.haproxy_checks import haproxy_checks
 from mobius.adapters.traffic.haproxy_commands import MOST_WEIGHT, Command, Wanted, commands_to_reach, holds
 from mobius.adapters.traffic.haproxy_door import HoldingDoor
 from mobius.adapters.traffic.haproxy_kept import Kept, without_server
-from mobius.adapters.traffic.haproxy_reading import Row, Server, read_process, read_servers, read_statistics
+from mobius.adapters.traffic.haproxy_reading import (
+    Row,
+    Server,
+    read_process,
+    read_servers,
+    read_statistics,
+    same_for_a_start,
+)
 from mobius.adapters.traffic.haproxy_socket import RuntimeApi
 from mobius.adapters.traffic.history import DOOR as VIA_DOOR
 from mobius.adapters.traffic.history import switching
@@ -58,8 +65,13 @@ class HaproxyTraffic:
         return (*haproxy_checks(self._place, self._api), *access_log_checks(self._settings))
 
     def weights(self) -> Mapping[str, int]:
-        """As HAProxy has them; while requests are held, as they will be when the hold ends."""
-        return self._shares(self._servers())
+        """As HAProxy has them; while requests are held, as they will be when the hold ends. A server that leads to
+        another port than its slot's process has, as after a boot, leads nowhere, and counts as none."""
+        servers = self._servers()
+        shares = self._shares(servers)
+        if _is_held(servers):
+            return shares
+        return {slot: share for slot, share in shares.items() if self._leads_to(servers[slot])}
 
     def switch(self, weights: Mapping[str, int]) -> Switched:
         began = time.perf_counter()
@@ -82,10 +94,11 @@ class HaproxyTraffic:
             raise _unknown(slot, self._place.backend)
         if servers[slot].share:
             raise MobiusError(f"slot {slot} still gets new requests, so it cannot be drained", "switch first")
+        self._look()
         until = time.monotonic() + timeout_s
         cut = 0 if self._is_empty(slot, until) else self._cut(slot)
         if kept_file.load(self._file).has_held:
-            cut += self._door.drain(slot, max(0.0, until - time.monotonic()), self.weights())
+            cut += self._door.drain(slot, max(0.0, until - time.monotonic()), self._shares(servers))
         return cut
 
     def hold(self, max_s: float, max_requests: int, max_bytes: int) -> None:
@@ -168,8 +181,7 @@ class HaproxyTraffic:
     def _bring(self, kept: Kept, servers: Mapping[str, Server], weights: Mapping[str, int]) -> Kept:
         wanted = self._wanted(servers, weights)
         if holds(servers, wanted):
-            if not self._place.state_file.exists():
-                self._write_state()
+            self._keep_state()
             return replace(kept, releases={**kept.releases, **self._releases(weights)})
         before = self._shares(servers)
         kept, in_the_gap = self._carry_out(kept, servers, wanted, weights, via=VIA_HAPROXY)
@@ -252,6 +264,15 @@ class HaproxyTraffic:
             return self._door.weights()
         return {slot: servers[slot].share for slot in SLOTS if slot in servers and servers[slot].share}
 
+    def _leads_to(self, server: Server) -> bool:
+        """Whether requests come to the process in the slot; where nobody can say, HAProxy is believed."""
+        try:
+            there = self._target.processes()
+        except MobiusError:
+            return True
+        urls = [urlsplit(p.url) for p in there if p.slot == server.name and p.kind == "web" and p.url]
+        return not server.address or not urls or server.port in [url.port for url in urls]
+
     def _releases(self, weights: Mapping[str, int]) -> dict[str, str]:
         """Which release is in each slot that gets requests, as far as anybody can say."""
         try:
@@ -266,12 +287,15 @@ class HaproxyTraffic:
             return Kept(), self._rows()
         with self._changing() as kept:
             backend = self._place.backend
-            info, stat = self._api.ask(("show", "info"), ("show", "stat", backend, "6", "-1"))
+            info, stat, state = self._api.ask(
+                ("show", "info"), ("show", "stat", backend, "6", "-1"), ("show", "servers", "state", backend)
+            )
             rows = read_statistics(stat, backend)
             kept = kept.seen(read_process(info), rows, forgiven=forgiven)
             if kept.has_held:
                 kept = kept.door_told(self._door.failed())
             self._keep(kept)
+            self._keep_state(state)
             return kept, rows
 
     def _rows(self) -> Mapping[str, Row]:
@@ -303,14 +327,23 @@ class HaproxyTraffic:
     def _keep(self, kept: Kept) -> None:
         kept_file.save(self._file, kept)
 
-    def _write_state(self, state: str = "") -> None:
+    def _keep_state(self, state: str = "") -> None:
+        """The file HAProxy starts from says what holds, also after a kill between a switch and its writing."""
+        backend = self._place.backend
+        state = state or self._api.ask(("show", "servers", "state", backend))[0]
+        try:
+            kept = read_servers(self._place.state_file.read_text(errors="replace"), backend)
+        except (OSError, MobiusError, KeyError, ValueError):
+            kept = {}
+        if not same_for_a_start(kept, read_servers(state, backend)):
+            self._write_state(state)
+
+    def _write_state(self, state: str) -> None:
         """For HAProxy's next start. One that cannot be written is taken away: with an old one, HAProxy would send
         requests to a release that is not live any more."""
-        backend = self._place.backend
-        text = state or self._api.ask(("show", "servers", "state", backend))[0]
         path = self._place.state_file
         try:
-            kept_file.write_whole(path, text.rstrip("\n") + "\n", 0o644, durable=True)
+            kept_file.write_whole(path, state.rstrip("\n") + "\n", 0o644, durable=True)
         except OSError:
             with contextlib.suppress(OSError):
                 path.unlink()

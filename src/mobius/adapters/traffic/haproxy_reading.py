@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mobius.errors import MobiusError
 
@@ -105,6 +105,13 @@ def read_servers(text: str, backend: str) -> Mapping[str, Server]:
             weight=int(held["srv_uweight"]),
         )
     return servers
+
+
+def same_for_a_start(kept: Mapping[str, Server], now: Mapping[str, Server]) -> bool:
+    """Whether HAProxy, started from `kept`, would send requests to the same places; what is up its checks find out."""
+    return [replace(server, is_up=True) for server in kept.values()] == [
+        replace(server, is_up=True) for server in now.values()
+    ]
 
 
 def read_statistics(text: str, backend: str) -> Mapping[str, Row]:
