@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
 
 from mobius.adapters.signals.access_log import AccessLog, LoggedTraffic
 from mobius.adapters.signals.access_log_whose import ByServer, BySwitches, EveryLine
@@ -16,6 +18,7 @@ from mobius.adapters.traffic.history import history_file, switching
 from mobius.errors import MobiusError
 from mobius.model.sample import HISTOGRAM_EDGES_MS, Sample
 from mobius.ports import Counters
+from mobius.rules.access_log import Seen, parse
 
 T = 1_795_000_000.0
 EDGES = {edge: index for index, edge in enumerate(HISTOGRAM_EDGES_MS)}
@@ -143,6 +146,62 @@ def test_other_sites_in_the_same_log_and_what_the_proxy_answered_itself_are_not_
 
     assert yard.read(log, 5) == {"v1": (1, 0)}
     assert log.remark() == "access.log: 1 requests failed before any release was asked"
+
+
+MOVES = st.lists(
+    st.tuples(st.sampled_from(["blue", "green", "door"]), st.floats(0.0, 2.0)), min_size=1, max_size=6
+)
+ASKED = st.lists(
+    st.tuples(
+        st.floats(0.0, 60.0),  # when it was dialled
+        st.floats(
+            0.0, 5.0
+        ),  # how long its body took before that, how long its answer, how long until it was taken
+        st.floats(0.0, 5.0),
+        st.floats(0.0, 5.0),
+        st.floats(-0.02, 0.02),  # how far the proxy's idea of now lags behind
+    ),
+    min_size=1,
+    max_size=20,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(moves=MOVES, asked=ASKED, data=st.data())
+def test_no_request_is_ever_told_to_a_release_that_did_not_get_it(
+    moves: list[tuple[str, float]],
+    asked: list[tuple[float, ...]],
+    data: st.DataObject,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    yard = Yard(tmp_path_factory.mktemp("yard").resolve())
+    (yard.root / "run").mkdir()
+    yard.switch("blue", {"blue": "r0"}, at=-1000)
+    renamed = [(-1000.0, "r0")]  # when `live` really moved, and who it led to then
+    for number, (via, took) in enumerate(moves):
+        start = 10.0 * number + 5
+        release = "-" if via == "door" else f"r{number + 1}"
+        yard.switch(
+            via,
+            {"blue": "x", "green": "x"} | {via: release} if via != "door" else {"blue": "x"},
+            at=start,
+            took=took,
+        )
+        renamed.append((start + took * data.draw(st.floats(0.0, 1.0)), release))
+    whose = BySwitches(yard.root)
+    whose.look(T + 70)
+    told = 0
+    for dialled, body, answer, taken, lag in asked:
+        ended = dialled + answer + taken + lag
+        line = yard.line(ended, ms=1000 * (body + answer + taken)) | {
+            "upstream_response_time": f"{answer:.3f}"
+        }
+        seen = parse(json.dumps(line).encode())
+        assert isinstance(seen, Seen)
+        got_it = [release for moved, release in renamed if moved <= dialled][-1]
+        assert whose.of(seen) in (got_it, "")
+        told += bool(whose.of(seen))
+    event(f"{10 * told // len(asked) * 10} % told")
 
 
 def combined(at: float, tail: str = "") -> str:
