@@ -257,6 +257,21 @@ def test_a_hold_without_a_front_door_is_refused_and_requests_go_on(
     assert (haproxy.state(), ground.get()) == (before, (200, "r1"))
 
 
+def test_a_hold_that_was_cut_short_before_haproxy_was_told_does_not_shorten_the_next_one(
+    ground: Ground, traffic: HaproxyTraffic
+) -> None:
+    traffic.switch({"blue": 100})
+    ground.site.client.hold(0.01, 1, 1)  # as far as a killed one may have come
+    assert ground.get() == (200, "r1")
+    traffic.hold(10.0, 5, 1_000_000)
+    told: list[tuple[int, str]] = []
+    thread = ground.in_background("/", told)
+    wait_for("it to wait", lambda: ground.site.client.status().door.waiting == 1)  # type: ignore[union-attr]
+    traffic.release_hold()
+    thread.join(10)
+    assert told == [(200, "r1")]
+
+
 def test_what_was_held_is_counted_for_the_release_that_answered(
     ground: Ground, traffic: HaproxyTraffic
 ) -> None:

@@ -16,19 +16,12 @@ from urllib.parse import urlsplit
 
 from mobius.adapters.signals.access_log_checks import access_log_checks
 from mobius.adapters.traffic import haproxy_kept as kept_file
+from mobius.adapters.traffic.haproxy_backend import HaproxyBackend
 from mobius.adapters.traffic.haproxy_checks import haproxy_checks
-from mobius.adapters.traffic.haproxy_commands import MOST_WEIGHT, Command, Wanted, commands_to_reach, holds
+from mobius.adapters.traffic.haproxy_commands import MOST_WEIGHT, Wanted, holds
 from mobius.adapters.traffic.haproxy_door import HoldingDoor
 from mobius.adapters.traffic.haproxy_kept import Kept, without_server
-from mobius.adapters.traffic.haproxy_reading import (
-    Row,
-    Server,
-    read_process,
-    read_servers,
-    read_statistics,
-    same_for_a_start,
-)
-from mobius.adapters.traffic.haproxy_socket import RuntimeApi
+from mobius.adapters.traffic.haproxy_reading import Row, Server
 from mobius.adapters.traffic.history import DOOR as VIA_DOOR
 from mobius.adapters.traffic.history import switching
 from mobius.errors import MobiusError
@@ -39,8 +32,6 @@ from mobius.ports import Counters, Switched, Target
 
 VIA_HAPROXY = "haproxy"  # its log names the server, which is the slot
 WHOLE = 100  # the weight of the door while it holds
-EMPTY_LOOKS = 2  # a request that was just given to a server is counted a moment later
-CUT_WITHIN_S = 3.0
 
 
 class HaproxyTraffic:
@@ -53,7 +44,7 @@ class HaproxyTraffic:
         self._settings = settings or TrafficSettings("haproxy")
         self._root = root
         self._target = target
-        self._api = RuntimeApi(place.socket)
+        self._backend = HaproxyBackend(place)
         self._door = HoldingDoor(root)
         self._run = root / "run"
         self._file = self._run / "haproxy.json"
@@ -62,12 +53,12 @@ class HaproxyTraffic:
 
     def preflight(self) -> tuple[CheckResult, ...]:
         """Its socket, its backend, and what its configuration keeps over a restart."""
-        return (*haproxy_checks(self._place, self._api), *access_log_checks(self._settings))
+        return (*haproxy_checks(self._place, self._backend.api), *access_log_checks(self._settings))
 
     def weights(self) -> Mapping[str, int]:
         """As HAProxy has them; while requests are held, as they will be when the hold ends. A server that leads to
         another port than its slot's process has, as after a boot, leads nowhere, and counts as none."""
-        servers = self._servers()
+        servers = self._backend.servers()
         shares = self._shares(servers)
         if _is_held(servers):
             return shares
@@ -76,7 +67,7 @@ class HaproxyTraffic:
     def switch(self, weights: Mapping[str, int]) -> Switched:
         began = time.perf_counter()
         with self._changing() as kept:
-            servers = self._servers()
+            servers = self._backend.servers()
             self._refuse_what_cannot_be(weights, servers)
             wanted = {slot: weights.get(slot, 0) for slot in SLOTS}
             if _is_held(servers):
@@ -89,27 +80,33 @@ class HaproxyTraffic:
 
     def drain(self, slot: str, timeout_s: float) -> int:
         """Counts tunnels (WebSockets) as requests in flight, as HAProxy does."""
-        servers = self._servers()
+        servers = self._backend.servers()
         if slot not in servers or slot not in SLOTS:
             raise _unknown(slot, self._place.backend)
         if servers[slot].share:
             raise MobiusError(f"slot {slot} still gets new requests, so it cannot be drained", "switch first")
         self._look()
         until = time.monotonic() + timeout_s
-        cut = 0 if self._is_empty(slot, until) else self._cut(slot)
+        cut = 0
+        if not self._backend.wait_until_empty(slot, until):
+            self._look()
+            cut = self._backend.cut(slot)
+            self._look(forgiven=slot)
         if kept_file.load(self._file).has_held:
             cut += self._door.drain(slot, max(0.0, until - time.monotonic()), self._shares(servers))
         return cut
 
     def hold(self, max_s: float, max_requests: int, max_bytes: int) -> None:
         with self._changing() as kept:
-            servers = self._servers()
+            servers = self._backend.servers()
             if DOOR not in servers:
                 raise MobiusError(
                     f"HAProxy's backend {self._place.backend} has no server {DOOR}, where requests could wait",
                     "include what `mobius traffic snippet` prints, and reload HAProxy once",
                 )
             shares = self._shares(servers)
+            if not _is_held(servers):
+                self._door.release()  # of a hold that was cut short, whose time is over by now
             where = self._door.hold(shares, max_s, max_requests, max_bytes)
             if not _is_held(servers):
                 wanted = {**{slot: Wanted(0) for slot in SLOTS}, DOOR: Wanted(WHOLE, *where)}
@@ -119,7 +116,7 @@ class HaproxyTraffic:
 
     def release_hold(self) -> None:
         with self._changing() as kept:
-            servers = self._servers()
+            servers = self._backend.servers()
             if _is_held(servers):
                 shares = self._door.weights()
                 self._door.release()
@@ -181,7 +178,7 @@ class HaproxyTraffic:
     def _bring(self, kept: Kept, servers: Mapping[str, Server], weights: Mapping[str, int]) -> Kept:
         wanted = self._wanted(servers, weights)
         if holds(servers, wanted):
-            self._keep_state()
+            self._backend.keep_state()
             return replace(kept, releases={**kept.releases, **self._releases(weights)})
         before = self._shares(servers)
         kept, in_the_gap = self._carry_out(kept, servers, wanted, weights, via=VIA_HAPROXY)
@@ -207,28 +204,11 @@ class HaproxyTraffic:
         *,
         via: str,
     ) -> tuple[Kept, int]:
-        """One write of all commands between two looks at the counters, and HAProxy's own word of how it stands then.
-
-        Returns what is known now, and how many requests found no server meanwhile."""
-        backend = self._place.backend
-        commands = commands_to_reach(backend, servers, wanted)
-        stat: Command = ("show", "stat", backend, "6", "-1")
+        """Returns what is known now, and how many requests found no server meanwhile."""
         with switching(self._root, via=via, weights=weights, releases=self._releases(weights)):
-            told = self._api.ask(
-                ("show", "info"), stat, *commands, stat, ("show", "servers", "state", backend)
-            )
-        now = read_servers(told[-1], backend)
-        self._write_state(told[-1])
-        if not holds(now, wanted):
-            said = "; ".join(answer for answer in told[2:-2] if answer) or "nothing"
-            raise MobiusError(
-                f"HAProxy did not do what it was told: traffic goes to {_in_words(self._shares(now))}",
-                "look at its log, then: mobius traffic check",
-                details=(f"it said: {said}",),
-            )
-        process = read_process(told[0])
-        before, after = read_statistics(told[1], backend), read_statistics(told[-2], backend)
-        return kept.seen(process, before).seen(process, after), without_server(before, after)
+            before, after = self._backend.carry_out(servers, wanted)
+        kept = kept.seen(before.process, before.rows).seen(after.process, after.rows)
+        return kept, without_server(before.rows, after.rows)
 
     def _wanted(self, servers: Mapping[str, Server], weights: Mapping[str, int]) -> dict[str, Wanted]:
         """Every server that is ours, with the address of the web process in its slot now."""
@@ -255,10 +235,6 @@ class HaproxyTraffic:
 
     # -- what is there ---------------------------------------------------------------------------------------
 
-    def _servers(self) -> Mapping[str, Server]:
-        backend = self._place.backend
-        return read_servers(self._api.ask(("show", "servers", "state", backend))[0], backend)
-
     def _shares(self, servers: Mapping[str, Server]) -> Mapping[str, int]:
         if _is_held(servers):
             return self._door.weights()
@@ -282,71 +258,20 @@ class HaproxyTraffic:
         return {p.slot: p.release_id for p in there if p.kind == "web" and weights.get(p.slot)}
 
     def _look(self, *, forgiven: str = "") -> tuple[Kept, Mapping[str, Row]]:
-        """The counters, added to what was counted before. Writes nothing where no switch ever did."""
+        """The counters, added to what was counted before. Keeps nothing where no switch ever did."""
         if not self._file.exists():
-            return Kept(), self._rows()
+            self._backend.servers()  # nothing was counted, unless nobody can say
+            return Kept(), {}
         with self._changing() as kept:
-            backend = self._place.backend
-            info, stat, state = self._api.ask(
-                ("show", "info"), ("show", "stat", backend, "6", "-1"), ("show", "servers", "state", backend)
-            )
-            rows = read_statistics(stat, backend)
-            kept = kept.seen(read_process(info), rows, forgiven=forgiven)
+            look = self._backend.look()
+            kept = kept.seen(look.process, look.rows, forgiven=forgiven)
             if kept.has_held:
                 kept = kept.door_told(self._door.failed())
             self._keep(kept)
-            self._keep_state(state)
-            return kept, rows
-
-    def _rows(self) -> Mapping[str, Row]:
-        backend = self._place.backend
-        return read_statistics(self._api.ask(("show", "stat", backend, "6", "-1"))[0], backend)
-
-    def _is_empty(self, slot: str, until: float) -> bool:
-        """Waits for it."""
-        empty, pause_s = 0, 0.01
-        while True:
-            empty = 0 if _in_flight(self._rows(), slot) else empty + 1
-            if empty == EMPTY_LOOKS:
-                return True
-            if time.monotonic() > until and not empty:
-                return False
-            time.sleep(pause_s)
-            pause_s = min(0.1, pause_s * 1.5)
-
-    def _cut(self, slot: str) -> int:
-        self._look()
-        left = _in_flight(self._rows(), slot)
-        self._api.ask(("shutdown", "sessions", "server", f"{self._place.backend}/{slot}"))
-        self._is_empty(slot, time.monotonic() + CUT_WITHIN_S)
-        self._look(forgiven=slot)
-        return left
-
-    # -- what is written down --------------------------------------------------------------------------------
+            return kept, look.rows
 
     def _keep(self, kept: Kept) -> None:
         kept_file.save(self._file, kept)
-
-    def _keep_state(self, state: str = "") -> None:
-        """The file HAProxy starts from says what holds, also after a kill between a switch and its writing."""
-        backend = self._place.backend
-        state = state or self._api.ask(("show", "servers", "state", backend))[0]
-        try:
-            kept = read_servers(self._place.state_file.read_text(errors="replace"), backend)
-        except (OSError, MobiusError, KeyError, ValueError):
-            kept = {}
-        if not same_for_a_start(kept, read_servers(state, backend)):
-            self._write_state(state)
-
-    def _write_state(self, state: str) -> None:
-        """For HAProxy's next start. One that cannot be written is taken away: with an old one, HAProxy would send
-        requests to a release that is not live any more."""
-        path = self._place.state_file
-        try:
-            kept_file.write_whole(path, state.rstrip("\n") + "\n", 0o644, durable=True)
-        except OSError:
-            with contextlib.suppress(OSError):
-                path.unlink()
 
 
 def _is_held(servers: Mapping[str, Server]) -> bool:
@@ -357,10 +282,6 @@ def _is_held(servers: Mapping[str, Server]) -> bool:
 
 def _in_flight(rows: Mapping[str, Row], slot: str) -> int:
     return rows[slot].in_flight if slot in rows else 0
-
-
-def _in_words(shares: Mapping[str, int]) -> str:
-    return ", ".join(f"{slot} {share}" for slot, share in sorted(shares.items())) or "nothing"
 
 
 def _unknown(slot: str, backend: str) -> MobiusError:
