@@ -81,6 +81,7 @@ EFFECTS: Mapping[str, frozenset[str]] = {
     "backups": _names("create verify rehearse restore_data restore_release prune"),
     "migrations": _names("apply down"),
     "launcher": _names("launch"),
+    "commands": _names("run end"),
 }
 
 

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from mobius.errors import MobiusError
 from mobius.model.plan import Plan, Step
 from mobius.model.release import BackupRecord, Release, ReleaseState
 from mobius.model.run import Event, Holder, OutboxRow, Run, RunState, StepRecord
 from mobius.model.sample import Sample
+from mobius.model.seen import CommandSeen as CommandSeen
+from mobius.model.seen import Counters as Counters
+from mobius.model.seen import Migration as Migration
+from mobius.model.seen import Note as Note
+from mobius.model.seen import ProcessStatus as ProcessStatus
+from mobius.model.seen import Source as Source
+from mobius.model.seen import Switched as Switched
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
 from mobius.model.verdict import CheckResult
 
@@ -31,16 +39,6 @@ class Clock(Protocol):
 
     def wait(self, seconds: float) -> None:
         """Returns after `seconds`; may return earlier when the process is asked to stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """An event to be written: what happened, in one line, with its data. `topic` puts it in the outbox."""
-
-    kind: str
-    message: str
-    data: Mapping[str, Any] | None = None
-    topic: str = ""
 
 
 class Journal(Protocol):
@@ -149,18 +147,6 @@ class Lock(Protocol):
         """Who holds it now, or "" when nobody does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What a tag stands for, found without changing anything."""
-
-    tag: str
-    commit: str
-    digest: str  # SHA-256 that changes when the content does
-    dirty: bool
-    branch: str = ""
-    message: str = ""
-
-
 class Releases(Protocol):
     """Where releases come from and where they lie."""
 
@@ -174,6 +160,10 @@ class Releases(Protocol):
     def stage(self, release: Release, *, progress: Callable[[str], None]) -> Release:
         """Lays out and builds `releases/<id>/` and hashes it; already staged and intact is a success. Raises
         `MobiusError` with the end of the build's output when the build fails; nothing is left half staged."""
+
+    def register(self, release: Release) -> Release:
+        """Remembers a release whose tree somebody else lays out: its manifest beside an empty place. There already
+        is a success."""
 
     def configure(self, release: Release, processes: Sequence[ProcessSettings]) -> Release:
         """Makes the tree that `tree_of(release.id)` names a release of its own under this id, with these
@@ -203,20 +193,6 @@ class Releases(Protocol):
 
     def remove(self, release_id: str) -> None:
         """Deletes the tree; not there is a success."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessStatus:
-    """One process as the target sees it."""
-
-    name: str
-    kind: str
-    slot: str
-    release_id: str
-    state: str  # "running", "backoff", "stopped", "failed"
-    pid: int = 0
-    restarts: int = 0
-    url: str = ""  # where it can be reached directly, for web processes
 
 
 class Target(Protocol):
@@ -249,30 +225,6 @@ class Target(Protocol):
 
     def log_tail(self, slot: str, lines: int = 20) -> str:
         """The last lines its processes wrote; "" when there are none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """Requests since whoever counts began to, of one release (or one route of it); they only ever rise.
-
-    The histogram has the requests that were timed: all of them, fewer, or none where nobody takes times. `routes`
-    has the critical routes that were counted by themselves; their requests are among the release's own.
-    """
-
-    requests: int
-    errors: int  # answered 5xx, or not answered at all
-    histogram: tuple[int, ...]
-    in_flight: int = 0
-    routes: Mapping[str, Counters] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Switched:
-    """One switch: how long the call took and how many requests failed because of it so far."""
-
-    generation: int
-    took_ms: float
-    failed_requests: int
 
 
 class Traffic(Protocol):
@@ -374,15 +326,6 @@ class Backups(Protocol):
         """Removes backups older than the retention except `keep`; returns the names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One change of the database's shape."""
-
-    version: str
-    name: str
-    sha256: str
-
-
 class Migrations(Protocol):
     """Pending changes of the live database, one transaction each."""
 
@@ -416,6 +359,48 @@ class Launcher(Protocol):
         """Ends the runner of this run, by force if it must; not there is a success."""
 
 
+class CommandLost(MobiusError):
+    """A command of the service's owner was interrupted, and nobody saw how it ended."""
+
+    exit_code = 4
+
+
+class Commands(Protocol):
+    """The service's own commands (`[command]`): somebody else's way to deploy, go back, start, stop, and to ask what
+    is live. Each runs apart from us: our own death does not end it."""
+
+    def run(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        key: str,
+        told: Mapping[str, str],
+        progress: Callable[[str], None],
+    ) -> Mapping[str, Any]:
+        """Runs `argv` (no shell) with `told` in its environment, and returns when it has ended well. A key names
+        one execution: one that runs is waited for, one that has ended gives its outcome again, one that was
+        lost begins anew. What it leaves running stays. Raises `MobiusError` with the end of what it said when
+        it failed, or did not end in time (then it was ended, with all it started), `CommandLost` when it was
+        lost while we waited."""
+
+    def look(self, key: str) -> CommandSeen:
+        """How the execution of this key stands; changes nothing."""
+
+    def end(self, prefix: str) -> None:
+        """Ends every command that still runs with a key that begins so, and what it started; none is a success.
+        Returns when they are gone."""
+
+    def version(self) -> str:
+        """What the version command prints, "" when there is none. Raises `MobiusError` when it does not answer."""
+
+    def tail(self, lines: int = 20) -> str:
+        """The last lines that the newest command said."""
+
+    def preflight(self) -> tuple[CheckResult, ...]:
+        """Looks, changes nothing: are the configured commands there?"""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Everything a flow may touch of one environment."""
@@ -437,6 +422,7 @@ class Ports:
     redact: Callable[[str], str]
     deployment_log: Callable[[str], None]  # one line to logs/deployment.log
     artifact: Callable[[str, str], Path]  # (name, text) to ARTIFACT_DIR
+    commands: Commands | None = None  # where somebody else deploys: `target` is command or observe
 
 
 def nothing(_: str) -> None:

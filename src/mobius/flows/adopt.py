@@ -187,7 +187,8 @@ def _register(plan: Adoption, house: House, world: World) -> None:
     processes = ports.releases.processes(release.id)
     ports.target.start(BLUE, release.id, ports.releases.path(release.id), processes)
     await_healthy(BLUE, release.id, ports)
-    ports.traffic.switch({BLUE: 100})
+    if not _is_told_later(plan):
+        ports.traffic.switch({BLUE: 100})
     house.open_up(plan)
     if why_not := world.machine.reaches(plan):
         raise GateFailed(f"{plan.proxy} could not reach the service by {plan.root}/live/web.sock: {why_not}")
@@ -200,8 +201,28 @@ def _turn_the_proxy(plan: Adoption, house: House, world: World) -> None:
     with world.counting():
         world.tell(f"reloading {plan.proxy}, once")
         world.machine.reload_proxy(plan)
+        if _is_told_later(plan):
+            _tell_proxy(house.ports, world)
         _await_answers(plan, house.ports, world, through_us=True)
     world.tell(f"{plan.url} answers through mobius")
+
+
+def _is_told_later(plan: Adoption) -> bool:
+    """HAProxy is told on its runtime API, which knows our servers only after the reload. Until then, and also if we
+    die now, it sends everything to the service, as its file says."""
+    return plan.proxy == "haproxy"
+
+
+def _tell_proxy(ports: Ports, world: World) -> None:
+    give_up_at = world.now() + WITHIN_S
+    while True:
+        try:
+            ports.traffic.switch({BLUE: 100})
+            return
+        except MobiusError:
+            if world.now() > give_up_at:
+                raise
+        world.wait(LOOK_EVERY_S)
 
 
 def _put(change: FileChange, world: World) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from mobius.errors import UsageError
 from mobius.flows.healthy import await_healthy
 from mobius.flows.monitor import accept
+from mobius.flows.plan import proven_backup
 from mobius.flows.record import Record
 from mobius.flows.standing import Standing, standing
-from mobius.model.plan import FORWARD, Plan
+from mobius.model.plan import FORWARD, Plan, WayBack
+from mobius.model.release import Release
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
+from mobius.rules.commanding import watch_ways_back
 from mobius.rules.planning import with_hash
-from mobius.rules.ways_back import choose
+from mobius.rules.ways_back import choose, touched
 
+WHAT_RUNS = Release("what-runs-now", "", "", "", "")  # of which no deployment is known
 ACCEPTABLE = (RunState.OBSERVING, RunState.INCONCLUSIVE, RunState.NEEDS_OPERATOR)
 
 
@@ -44,7 +48,10 @@ def abort(ports: Ports, *, who: str) -> Run:
     because = f"aborted by {who}"
     if run.kind not in FORWARD:
         return record.move(RunState.ABORTED, "run ended", because, sentence=because)
-    way = choose(run.plan, record.steps().keys())
+    begun = record.steps().keys()
+    way = choose(run.plan, begun)
+    if way is None and touched(run.plan, begun):
+        return _stopped_without_a_way_back(record, because)
     if way is None:
         return record.move(RunState.ABORTED, "run ended", f"{because}; nothing was changed", sentence=because)
     told = {
@@ -57,6 +64,17 @@ def abort(ports: Ports, *, who: str) -> Run:
     ports.target.prepare()
     ports.launcher.launch(run)
     return run
+
+
+def _stopped_without_a_way_back(record: Record, because: str) -> Run:
+    """What runs is ended; what it has changed stays changed, and that is said."""
+    run, commands = record.run, record.ports.commands
+    if commands is not None:
+        commands.end(f"run-{run.id}-")
+    told = f"{because}; what was begun is not taken back: no way back may be taken without asking"
+    choices = [f"mobius rollback -e {run.environment} --backup FILE"]
+    data = {"sentence": told, "choices": choices, "exit_code": 1}
+    return record.move(RunState.ABORTED, "page", told, topic="alert", data=data, exit_code=1, sentence=told)
 
 
 def accept_by_hand(ports: Ports, *, who: str) -> Run:
@@ -101,10 +119,42 @@ def bring_up(ports: Ports) -> Standing:
     return now
 
 
+def plan_watch_of_now(ports: Ports, *, window_s: float, tool_version: str) -> Plan:
+    """A window over what is live now. Where somebody else deploys, nothing need be known of it: then it is watched
+    by its address alone, and the way back is the newest proven backup, if their commands can stop and start it.
+    Raises `UsageError` when nothing is live."""
+    now, settings = standing(ports), ports.settings
+    live = now.live
+    if live is None and ports.commands is None:
+        raise UsageError("there is nothing live to watch", f"mobius deploy -e {settings.name} --tag TAG")
+    live = live or WHAT_RUNS
+    backup = proven_backup(ports) if settings.target == "observe" else None
+    ways = watch_ways_back(settings, backup.path, backup.restore_s) if backup else ()
+    return plan_watch(
+        ports,
+        live.id,
+        live.tag,
+        now.live_slot,
+        window_s=window_s,
+        tool_version=tool_version,
+        ways_back=ways,
+        back_to=backup.name if backup and ways else "",
+    )
+
+
 def plan_watch(
-    ports: Ports, live_id: str, tag: str, slot: str, *, window_s: float, tool_version: str
+    ports: Ports,
+    live_id: str,
+    tag: str,
+    slot: str,
+    *,
+    window_s: float,
+    tool_version: str,
+    ways_back: tuple[WayBack, ...] = (),
+    back_to: str = "",
 ) -> Plan:
-    """A window of its own over what is live now, without a deployment: bad news pages."""
+    """A window of its own over what is live now, without a deployment: bad news pages, or takes one of these ways
+    back, to what `back_to` names."""
     settings = ports.settings
     return with_hash(
         Plan(
@@ -113,13 +163,14 @@ def plan_watch(
             environment=settings.name,
             tag=tag,
             release_id=live_id,
-            previous_id="",
+            previous_id=back_to,
             slot=slot,
             previous_slot="",
             rollout=(),
-            ways_back=(),
+            ways_back=ways_back,
             acceptance=(),
             facts={
+                "auto_restore": settings.auto_restore,
                 "policy": settings.policy.name,
                 "policy_base": settings.policy.base,
                 "policy_note": settings.policy.note,

@@ -17,7 +17,7 @@ from mobius.model.plan import Plan
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
 from mobius.rules.planning import with_hash
-from mobius.rules.ways_back import AFTER, choose
+from mobius.rules.ways_back import choose, unasked
 
 AFTER_ROLLBACK_S = 7200.0  # the watch over what came back
 
@@ -93,7 +93,7 @@ def _finish_taking_back(run: Run, ports: Ports) -> Run:
         record = Record(run, ports, forgiving=True)
         way = choose(run.plan, record.steps().keys())
         if way is None and run.kind == "monitor":
-            way = run.plan.way_back(AFTER)
+            way = unasked(run.plan)
         if way is None:
             told = "taken back before anything was touched"
             return record.move(

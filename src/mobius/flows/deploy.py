@@ -13,7 +13,7 @@ from mobius.flows.turn import turn
 from mobius.model.plan import Step
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
-from mobius.rules.ways_back import choose
+from mobius.rules.ways_back import choose, touched
 
 
 def deploy(run: Run, ports: Ports) -> Run:
@@ -59,6 +59,8 @@ def refuse_or_take_back(record: Record, problem: Exception) -> Run:
     way = choose(record.run.plan, back.steps().keys())
     if way is not None:
         return take_back(back, way, because=because)
+    if touched(record.run.plan, back.steps().keys()):
+        return stop_for_a_person(back, no_way_back(record, because))
     details = list(problem.details) if isinstance(problem, MobiusError) else []
     code = _code_of_a_refusal(problem)
     return record.move(
@@ -69,6 +71,16 @@ def refuse_or_take_back(record: Record, problem: Exception) -> Run:
         data={"exit_code": code, "details": details},
         exit_code=code,
         sentence=because,
+    )
+
+
+def no_way_back(record: Record, because: str) -> MobiusError:
+    """Something was changed, and no way back may be taken without asking."""
+    environment = record.run.environment
+    return MobiusError(
+        f"{because}; no way back may be taken without asking",
+        f"mend it and do it again: mobius resume -e {environment} --again; "
+        f"or go back with the data of a backup: mobius rollback -e {environment} --backup FILE",
     )
 
 

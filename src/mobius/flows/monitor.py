@@ -15,7 +15,7 @@ from mobius.model.sample import Sample
 from mobius.model.verdict import Outcome, Verdict
 from mobius.ports import Ports
 from mobius.rules.health import judge
-from mobius.rules.ways_back import AFTER
+from mobius.rules.ways_back import AFTER, unasked
 
 TELL_EVERY_S = 60.0  # how often a quiet window says that it is still there
 
@@ -120,7 +120,7 @@ class Watch:
     def may_take_back(self) -> bool:
         """One automatic rollback, where there is a way back and nobody switched it off."""
         settings, plan = self.ports.settings, self.record.run.plan
-        return settings.auto_rollback and bool(plan.previous_id) and plan.way_back(AFTER) is not None
+        return settings.auto_rollback and bool(plan.previous_id) and unasked(plan) is not None
 
     def is_over(self) -> bool:
         """Whether the last look came after the absolute deadline. A look that began before it and took longer
@@ -193,7 +193,7 @@ class Watch:
 def roll_back(record: Record, verdict: Verdict) -> Run:
     """The verdict was no: takes the lock, unless a newer run has taken over, and walks back."""
     plan = record.run.plan
-    way = plan.way_back(AFTER)
+    way = unasked(plan)
     assert way is not None
     with turn(record.ports):
         told = {"outcome": str(verdict.outcome), "rule": verdict.rule, "sentence": verdict.sentence}

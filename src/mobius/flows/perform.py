@@ -6,15 +6,11 @@ from collections.abc import Sequence
 
 from mobius.errors import Locked, MobiusError
 from mobius.flows.actions import ACTIONS, Answer
+from mobius.flows.actions import NeedsPerson as NeedsPerson
+from mobius.flows.actions.action import in_doubt
 from mobius.flows.record import Record
 from mobius.model.plan import Repeat, Step
 from mobius.model.run import StepRecord
-
-
-class NeedsPerson(MobiusError):
-    """A step was begun and nobody can tell whether it happened: a person must look."""
-
-    exit_code = 4
 
 
 def perform(steps: Sequence[Step], record: Record) -> None:
@@ -63,11 +59,7 @@ def settle_interrupted(step: Step, before: StepRecord, record: Record) -> bool:
             )
     record.say("step observed", f"{step.title}: {answer} ({why})", {"step": step.id, "answer": str(answer)})
     if answer is Answer.UNKNOWN:
-        raise NeedsPerson(
-            f'"{step.title}" was begun and it is unknown whether it happened: {why}',
-            f"look, then say so: mobius resume -e {record.run.environment} --done, or --again if it did not; "
-            f"or take everything back: mobius abort -e {record.run.environment}",
-        )
+        raise in_doubt(step, record, why)
     if answer is Answer.DONE:
         record.done(step, {"observed": why})
     return answer is Answer.DONE

@@ -17,13 +17,21 @@ from mobius.model.release import BackupRecord, Release
 from mobius.model.settings import ProcessSettings
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Ports, Source
-from mobius.rules.planning import Facts, compose_deploy
-from mobius.rules.returning import ReturnFacts, compose_rollback
+from mobius.rules.commanding import ELSEWHERE, can_restore
+from mobius.rules.composing import compose_deploy, compose_rollback
+from mobius.rules.planning import Facts
+from mobius.rules.returning import ReturnFacts
 from mobius.rules.ways_back import side
 
 
 def plan_deploy(tag: str, ports: Ports, *, tool_version: str, despite_freeze: str = "") -> Plan:
     """The plan of deploying `tag`, its checks answered. Raises `UsageError` for an unknown tag."""
+    if ports.settings.target == "observe":
+        name = ports.settings.name
+        raise UsageError(
+            f"{name} is only observed: mobius does not deploy there",
+            f'deploy by your own means, then: mobius monitor -e {name}; or set target = "command"',
+        )
     source = ports.releases.find(tag)
     now = standing(ports)
     candidate = release_of(source, ports)
@@ -67,8 +75,9 @@ def plan_rollback(
 ) -> Plan:
     """The plan of going back: to the previous release, to release `to`, or to the archive `backup`."""
     now = standing(ports)
+    _refuse_without_commands(backup, ports)
     if backup:
-        found = _find_backup(backup, ports)
+        found = find_backup(backup, ports)
         target = _release_in(found)
     else:
         target = _target_release(to, now)
@@ -86,7 +95,8 @@ def plan_rollback(
         backup=found.path if backup else "",
         emergency=emergency,
         because=because,
-        checks=() if warm else (asked(_is_there(target, bool(backup), ports)),),
+        live_tag=now.live.tag if now.live else "",
+        checks=() if warm or ports.commands else (asked(_is_there(target, bool(backup), ports)),),
         tool_version=tool_version,
     )
     return compose_rollback(facts)
@@ -221,6 +231,33 @@ def _target_release(to: str, now: Standing) -> Release:
     return matching[0]
 
 
+def _refuse_without_commands(backup: str, ports: Ports) -> None:
+    """Where somebody else runs the service, going back takes their commands. Raises `UsageError`."""
+    settings = ports.settings
+    if settings.target not in ELSEWHERE:
+        return
+    if backup and not can_restore(settings):
+        raise UsageError(
+            f"the data of {settings.name} cannot be put back: nothing says how it is stopped and started",
+            "set stop and start in [command] of mobius.toml, and backup.paths",
+        )
+    if not backup and not settings.command.rollback:
+        proven = proven_backup(ports)
+        named = proven.name if proven else "FILE"
+        raise UsageError(
+            f"{settings.name} has no rollback command",
+            f"set rollback in [command] of mobius.toml; or go back with the data of a backup:"
+            f" mobius rollback -e {settings.name} --backup {named}",
+        )
+
+
+def proven_backup(ports: Ports) -> BackupRecord | None:
+    """The newest backup that was restored in a scratch place, else the newest that was verified; None for none."""
+    known = ports.journal.backups(ports.settings.name) or ports.backups.found()
+    good = [backup for backup in known if backup.kind == "release" and backup.release_id]
+    return next((b for b in good if b.rehearsed_at), next((b for b in good if b.verified_at), None))
+
+
 def _is_there(target: Release, in_backup: bool, ports: Ports) -> CheckResult:
     if in_backup or ports.releases.is_staged(target.id):
         return CheckResult("release", Outcome.PASS, f"{target.id} is at hand", 0.0)
@@ -228,7 +265,8 @@ def _is_there(target: Release, in_backup: bool, ports: Ports) -> CheckResult:
     return CheckResult("release", Outcome.FAIL, f"{target.id} is not there any more", 0.0, advice)
 
 
-def _find_backup(named: str, ports: Ports) -> BackupRecord:
+def find_backup(named: str, ports: Ports) -> BackupRecord:
+    """The backup of this name, or the archive at this path."""
     wanted = Path(named)
     is_bare = wanted.name == named and not wanted.exists()
     for found in ports.backups.found():

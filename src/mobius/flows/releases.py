@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from mobius.errors import MobiusError
 from mobius.flows.standing import Standing, standing
+from mobius.flows.status import COLD_S, COMMAND_S, WARM_S
 from mobius.model.release import BackupRecord, Release
 from mobius.model.status import ReleaseAtHand
 from mobius.ports import Ports
-
-WARM_S, COLD_S = 1.0, 15.0  # what a switch, and a start and a switch, are expected to take
 
 
 def releases(ports: Ports) -> tuple[ReleaseAtHand, ...]:
@@ -27,6 +26,9 @@ def _at_hand(release: Release, now: Standing, backups: Sequence[BackupRecord], p
     size_bytes = ports.releases.size_bytes(release.id)
     if now.live is not None and release.id == now.live.id:
         return ReleaseAtHand(release, size_bytes, "live")
+    if ports.commands is not None:
+        way = "command" if ports.settings.command.rollback and ports.settings.target == "command" else ""
+        return ReleaseAtHand(release, size_bytes, way, COMMAND_S if way else 0.0)
     if now.warm and now.previous is not None and release.id == now.previous.id:
         return ReleaseAtHand(release, size_bytes, "warm", WARM_S)
     if ports.releases.is_staged(release.id):

@@ -14,6 +14,7 @@ from mobius.model.plan import Plan
 from mobius.model.settings import ProcessSettings
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Note, Ports, ProcessStatus
+from mobius.rules.commanding import ELSEWHERE
 from mobius.rules.planning import Facts
 from mobius.rules.restarting import compose_restart, restarted
 
@@ -23,6 +24,7 @@ SETTLED_S, WITHIN_S = 2.0, 15.0  # how long a restarted worker must stay up, and
 def plan_restart(ports: Ports, *, only: str = "", tool_version: str, despite_freeze: str = "") -> Plan:
     """The plan of starting the live release anew; with `only`, just that web process is configured anew. Raises
     `UsageError` when nothing is live, or there is no such process."""
+    _refuse_elsewhere(ports)
     now = standing(ports)
     live = live_side(now, ports)
     if now.live is None:
@@ -56,6 +58,7 @@ def plan_restart(ports: Ports, *, only: str = "", tool_version: str, despite_fre
 def is_in_place(ports: Ports, name: str) -> bool:
     """Whether this process of the live release is restarted where it runs: a worker or singleton, of which two
     never run. Raises `UsageError` when nothing is live, or there is no such process."""
+    _refuse_elsewhere(ports)
     now = standing(ports)
     if now.live is None:
         raise _nothing_live(ports)
@@ -166,6 +169,15 @@ def _refuse(check: CheckResult, name: str) -> None:
         return
     error = GateFailed if check.outcome is Outcome.FAIL else GateUnknown
     raise error(f"{name} was not restarted: {check.message}", check.advice)
+
+
+def _refuse_elsewhere(ports: Ports) -> None:
+    settings = ports.settings
+    if settings.target in ELSEWHERE:
+        raise UsageError(
+            f"the processes of {settings.name} are not ours to restart: its target is {settings.target}",
+            "restart it by its own means, then look: mobius health",
+        )
 
 
 def _nothing_live(ports: Ports) -> UsageError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -41,6 +42,9 @@ def standing(ports: Ports) -> Standing:
     marked_live, marked_previous = ports.releases.current()
     written = next((r for r in releases if r.state is ReleaseState.LIVE), None)
     live_id = in_slot.get(seen_slot, "") or (written.id if written else marked_live)
+    if told := _told_by_version(ports, releases, live_id, doubts):
+        by_id.setdefault(told.id, told)
+        live_id = told.id
     # A full disk keeps the journal from being told of a way back; the marker beside the releases was written then.
     if written and seen_slot and written.id != live_id and marked_live != live_id:
         doubts.append(f"the journal says {written.id} is live, but traffic goes to {live_id}")
@@ -73,6 +77,26 @@ def _seen(ports: Ports, doubts: list[str]) -> tuple[tuple[ProcessStatus, ...], M
     except MobiusError as problem:
         doubts.append(f"what runs cannot be seen: {problem.message}")
         return (), {}
+
+
+def _told_by_version(
+    ports: Ports, releases: tuple[Release, ...], live_id: str, doubts: list[str]
+) -> Release | None:
+    """Where somebody else deploys, what is live says so itself, and that is more than what we wrote down: a release
+    we know by its tag, or one that was deployed by other means."""
+    if ports.commands is None:
+        return None
+    try:
+        tag = ports.commands.version()
+    except MobiusError as problem:
+        doubts.append(problem.message)
+        return None
+    if not tag:
+        return None
+    known = [release for release in releases if release.tag == tag]
+    known.sort(key=lambda release: release.id == live_id, reverse=True)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", tag).strip("-.")[:48] or "release"
+    return known[0] if known else Release(f"{name}-seen", tag, "", "", "")
 
 
 def _last_good(releases: tuple[Release, ...], live_id: str) -> str:

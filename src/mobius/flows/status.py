@@ -13,8 +13,10 @@ from mobius.model.run import Run, RunState
 from mobius.model.status import BackupNow, ProcessNow, ReleaseNow, RunNow, Status, WayBackNow
 from mobius.model.verdict import Outcome
 from mobius.ports import Ports
+from mobius.rules.commanding import NO_CODE, can_restore
 
 WARM_S, COLD_S = 1.0, 15.0  # what a switch, and a start and a switch, are expected to take
+COMMAND_S = 30.0  # and what a command of the owner is
 
 
 def status(ports: Ports) -> Status:
@@ -47,8 +49,13 @@ def status(ports: Ports) -> Status:
         freeze=freeze,
         unsent=len(outbox),
         oldest_unsent_at=outbox[0].created_at if outbox else 0.0,
-        warnings=(*now.doubts, *_left_alone(run, alive), *_unattended(now)),
-        next=_next(now, run, alive, ports.settings.name),
+        warnings=(
+            *now.doubts,
+            *_left_alone(run, alive),
+            *_unattended(now, ports),
+            *_by_other_means(now, ports),
+        ),
+        next=_next(now, run, alive, ports),
     )
 
 
@@ -84,6 +91,8 @@ def _way_back(
     now: Standing, run: Run | None, backups: Sequence[BackupRecord], ports: Ports
 ) -> WayBackNow | None:
     """Code alone where the previous release is at hand, else the newest good backup of another release."""
+    if ports.commands is not None:
+        return _way_back_elsewhere(now, backups, ports)
     if now.live is None:
         return None
     if now.previous is not None:
@@ -99,6 +108,19 @@ def _way_back(
         return None
     lost = "every write since the backup"
     return WayBackNow(Way.RESTORE, good.release_id, COLD_S + good.restore_s, lost, good.rehearsed_at)
+
+
+def _way_back_elsewhere(now: Standing, backups: Sequence[BackupRecord], ports: Ports) -> WayBackNow | None:
+    """Their rollback command, which nobody has proven before it is used; else a proven backup between their stop
+    and start."""
+    settings = ports.settings
+    if settings.target == "command" and settings.command.rollback and now.live and now.previous:
+        return WayBackNow(Way.CODE_ALONE, now.previous.tag, COMMAND_S, "nothing")
+    good = [b for b in backups if b.kind == "release" and b.release_id and (b.rehearsed_at or b.verified_at)]
+    best = next((b for b in good if b.rehearsed_at), next(iter(good), None))
+    if best is None or not can_restore(settings):
+        return None
+    return WayBackNow(Way.RESTORE, best.name, COMMAND_S + best.restore_s, NO_CODE, best.rehearsed_at)
 
 
 def _proven_at(now: Standing, backups: Sequence[BackupRecord], pending: bool, ports: Ports) -> float:
@@ -134,15 +156,25 @@ def _left_alone(run: Run | None, alive: bool | None) -> tuple[str, ...]:
     return (f"run {run.id} is {run.state}, but its runner is gone",)
 
 
-def _unattended(now: Standing) -> tuple[str, ...]:
-    """Where nothing can be seen of what is live, nothing keeps it: a process that dies stays dead."""
-    if now.live is None or now.processes or now.doubts:
+def _by_other_means(now: Standing, ports: Ports) -> tuple[str, ...]:
+    """The version command says so, and no deployment of ours knows it."""
+    known = {release.id for release in now.releases}
+    if now.live is None or now.live.id in known or ports.settings.target == "observe":
+        return ()
+    return (f"{now.live.tag} was not deployed by mobius",)
+
+
+def _unattended(now: Standing, ports: Ports) -> tuple[str, ...]:
+    """Where nothing can be seen of what is live, nothing keeps it: a process that dies stays dead. Unless somebody
+    else keeps it."""
+    if now.live is None or now.processes or now.doubts or ports.commands is not None:
         return ()
     return ("the supervisor does not run: what dies now is not started again",)
 
 
-def _next(now: Standing, run: Run | None, alive: bool | None, environment: str) -> str:
-    if _unattended(now):
+def _next(now: Standing, run: Run | None, alive: bool | None, ports: Ports) -> str:
+    environment = ports.settings.name
+    if _unattended(now, ports):
         return f"mobius host start -e {environment}"
     if run is not None and not run.ended:
         if run.state is RunState.NEEDS_OPERATOR or alive is False:
@@ -153,6 +185,8 @@ def _next(now: Standing, run: Run | None, alive: bool | None, environment: str) 
         return f"mobius accept -e {environment}"
     if run is not None and run.state is RunState.FAILED:
         return f"mobius rollback -e {environment} --emergency"
+    if ports.settings.target == "observe":
+        return f"mobius monitor -e {environment}"
     if now.live is None:
         return f"mobius deploy -e {environment} --tag TAG"
     return f"mobius rollback -e {environment}" if now.previous else f"mobius plan -e {environment} --tag TAG"

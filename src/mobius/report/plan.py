@@ -203,7 +203,10 @@ def _ways_back(plan: Plan, width: int, paint: Paint) -> list[str]:
     if not plan.ways_back:
         if plan.kind not in FORWARD:
             return []
-        nothing = wrapped("none: there is no release to go back to", width, "  ")
+        none = "there is no release to go back to"
+        if plan.previous_id:
+            none = "[command] has no rollback, and no stop and start around a restore: a person is called"
+        nothing = wrapped(f"none: {none}", width, "  ")
         return [*_title("Ways back", width, paint), *nothing]
     lines = _title("Ways back", width, paint)
     for number, way in enumerate(plan.ways_back):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -46,7 +47,7 @@ def compose_deploy(facts: Facts) -> Plan:
         previous_id=facts.live.release_id,
         slot=facts.slot,
         previous_slot=facts.live.slot,
-        rollout=make.numbered("go", [*_prove(facts), *bring_up(facts), *take_traffic(facts)]),
+        rollout=make.numbered("go", [*prove(facts, [_stage(facts)]), *bring_up(facts), *take_traffic(facts)]),
         ways_back=ways_back(
             facts.settings,
             new,
@@ -81,11 +82,11 @@ def _timeless(value: Any) -> Any:
     return value
 
 
-def _prove(facts: Facts) -> list[Step]:
-    """Everything that touches nothing that serves: gates, staging, backup, rehearsal."""
+def prove(facts: Facts, laid_out: Sequence[Step]) -> list[Step]:
+    """Everything that touches nothing that serves: gates, then the release `laid_out`, backup, rehearsal."""
     settings, release = facts.settings, facts.release
     steps = [make.gate(asked) for asked in settings.checks if asked.when in ("before", "both")]
-    steps.append(make.stage(release, settings.release.build))
+    steps += laid_out
     if facts.live.release_id or settings.backup.paths:
         steps += [
             make.backup(facts.live.release_id),
@@ -93,6 +94,10 @@ def _prove(facts: Facts) -> list[Step]:
             make.rehearse(release.id, facts.pending, facts.restore_s),
         ]
     return steps
+
+
+def _stage(facts: Facts) -> Step:
+    return make.stage(facts.release, facts.settings.release.build)
 
 
 def bring_up(facts: Facts) -> list[Step]:

@@ -20,7 +20,8 @@ class ReturnFacts:
     live: Side
     target: Side
     target_tag: str
-    warm: bool  # the target's web processes are up and kept healthy
+    live_tag: str = ""
+    warm: bool = False  # the target's web processes are up and kept healthy
     backup: str = ""  # path of an archive whose code and data are to come back
     emergency: bool = False
     because: str = ""
@@ -30,6 +31,12 @@ class ReturnFacts:
 
 def compose_rollback(facts: ReturnFacts) -> Plan:
     """A rollback as a plan of its own: its steps are the way back, and it has no further way back."""
+    steps = make.numbered("return", _steps(facts))
+    return returning(facts, steps, slot=facts.target.slot, previous_slot=facts.live.slot)
+
+
+def returning(facts: ReturnFacts, steps: tuple[Step, ...], *, slot: str, previous_slot: str) -> Plan:
+    """These steps as the plan of a rollback, with its window of two hours."""
     plan = Plan(
         kind="rollback",
         service=facts.service,
@@ -37,9 +44,9 @@ def compose_rollback(facts: ReturnFacts) -> Plan:
         tag=facts.target_tag,
         release_id=facts.target.release_id,
         previous_id=facts.live.release_id,
-        slot=facts.target.slot,
-        previous_slot=facts.live.slot,
-        rollout=make.numbered("return", _steps(facts)),
+        slot=slot,
+        previous_slot=previous_slot,
+        rollout=steps,
         ways_back=(),
         acceptance=make.numbered("accept", [make.prune()]),
         checks=facts.checks,

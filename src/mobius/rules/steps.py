@@ -35,6 +35,32 @@ def configure(release: Release, live_id: str, only: str = "") -> Step:
     return Step("", "stage", "configure", title, what, expected_s=0.5)
 
 
+def register(release: Release) -> Step:
+    """Remember a release that somebody else lays out."""
+    title = f"write down {release.tag} as {release.id}"
+    return Step("", "stage", "register", title, {"release": asdict(release)}, expected_s=0.1)
+
+
+def command(name: str, argv: Sequence[str], *, tag: str, previous_tag: str, phase: str) -> Step:
+    """The service's own command. Interrupted, it is looked at: it may have ended, or the version tells."""
+    what = {"name": name, "argv": list(argv), "tag": tag, "previous_tag": previous_tag}
+    title = f"run the {name} command" + (f" for {tag}" if tag and name in ("deploy", "rollback") else "")
+    repeat = Repeat.OBSERVABLE if name in ("deploy", "rollback") else Repeat.REPEATABLE
+    return Step("", phase, "command", title, what, repeat, 30.0, effect=True)
+
+
+def end_commands(prefix: str) -> Step:
+    """Nothing of the way forward goes on while going back."""
+    what = {"prefix": prefix}
+    return Step("", "way back", "end_commands", "end the command that still runs, if any", what, effect=True)
+
+
+def see_version(tag: str) -> Step:
+    """What is live says itself that it is this."""
+    title = f"the version command says {tag}"
+    return Step("", "await healthy", "see_version", title, {"tag": tag}, expected_s=1.0)
+
+
 def backup(guards: str) -> Step:
     """The backup this run can be taken back to."""
     title = "back up the live release and its data" if guards else "back up the data"

@@ -11,6 +11,7 @@ from mobius.model.settings import EnvironmentSettings, ProcessSettings
 from mobius.rules import steps as make
 
 BEFORE, AFTER = "before traffic", "after traffic"
+MOVES = ("switch", "command")  # actions after which users may meet another release
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +57,27 @@ def ways_back(
 
 
 def choose(plan: Plan, begun: Collection[str]) -> WayBack | None:
-    """The way back that is taken without asking: code alone, from as far as the run has come.
+    """The way back that is taken without asking, from as far as the run has come.
 
-    Data is never restored by itself; where code alone is not enough, a person chooses. None when no step
-    that touches the service was begun: then there is nothing to take back.
+    None when no step that touches the service was begun: then there is nothing to take back. Also None when
+    something was `touched`, but only a person may choose what to do about it.
     """
-    touched = [step for step in plan.rollout if step.effect and step.id in begun]
-    if not touched:
+    done = touched(plan, begun)
+    if not done:
         return None
-    switched = any(step.action == "switch" for step in touched)
-    return plan.way_back(AFTER if switched else BEFORE)
+    return unasked(plan, AFTER if any(step.action in MOVES for step in done) else BEFORE)
+
+
+def touched(plan: Plan, begun: Collection[str]) -> list[Step]:
+    """The steps that touch the service and were begun."""
+    return [step for step in plan.rollout if step.effect and step.id in begun]
+
+
+def unasked(plan: Plan, phase: str = AFTER) -> WayBack | None:
+    """The way back from this phase that may be taken without asking: code alone. Data is never restored by itself,
+    but where there is no other way and `auto_restore` allows it."""
+    way = plan.way_back(phase)
+    return plan.way_back(phase, Way.RESTORE) if way is None and plan.facts.get("auto_restore") else way
 
 
 def _give_up(new: Side, old: Side) -> list[Step]:

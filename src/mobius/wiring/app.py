@@ -17,6 +17,7 @@ from mobius.adapters.redaction import redactor, secrets_of
 from mobius.errors import UsageError
 from mobius.flows import by_hand, restart
 from mobius.flows import freeze as freezing
+from mobius.flows.back_up import back_up, rehearse
 from mobius.flows.begin import begin
 from mobius.flows.carry_on import carry_on
 from mobius.flows.follow import Viewer as Viewer
@@ -252,10 +253,13 @@ class App:
         self, name: str | None = None, *, progress: Callable[[str], None] = lambda _: None
     ) -> BackupRecord:
         """Backs up what is live now, outside any run."""
-        ports = self.ports(name)
-        made = ports.backups.create(kind="release", release=standing(ports).live, run_id=0, progress=progress)
-        ports.journal.put_backup(ports.settings.name, made)
-        return made
+        return back_up(self.ports(name), progress=progress)
+
+    def rehearse(
+        self, name: str | None = None, backup: str = "", *, progress: Callable[[str], None] = lambda _: None
+    ) -> BackupRecord:
+        """Restores a backup (the newest, when none is named) in a scratch place, and writes down that it can be."""
+        return rehearse(self.ports(name), backup, progress=progress)
 
     def run_on(self, name: str, run_id: int) -> Run:
         """Is the runner of a run, in this process, to its end."""
@@ -274,15 +278,8 @@ class App:
     # -- who and what -----------------------------------------------------------------------------------------
 
     def _open_watch(self, ports: Ports, duration_s: float | None) -> Run:
-        now = standing(ports)
-        if now.live is None:
-            raise UsageError(
-                "there is nothing live to watch", f"mobius deploy -e {ports.settings.name} --tag TAG"
-            )
         window_s = duration_s or ports.settings.window_s
-        plan = by_hand.plan_watch(
-            ports, now.live.id, now.live.tag, now.live_slot, window_s=window_s, tool_version=version()
-        )
+        plan = by_hand.plan_watch_of_now(ports, window_s=window_s, tool_version=version())
         return begin(plan, ports, lead=self._lead(ports.settings.name))
 
     def _tag(self, tag: str | None) -> str:

@@ -10,24 +10,30 @@ from mobius.adapters import records
 from mobius.adapters.backups.folder import FolderBackups
 from mobius.adapters.checks.http import HttpChecks
 from mobius.adapters.clocks.system import SystemClock
+from mobius.adapters.commands.kept import KeptCommands
 from mobius.adapters.databases.migrations_port import SqliteMigrations
 from mobius.adapters.journals.sqlite import SqliteJournal
 from mobius.adapters.launchers.host_job import HostJobLauncher
 from mobius.adapters.locks.os_lock import OsLock
 from mobius.adapters.places import Places
 from mobius.adapters.redaction import redactor, secrets_of
+from mobius.adapters.releases.elsewhere import ElsewhereOrigin
 from mobius.adapters.releases.sources import origin_of
 from mobius.adapters.releases.store import ReleaseStore
 from mobius.adapters.signals.window import WindowSignals
+from mobius.adapters.targets.command import CommandTarget
+from mobius.adapters.targets.observe import ObserveTarget
 from mobius.adapters.targets.process import ProcessTarget
 from mobius.adapters.traffic.door import DoorTraffic
+from mobius.adapters.traffic.elsewhere import ElsewhereTraffic
 from mobius.adapters.traffic.haproxy import HaproxyTraffic
 from mobius.adapters.traffic.live_socket import LiveSocketTraffic
 from mobius.errors import UsageError
 from mobius.model.haproxy import haproxy_place
 from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings, Settings
-from mobius.ports import Launcher, Ports, Signals, Target, Traffic
+from mobius.ports import Commands, Launcher, Ports, Signals, Target, Traffic
+from mobius.rules.commanding import ELSEWHERE
 from mobius.wiring.counting import counting
 
 
@@ -39,8 +45,10 @@ def assemble(
     places = Places(project, settings.root, settings.release.link)
     redact = redactor(secrets_of(settings, places, environ))
     origin = origin_of(settings.release.source, project, (settings.root, settings.backup.folder))
+    commands = KeptCommands(settings, places, environ, redact) if settings.target in ELSEWHERE else None
+    origin = ElsewhereOrigin(origin) if commands else origin
     store = ReleaseStore(places, settings.release, settings.processes, origin, redact)
-    target = _target(service, settings, places, environ)
+    target = _target(service, settings, places, environ, commands)
     traffic = _traffic(service, settings, places, target, store.path)
     checks = HttpChecks(settings, resolve=places.resolve, redact=redact, cwd=project)
     migrations, clock = settings.migrations, SystemClock()
@@ -52,9 +60,16 @@ def assemble(
             checks,
             clock=clock,
             release_id=release.id,
-            counters=counted.counters,
+            counters=None
+            if commands
+            else counted.counters,  # of what somebody else serves, nobody counts for us
             remark=counted.remark,
-            pids=lambda: [p.pid for p in target.processes() if p.slot == release.slot and p.pid],
+            pids=None
+            if commands
+            else lambda: [p.pid for p in target.processes() if p.slot == release.slot and p.pid],
+            restarts=None
+            if commands
+            else lambda: {p.name: p.restarts for p in target.processes() if p.slot == release.slot},
         )
 
     return Ports(
@@ -70,19 +85,27 @@ def assemble(
         checks=checks,
         backups=FolderBackups(service, settings, places, store),
         migrations=SqliteMigrations(places.resolve(migrations.database))
-        if migrations and migrations.database
+        if migrations and migrations.database and commands is None
         else None,
         launcher=_launcher(all_settings, settings, environ),
         holder=records.holder,
         redact=redact,
         deployment_log=records.deployment_log(project / "logs" / "deployment.log"),
         artifact=records.artifacts(settings.artifact_dir, redact),
+        commands=commands,
     )
 
 
 def _target(
-    service: str, settings: EnvironmentSettings, places: Places, environ: Mapping[str, str]
+    service: str,
+    settings: EnvironmentSettings,
+    places: Places,
+    environ: Mapping[str, str],
+    commands: Commands | None,
 ) -> Target:
+    if commands is not None:
+        elsewhere = ObserveTarget if settings.target == "observe" else CommandTarget
+        return elsewhere(settings, commands)
     match settings.target:
         case "process":
             return ProcessTarget(settings, places, environ)
@@ -104,6 +127,8 @@ def _traffic(
     target: Target,
     tree_of: Callable[[str], Path],
 ) -> Traffic:
+    if settings.target in ELSEWHERE:
+        return ElsewhereTraffic(settings.name)
     match settings.traffic.kind:
         case "door":
             return DoorTraffic(places.root)

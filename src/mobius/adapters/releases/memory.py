@@ -56,6 +56,10 @@ class MemoryReleases:
         self._staged[release.id] = release
         return release
 
+    def register(self, release: Release) -> Release:
+        """It is known."""
+        return self._staged.setdefault(release.id, release)
+
     def configure(self, release: Release, processes: Sequence[ProcessSettings]) -> Release:
         """The tree of another release, with these processes. Raises `MobiusError` where that one is gone."""
         if tree_of(release.id) not in {tree_of(known) for known in self._staged}:

@@ -103,6 +103,15 @@ class ReleaseStore:
             raise
         return staged
 
+    def register(self, release: Release) -> Release:
+        known = self._manifest(release.id)
+        if known is not None:
+            return known[0]
+        path = self.path(release.id)
+        path.mkdir(parents=True, exist_ok=True)
+        self._write_manifest(release, tree_digest(path), ())
+        return release
+
     def configure(self, release: Release, processes: Sequence[ProcessSettings]) -> Release:
         known = self._manifest(release.id)
         if known is not None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mobius.flows.actions import proving, serving
-from mobius.flows.actions.action import Action, Answer
+from mobius.flows.actions import commanding, proving, serving
+from mobius.flows.actions.action import Action, Answer, NeedsPerson
 
-__all__ = ["ACTIONS", "Action", "Answer"]
+__all__ = ["ACTIONS", "Action", "Answer", "NeedsPerson"]
 
 ACTIONS: Mapping[str, Action] = {
     "gate": Action(proving.gate),
     "stage": Action(proving.stage, proving.staged),
+    "register": Action(commanding.register),
+    "command": Action(commanding.command, commanding.commanded),
+    "end_commands": Action(commanding.end_commands),
+    "see_version": Action(commanding.see_version),
     "configure": Action(proving.configure),
     "backup": Action(proving.backup, proving.backup_is_there),
     "verify": Action(proving.verify),

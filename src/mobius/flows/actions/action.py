@@ -22,11 +22,26 @@ class Answer(StrEnum):
     UNKNOWN = "unknown"
 
 
+class NeedsPerson(MobiusError):
+    """A step was begun and nobody can tell whether it happened: a person must look."""
+
+    exit_code = 4
+
+
 Observed = tuple[Answer, str]
 
 
 def no_way_to_see(step: Step, record: Record) -> Observed:
     return Answer.UNKNOWN, f"{step.action} leaves nothing to look at"
+
+
+def in_doubt(step: Step, record: Record, why: str) -> NeedsPerson:
+    """The error that stops for a person, with the two safe choices."""
+    return NeedsPerson(
+        f'"{step.title}" was begun and it is unknown whether it happened: {why}',
+        f"look, then say so: mobius resume -e {record.run.environment} --done, or --again if it did not; "
+        f"or take everything back: mobius abort -e {record.run.environment}",
+    )
 
 
 @dataclass(frozen=True, slots=True)
