@@ -140,18 +140,26 @@ def settles(sums: Sums, release: str, clients: Clients) -> None:
 
 
 def about(sums: Sums, release: str, clients: Clients, moves: list[tuple[float, float]]) -> None:
-    """The log says what the clients saw, but for those that were under way while `live` moved: at most all of these
-    are left out, and none is ever told to the other release."""
-    all_of = clients.of(release)
-    near = [
-        one
-        for one in all_of
-        if any(one.began < end + NEAR_S and one.ended > start - NEAR_S for start, end in moves)
-    ]
-    wait_for(
-        "the log to be written", lambda: sums.of(release).requests >= len(all_of) - len(near), within_s=10.0
-    )
-    assert len(all_of) - len(near) <= sums.of(release).requests <= len(all_of)
+    """The counts are what the clients saw, but for those that were under way while `live` moved: at most all of
+    these are left out, and none is ever told to the other release. So for the critical route, too."""
+
+    def near(one: Asked) -> bool:
+        return any(one.began < end + NEAR_S and one.ended > start - NEAR_S for start, end in moves)
+
+    def figures_of(count: Counters) -> list[int]:
+        return [count.requests, count.errors, count.routes[ROUTE].requests]
+
+    wanted = [clients.of(release), [one for one in clients.of(release) if one.status == 503]]
+    wanted.append(clients.of(release, path=ROUTE))
+    least = [sum(not near(one) for one in group) for group in wanted]
+
+    def is_written() -> bool:
+        return all(found >= few for found, few in zip(figures_of(sums.of(release)), least, strict=True))
+
+    wait_for("the log to be written", is_written)
+    found = figures_of(sums.of(release))
+    assert all(count <= len(group) for count, group in zip(found, wanted, strict=True)), (found, wanted)
+    assert least[0] > 20 and least[2] > 0, "there was something to see"
 
 
 @pytest.mark.parametrize("kind", ["nginx", "caddy"])
