@@ -133,6 +133,7 @@ def test_restarting_the_monitor_touches_nothing_else(service: UnitService) -> No
 
 def test_a_service_that_fails_for_good_is_tried_again_by_the_monitor(service: UnitService) -> None:
     service.deploy("v1")
+    service.mobius("accept")  # in a window it is the window's to judge
     unit = "mobius-probe-api@blue.service"
     service.host.run(["systemctl", "stop", unit])  # as somebody does who takes the wrong one
     service.await_live("v1", within=60)
