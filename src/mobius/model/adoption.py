@@ -76,6 +76,7 @@ class ProxyFound:
     dials: str = ""  # what it dials now
     user: str = ""  # who its workers run as, "" where it cannot be told
     group: str = ""  # theirs
+    traffic: Mapping[str, str] = field(default_factory=dict)  # further keys of [traffic]
     notes: tuple[str, ...] = ()
     blockers: tuple[str, ...] = ()
 

@@ -20,7 +20,7 @@ def shown(plan: Adoption) -> str:
     rows = [
         f"{plan.unit} becomes release 0 of {plan.service} ({plan.environment}), in place, untouched:",
         f"  it goes on as it runs now, from {plan.tree}, on port {plan.port}",
-        f"  {plan.proxy} will dial {plan.root}/live/web.sock instead of it, and is reloaded once",
+        f"  {_turned(plan)}, and is reloaded once",
         f"  its start at boot is switched off ({plan.enabled} now): mobius brings it up after boot",
         "",
     ]
@@ -36,6 +36,12 @@ def shown(plan: Adoption) -> str:
         f"Everything goes back byte for byte: mobius adopt --undo -e {plan.environment}",
     ]
     return "\n".join(rows)
+
+
+def _turned(plan: Adoption) -> str:
+    if plan.proxy == "haproxy":
+        return "haproxy will have a second server beside it, between which mobius moves traffic"
+    return f"{plan.proxy} will dial {plan.root}/live/web.sock instead of it"
 
 
 def difference(change: FileChange) -> str:

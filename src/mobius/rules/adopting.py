@@ -100,7 +100,7 @@ class _Looking:
             env_file=secret,
             source="git" if looked.is_git else ".",
             links=looked.links,
-            traffic={"group": self.proxy.group} if self.proxy.group else {},
+            traffic=self._traffic(),
         )
         text = new_file(wanted) if looked.config is None else extended_file(looked.config, wanted)
         project_files = [_changed(f"{looked.project}/mobius.toml", looked.config, text)]
@@ -180,6 +180,11 @@ class _Looking:
             return ()
         self.where = found.where
         return tuple(_relative(word, looked.tree) for word in found.start)
+
+    def _traffic(self) -> dict[str, str]:
+        """What [traffic] says besides kind and config. HAProxy comes to no socket of ours: we come to its."""
+        group = self.proxy.group if self.proxy.kind != "haproxy" else ""
+        return {**({"group": group} if group else {}), **self.proxy.traffic}
 
     def _proxy_files(self) -> Iterator[FileChange]:
         for path in dict.fromkeys(edit.file for edit in self.proxy.edits):

@@ -285,7 +285,8 @@ class House:
             link = self._root / name
             if link.is_symlink():
                 link.unlink()
-        (self._root / "VERSION").unlink(missing_ok=True)
+        for name in ("VERSION", "run/haproxy.state", "run/haproxy.json"):
+            (self._root / name).unlink(missing_ok=True)
         (self._root / "releases" / f"{plan.release_id}.json").unlink(missing_ok=True)
         shutil.rmtree(self._root / "run" / "units", ignore_errors=True)
         shutil.rmtree(self._root / "run" / "faces", ignore_errors=True)

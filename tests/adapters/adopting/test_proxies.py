@@ -85,17 +85,10 @@ def test_caddy_is_asked_before_a_reload(tmp_path: Path) -> None:
         proxies.check("caddy", str(main))
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("hello\n", "no file of nginx or Caddy"),
-        ("backend app\n  server a 127.0.0.1:3000\n", "is HAProxy's"),
-    ],
-)
-def test_a_file_of_another_kind_is_said(tmp_path: Path, text: str, words: str) -> None:
+def test_a_file_of_another_kind_is_said(tmp_path: Path) -> None:
     file = tmp_path / "some.cfg"
-    file.write_text(text)
-    with pytest.raises(UsageError, match=words):
+    file.write_text("hello\n")
+    with pytest.raises(UsageError, match="no file of nginx, Caddy or HAProxy"):
         proxies.kind_of(file)
     with pytest.raises(UsageError, match="there is no file"):
         proxies.kind_of(tmp_path / "none")
@@ -104,6 +97,7 @@ def test_a_file_of_another_kind_is_said(tmp_path: Path, text: str, words: str) -
 def test_kinds_are_told_by_their_words(tmp_path: Path) -> None:
     for kind, text in (
         ("nginx", "server {\n proxy_pass http://x;\n}\n"),
+        ("haproxy", "backend app\n  server a 127.0.0.1:3000\n"),
         ("caddy", ":80 {\n\treverse_proxy :3000\n}\n"),
     ):
         file = tmp_path / "conf"

@@ -70,6 +70,23 @@ CADDY = """\
 \t}
 }
 """
+HAPROXY_CFG = "/etc/haproxy/haproxy.cfg"
+HAPROXY = """\
+global
+\tstats socket /run/haproxy/admin.sock mode 660 level admin
+\tuser haproxy
+\tgroup haproxy
+defaults
+\tmode http
+\ttimeout connect 5s
+\ttimeout client 30s
+\ttimeout server 30s
+frontend web
+\tbind *:80
+\tdefault_backend app
+backend app
+\tserver s1 127.0.0.1:3000 check   # the app
+"""
 
 
 class RunningService:
@@ -85,7 +102,11 @@ class RunningService:
         host.write(UNIT_FILE, UNIT)
         host.run(["systemctl", "daemon-reload"])
         host.run(["systemctl", "enable", "--now", "app"])
-        self._put_behind_nginx() if proxy == "nginx" else self._put_behind_caddy()
+        {
+            "nginx": self._put_behind_nginx,
+            "caddy": self._put_behind_caddy,
+            "haproxy": self._put_behind_haproxy,
+        }[proxy]()
         host.wait_until(lambda: self.version() == "v1", f"the service behind {proxy}", within=20)
 
     def _put_behind_nginx(self) -> None:
@@ -99,6 +120,11 @@ class RunningService:
         self.host.write(CADDYFILE, CADDY)
         self.host.run(["touch", "-d", "2020-02-02 02:02:02.123456789", CADDYFILE])
         self.host.run(["systemctl", "restart", "caddy"])
+
+    def _put_behind_haproxy(self) -> None:
+        self.host.write(HAPROXY_CFG, HAPROXY)
+        self.host.run(["touch", "-d", "2020-02-02 02:02:02.123456789", HAPROXY_CFG])
+        self.host.run(["systemctl", "restart", "haproxy"])
 
     def _make_repository(self) -> None:
         git = ["git", "-c", "user.name=app", "-c", "user.email=app@example.org", "-C", TREE]
@@ -171,7 +197,7 @@ class RunningService:
 
     def files(self) -> dict[str, str]:
         """Everything an adoption could touch outside of the project: content, mode, owner, time, links."""
-        places = ["/etc/nginx", "/etc/caddy", "/etc/systemd/system", "/etc/default/app", TREE]
+        places = ["/etc/nginx", "/etc/caddy", "/etc/haproxy", "/etc/systemd/system", "/etc/default/app", TREE]
         argv = ["find", *places, "-not", "-type", "d", "-printf", r"%p\t%y %m %U:%G %T@ %l\n"]
         found = dict(line.split("\t", 1) for line in self.host.run(argv).stdout.splitlines())
         regular = [path for path, told in found.items() if told.startswith("f")]
@@ -184,7 +210,7 @@ class RunningService:
     def between(self, one: str, other: str) -> float:
         """Seconds between the last events of these two kinds."""
         rows = self.mobius("audit", "log", "--json").stdout.splitlines()
-        at = {event["kind"]: float(event["at"]) for event in map(json.loads, rows) if "kind" in event}
+        at = {event["event"]: float(event["at"]) for event in map(json.loads, rows)}
         return at[other] - at[one]
 
     def status(self) -> Mapping[str, Any]:

@@ -112,8 +112,9 @@ def test_a_reboot_brings_up_what_was_adopted_and_what_was_deployed(service: Runn
     service.host.wait_until(lambda: service.version() == "v1", "the service by itself", within=60)
 
 
-def test_behind_caddy_it_goes_the_same_way(host: Host) -> None:
-    service = RunningService(host, proxy="caddy")
+@pytest.mark.parametrize("proxy", ["caddy", "haproxy"])
+def test_behind_another_proxy_it_goes_the_same_way(host: Host, proxy: str) -> None:
+    service = RunningService(host, proxy=proxy)
     before, pid = service.files(), service.main_pid()
     counted = service.mobius("adopt", "app", "--yes", "--count").stdout
     assert "requests were lost in the reload, on a line of 40 ms" in counted

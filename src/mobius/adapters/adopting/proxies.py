@@ -12,15 +12,22 @@ from pathlib import Path
 from mobius.adapters.traffic.proxy_reach import visitors
 from mobius.errors import GateUnknown, MobiusError, UsageError
 from mobius.model.adoption import ProxyFound, ProxyKind
-from mobius.rules import adopting_caddy, adopting_nginx
+from mobius.rules import adopting_caddy, adopting_haproxy, adopting_nginx
 
 PATIENCE_S = 30.0
-CADDYFILE = Path("/etc/caddy/Caddyfile")
-NGINX_CONF = Path("/etc/nginx/nginx.conf")
-HAPROXY_CFG = Path("/etc/haproxy/haproxy.cfg")
+USUAL: Mapping[ProxyKind, Path] = {
+    "nginx": Path("/etc/nginx/nginx.conf"),
+    "caddy": Path("/etc/caddy/Caddyfile"),
+    "haproxy": Path("/etc/haproxy/haproxy.cfg"),
+}
 MOST_FILES = 500
 
 Finder = Callable[[Mapping[str, str], Sequence[int], Sequence[str], str], ProxyFound]
+FINDERS: Mapping[ProxyKind, Finder] = {
+    "nginx": adopting_nginx.find,
+    "caddy": adopting_caddy.find,
+    "haproxy": adopting_haproxy.find,
+}
 
 
 def find(
@@ -28,22 +35,17 @@ def find(
 ) -> tuple[tuple[ProxyFound, ...], dict[str, str]]:
     """The proxies that dial one of these ports, and every file of theirs as Latin-1. `named`: a file that a person
     named. Raises `GateUnknown` where a proxy's files cannot be read, `UsageError` for a file of no proxy."""
-    kinds: tuple[ProxyKind, ...] = ("nginx", "caddy")
+    kinds: tuple[ProxyKind, ...] = ("nginx", "caddy", "haproxy")
     if named is not None:
         kinds = (kind_of(named),)
     found: list[ProxyFound] = []
     texts: dict[str, str] = {}
     for kind in kinds:
-        if kind == "nginx":
-            config = named if named and _is_main(named) else NGINX_CONF
-            if named is None and (shutil.which("nginx") is None or not config.exists()):
-                continue
-            files, finder = _nginx_files(config), adopting_nginx.find
-        else:
-            config = named or CADDYFILE
-            if named is None and not config.exists():
-                continue
-            files, finder = _caddy_files(config), adopting_caddy.find
+        config = named if named and (kind != "nginx" or _is_main(named)) else USUAL[kind]
+        if named is None and (shutil.which(kind) is None or not config.exists()):
+            continue
+        files = _files(kind, config)
+        finder = FINDERS[kind]
         one = _with_its_user(replace(finder(files, ports, (), ours), config=str(config)))
         if one.edits or one.blockers:
             found.append(one)
@@ -77,13 +79,10 @@ def kind_of(file: Path) -> ProxyKind:
     names = {d.name for d in adopting_nginx.every(adopting_nginx.parsed(str(file), text))}
     if names & {"proxy_pass", "upstream", "http", "server"} and ";" in text:
         return "nginx"
-    if any(line.split()[:1] == ["backend"] for line in text.splitlines()):
-        raise UsageError(
-            f"{file} is HAProxy's, and adopt does not change that file by itself in this version",
-            "put in what mobius traffic snippet prints, set the environment up by hand, then mobius deploy",
-        )
+    if any(section.kind in ("backend", "listen") for section in adopting_haproxy.sections(text)):
+        return "haproxy"
     raise UsageError(
-        f"{file} is no file of nginx or Caddy that passes requests on", "name another: --proxy FILE"
+        f"{file} is no file of nginx, Caddy or HAProxy that passes requests on", "name another: --proxy FILE"
     )
 
 
@@ -102,6 +101,12 @@ def check(kind: ProxyKind, config: str) -> None:
             "mend them, then try again",
             details=tuple(said),
         )
+
+
+def _files(kind: ProxyKind, config: Path) -> dict[str, str]:
+    if kind == "nginx":
+        return _nginx_files(config)
+    return _caddy_files(config) if kind == "caddy" else {str(config.resolve()): _read(config)}
 
 
 def _is_main(file: Path) -> bool:
