@@ -207,7 +207,10 @@ def _goes(world: World, record: Record) -> str:
         return ""
     if live is None or live.id == record.plan.release_id:
         return ""
-    return f" {live.id} is live and goes away; {record.plan.unit} serves again, with the code it had then."
+    unit = record.plan.unit
+    return (
+        f" {live.id} is live and goes away; {unit} serves again with its own code, on the data as it is now."
+    )
 
 
 def _world(adopting: Adopting, record: Record, *, count: bool, as_json: bool) -> World:
