@@ -233,6 +233,10 @@ def test_windows_line_ends_of_mobius_toml_are_kept() -> None:
             " usermod -aG www-data deploy",
         ),
         (
+            {"owner": "deploy", "unreadable": ("/etc/nginx/site",)},
+            "deploy may not read /etc/nginx/site, which every deployment looks at: chmod o+r /etc/nginx/site",
+        ),
+        (
             {"unit": unit(environment_files=(("/a", False), ("/b", True)))},
             "it has 2 environment files (/a, /b): make them one",
         ),

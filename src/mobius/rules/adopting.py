@@ -46,6 +46,7 @@ class Looked:
     timers: tuple[Timer, ...] = ()
     owner: str = "root"  # of the project: who runs mobius
     owner_groups: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()  # files of the proxy that the owner may not read
 
 
 def adoption(looked: Looked) -> Adoption:
@@ -269,6 +270,8 @@ def _of_the_proxy(looked: Looked) -> Iterator[str]:
                 f"{looked.owner}, who owns this folder and so runs mobius, cannot let {proxy.kind} to its socket:"
                 f" usermod -aG {proxy.group} {looked.owner}"
             )
+        for path in looked.unreadable:
+            yield f"{looked.owner} may not read {path}, which every deployment looks at: chmod o+r {path}"
 
 
 def _of_the_places(looked: Looked) -> Iterator[str]:

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -113,6 +113,7 @@ class Adopting:
                 timers=self._units.timers(unit),
                 owner=owner,
                 owner_groups=owner_groups,
+                unreadable=_unreadable(self.project, owner_groups, texts),
             )
         )
         self._refuse_unhealthy(plan)
@@ -334,6 +335,26 @@ def _owner_of(project: Path) -> tuple[str, tuple[str, ...]]:
         ) from problem
     ids = os.getgrouplist(who.pw_name, who.pw_gid)
     return who.pw_name, tuple(group.gr_name for group in grp.getgrall() if group.gr_gid in ids)
+
+
+def _unreadable(project: Path, groups: Collection[str], files: Collection[str]) -> tuple[str, ...]:
+    """The files that the project's owner may not read."""
+    import grp
+
+    uid = project.stat().st_uid
+    gids = {grp.getgrnam(name).gr_gid for name in groups}
+
+    def may(path: Path, right: int) -> bool:
+        found = path.stat()
+        if found.st_uid == uid:
+            return bool(found.st_mode & (right << 6))
+        return bool(found.st_mode & (right << 3 if found.st_gid in gids else right))
+
+    return tuple(
+        name
+        for name in files
+        if uid and not (may(Path(name), 4) and all(may(folder, 1) for folder in Path(name).parents))
+    )
 
 
 def _group_of(user: str) -> int | None:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from beds.host import Host
-from journeys.fleet.running_service import PROJECT, SITE, RunningService, wait
+from journeys.fleet.running_service import PROJECT, SITE, TREE, RunningService, wait
 from mobius.adapters.load import Load
 
 pytestmark = pytest.mark.fleet
@@ -134,10 +134,11 @@ def test_behind_another_proxy_it_goes_the_same_way(host: Host, proxy: str) -> No
 
 def test_somebody_without_rights_deploys_what_root_adopted(host: Host) -> None:
     service = RunningService(host, owner="deploy")
-    before = service.files()
     refused = service.mobius("adopt", "app", "--yes", expect=3)
     assert "usermod -aG www-data deploy" in refused.stderr
-    assert service.files() == before
+    assert f"deploy may not read {SITE}, which every deployment looks at: chmod o+r {SITE}" in refused.stderr
+    host.run(["chmod", "o+r", SITE])
+    before = service.files()
     host.run(["usermod", "-aG", "www-data,systemd-journal", "deploy"])
     service.mobius("adopt", "app", "--yes")
     service.watch_quickly()
@@ -148,6 +149,28 @@ def test_somebody_without_rights_deploys_what_root_adopted(host: Host) -> None:
     assert service.version() == "v2"
     service.mobius("rollback", "--yes", "--to", "v1", user="deploy")
     assert (service.version(), host.state("app.service")) == ("v1", "active")
+    service.mobius("adopt", "--undo", "--yes")
+    assert service.files() == before
+
+
+def test_data_inside_the_running_folder_is_the_next_releases_too_and_is_backed_up(
+    service: RunningService,
+) -> None:
+    service.host.write(f"{TREE}/data/kept", "kept\n", owner="app")
+    before = service.files()
+    told = service.mobius("adopt", "app", "--dry-run").stdout
+    assert f"note: only in {TREE}, in no release: data." in told
+    service.mobius("adopt", "app", "--yes", "--link", "data")
+    service.watch_quickly()
+    service.mobius("deploy", "--tag", "v2")
+    (folder,) = service.host.run(
+        ["sh", "-c", f"readlink -f {PROJECT}/.mobius/production/releases/v2-*/data"]
+    ).stdout.split()
+    assert folder == f"{TREE}/data"
+    (archive,) = service.host.run(["sh", "-c", f"ls {PROJECT}/backups/app_*_*.zip"]).stdout.split()
+    names = service.host.run(["python3", "-m", "zipfile", "-l", archive]).stdout
+    assert "data/kept" in names and "release/server.js" in names and "release/data" not in names
+    service.mobius("rollback", "--yes", "--to", "v1")
     service.mobius("adopt", "--undo", "--yes")
     assert service.files() == before
 
