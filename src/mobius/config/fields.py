@@ -191,10 +191,23 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
                 "The proxy's group, which may come to the sockets of nginx's and Caddy's services.",
                 default_words="the one of the user that runs mobius",
             ),
-            Field("socket", PATH, "HAProxy's runtime API: its `stats socket` with `level admin`."),
-            Field("backend", NAME, "HAProxy's backend.", default_words="the name of the service"),
             Field(
-                "state_file", PATH, "HAProxy's `server-state-file`, so that a restart of it keeps the state."
+                "socket",
+                PATH,
+                "HAProxy's runtime API: its `stats socket` with `level admin`.",
+                default_words="`/run/haproxy/admin.sock`",
+            ),
+            Field(
+                "backend",
+                NAME,
+                "HAProxy's backend.",
+                default_words="the name of the service, with `-ENVIRONMENT` except in production",
+            ),
+            Field(
+                "state_file",
+                PATH,
+                "The `server-state-file-name` of HAProxy's backend: who is live, for its next start.",
+                default_words="`run/haproxy.state` in the root",
             ),
             Field(
                 "access_log", PATH, "The proxy's access log: real traffic as a signal, by release and route."

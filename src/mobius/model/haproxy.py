@@ -26,9 +26,10 @@ class HaproxyPlace:
 def haproxy_place(service: str, settings: EnvironmentSettings) -> HaproxyPlace:
     """The place of one environment: what `[traffic]` says, and what is usual where it says nothing."""
     traffic = settings.traffic
+    own = service if settings.name == "production" else f"{service}-{settings.name}"
     return HaproxyPlace(
         socket=traffic.socket or USUAL_SOCKET,
-        backend=traffic.backend or service,
+        backend=traffic.backend or own,
         state_file=traffic.state_file or settings.root / "run" / "haproxy.state",
         config=traffic.config or USUAL_CONFIG,
     )

@@ -237,10 +237,10 @@ class DoorSettings:
 class TrafficSettings:
     """Who receives requests: our front door, or a proxy that is there already and is never reloaded to switch.
 
-    `socket`: HAProxy's runtime API (its `stats socket`, level admin). `backend`: HAProxy's backend, "" for the
-    service's name. `state_file`: where HAProxy reads the state of its servers when it starts. `config`: the
-    proxy's own configuration file, which is only ever read and checked. `group`: the proxy's, which may come to
-    our sockets, "" for the group that owns them. `access_log`: a signal of its own.
+    `socket`: HAProxy's runtime API (its `stats socket`, level admin). `backend`: HAProxy's backend, "" for one
+    named as service and environment are. `state_file`: where HAProxy reads the state of its servers when it starts.
+    `config`: the proxy's own configuration file, which is only ever read and checked. `group`: the proxy's, which
+    may come to our sockets, "" for the group that owns them. `access_log`: a signal of its own.
     """
 
     kind: TrafficKind = "door"
