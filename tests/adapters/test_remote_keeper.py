@@ -236,7 +236,7 @@ def test_a_command_is_claimed_by_one_and_by_its_child_after_it(tmp_path: Path) -
 
 def test_a_folder_that_others_may_enter_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     lines = tmp_path / "state" / "mobius" / "lines"
     lines.mkdir(parents=True, mode=0o755)
     lines.chmod(0o755)

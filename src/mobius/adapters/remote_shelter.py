@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +85,8 @@ def shelter(token: str) -> Shelter | None:
     """The place of this command, in a private folder of this user; None where no such folder can be made."""
     state = os.environ.get("XDG_STATE_HOME", "")
     home = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
-    for folder in (home / "mobius" / "lines", Path(tempfile.gettempdir()) / f"mobius-lines-{os.getuid()}"):
+    elsewhere = Path(os.environ.get("TMPDIR") or "/tmp")
+    for folder in (home / "mobius" / "lines", elsewhere / f"mobius-lines-{os.getuid()}"):
         with contextlib.suppress(OSError, RuntimeError):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             found = folder.lstat()

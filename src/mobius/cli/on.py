@@ -76,22 +76,24 @@ class Call:
         self._was_cut = False
 
     def act(self) -> int:
-        """Makes the line, and makes it again, until the command has ended."""
+        """Makes the line, and makes it again, until the command has ended or the person has seen enough."""
         tries, until = 0, 0.0
-        while True:
-            try:
-                with SshLine(self._ssh(tries), self._echo) as line:
-                    self._begin(line)
-                    return self._shown_to_the_end(line)
-            except (Cut, Garbled) as cut:
+        try:
+            while True:
+                try:
+                    with SshLine(self._ssh(tries), self._echo) as line:
+                        self._begin(line)
+                        return self._shown_to_the_end(line)
+                except (Cut, Garbled) as problem:
+                    cut = problem if isinstance(problem, Cut) else Cut(None, ())
                 if self._holds:
                     tries, until = 0, 0.0
                 self._holds = False
                 until = until or time.monotonic() + self._request.patience_s
-                self._stop_or_wait(cut if isinstance(cut, Cut) else Cut(None, ()), tries, until)
+                self._stop_or_wait(cut, tries, until)
                 tries += 1
-            except KeyboardInterrupt:
-                return self._leave()
+        except KeyboardInterrupt:
+            return self._leave()
 
     def _ssh(self, tries: int) -> Sequence[str]:
         return ssh_command(self._there, terminal=_is_tty(sys.stdin), again=self._asked_for, fresh=tries > 1)

@@ -38,6 +38,7 @@ class Relayed:
         self._request = request
         self._place = place
         self._file = file
+        self._environ: dict[str, str] = {}
 
     def run(
         self, first: socket.socket, listener: socket.socket | None, *, looking_again: bool, pid: int
@@ -56,7 +57,7 @@ class Relayed:
             self._go_there()
             if looking_again:
                 line.again = request.run or _run_begun_by(pid, request)
-            code = run(self._request.argv, {"line": line})
+            code = run(request.argv, {"line": line, "environ": self._environ})
         except MobiusError as problem:
             from mobius.cli.main import tell
 
@@ -88,6 +89,7 @@ class Relayed:
         os.dup2(nothing, 0)
         pumps = [Pump(1, "out", keeper), Pump(2, "err", keeper)]
         os.environ.update(self._variables())
+        self._environ = dict(os.environ)  # what is handed on knows nothing of the terminal
         os.environ.update(COLUMNS=str(terminal.columns), LINES=str(terminal.lines))
         os.environ["TERM"] = "xterm-256color" if terminal.tty else "dumb"
         os.environ.pop("NO_COLOR", None)

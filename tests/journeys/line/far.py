@@ -33,7 +33,13 @@ class FarSide:
         stand_in = Path(__file__).with_name("ssh.py")
         program.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {stand_in} "$@"\n')
         program.chmod(0o755)
+        (folder / "environ.json").write_text("{}")
         self._started: list[subprocess.Popen[str]] = []
+
+    def without_shelter(self) -> None:
+        """From now on there is no folder on the far side in which a command could be found again."""
+        (self.home / ".local").write_text("")
+        (self.folder / "environ.json").write_text(json.dumps({"TMPDIR": str(self.home / ".local")}))
 
     def service(self, name: str = "shop", **how: Any) -> Service:
         """A project in the far home."""
@@ -110,6 +116,14 @@ def seqs(lines: str) -> list[int]:
 def journal_seqs(service: Service, run: int = 1) -> list[int]:
     """The numbers of the events of a run, as they were written."""
     return [seq for (seq,) in service.journal(f"SELECT seq FROM events WHERE run_id = {run} ORDER BY seq")]
+
+
+def assert_watched_to_the_end(service: Service, run: int, code: int, *, of: int = 1) -> None:
+    """There are `of` runs, and this one was watched to a verdict whose exit code is `code`. (On a machine that does
+    much else a short window may lack checks: then it is inconclusive, which is 4.)"""
+    query = f"SELECT state, exit_code, (SELECT count(*) FROM runs) FROM runs WHERE id = {run}"
+    assert service.journal(query) in ([("accepted", 0, of)], [("inconclusive", 4, of)])
+    assert service.journal(f"SELECT exit_code FROM runs WHERE id = {run}") == [(code,)]
 
 
 def runs(service: Service) -> Sequence[tuple[Any, ...]]:

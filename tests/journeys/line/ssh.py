@@ -7,7 +7,7 @@ In the folder FAR: `cuts.json` says what becomes of each connection, in order (n
   {"request": n}                 n bytes of the request get there, then the line is cut
   {"frames": n}                  n frames arrive, then the line is cut; with "kill" the command there dies, too
                                  ("run": once it has begun a run)
-`argv.jsonl` is what ssh was called with.
+`environ.json` is what the far side has in its environment besides. `argv.jsonl` is what ssh was called with.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def main() -> int:
             "PATH": os.environ["FAR_PATH"],
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
             "PYTHONDONTWRITEBYTECODE": "1",
+            **json.loads((FAR / "environ.json").read_text()),
         },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

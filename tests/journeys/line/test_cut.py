@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 
 import pytest
 
-from journeys.line.far import HOST, FarSide, journal_seqs, runs, seqs
-from journeys.service import Service
+from journeys.line.far import HOST, FarSide, assert_watched_to_the_end, journal_seqs, runs, seqs
+from journeys.service import Service, wait_until
 
 pytestmark = pytest.mark.journey
 DEPLOY = ("deploy", "--tag", "v1", "--json")
@@ -28,9 +29,8 @@ def test_a_line_that_is_cut_after_every_other_frame_shows_all_of_it_once(
     service = shop(alone=False)
     far.cut(*[{"frames": 2 + n % 3} for n in range(10)])
     done = far.on(*DEPLOY)
-    assert done.code == 0, done
-    assert seqs(done.out) == journal_seqs(service)
-    assert runs(service) == [(1, "deploy", "accepted")]
+    assert seqs(done.out) == journal_seqs(service), done
+    assert_watched_to_the_end(service, 1, done.code)
     assert done.err.splitlines().count(KNOWN) >= 8, done
     assert done.err.splitlines()[-1] == BACK
     assert len(far.connections) == 11
@@ -43,9 +43,8 @@ def test_a_line_that_is_cut_while_it_is_asked_for_begins_one_run(
     service = shop(alone=False)
     far.cut({"request": reached}, {"request": reached})
     done = far.on(*DEPLOY)
-    assert done.code == 0, done
-    assert seqs(done.out) == journal_seqs(service)
-    assert runs(service) == [(1, "deploy", "accepted")]
+    assert seqs(done.out) == journal_seqs(service), done
+    assert_watched_to_the_end(service, 1, done.code)
     assert done.err.splitlines() == [NOT_KNOWN, BACK]
 
 
@@ -55,9 +54,8 @@ def test_a_command_that_dies_there_is_shown_on_from_the_journal(
     service = shop(alone=False)
     far.cut({"frames": 9, "kill": True}, {"frames": 4, "kill": True})
     done = far.on(*DEPLOY)
-    assert done.code == 0, done
-    assert seqs(done.out) == journal_seqs(service)
-    assert runs(service) == [(1, "deploy", "accepted")]
+    assert seqs(done.out) == journal_seqs(service), done
+    assert_watched_to_the_end(service, 1, done.code)
     assert [line for line in done.err.splitlines() if line != BACK] == [KNOWN, KNOWN]
 
 
@@ -68,9 +66,8 @@ def test_a_command_that_dies_there_before_its_run_was_told_of_is_found_by_who_be
     service = shop(alone=False)
     far.cut({"frames": 0, "kill": "run"})
     done = far.on(*DEPLOY)
-    assert done.code == 0, done
-    assert seqs(done.out) == journal_seqs(service)
-    assert runs(service) == [(1, "deploy", "accepted")]
+    assert seqs(done.out) == journal_seqs(service), done
+    assert_watched_to_the_end(service, 1, done.code)
     assert done.err.splitlines() == [NOT_KNOWN, BACK, "found again: run 1 in production"]
 
 
@@ -120,3 +117,47 @@ def test_a_host_that_became_another_is_not_gone_to_again(far: FarSide, shop: Cal
         " only when it is right: ssh-keygen -R far, then ssh deploy@far",
     ]
     assert len(far.connections) == 2
+
+
+@pytest.mark.slow
+def test_without_a_folder_to_be_found_in_the_run_is_shown_on(
+    far: FarSide, shop: Callable[..., Service]
+) -> None:
+    service = shop(alone=False)
+    far.without_shelter()
+    far.cut({"frames": 9}, {"frames": 3})
+    done = far.on(*DEPLOY)
+    assert seqs(done.out) == journal_seqs(service), done
+    assert_watched_to_the_end(service, 1, done.code)
+
+
+@pytest.mark.slow
+def test_without_a_folder_to_be_found_in_nothing_is_begun_twice(
+    far: FarSide, shop: Callable[..., Service]
+) -> None:
+    service = shop(alone=False)
+    far.without_shelter()
+    far.cut({"request": 10_000})
+    done = far.on(*DEPLOY)
+    assert done.code == 1, done
+    assert done.err.splitlines()[-2:] == [
+        f"error: {HOST} has no folder in which a command could be found again, so it was not begun twice",
+        f"  look what became of it: mobius --on {HOST}:shop status",
+    ]
+    wait_until(lambda: len(runs(service)) == 1, what="the first one goes on")
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_the_line_is_cut_ends_the_looking(far: FarSide, shop: Callable[..., Service]) -> None:
+    shop(alone=False, window="40s")
+    far.cut({"frames": 6}, *[{"say": "ssh: no route\n"}] * 50)
+    looking = far.start(*DEPLOY)
+    assert looking.stderr is not None
+    assert looking.stderr.readline() == f"{KNOWN}\n"
+    looking.send_signal(signal.SIGINT)
+    _, err = looking.communicate(timeout=30)
+    assert (looking.returncode, err) == (
+        130,
+        "stopped looking; run 1 in production goes on there."
+        f" Come back: mobius --on {HOST}:shop monitor -e production\n",
+    )

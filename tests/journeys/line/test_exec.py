@@ -52,7 +52,7 @@ def live(far: FarSide, shop: Callable[..., Service]) -> Service:
     service.config.write_text(text)
     (service.root / "shared").mkdir(parents=True)
     (service.root / "shared" / ".env").write_text("DB_PASSWORD=hunter22-abc\nPLACE=north-by-northwest\n")
-    service.mobius("deploy", "--tag", "v1", expect=0)
+    service.mobius("deploy", "--tag", "v1", "--detach", expect=0)
     return service
 
 

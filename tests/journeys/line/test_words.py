@@ -1,0 +1,248 @@
+"""What a person is told over the line: questions, Ctrl-C, and why the far side could not be reached."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from journeys.line.far import HOST, MOBIUS, FarSide, runs
+from journeys.service import Service, wait_until
+from mobius.adapters.remote_frames import PROTOCOL
+
+pytestmark = pytest.mark.journey
+
+
+@pytest.mark.parametrize(
+    ("cut", "environ", "told"),
+    [
+        (
+            {"say": "ssh: connect to host far port 22: Connection refused\n"},
+            {},
+            [
+                "ssh: connect to host far port 22: Connection refused",
+                f"error: {HOST} cannot be reached; nothing was begun there",
+                f"  try by hand: ssh {HOST}",
+            ],
+        ),
+        (
+            {"say": f"{HOST}: Permission denied (publickey).\n"},
+            {},
+            [
+                f"{HOST}: Permission denied (publickey).",
+                f"error: {HOST} does not let you in",
+                f"  load your key (ssh-add), then try: ssh {HOST}",
+            ],
+        ),
+        (
+            {},
+            {"MOBIUS_REMOTE": "/no/such/mobius"},
+            [
+                "/bin/sh: 1: /no/such/mobius: not found",
+                f"error: there is no /no/such/mobius on {HOST}",
+                "  correct MOBIUS_REMOTE, which names it",
+            ],
+        ),
+        (
+            {"say": "bash: line 1: mobius: command not found\n", "code": 127},
+            {"MOBIUS_REMOTE": ""},
+            [
+                "bash: line 1: mobius: command not found",
+                f"error: there is no mobius on {HOST}",
+                "  install it there; or say where it lies: MOBIUS_REMOTE=/opt/mobius/bin/mobius",
+            ],
+        ),
+        (
+            {"say": "Error: No such command 'relay'.\n", "code": 2},
+            {},
+            [
+                "Error: No such command 'relay'.",
+                f"error: the mobius on {HOST} is too old for --on",
+                "  install the same version on both sides",
+            ],
+        ),
+        (
+            {"greeting": {"mobius": "9.0", "protocol": 9}},
+            {},
+            [
+                f"error: mobius 9.0 on {HOST} speaks another protocol (9) than this one ({PROTOCOL})",
+                "  install the same version on both sides",
+            ],
+        ),
+        (
+            {},
+            {"MOBIUS_REMOTE": "mobius; touch pwned"},
+            [
+                "error: MOBIUS_REMOTE is 'mobius; touch pwned', which is no path of a program",
+                "  it may hold letters, digits and _ . / + - only, such as /opt/mobius/bin/mobius",
+            ],
+        ),
+        (
+            {},
+            {"MOBIUS_RECONNECT": "soon"},
+            [
+                "error: MOBIUS_RECONNECT is 'soon'",
+                "  give it in seconds, such as 600; 0 tries only once",
+            ],
+        ),
+    ],
+    ids=[
+        "refused",
+        "not let in",
+        "no program there",
+        "not on the PATH",
+        "too old",
+        "newer",
+        "hostile",
+        "patience",
+    ],
+)
+def test_why_it_was_not_begun_and_what_to_do(
+    far: FarSide, cut: dict[str, object], environ: dict[str, str], told: list[str]
+) -> None:
+    far.cut(cut)
+    done = far.on("status", environ=environ)
+    assert (done.code, done.out) == (2 if "MOBIUS_RE" in told[0] else 1, ""), done
+    assert done.err.splitlines() == told
+
+
+def test_what_a_login_shell_prints_is_in_nobodys_way(far: FarSide) -> None:
+    far.cut({"noise": 'Welcome to far!\n{"not": "ours"}\n\n'})
+    done = far.on("--version", at=HOST)
+    assert (done.code, done.err) == (0, ""), done
+    assert done.out.startswith("mobius, version ")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], f"error: what is to be done on {HOST}?"),
+        (["demo"], "error: demo is for this machine"),
+        (["relay"], "error: relay is for this machine"),
+    ],
+)
+def test_what_is_not_for_the_line_is_refused_here(far: FarSide, words: list[str], told: str) -> None:
+    done = far.on(*words)
+    assert (done.code, done.err.splitlines()[0], far.connections) == (2, told, [])
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), pytest.param("n\n", 130, marks=pytest.mark.slow)])
+def test_a_question_is_asked_here_and_answered_there(
+    far: FarSide, shop: Callable[..., Service], answer: str, code: int
+) -> None:
+    service = shop(alone=False)
+    service.mobius("host", "start", expect=0)
+    ours, theirs = pty.openpty()
+    far.cut({"frames": 1})  # once it was asked, the line is cut
+    asked = far.start("host", "stop", stdin=theirs)
+    os.close(theirs)
+    try:
+        os.write(ours, answer.encode())
+        out, err = asked.communicate(timeout=60)
+    finally:
+        os.close(ours)
+    assert asked.returncode == code, (out, err)
+    assert out.startswith("Stop everything of production? The service will be down. [y/N]: ")
+    assert ("production is down" in out) == (code == 0)
+    assert service.host.is_running() == (code != 0)
+
+
+@pytest.mark.slow
+def test_nobody_is_asked_without_a_terminal(far: FarSide, shop: Callable[..., Service]) -> None:
+    service = shop(alone=False)
+    service.mobius("host", "start", expect=0)
+    done = far.on("host", "stop")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines()[-1] == "  add --yes"
+    assert far.on("host", "stop", "--yes").code == 0
+
+
+def test_ctrl_c_ends_the_looking_here_and_there(far: FarSide, shop: Callable[..., Service]) -> None:
+    service = shop(alone=False, window="40s")
+    looking = far.start("deploy", "--tag", "v1", "--json")
+    assert looking.stdout is not None
+    while json.loads(looking.stdout.readline())["event"] != "window opened":
+        pass
+    assert far.commands()
+    looking.send_signal(signal.SIGINT)
+    _, err = looking.communicate(timeout=30)
+    assert (looking.returncode, err) == (
+        130,
+        f"stopped looking; the work goes on. Come back: mobius --on {HOST}:shop monitor -e production\n",
+    )
+    wait_until(lambda: not far.commands(), what="the command there has ended")
+    assert runs(service) == [(1, "deploy", "observing")]
+
+
+@pytest.mark.slow
+def test_a_log_that_is_followed_ends_with_whoever_reads_it(
+    far: FarSide, shop: Callable[..., Service]
+) -> None:
+    service = shop(alone=False)
+    service.mobius("deploy", "--tag", "v1", "--detach", expect=0)
+    reading = far.start("logs", "-f")
+    wait_until(far.commands, what="it is followed there")
+    assert reading.stdout is not None
+    wait_until(lambda: service.get("/")["code"] == 200)
+    reading.send_signal(signal.SIGINT)
+    reading.communicate(timeout=30)
+    assert reading.returncode == 130
+    wait_until(lambda: not far.commands(), what="the command there has ended")
+
+
+def test_only_what_says_something_to_mobius_goes_over_the_line(
+    far: FarSide, shop: Callable[..., Service]
+) -> None:
+    shop(alone=False)
+    environ = {
+        "MOBIUS_MAX_ERROR_RATE": "7.5",
+        "DEPLOY_LEAD": "$(touch pwned)",
+        "MOBIUS_ROOT": "/elsewhere",
+        "LD_PRELOAD_OF_MINE": "x",
+        "PYTHONSTARTUP": "/tmp/x",
+    }
+    done = far.on("config", "show", "-e", "production", "--json", environ=environ)
+    assert done.code == 0, done
+    assert "7.5" in done.out and "$(touch pwned)" in done.out and "elsewhere" not in done.out
+    (argv,) = far.connections
+    assert argv == [
+        "-T",
+        "-o",
+        "ServerAliveInterval=5",
+        "-o",
+        "ServerAliveCountMax=3",
+        "-o",
+        "BatchMode=yes",
+        "--",
+        HOST,
+        f"{MOBIUS} relay",
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["", "{}\n", "no\n", '{"protocol": 9}\n', '{"protocol": 1, "token": "../x", "argv": []}\n']
+)
+def test_a_relay_that_is_not_asked_properly_does_nothing(far: FarSide, line: str) -> None:
+    import subprocess
+
+    done = subprocess.run(
+        [str(MOBIUS), "relay"],
+        input=line,
+        capture_output=True,
+        text=True,
+        cwd=far.home,
+        env={**os.environ, "HOME": str(far.home)},
+        timeout=30,
+    )
+    greeting, refused = map(json.loads, done.stdout.splitlines())
+    assert (greeting["protocol"], done.returncode, refused.keys()) == (
+        PROTOCOL,
+        refused["refused"]["exit_code"],
+        {"refused"},
+    )
+    assert done.returncode in (1, 2)
+    assert not far.lines.exists()
