@@ -155,8 +155,8 @@ class Units:
         done = self._run(*words)
         if done.returncode:
             raise GateUnknown(
-                f"systemd cannot be asked: {done.stderr.strip() or f'systemctl left with {done.returncode}'}",
-                "mobius adopt needs a machine that systemd runs",
+                f"systemd cannot be asked: {_first_line(done.stderr) or f'systemctl left with {done.returncode}'}",
+                "adopting needs a machine that systemd runs, and systemctl",
             )
         return done.stdout
 
@@ -175,7 +175,8 @@ class Units:
             )
         except (OSError, subprocess.TimeoutExpired) as problem:
             raise GateUnknown(
-                f"systemd cannot be asked: {problem}", "mobius adopt needs a machine that systemd runs"
+                f"systemd cannot be asked: {problem}",
+                "adopting needs a machine that systemd runs, and systemctl",
             ) from problem
 
     def _pids(self, unit: UnitFound) -> set[int]:
@@ -190,6 +191,10 @@ class Units:
             )
         except psutil.Error:
             return pids
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]
 
 
 def _in_group(folder: Path) -> Iterator[int]:
