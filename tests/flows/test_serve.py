@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mobius.errors import MobiusError
 from mobius.flows.serve import LONGEST_WAIT_S, Watchman
 from mobius.model.run import RunState
 from mobius.ports import Note
@@ -104,3 +105,22 @@ def test_a_run_that_waits_for_a_person_gets_no_runner() -> None:
     watchman, said = watched(world)
     watchman.look()
     assert (said, world.launcher.alive(run)) == ([], False)
+
+
+def test_a_worker_that_does_not_start_keeps_no_run_from_its_runner() -> None:
+    world = live_world()
+    run = world.begin(world.plan("v2"))
+    world.launcher.stop(run)
+    world.target.prepare = failing  # type: ignore[method-assign]
+    watchman, said = watched(world)
+    watchman.look()
+    watchman.look()
+    assert world.launcher.alive(run)
+    assert said == [
+        f"run {run.id} (deploy v2, queued) has no runner: another is started",
+        "mail does not start; systemctl status mail",
+    ]
+
+
+def failing() -> None:
+    raise MobiusError("mail does not start", "systemctl status mail")

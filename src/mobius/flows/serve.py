@@ -48,21 +48,22 @@ class Watchman:
 
     def look(self) -> None:
         """Once around. Never raises for what the outside world does: it is said, and looked at again."""
-        try:
-            if not self._prepared:
-                self.ports.target.prepare()
-                self._prepared = True
-            run = self.ports.journal.active_run(self.ports.settings.name)
-            if run is not None and run.state not in WAITING:
-                self._keep_running(run)
-            elif run is None:
-                self._keep_up(standing(self.ports))
-            self._told = ""
-        except Locked:
-            return  # somebody acts: that is their turn
-        except MobiusError as problem:
+        problems = [problem for act in (self._prepare, self._keep) if (problem := _tried(act))]
+        if problems:
             self._prepared = False  # the supervisor may be gone: made ready again at the next look
-            self._say_once(f"{problem.message}; {problem.hint}" if problem.hint else problem.message)
+        self._say_once("; ".join(problems))
+
+    def _prepare(self) -> None:
+        if not self._prepared:
+            self.ports.target.prepare()
+            self._prepared = True
+
+    def _keep(self) -> None:
+        run = self.ports.journal.active_run(self.ports.settings.name)
+        if run is None:
+            self._keep_up(standing(self.ports))
+        elif run.state not in WAITING:
+            self._keep_running(run)
 
     def _keep_running(self, run: Run) -> None:
         """A run whose runner is gone, as after a boot, gets another; the window notes the time nobody looked."""
@@ -96,9 +97,20 @@ class Watchman:
         return ""
 
     def _say_once(self, words: str) -> None:
-        if words != self._told:
+        if words and words != self._told:
             self.say(words)
-            self._told = words
+        self._told = words
+
+
+def _tried(act: Callable[[], None]) -> str:
+    """What kept it from being done, in words; "" when nothing did, or when somebody else has the turn."""
+    try:
+        act()
+    except Locked:
+        return ""
+    except MobiusError as problem:
+        return f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+    return ""
 
 
 def serve(ports: Ports, *, say: Callable[[str], None], looked: Callable[[], None]) -> None:

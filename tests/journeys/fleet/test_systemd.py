@@ -267,3 +267,30 @@ def test_stop_takes_everything_down_and_start_brings_it_back(service: UnitServic
     service.mobius("host", "start")
     service.await_live("v1")
     assert service.host.state("mobius-probe-cron@blue.timer") == "active"
+
+
+def test_doctor_names_what_the_host_lacks_each_with_its_cure(host: Host) -> None:
+    service = UnitService(host)
+    service.add_release("v1")
+    lacking = service.mobius("doctor", expect=3).stdout
+    for line in (
+        "FAIL   units: not installed: mobius-probe-api@.service,",
+        "cure: sudo mobius host install -e production",
+        "FAIL   rights: sudo does not let this user do without a password: systemctl",
+        "FAIL   monitor: mobius-probe-monitor.service is inactive: nobody brings the",
+        "FAIL   logs: this user cannot read the journal of the units",
+    ):
+        assert line in lacking, lacking
+    service.deploy("v1", expect=3)
+    service.install()
+    assert "FAIL" not in service.mobius("doctor").stdout
+    seen_by_root = service.mobius("doctor", user="root", expect=3).stdout
+    assert "FAIL   rights: the project is deploy's: what root leaves there deploy cannot" in seen_by_root
+    # The file is named after the prefix of the units, and is compared with what mobius.toml needs.
+    assert "sudo rules: /etc/sudoers.d/mobius-probe is as visudo takes it" in seen_by_root
+    host.write("/etc/sudoers.d/mobius-probe", "# nothing\n", mode=0o440)
+    assert "FAIL   sudo rules: /etc/sudoers.d/mobius-probe is of another mobius.toml" in (
+        service.mobius("doctor", user="root", expect=3).stdout
+    )
+    refused = service.deploy("v1", expect=3)
+    assert "rights: sudo does not let this user do without a password" in refused.stderr

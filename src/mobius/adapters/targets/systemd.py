@@ -254,30 +254,37 @@ class SystemdTarget:
 
     def _restore(self) -> None:
         """After the host started anew: what was to run is started again, as the supervisor does for its own. What
-        ended since then is left alone, systemd has seen why."""
+        ended since then is left alone, systemd has seen why. One that does not start keeps no other from it."""
+        failed: list[MobiusError] = []
         with self._files.held():
             for slot in self._slots().values():
-                self._place(self._restored(slot, boot_id()))
+                try:
+                    self._start_again(slot, boot_id())
+                except MobiusError as problem:
+                    failed.append(problem)
+        if failed:
+            raise failed[0]
 
-    def _restored(self, slot: PlacedSlot, boot: str) -> PlacedSlot:
+    def _start_again(self, slot: PlacedSlot, boot: str) -> None:
         lost = [one for one in slot.processes.values() if one.wanted and one.boot != boot]
         if not lost:
-            return slot
+            self._place(slot)
+            return
         states, there = self._states([slot]), slot
         down = [one for one in lost if not _is_alive(one, states)]
         for one in down:
             if one.port and not self._is_adopted(one, slot) and not port_is_free(one.port):
-                there = self._files.move_port(there, one.name, port_for({}, slot.name, one.name))
+                there = self._files.move_port(there, one.name, port_for(self._slots(), slot.name, one.name))
         fresh = {
             one.name: replace(
                 there.processes[one.name], boot=boot, since=time.time() if one in down else one.since
             )
             for one in lost
         }
+        self._place(there)
         systemd.act("start", [one.unit for one in down], within_s=START_WITHIN_S)
-        there = replace(there, processes={**there.processes, **fresh})
-        self._files.write(there)
-        return there
+        # Only now: killed before, the next one to prepare starts them.
+        self._files.write(replace(there, processes={**there.processes, **fresh}))
 
     def _is_adopted(self, one: Placed, slot: PlacedSlot) -> bool:
         return one.service != process_unit(self._prefix, one.name, slot.name)
