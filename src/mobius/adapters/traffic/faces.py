@@ -1,8 +1,10 @@
 """Faces: what a proxy sees of the live release, a socket and a tree of files, moved by one rename of `live`.
 
 `<root>/live` is a link to `<root>/run/faces/NAME/`, which never changes once it is there: `web.sock` leads to where
-requests are accepted (a release's own socket, or our front door's), `tree` to the release's files, and `face.json`
-says what that stands for. Older faces stay for a while: whoever was just looking one up must still find it.
+requests are accepted (a release's own socket, or our front door's), `tree` to the release's files, and `about` says
+what that stands for. It is the text of a link, not of a file: making a face writes names only, which reach the disk in
+order and with the rename, so that a switch waits for the disk once, after it. Older faces stay for a while: whoever
+was just looking one up must still find it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from mobius.errors import MobiusError
-from mobius.host.state import write_atomically
 
 DOOR = "door"
 KEPT = 16
@@ -54,7 +55,7 @@ class Faces:
                 "move it away; mobius makes it anew at the next switch",
             ) from problem
         try:
-            told = json.loads((folder / "face.json").read_bytes())
+            told = json.loads(os.readlink(folder / "about"))  # noqa: PTH115, it is no path
             return Face(told["via"], told["socket"], told["tree"], told["weights"], told["releases"])
         except (OSError, ValueError, LookupError, TypeError) as problem:
             raise MobiusError(
@@ -70,7 +71,6 @@ class Faces:
             fresh = self._root / "run" / ".live.new"
             fresh.unlink(missing_ok=True)
             fresh.symlink_to(folder.relative_to(self._root))
-            _sync(folder.parent)
             fresh.replace(self.live)
             _sync(self._root)
         except OSError as problem:
@@ -90,7 +90,7 @@ class Faces:
         (folder / "web.sock").symlink_to(face.socket)
         if face.tree:
             (folder / "tree").symlink_to(face.tree)
-        write_atomically(folder / "face.json", asdict(face))
+        (folder / "about").symlink_to(json.dumps(asdict(face), separators=(",", ":")))
         return folder
 
     def _forget_old(self, current: Path) -> None:
