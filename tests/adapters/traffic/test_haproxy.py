@@ -19,8 +19,10 @@ from adapters.contracts.conftest import Ground, wait_for, web
 from adapters.contracts.haproxy_ground import haproxy_ground, serve
 from adapters.traffic.haproxies import Haproxy
 from mobius.adapters.traffic.haproxy import HaproxyTraffic
+from mobius.adapters.traffic.haproxy_checks import haproxy_checks
 from mobius.adapters.traffic.history import read_history
 from mobius.errors import MobiusError
+from mobius.model.verdict import Outcome
 
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -327,6 +329,27 @@ def test_a_client_with_a_cookie_of_the_old_server_goes_to_the_new_one() -> None:
         line.request("GET", "/", headers={"Cookie": cookie})
         assert line.getresponse().read() == b"r2"
         line.close()
+
+
+def test_a_listen_section_is_as_good_as_a_frontend_and_a_backend() -> None:
+    with haproxy_ground() as (ground, haproxy):
+        text = haproxy.config.read_text().replace("  default_backend app\n", "")
+        haproxy.write(text.replace("frontend app-front\n", "listen app\n").replace("backend app\n", ""))
+        haproxy.restart()
+        checks = haproxy_checks(replace(haproxy.place, config=haproxy.config), haproxy.api)
+        assert [check.outcome for check in checks] == [Outcome.PASS] * 4
+        serve(ground, ("blue", "r1"), ("green", "r2"))
+        ground.traffic.switch({"blue": 100})
+        assert ground.get() == (200, "r1")
+        ground.traffic.switch({"green": 100})
+        assert ground.get() == (200, "r2")
+        assert ground.traffic.drain("blue", 1.0) == 0
+        assert {name: count.requests for name, count in ground.traffic.counters().items()} == {
+            "r1": 1,
+            "r2": 1,
+        }
+        haproxy.restart()
+        assert ground.get() == (200, "r2")
 
 
 def test_a_slot_whose_checks_found_it_dead_gets_requests_at_once_when_it_is_switched_to() -> None:

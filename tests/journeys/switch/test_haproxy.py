@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from journeys.service import Service
 from journeys.switch.behind_haproxy import behind_haproxy
 from journeys.switch.long_lines import LongLines
 from journeys.switch.under_load import loaded, lost
@@ -89,3 +90,27 @@ def test_a_deployment_is_refused_before_anything_is_changed_when_haproxy_cannot_
         assert "is of level operator, so nothing can be changed by it" in refused.err + refused.out
         assert service.get()["release"] == "v1"
         assert service.journal("SELECT count(*) FROM events WHERE kind = 'switched'") == [(1,)]
+
+
+def test_going_back_with_data_behind_haproxy_lets_requests_wait_and_loses_none() -> None:
+    web = (sys.executable, "asgi.py")
+    with behind_haproxy(window="10m", interval="200ms", alone=False, web=web) as (service, haproxy):
+        ground = loaded(service)
+        try:
+            ground.go_back_and_forth(1)
+            run = ground.app.rollback("production", backup=_backup_of(service))
+            ground.see_more_of("v1")
+        finally:
+            report = ground.load.stop()
+        assert run.exit_code == 0, run.sentence
+        assert lost(report) == []
+        assert report.failures == ()
+        waited = sum(count.requests for count in service.host.counters().releases.values())
+        assert waited > 0, "nobody had to wait, so nothing was tried"
+        name, *_, maintenance, _ = haproxy.state()[2].split()
+        assert (name, int(maintenance) & 1) == ("door", 1), "nothing goes by the front door any more"
+        print(f"{waited} of {report.requests} requests waited, 0 lost")
+
+
+def _backup_of(service: Service) -> str:
+    return sorted(str(path) for path in (service.folder / "backups").glob("probe_*_*.zip"))[0]
