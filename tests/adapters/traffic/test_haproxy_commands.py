@@ -135,6 +135,14 @@ def test_old_switches_are_kept_as_a_sum() -> None:
     )
 
 
+def test_counts_of_long_gone_releases_are_forgotten() -> None:
+    kept = Kept().seen("1@1", {"blue": row()})
+    for number in range(1, 100):
+        kept = kept.switched({}, {"blue": 100}, {"blue": f"r{number}"}, 0).seen("1@1", {"blue": row(number)})
+    assert list(kept.totals) == [f"r{number}" for number in range(49, 100)]
+    assert kept.totals["r99"] == Total(1, 0)
+
+
 def test_only_what_found_no_server_is_counted_as_that() -> None:
     before = {BACKEND: row(unconnected=3), "blue": row(unconnected=1), "green": row()}
     after = {BACKEND: row(unconnected=7), "blue": row(unconnected=2), "green": row(unconnected=1)}

@@ -19,6 +19,7 @@ from mobius.errors import MobiusError
 
 SCHEMA_VERSION = 1
 SWITCHES_KEPT = 200
+RELEASES_KEPT = 50
 LOCK_WITHIN_S = 10.0
 NOTHING = Count()
 
@@ -64,6 +65,8 @@ class Kept:
             totals[release_id] = Total(had.requests + added.requests, had.errors + added.errors)
             if added.not_answered and slot in self.left_in and slot != forgiven:
                 failed[self.left_in[slot]] = failed.get(self.left_in[slot], 0) + added.not_answered
+        for old in [one for one in totals if one not in self.releases.values()][:-RELEASES_KEPT]:
+            del totals[old]
         return replace(self, process=process, counted=counted, totals=totals, failed=failed)
 
     def switched(
