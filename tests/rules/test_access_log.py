@@ -8,11 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mobius.rules.access_log import LONGEST_LINE, Seen, Unread, parse
 
+ON_A_BUSY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 VECTORS = Path(__file__).parents[1] / "vectors" / "access_log"
 TIME = b"[21/Nov/2026:15:08:01 +0000]"
 SHAPES = [
@@ -100,6 +101,7 @@ def test_a_line_made_to_be_slow_is_not(line: bytes) -> None:
     assert time.process_time() - began < 2.0
 
 
+@ON_A_BUSY_MACHINE
 @given(st.binary(max_size=300))
 @example(b"")
 @example(b"\0")
@@ -107,7 +109,7 @@ def test_any_bytes_are_read_or_not_and_never_raise(line: bytes) -> None:
     assert isinstance(parse(line), Seen | Unread)
 
 
-@settings(max_examples=400)
+@settings(ON_A_BUSY_MACHINE, max_examples=400)
 @given(st.sampled_from(SHAPES), st.data())
 def test_a_line_that_was_tampered_with_never_raises_and_gives_plausible_figures(
     shape: bytes, data: st.DataObject
@@ -135,6 +137,7 @@ KEYS = st.sampled_from(
 )  # fmt: skip
 
 
+@ON_A_BUSY_MACHINE
 @given(st.dictionaries(KEYS, JSON | st.sampled_from(["200", "-", "1.5", "9" * 400, "1e999", "nan", "-1"])))
 def test_any_object_with_our_keys_is_read_or_not_and_never_raises(entry: dict[str, object]) -> None:
     assert isinstance(parse(json.dumps(entry).encode()), Seen | Unread)

@@ -166,7 +166,7 @@ ASKED = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(moves=MOVES, asked=ASKED, data=st.data())
 def test_no_request_is_ever_told_to_a_release_that_did_not_get_it(
     moves: list[tuple[str, float]],

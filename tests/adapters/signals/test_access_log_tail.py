@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mobius.adapters.signals import access_log_tail
@@ -255,7 +255,7 @@ def test_a_line_without_an_end_is_given_once_and_its_rest_passed_over(log: Path)
     assert reader.look() == [b"next"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     acts=st.lists(
         st.sampled_from(["line", "half", "empty", "rotate", "create late", "look", "look"]),
