@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from adapters.contracts.live_socket_ground import by_socket, live_socket_ground,
 from adapters.traffic.proxies import Proxy
 from host.sites import is_running, wait_for
 from host.talking import Line, get, post
+from mobius.adapters.traffic import faces, live_socket
 from mobius.adapters.traffic.faces import Face, Faces
 from mobius.adapters.traffic.history import read_history
 from mobius.adapters.traffic.live_socket import LiveSocketTraffic
@@ -229,6 +231,48 @@ def test_killed_between_the_door_and_the_rename_the_old_release_is_still_live(
     assert ground.get() == (200, "r2")
 
 
+class Killed(BaseException):
+    """The process ends here: nothing catches it."""
+
+
+STEPS: dict[str, tuple[Any, str, bool]] = {
+    "the door was told": (live_socket, "switching", True),
+    "the line was begun": (Faces, "show", True),
+    "the face was made": (Faces, "_make", False),
+    "live was moved": (faces, "_sync", True),
+    "it was on the disk": (Faces, "_forget_old", True),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_wherever_a_switch_is_killed_weights_say_who_answers_and_the_same_again_ends_it(
+    behind_nginx: tuple[Ground, Proxy], step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground, _ = behind_nginx
+    ground.traffic.switch({"blue": 100})
+    releases = {"blue": "r1", "green": "r2"}
+    place, name, before = STEPS[step]
+    do = getattr(place, name)
+
+    def die(*args: object, **kwargs: object) -> None:
+        if not before:
+            do(*args, **kwargs)
+        raise Killed
+
+    for weights in ({"green": 100}, {"green": 50, "blue": 50}, {"blue": 100}):
+        with monkeypatch.context() as patched, pytest.raises(Killed):
+            patched.setattr(place, name, die)
+            ground.traffic.switch(weights)
+        told = ground.traffic.weights()
+        answered = {ground.get() for _ in range(8)}
+        assert answered == {(200, releases[slot]) for slot in told}, f"{told} after {weights}"
+        ground.traffic.switch(weights)
+        assert dict(ground.traffic.weights()) == weights
+        assert {ground.get() for _ in range(8)} == {(200, releases[slot]) for slot in weights}
+        last = read_history(ground.site.root)[-1]
+        assert (last.is_done, dict(last.weights)) == (True, weights)
+
+
 def test_killed_between_the_rename_and_its_line_the_history_is_mended_by_the_same_switch(
     behind_nginx: tuple[Ground, Proxy],
 ) -> None:
@@ -308,24 +352,24 @@ def test_nothing_was_shown_yet(tmp_path: Path) -> None:
 
 def test_what_was_shown_is_seen_and_a_torn_attempt_is_no_hindrance(tmp_path: Path) -> None:
     face = Face("blue", "/run/blue.sock", "/releases/r1", {"blue": 100}, {"blue": "r1"})
-    faces = Faces(tmp_path)
-    faces.show(face)
-    assert faces.current() == face
+    of_root = Faces(tmp_path)
+    of_root.show(face)
+    assert of_root.current() == face
     (tmp_path / "run" / ".live.new").symlink_to("nowhere")
     (tmp_path / "run" / "faces" / "000002.green").mkdir()
-    faces.show(Face("green", "/run/green.sock"))
-    assert faces.current() == Face("green", "/run/green.sock")
+    of_root.show(Face("green", "/run/green.sock"))
+    assert of_root.current() == Face("green", "/run/green.sock")
     assert (tmp_path / "live" / "web.sock").readlink() == Path("/run/green.sock")
     assert not (tmp_path / "live" / "tree").is_symlink()
 
 
 def test_a_live_that_is_none_of_ours_is_said_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "live").mkdir()
-    faces = Faces(tmp_path)
+    of_root = Faces(tmp_path)
     with pytest.raises(MobiusError, match="live is no link: Invalid argument"):
-        faces.current()
+        of_root.current()
     with pytest.raises(MobiusError, match=r"live cannot be moved: .*: Is a directory"):
-        faces.show(Face("blue", "/x"))
+        of_root.show(Face("blue", "/x"))
     assert (tmp_path / "live").is_dir()
 
 
