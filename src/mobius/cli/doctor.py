@@ -83,6 +83,8 @@ def _surroundings(the_app: App, name: str) -> Surroundings:
 
 
 def _units(the_app: App, name: str) -> tuple[CheckResult, ...]:
+    if the_app.environment(name).target != "systemd":
+        return ()
     from mobius.wiring.units import unit_checks
 
     try:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, run_id: int, environment: str | None, settings: Path | None) -> int:
     """Carry the run to its end. Exit 0 whatever its verdict: that stands in the journal."""
+    from mobius.host.unit import unit_file
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -35,6 +37,7 @@ def command(ctx: click.Context, run_id: int, environment: str | None, settings: 
         return 0
     jobs = the_app.environment(name).root / "run" / "jobs"
     (jobs / f"run-{run_id}.env.json").unlink(missing_ok=True)  # nobody starts this run again
+    unit_file(the_app.environment(name).root, "run", str(run_id)).unlink(missing_ok=True)
     try:
         the_app.write_report(name, run.id, None)
     except (OSError, MobiusError) as problem:
