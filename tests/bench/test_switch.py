@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from bench.haproxy import HaproxyRuntime
+from bench.live_socket import WAYS as LIVE_SOCKET_WAYS
 from bench.switch import Outcome, arguments, judge, measure
-from bench.ways import Door, RestartInPlace, Switch
+from bench.ways import Door, RestartInPlace, Switch, Way
 
 from mobius.adapters.load_report import Answers, Failure, FailureKind, LoadReport
 
@@ -68,3 +69,15 @@ def test_a_restart_in_place_loses_requests_and_the_runtime_api_loses_none(
     lossless.add(*measure(HaproxyRuntime, 2, options))
     assert control.lost_in_all > 0
     assert judge([control, lossless]) == []
+
+
+@pytest.mark.slow
+@pytest.mark.journey
+@pytest.mark.parametrize("way", LIVE_SOCKET_WAYS, ids=lambda way: way.name)
+def test_a_rename_behind_a_proxy_loses_no_request(way: type[Way], monkeypatch: pytest.MonkeyPatch) -> None:
+    if reason := way.why_not():
+        pytest.skip(reason)
+    monkeypatch.setattr("sys.argv", ["switch", "--keepalive", "10", "--fresh", "3"])
+    outcome = Outcome(way)
+    outcome.add(*measure(way, 2, arguments()))
+    assert judge([outcome]) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 import pwd
@@ -10,15 +11,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from adapters.traffic.proxies import why_not
-from mobius.adapters.traffic.proxy_reach import Visitor, what_bars
+from mobius.adapters.traffic.proxy_reach import Visitor, what_bars, what_will_bar
 from mobius.cli.traffic import command
 from mobius.errors import UsageError
+from mobius.model.settings import EnvironmentSettings, TrafficSettings
 
 CONFIG = """
 service = "dhash"
@@ -127,6 +130,34 @@ def test_what_bars_the_proxy_is_the_first_thing_on_its_way(folder: Path) -> None
     assert "No such file" in what_bars(friend, link / "gone.sock")
 
 
+def test_before_the_first_deployment_the_folders_that_are_there_and_the_group_to_come_tell(
+    folder: Path,
+) -> None:
+    root = folder / "project" / ".mobius" / "production"
+    settings = EnvironmentSettings("production", "http://x", root, traffic=TrafficSettings(kind="nginx"))
+    stranger, friend = (
+        Visitor("www", 4242, frozenset({4242})),
+        Visitor("www", 4242, frozenset({4242, os.getgid()})),
+    )
+    assert what_will_bar(friend, settings) == f"{folder} does not let www pass"
+    folder.chmod(0o755)
+    mine = grp.getgrgid(os.getgid()).gr_name
+    assert what_will_bar(friend, settings) == ""
+    assert (
+        what_will_bar(stranger, settings) == f"{root}/run will be for the group {mine}, which www is not in"
+    )
+    for group in ("daemon", "no-such-group"):
+        told = what_will_bar(friend, replace(settings, traffic=TrafficSettings(kind="nginx", group=group)))
+        assert (
+            told
+            == {
+                "daemon": f"{root}/run will be for the group daemon, which www is not in",
+                "no-such-group": "there is no group no-such-group",
+            }[group]
+        )
+    assert not root.exists()
+
+
 @pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="needs root, to run nginx as another user")
 def test_nginx_as_a_user_of_its_own_gets_in_by_its_group_and_is_told_why_not_before() -> None:
     from adapters.contracts.live_socket_ground import live_socket_ground, serve
@@ -143,8 +174,6 @@ def test_nginx_as_a_user_of_its_own_gets_in_by_its_group_and_is_told_why_not_bef
         assert ground.get()[0] == 502, "the sockets belong to root's group"
         outcome, said, _ = reaches_the_door(ground.settings)
         assert (outcome, said) == (Outcome.FAIL, f"{ground.site.root}/run does not let www-data pass")
-        from dataclasses import replace
-
         opened = replace(ground.settings, traffic=replace(ground.settings.traffic, group="www-data"))
         let_proxy_in(opened)
         for slot in ("blue", "green"):

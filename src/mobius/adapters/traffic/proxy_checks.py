@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mobius.adapters.traffic.proxy_files import dialled, validate
-from mobius.adapters.traffic.proxy_reach import visitors, what_bars
+from mobius.adapters.traffic.proxy_reach import visitors, what_bars, what_will_bar
 from mobius.errors import MobiusError, UsageError
 from mobius.model.haproxy import haproxy_place
 from mobius.model.settings import EnvironmentSettings
@@ -117,11 +117,12 @@ def reaches_the_door(settings: EnvironmentSettings) -> Answer:
     who = visitors(kind)
     if not who:
         return Outcome.PASS, f"not looked at: no process of {kind} is seen here", ""
-    if not door.exists():
-        return Outcome.PASS, f"not looked at: {door} comes with the first deployment", ""
-    dialled_path = settings.root / "live" / "web.sock"
-    way = dialled_path if dialled_path.exists() else door  # by every link of it
-    barred = {visitor.name: what_bars(visitor, way) for visitor in who}
+    live = settings.root / "live" / "web.sock"
+    way = live if live.exists() else door  # by every link of it
+    if door.exists():
+        barred = {visitor.name: what_bars(visitor, way) for visitor in who}
+    else:
+        barred = {visitor.name: what_will_bar(visitor, settings) for visitor in who}
     allowed = sorted(name for name, why in barred.items() if not why)
     if allowed:  # where several of its kind run here, it may be any of them
         return Outcome.PASS, f"{', '.join(allowed)} may connect to {way}", ""

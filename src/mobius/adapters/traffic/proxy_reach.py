@@ -91,6 +91,37 @@ def what_bars(visitor: Visitor, path: Path) -> str:
         return f"{path}: {problem.strerror}"
 
 
+def what_will_bar(visitor: Visitor, settings: EnvironmentSettings) -> str:
+    """The same before the first deployment: by the folders that are there, and the group that `run` will have."""
+    if visitor.uid == 0:
+        return ""
+    there = settings.root
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    try:
+        for folder in (*_folders(there), there):
+            if not _may(visitor, folder, stat.S_IXOTH):
+                return f"{folder.resolve()} does not let {visitor.name} pass"
+        gid = _gid(settings.traffic.group)
+    except OSError as problem:
+        return f"{problem.filename}: {problem.strerror}"
+    except MobiusError as problem:
+        return problem.message
+    gid = os.getgid() if gid is None else gid
+    if visitor.uid == os.getuid() or gid in visitor.gids:
+        return ""
+    return f"{settings.root / 'run'} will be for the group {_group_name(gid)}, which {visitor.name} is not in"
+
+
+def _group_name(gid: int) -> str:
+    import grp
+
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
 def _folders(path: Path) -> Iterator[Path]:
     """Every folder that is passed through, also behind links, outermost first."""
     passed: list[Path] = []
