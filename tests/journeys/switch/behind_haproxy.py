@@ -20,6 +20,7 @@ TRAFFIC = """
 [traffic]
 kind = "haproxy"
 socket = "proxy/admin.sock"
+config = "proxy/haproxy.cfg"
 """
 
 

@@ -114,3 +114,15 @@ def test_going_back_with_data_behind_haproxy_lets_requests_wait_and_loses_none()
 
 def _backup_of(service: Service) -> str:
     return sorted(str(path) for path in (service.folder / "backups").glob("probe_*_*.zip"))[0]
+
+
+def test_what_is_printed_is_what_is_checked_for() -> None:
+    with behind_haproxy(alone=False) as (service, haproxy):
+        checked = service.mobius("traffic", "check", expect=0)
+        assert [line.split()[0] for line in checked.out.splitlines() if line[:4].isupper()] == ["PASS"] * 6
+        printed = service.mobius("traffic", "snippet", "--part", "mobius-probe.cfg", expect=0).out
+        backend = printed[printed.index("\nbackend probe") :]
+        assert haproxy.config.read_text().endswith(backend.rstrip("\n") + "\n")
+        haproxy.config.write_text(haproxy.config.read_text().replace("balance roundrobin", "balances roundrobin"))
+        refused = service.mobius("traffic", "check", expect=3)
+        assert "FAIL" in refused.out
