@@ -208,12 +208,15 @@ class Host(Inside):
     # --- the rest --------------------------------------------------------------------------------------------
 
     def wait_until(self, holds: Callable[[], object], what: str, *, within: float = 20) -> None:
-        """Asks again and again until it holds."""
+        """Asks again and again until it holds; what is costly to ask is asked less often."""
         deadline = time.monotonic() + within
-        while not holds():
-            if time.monotonic() > deadline:
+        while True:
+            asked = time.monotonic()
+            if holds():
+                return
+            if asked > deadline:
                 raise WentWrong(f"waited {within:g} s on {self.name} for {what}\n{self.last_words()}")
-            time.sleep(0.02)
+            time.sleep(min(max(0.02, 2 * (time.monotonic() - asked)), 2.0))
 
     def introduce(self, neighbours: Mapping[str, str]) -> None:
         """Tells it the names and addresses of the hosts of its bed, itself among them."""

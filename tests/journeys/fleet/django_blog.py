@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -19,6 +20,7 @@ SITE = Path(__file__).parents[1] / "kill" / "site"
 MARKS = "/var/tmp/strike"  # stays over a reboot
 BIN = Path(sys.executable).parent
 FOLDER = "/srv/blog"
+JOURNAL = f"{FOLDER}/.mobius/production/journal.db"
 PORT = 5001
 LONG_S = 90.0  # on a machine that does other things, too
 STUCK = ("failed", "needs a person", "refused", "aborted")
@@ -99,15 +101,16 @@ class Blog:
         self.host = host
         self.url = f"http://{host.address}:{PORT}"
 
-    def set_up(self) -> None:
-        """All that comes before the first deployment."""
+    def set_up(self, traffic: str = "", *, groups: Sequence[str] = ()) -> None:
+        """All that comes before the first deployment; `traffic` is added to mobius.toml."""
         host = self.host
         install_mobius(host)
         host.run(["systemctl", "enable", "--now", "postgresql"], timeout=60)
+        host.run(["usermod", "--append", "--groups", ",".join(["systemd-journal", *groups]), "deploy"])
         host.run(["useradd", "--system", "blog"])
         host.run(["createuser", "blog"], user="postgres")
         host.run(["createdb", "--owner=blog", "blog"], user="postgres")
-        host.write(f"{FOLDER}/mobius.toml", CONFIG)
+        host.write(f"{FOLDER}/mobius.toml", CONFIG + traffic)
         host.write(f"{FOLDER}/.mobius/production/shared/secrets", SECRETS)
         for tag in ("v1", "v2", "v3"):
             self.add_release(tag)
@@ -117,7 +120,6 @@ class Blog:
         host.run(["mobius", "host", "install", "--yes"], cwd=FOLDER)
         rules = host.run(["mobius", "host", "install", "--sudoers", "deploy"], cwd=FOLDER).stdout
         host.write("/etc/sudoers.d/mobius-blog", rules, mode=0o440)
-        host.run(["usermod", "--append", "--groups", "systemd-journal", "deploy"])
 
     def add_release(self, tag: str, **behaviour: Any) -> None:
         """`bad_after=N`: it answers 500 from the N-th request on."""
@@ -191,8 +193,11 @@ class Blog:
 
     def newest_run(self) -> dict[str, Any]:
         """Of those that change something: not the watch that follows a rollback."""
-        runs = map(json.loads, self.mobius("history", "--json").stdout.splitlines())
-        return dict(next(run for run in runs if run["kind"] != "monitor"))
+        query = (
+            "select id, state, sentence, exit_code from runs where kind != 'monitor' order by id desc limit 1"
+        )
+        said = self.host.run(["sqlite3", "-readonly", "-json", JOURNAL, query], user="deploy").stdout
+        return dict(json.loads(said)[0])
 
     def strike(self, when: str, label: str, *, signal: int = 9) -> dict[str, str]:
         """What the environment of a command must say, so that its runner is hit once, at that write of its journal."""
