@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "monitor": ("mobius.cli.monitor", "Attach to the open window, or open one."),
     "plan": ("mobius.cli.plan", "Print what a deployment would do, and every way back."),
     "quick": ("mobius.cli.quick", "Commands to copy, with this project's own values."),
+    "rehearse": ("mobius.cli.rehearse", "Prove that a backup can be restored, in a scratch place."),
     "releases": ("mobius.cli.releases", "The releases at hand."),
     "report": ("mobius.cli.report", "The report of a run, as JSON and as one page."),
     "restart": ("mobius.cli.restart", "Start the live release anew, with the present configuration."),

@@ -41,7 +41,19 @@ def check_environment(values: dict[str, Any], tree: Tree, around: Place, mistake
     if (kind := at(tree, "migrations", "kind")) and kind.value != "sql":
         mistakes.add(kind.place, f'"{kind.value}" is not available in this version: only "sql" is')
     check_units(values, tree, mistakes)
+    _check_commands(values, tree, around, mistakes)
     _check_times(values, tree, around, mistakes)
+
+
+def _check_commands(values: dict[str, Any], tree: Tree, around: Place, mistakes: Mistakes) -> None:
+    """What somebody else deploys needs their command; a restore needs to stop the service, and to start it."""
+    gave = tree.get("command")
+    if values["target"] == "command" and not values["command"]["deploy"] and is_sound(gave):
+        words = 'missing, expected the command that deploys MOBIUS_TAG, such as ["./deploy.sh"]'
+        mistakes.add(Place(f"{around.path}.command.deploy", around.file, around.line), words)
+    for one, other in (("stop", "start"), ("start", "stop")):
+        if (given := at(tree, "command", one)) and other not in _dict(gave):
+            mistakes.add(given.place, f"given without {other}: a restore needs both")
 
 
 def _check_times(values: dict[str, Any], tree: Tree, around: Place, mistakes: Mistakes) -> None:

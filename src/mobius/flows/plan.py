@@ -162,10 +162,10 @@ def _is_another(candidate: Release, now: Standing, ports: Ports) -> CheckResult:
     )  # after a restart the same content with the same configuration has another id
     if live is None or not same:
         return CheckResult("release", Outcome.PASS, f"{candidate.id} is not live yet", 0.0)
-    advice = (
-        f"to start it anew: mobius restart -e {ports.settings.name};"
-        " another tag or another configuration makes another release"
-    )
+    again = f"to start it anew: mobius restart -e {ports.settings.name}; "
+    if ports.settings.target in ELSEWHERE:
+        again = "there is nothing to do; "
+    advice = f"{again}another tag or another configuration makes another release"
     return CheckResult("release", Outcome.FAIL, f"{live.id} is live already", 0.0, advice)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from mobius.adapters.releases.sources import Origin, check_tag
@@ -22,7 +23,8 @@ class ElsewhereOrigin:
         except UsageError:
             raise
         except MobiusError:
-            return Source(tag, "", "", dirty=False)
+            # Another name is another content: nothing else is known of it.
+            return Source(tag, "", hashlib.sha256(f"tag {tag}".encode()).hexdigest(), dirty=False)
 
     def copy(self, source: Source, subpath: str, into: Path) -> None:
         self._origin.copy(source, subpath, into)
