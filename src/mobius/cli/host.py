@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from mobius.cli.context import app, confirm, environment_option, json_option, next_step, yes_option
+from mobius.model.settings import EnvironmentSettings
 
 
 @click.group("host")
@@ -164,6 +165,13 @@ def status(ctx: click.Context, environment: str | None, as_json: bool) -> int:
             click.echo(
                 f"{slot} {there.release} {process.name} ({process.kind}): {process.state}, pid {process.pid}"
             )
+    for one in app(ctx).ports(environment, read_only=True).target.processes() if _by_units(settings) else ():
+        click.echo(f"{one.slot} {one.release_id} {one.name} ({one.kind}): {one.state}, pid {one.pid}")
     for warning in now.warnings:
         click.echo(f"warning: {warning}", err=True)
     return 0
+
+
+def _by_units(settings: EnvironmentSettings) -> bool:
+    """Whether somebody else than the supervisor runs the processes."""
+    return settings.target == "systemd"

@@ -294,3 +294,30 @@ def test_doctor_names_what_the_host_lacks_each_with_its_cure(host: Host) -> None
     )
     refused = service.deploy("v1", expect=3)
     assert "rights: sudo does not let this user do without a password" in refused.stderr
+
+
+def test_a_service_moves_from_our_supervisor_to_systemd_and_back(host: Host) -> None:
+    service = UnitService(host)
+    service.add_release("v1")
+    toml = f"{service.folder}/mobius.toml"
+    units = host.read(toml)
+    plain = units.replace('target = "systemd"', 'target = "process"').replace('schedule = "*:*:*"\n', "")
+    host.write(toml, plain)
+    service.deploy("v1")
+    service.mobius("host", "install", "--yes", user="root", expect=2)
+    host.write(toml, units)
+    refused = service.mobius("host", "install", "--yes", user="root", expect=2).stderr
+    assert "the supervisor of production runs already, and not as a unit" in refused
+    host.write(toml, plain)
+    service.mobius("host", "stop", "--yes")
+    host.write(toml, units)
+    service.install()
+    service.mobius("host", "start")
+    service.await_live("v1")
+    assert host.state("mobius-probe-api@blue") == "active"
+    assert "blue v1-" in service.mobius("host", "status").stdout
+    service.mobius("host", "uninstall", "--yes", user="root")
+    host.write(toml, plain)
+    service.mobius("host", "start")
+    service.await_live("v1")
+    service.mobius("host", "stop", "--yes")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -11,10 +10,9 @@ from pathlib import Path
 from mobius.adapters import systemd
 from mobius.adapters.places import Places
 from mobius.adapters.systemd import UnitState
-from mobius.adapters.targets.environment_file import environment_of
 from mobius.adapters.targets.front_door import open_door, shared_out
-from mobius.adapters.targets.reached import reached_at
 from mobius.adapters.targets.systemd_checks import preflight
+from mobius.adapters.targets.systemd_given import Given, adopted_ones
 from mobius.adapters.targets.systemd_slots import (
     Placed,
     PlacedSlot,
@@ -23,6 +21,7 @@ from mobius.adapters.targets.systemd_slots import (
     boot_id,
     port_for,
 )
+from mobius.adapters.targets.systemd_states import await_end, is_alive, state_of, url
 from mobius.errors import MobiusError
 from mobius.host.client import HostClient, ensure_running
 from mobius.host.messages import ProcessSpec
@@ -30,11 +29,10 @@ from mobius.host.slots import port_is_free, refuse_missing_command
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
 from mobius.model.verdict import CheckResult
 from mobius.ports import ProcessStatus
-from mobius.report.units import process_unit, runtime_folder, unit_prefix
+from mobius.report.units import unit_prefix
 
 START_WITHIN_S = 120.0  # `ready = "notify"` waits for READY=1; anything else has started at once
 STOP_SPARE_S = 30.0  # past its own stop_timeout systemd needs a moment to kill what is left
-LOOK_EVERY_S = 0.2
 
 
 class SystemdTarget:
@@ -46,10 +44,9 @@ class SystemdTarget:
         self._service = service
         self._settings = settings
         self._places = places
-        self._environ = environ
-        self._prefix = unit_prefix(service, settings.name)
         self._host = HostClient(places.root, revives=True)
         self._files = SlotFiles(places.root)
+        self._given = Given(unit_prefix(service, settings.name), settings.name, places, environ)
 
     def prepare(self) -> None:
         self._places.root.mkdir(parents=True, exist_ok=True)
@@ -71,12 +68,12 @@ class SystemdTarget:
         before = slots.get(slot, PlacedSlot(slot))
         adopted = self._adopted()
         if adopted is not None and adopted.release_id == release_id and adopted.name == slot:
-            wanted = [replace(one, kind=_kind_of(one, processes)) for one in self._named(adopted, processes)]
+            wanted = adopted_ones(adopted, processes)
         else:
             self._refuse_missing(processes, cwd)
-            wanted = [self._placed(slots, slot, process) for process in processes]
+            wanted = [self._given.placed(slots, slot, process) for process in processes]
         states = self._states(slots.values())
-        alive = {one.name for one in before.processes.values() if _is_alive(one, states)}
+        alive = {one.name for one in before.processes.values() if is_alive(one, states)}
         self._refuse_another_release(before, alive, slot, release_id)
         self._refuse_two_at_once(slots, states, slot, wanted)
         fresh = [one for one in wanted if not (one.name in alive and before.processes[one.name].wanted)]
@@ -88,7 +85,7 @@ class SystemdTarget:
         fresh = [replace(one, wanted=True, since=now, boot=boot) for one in fresh]
         there = PlacedSlot(slot, release_id, {**kept, **{one.name: one for one in fresh}})
         for one in fresh:
-            self._say_what_runs(there, one, cwd, processes)
+            self._given.write(self._files, there, one, cwd, processes)
         self._files.write(there)
         self._start(there, fresh)
 
@@ -119,10 +116,10 @@ class SystemdTarget:
                 kind=one.kind,
                 slot=slot.name,
                 release_id=slot.release_id,
-                state=_state(one, states),
+                state=state_of(one, states),
                 pid=states[one.service].pid,
                 restarts=states[one.service].restarts,
-                url=_url(one),
+                url=url(one),
             )
             for slot in slots.values()
             for one in slot.processes.values()
@@ -133,7 +130,7 @@ class SystemdTarget:
         web = there.web() if there is not None else None
         if there is None or web is None:
             return ""
-        return _url(web) if _is_alive(web, self._states([there])) else ""
+        return url(web) if is_alive(web, self._states([there])) else ""
 
     def log_tail(self, slot: str, lines: int = 20) -> str:
         there = self._slots().get(slot)
@@ -169,7 +166,8 @@ class SystemdTarget:
     def _refuse_missing(self, processes: Sequence[ProcessSettings], cwd: Path) -> None:
         for process in processes:
             refuse_missing_command(
-                ProcessSpec(process.name, process.kind, process.start, env=self._path(process)), str(cwd)
+                ProcessSpec(process.name, process.kind, process.start, env=self._given.path(process)),
+                str(cwd),
             )
 
     def _refuse_another_release(
@@ -195,7 +193,7 @@ class SystemdTarget:
                 its = other.processes.get(one.name)
                 if one.kind == "web" or other.name == slot or its is None:
                     continue
-                if its.wanted or _is_alive(its, states):
+                if its.wanted or is_alive(its, states):
                     raise MobiusError(
                         f"{one.name} is a {one.kind} and still runs in slot {other.name}"
                         f" (release {other.release_id})",
@@ -239,13 +237,14 @@ class SystemdTarget:
         if ticking := [one.unit for one in timers if states[one.unit].is_alive]:
             systemd.act("stop", ticking, within_s=STOP_SPARE_S)
         for one in timers:  # what it began may end by itself, within its time
-            _await_end(one.service, one.stop_timeout_s)
-        left = [one for one in ones if _still_there(one, self._states([there]))]
+            await_end(one.service, one.stop_timeout_s)
+        states = self._states([there])
+        left = [one for one in ones if states[one.service].is_alive]
         longest_s = max((one.stop_timeout_s for one in left), default=0.0)
         systemd.act("stop", [one.service for one in left], within_s=longest_s + STOP_SPARE_S)
         gone = self._states([there])
         for one in ones:
-            if _is_alive(one, gone):
+            if is_alive(one, gone):
                 raise MobiusError(
                     f"{one.name} of {there.name} did not stop", f"look at it: systemctl status {one.service}"
                 )
@@ -271,9 +270,9 @@ class SystemdTarget:
             self._place(slot)
             return
         states, there = self._states([slot]), slot
-        down = [one for one in lost if not _is_alive(one, states)]
+        down = [one for one in lost if not is_alive(one, states)]
         for one in down:
-            if one.port and not self._is_adopted(one, slot) and not port_is_free(one.port):
+            if one.port and not self._given.is_adopted(one, slot) and not port_is_free(one.port):
                 there = self._files.move_port(there, one.name, port_for(self._slots(), slot.name, one.name))
         fresh = {
             one.name: replace(
@@ -285,101 +284,3 @@ class SystemdTarget:
         systemd.act("start", [one.unit for one in down], within_s=START_WITHIN_S)
         # Only now: killed before, the next one to prepare starts them.
         self._files.write(replace(there, processes={**there.processes, **fresh}))
-
-    def _is_adopted(self, one: Placed, slot: PlacedSlot) -> bool:
-        return one.service != process_unit(self._prefix, one.name, slot.name)
-
-    # -- what a process is given -------------------------------------------------------------------------------
-
-    def _placed(self, slots: Mapping[str, PlacedSlot], slot: str, process: ProcessSettings) -> Placed:
-        service = process_unit(self._prefix, process.name, slot)
-        timer = process_unit(self._prefix, process.name, slot, "timer")
-        is_web = process.kind == "web"
-        folder = runtime_folder(self._prefix, process, slot)
-        return Placed(
-            process.name,
-            process.kind,
-            unit=timer if process.schedule else service,
-            service=service,
-            port=port_for(slots, slot, process.name) if is_web else None,
-            socket=f"/run/{folder}/web.sock" if is_web and process.listen != "port" else None,
-            stop_timeout_s=process.stop_timeout_s,
-        )
-
-    def _say_what_runs(
-        self, there: PlacedSlot, one: Placed, cwd: Path, processes: Sequence[ProcessSettings]
-    ) -> None:
-        process = next((p for p in processes if p.name == one.name), None)
-        if process is None or self._is_adopted(one, there):
-            return  # an adopted unit knows by itself what it runs
-        env = {
-            **self._path(process),
-            **environment_of(process, self._settings.name, self._places, self._environ),
-            "MOBIUS_ROOT": str(self._places.root),
-            "MOBIUS_SLOT": there.name,
-            "MOBIUS_RELEASE": there.release_id,
-            "MOBIUS_PROCESS": one.name,
-            "MOBIUS_KIND": one.kind,
-        }
-        if one.port:
-            env["PORT"] = str(one.port)
-            env["MOBIUS_SOCKET"] = f"/run/{runtime_folder(self._prefix, process, there.name)}/web.sock"
-        self._files.write_unit(there.name, one.name, argv=process.start, cwd=cwd, env=env, kind=one.kind)
-
-    def _path(self, process: ProcessSettings) -> dict[str, str]:
-        """Programs are found as whoever deploys finds them: systemd's own PATH is another one."""
-        path = process.env.get("PATH") or self._environ.get("PATH", "")
-        return {"PATH": path} if path else {}
-
-    def _named(self, slot: PlacedSlot, processes: Sequence[ProcessSettings]) -> list[Placed]:
-        names = {process.name for process in processes}
-        return [one for one in slot.processes.values() if one.name in names]
-
-
-def _kind_of(one: Placed, processes: Sequence[ProcessSettings]) -> str:
-    return next((process.kind for process in processes if process.name == one.name), one.kind)
-
-
-def _await_end(unit: str, within_s: float) -> None:
-    give_up_at = time.monotonic() + within_s
-    while systemd.show([unit])[0].is_alive and time.monotonic() < give_up_at:
-        time.sleep(LOOK_EVERY_S)
-
-
-def _still_there(one: Placed, states: Mapping[str, UnitState]) -> bool:
-    return states[one.service].is_alive
-
-
-def _is_alive(one: Placed, states: Mapping[str, UnitState]) -> bool:
-    return states[one.unit].is_alive or states[one.service].is_alive
-
-
-def _state(one: Placed, states: Mapping[str, UnitState]) -> str:
-    """In the words of the port; a web process runs once it accepts."""
-    unit, service = states[one.unit], states[one.service]
-    if one.unit != one.service and unit.active == "active":
-        return "running"
-    if service.sub == "auto-restart":
-        return "backoff"
-    if service.active == "failed":
-        return "failed"
-    if not service.is_alive:
-        return "stopped"
-    if service.active == "activating":
-        return "starting"
-    return "starting" if one.kind == "web" and one.port and not _accepts(one) else "running"
-
-
-def _accepts(one: Placed) -> bool:
-    if one.socket and Path(one.socket).exists():
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-            line.settimeout(1.0)
-            if line.connect_ex(one.socket) == 0:
-                return True
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as line:
-        line.settimeout(1.0)
-        return line.connect_ex(("127.0.0.1", one.port or 0)) == 0
-
-
-def _url(one: Placed) -> str:
-    return reached_at(one.port, one.socket)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import shutil
@@ -17,7 +18,7 @@ from mobius.adapters.places import Places
 from mobius.adapters.releases.store import write_durably
 from mobius.adapters.targets.systemd_slots import SlotFiles, adopted_slot
 from mobius.errors import MobiusError, UsageError
-from mobius.host.client import UNIT_NOTE, HostClient
+from mobius.host.client import UNIT_NOTE, HostClient, HostUnavailable
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
 from mobius.report import units
 from mobius.report.sudoers import sudo_rules
@@ -140,6 +141,8 @@ class UnitFiles:
         """Stops everything of this environment, then removes its units. Raises MobiusError."""
         self._refuse_unless_root()
         names = [path.name for path in self._installed()]
+        self._stop([units.monitor_unit(self.place.prefix), *self._runs()])  # nobody else may act from here on
+        self._forget_slots()
         done = [*self.stop_all()]
         for name in names:
             if "@" not in name:
@@ -175,12 +178,7 @@ class UnitFiles:
         ]
         listed += [units.socket_unit(prefix)] if self.place.listen else []
         listed.append(units.host_unit(prefix))
-        stopped = []
-        for group in ([unit] for unit in listed):
-            alive = [state.name for state in systemd.show(group) if state.is_alive]
-            systemd.act("stop", alive, within_s=STOP_WITHIN_S)
-            stopped += [f"stopped {unit}" for unit in alive]
-        return tuple(stopped)
+        return tuple(f"stopped {unit}" for unit in self._stop(listed))
 
     def verify(self) -> None:
         """Raises MobiusError with what systemd-analyze has against the units as they would be."""
@@ -221,6 +219,26 @@ class UnitFiles:
         folder = self._places.root / "run" / "units" / units.RUN
         names = sorted(path.stem for path in folder.glob("[0-9]*.json"))
         return [units.process_unit(self.place.prefix, units.RUN, name) for name in names if name.isdigit()]
+
+    def _stop(self, names: Sequence[str]) -> list[str]:
+        """Stops those that run, one after another in this order, and names them."""
+        stopped = []
+        for unit in names:
+            if systemd.show([unit])[0].is_alive:
+                systemd.act("stop", [unit], within_s=STOP_WITHIN_S)
+                stopped.append(unit)
+        return stopped
+
+    def _forget_slots(self) -> None:
+        """The supervisor lets go of slots that units ran, so that it can run them itself from now on."""
+        host = HostClient(self._places.root)
+        with contextlib.suppress(HostUnavailable):  # then there is nobody who would remember
+            now = host.status()
+            placed = [name for name, slot in now.slots.items() if slot.placed]
+            if now.door is not None:
+                host.route({})
+            for name in placed:
+                host.remove_slot(name)
 
     def _alias(self) -> list[str]:
         """`systemctl status mobius-monitor` answers for production, where no other service has that name."""
