@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -113,6 +114,37 @@ def test_files_and_requests_never_disagree_about_who_is_live(direct: Ground) -> 
 
 def _two_more(begun: tuple[int, ...], looks: list[int]) -> bool:
     return all(now > was + 1 for was, now in zip(begun, looks, strict=True))
+
+
+@pytest.mark.slow
+def test_hundreds_of_renames_under_clients_that_never_rest_lose_nothing(direct: Ground) -> None:
+    direct.traffic.switch({"blue": 100})
+    stopping, wrong, answers = threading.Event(), list[object](), Counter[str]()
+
+    def go_on() -> None:
+        while not stopping.is_set():
+            try:
+                status, release = direct.get()
+            except OSError as problem:
+                status, release = 0, repr(problem)
+            answers[release] += 1
+            if status != 200:
+                wrong.append((status, release))
+
+    clients = [threading.Thread(target=go_on) for _ in range(8)]
+    for client in clients:
+        client.start()
+    try:
+        for turn in range(300):
+            direct.traffic.switch({("green", "blue")[turn % 2]: 100})
+    finally:
+        stopping.set()
+        for client in clients:
+            client.join(20)
+    assert wrong == []
+    assert min(answers["r1"], answers["r2"]) > 100
+    assert by_the_door(direct) == 0
+    print(f"300 renames, {answers.total()} requests, 0 failed")
 
 
 def test_a_canary_a_hold_and_nothing_at_all_go_by_the_door(direct: Ground) -> None:
