@@ -111,7 +111,8 @@ class HaproxyTraffic:
             if not _is_held(servers):
                 wanted = {**{slot: Wanted(0) for slot in SLOTS}, DOOR: Wanted(WHOLE, *where)}
                 self._keep(kept := replace(kept, has_held=True))
-                kept, _ = self._carry_out(kept, servers, wanted, shares, via=VIA_DOOR)
+                with switching(self._root, via=VIA_DOOR, weights=shares, releases=self._releases(shares)):
+                    kept, _ = self._carry_out(kept, servers, wanted)
                 self._keep(kept)
 
     def release_hold(self) -> None:
@@ -121,7 +122,8 @@ class HaproxyTraffic:
                 shares = self._door.weights()
                 self._door.release()
                 wanted = self._wanted(servers, shares)
-                kept, _ = self._carry_out(kept, servers, wanted, shares, via=VIA_HAPROXY)
+                with switching(self._root, via=VIA_HAPROXY, weights=shares, releases=self._releases(shares)):
+                    kept, _ = self._carry_out(kept, servers, wanted)
                 self._keep(kept)
             elif kept.has_held:
                 self._door.release()
@@ -180,10 +182,11 @@ class HaproxyTraffic:
         if holds(servers, wanted):
             self._backend.keep_state()
             return replace(kept, releases={**kept.releases, **self._releases(weights)})
-        before = self._shares(servers)
-        kept, in_the_gap = self._carry_out(kept, servers, wanted, weights, via=VIA_HAPROXY)
+        before, releases = self._shares(servers), self._releases(weights)
+        with switching(self._root, via=VIA_HAPROXY, weights=weights, releases=releases):
+            kept, in_the_gap = self._carry_out(kept, servers, wanted)
         is_gap = bool(before) and any(weights.values())
-        return kept.switched(before, weights, self._releases(weights), in_the_gap if is_gap else 0)
+        return kept.switched(before, weights, releases, in_the_gap if is_gap else 0)
 
     def _switch_behind_the_door(self, kept: Kept, weights: Mapping[str, int]) -> Kept:
         """Requests wait: where they will go is told to the front door, and to HAProxy when the hold ends."""
@@ -196,17 +199,10 @@ class HaproxyTraffic:
         return kept.switched(before, weights, releases, 0)
 
     def _carry_out(
-        self,
-        kept: Kept,
-        servers: Mapping[str, Server],
-        wanted: Mapping[str, Wanted],
-        weights: Mapping[str, int],
-        *,
-        via: str,
+        self, kept: Kept, servers: Mapping[str, Server], wanted: Mapping[str, Wanted]
     ) -> tuple[Kept, int]:
         """Returns what is known now, and how many requests found no server meanwhile."""
-        with switching(self._root, via=via, weights=weights, releases=self._releases(weights)):
-            before, after = self._backend.carry_out(servers, wanted)
+        before, after = self._backend.carry_out(servers, wanted)
         kept = kept.seen(before.process, before.rows).seen(after.process, after.rows)
         return kept, without_server(before.rows, after.rows)
 
