@@ -333,3 +333,20 @@ def killed_in_command(world: Elsewhere, run_id: int) -> None:
         if len(world.commands.ran) > ran:
             return
     raise AssertionError("their command was never reached")
+
+
+def test_the_report_of_a_release_that_was_taken_back_says_what_is_live_after_it() -> None:
+    from mobius.report.headline import headline
+    from mobius.report.run import run_report
+
+    world = with_v1()
+    world.scripts["v2"] = Script(bad_after=1)
+    run = world.deploy("v2")
+
+    journal = world.journal
+    made = run_report(
+        run, journal.steps(run.id), journal.events(run_id=run.id), journal.samples(run.id), version_markers={}
+    )
+
+    assert (made["release_after"], made["received_traffic"]) == (run.plan.previous_id, True)
+    assert headline(made).startswith("v2 was taken back; v1 is live in production")

@@ -101,8 +101,8 @@ def _journal(ports: Ports) -> Iterator[CheckResult]:
 def _supervisor(ports: Ports, around: Surroundings, now: Standing) -> Iterator[CheckResult]:
     name, on = "supervisor", f"-e {ports.settings.name}"
     if not around.supervisor:
-        if now.live is None:
-            yield _yes(name, "not running; the first deployment starts it")
+        if now.live is None or ports.commands is not None:
+            yield _yes(name, "not running; the next run starts it")
         else:
             yield _no(name, f"not running, so {now.live.id} is down", f"mobius host start {on}")
     elif around.supervisor != around.installed:

@@ -176,7 +176,7 @@ def live_is_seen(now: Standing) -> CheckResult:
             "live release", Outcome.ERROR, "; ".join(now.doubts), 0.0, "mobius status, then mobius resume"
         )
     what = (
-        f"{now.live.id} in {now.live_slot or 'no slot'}"
+        f"{now.live.id}{f' in {now.live_slot}' if now.live_slot else ''}"
         if now.live
         else "nothing yet: this is the first deployment"
     )

@@ -69,7 +69,7 @@ def run_report(
         "smoke": [_plain(e, "when", "results") for e in _of(events, "smoke")],
         "backup": _backup(events),
         "emergency_backup": _last([e for e in events if _is_emergency(e)], "backup", *BACKUP),
-        "received_traffic": any(e.data.get("to") == plan.slot for e in _of(events, "switched")),
+        "received_traffic": _received_traffic(run, steps, events),
         "switches": [_plain(e, *SWITCH) for e in _of(events, "switched")],
         "failed_requests": _failed_requests(events),
         "window": _window(run, events, samples),
@@ -105,8 +105,20 @@ def _live_after(run: Run, events: Sequence[Event]) -> str:
         if event.kind == "switched":
             in_slot = {plan.previous_slot: plan.previous_id, plan.slot: plan.release_id, "": ""}
             return in_slot.get(str(event.data.get("to") or ""), plan.previous_id)
+    for event in reversed(events):  # where somebody else directs traffic, what was written down says it
+        result = event.data.get("result") if event.kind == "step done" else None
+        if isinstance(result, Mapping) and "live" in result:
+            return str(result["live"])
     before = plan.release_id if run.kind == "monitor" else plan.previous_id
     return plan.release_id if run.state is RunState.ACCEPTED else before
+
+
+def _received_traffic(run: Run, steps: Sequence[StepRecord], events: Sequence[Event]) -> bool:
+    """Whether users may have met the release: traffic went to its slot, or a command of the owner changed what is
+    live."""
+    begun = {record.step_id for record in steps}
+    commanded = any(step.action == "command" and step.id in begun for step in run.plan.rollout)
+    return commanded or any(event.data.get("to") == run.plan.slot for event in _of(events, "switched"))
 
 
 def _timeline(run: Run, steps: Sequence[StepRecord]) -> list[Json]:

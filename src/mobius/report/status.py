@@ -57,8 +57,9 @@ def _facts(status: Status, tz: tzinfo | None) -> Iterable[tuple[str, str, str]]:
     else:
         yield "live", _release(status.live, now, tz) + _processes(status.processes, status.live.slot), ""
     if status.previous is not None:
-        warm = _warm(status)
-        yield "previous", f"{status.previous.tag or status.previous.id}, {warm}", ""
+        has_slots = bool(status.previous.slot or (status.live and status.live.slot) or status.processes)
+        warm = f", {_warm(status)}" if has_slots else ""
+        yield "previous", f"{status.previous.tag or status.previous.id}{warm}", ""
     if status.url:
         yield "url", status.url, ""
     if status.run is not None:

@@ -19,7 +19,7 @@ from mobius.rules.ways_back import AFTER
 
 ELSEWHERE = ("command", "observe")  # targets whose releases somebody else lays out and runs
 FORWARD_STEPS = "go"
-NO_CODE = "the code as it is, but for what backup.paths hold, and every write since the backup"
+NO_CODE = "every write since the backup; of the code, what backup.paths hold comes back"
 
 
 @dataclass(frozen=True, slots=True)
