@@ -258,6 +258,21 @@ def test_the_rules_of_the_deploy_user_allow_nothing_else(service: UnitService) -
         assert (done.returncode == 0) is wanted, argv
 
 
+def test_a_second_worker_does_not_run_even_where_somebody_starts_it_by_hand(service: UnitService) -> None:
+    service.deploy("v1")
+    service.deploy("v2")
+    host, wrong = service.host, "mobius-probe-mail@blue.service"
+    before = service.said("mail")
+    host.run(["systemctl", "start", wrong])
+    told = "mail still runs in another slot: two of it never run at once"
+    host.wait_until(lambda: told in host.journal(wrong), "its refusal")
+    assert service.said("mail") == before
+    host.run(["systemctl", "stop", wrong])
+    service.mobius("rollback", "--yes")
+    assert host.state("mobius-probe-mail@blue") == "active"
+    assert_never_two(service)
+
+
 def test_stop_takes_everything_down_and_start_brings_it_back(service: UnitService) -> None:
     service.deploy("v1")
     service.mobius("host", "stop", "--yes")
