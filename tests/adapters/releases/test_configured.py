@@ -92,3 +92,23 @@ def test_a_start_command_that_is_not_there_is_refused_and_leaves_nothing(store: 
 
     assert not store.is_staged("v1-1a2b+2")
     assert not store.path("v1-1a2b+2").is_symlink()
+
+
+def test_a_tree_that_was_taken_over_in_place_is_configured_anew_and_never_removed(
+    store: ReleaseStore, tmp_path: Path
+) -> None:
+    (tmp_path / "srv" / "inner").mkdir(parents=True)
+    (tmp_path / "srv" / "inner").chmod(0o755)
+    place = store.path("app-0")
+    place.parent.mkdir(parents=True)
+    place.symlink_to(tmp_path / "srv")
+    first = store.adopt(Release("app-0", "app", "", "d", "c", staged_at=1.0), [API])
+
+    again = store.configure(replace(first, id="app-0+2"), [API])
+    assert store.path(again.id).resolve() == tmp_path / "srv"
+    store.remove(first.id)
+    assert store.is_staged(again.id)
+    store.remove(again.id)
+
+    assert not place.is_symlink()
+    assert (tmp_path / "srv" / "inner").stat().st_mode & 0o777 == 0o755
