@@ -35,7 +35,8 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": content})
 
 
-print(f"{RELEASE} on {os.environ['PORT']}", file=sys.stderr, flush=True)
-uvicorn.run(
-    app, host="127.0.0.1", port=int(os.environ["PORT"]), lifespan="off", log_level="warning", access_log=False
-)
+ON_ITS_SOCKET = {"uds": os.environ["MOBIUS_SOCKET"]}
+ON_ITS_PORT = {"host": "127.0.0.1", "port": int(os.environ["PORT"])}
+where = ON_ITS_SOCKET if "--socket" in sys.argv else ON_ITS_PORT
+print(f"{RELEASE} on {where}", file=sys.stderr, flush=True)
+uvicorn.run(app, **where, lifespan="off", log_level="warning", access_log=False)
