@@ -244,7 +244,8 @@ def _process(place: UnitPlace, systemd: SystemdSettings, process: ProcessSetting
         Unit=[
             setting("Description", f"mobius: {process.name} of {_named(place)}") + ", slot %i",
             f"After=network.target {host_unit(place.prefix)}",
-            *([] if once else _limit(STARTS)),
+            # A timer may come as often as it likes: what it starts does not fail by that.
+            *(["StartLimitIntervalSec=0"] if once else _limit(STARTS)),
         ],
         Service=lines,
     )

@@ -174,9 +174,13 @@ def test_the_power_is_lost_in_every_phase_and_the_run_ends_in_a_known_state(
     service.deploy_until("v2", phase)
     service.host.crash()
     service.host.boot()
-    known = ("observing", "rolled_back", "aborted", "refused")
-    service.host.wait_until(lambda: service.runs()[0]["state"] in known, "the run to settle", within=120)
-    service.await_live("v2" if service.runs()[0]["state"] == "observing" else "v1")
+    settled = ("observing", "rolled_back", "aborted", "refused")
+
+    def state() -> str:  # of this deployment: what comes back is watched by a run of its own
+        return next(str(run["state"]) for run in service.runs() if run["tag"] == "v2")
+
+    service.host.wait_until(lambda: state() in settled, "the run to settle", within=120)
+    service.await_live("v2" if state() == "observing" else "v1")
     assert_never_two(service)
 
 
