@@ -26,9 +26,16 @@ if TYPE_CHECKING:
 def command(
     ctx: click.Context, environment: str | None, slot: str | None, lines: int, following: bool
 ) -> int:
-    """Print the last lines of the live release, secrets taken out."""
+    """Print the last lines of the live release, secrets taken out; of the newest command where yours deploy it."""
     the_app = app(ctx)
     ports = the_app.ports(environment, read_only=True)
+    if ports.commands is not None:
+        said = ports.commands.tail(lines)
+        click.echo(
+            said or "no command has run yet; what the service itself writes is where it writes it",
+            err=not said,
+        )
+        return 0
     chosen = slot or next((s for s, weight in ports.traffic.weights().items() if weight > 0), "")
     if not chosen:
         raise UsageError("nothing is live, so there is no log", f"mobius status -e {ports.settings.name}")

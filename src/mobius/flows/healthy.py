@@ -47,7 +47,7 @@ def _stop_if_it_keeps_dying(slot: str, release_id: str, ports: Ports) -> None:
         if process.slot == slot and process.kind == "web" and _is_dying(process):
             raise MobiusError(
                 f"{release_id} does not stay up: {process.name} ended {process.restarts} time(s)",
-                f"its log: mobius logs -e {ports.settings.name} --slot {slot}",
+                _where_its_log_is(slot, ports),
                 details=tuple(ports.target.log_tail(slot).splitlines()),
             )
 
@@ -67,6 +67,10 @@ def _never_healthy(slot: str, release_id: str, why: str, ports: Ports) -> Mobius
     health = ports.settings.health
     return MobiusError(
         f"{release_id} was not healthy within {health.deadline_s:g} s: {health.path}: {why}",
-        f"its log: mobius logs -e {ports.settings.name} --slot {slot}",
+        _where_its_log_is(slot, ports),
         details=tuple(ports.target.log_tail(slot).splitlines()),
     )
+
+
+def _where_its_log_is(slot: str, ports: Ports) -> str:
+    return f"its log: mobius logs -e {ports.settings.name}" + (f" --slot {slot}" if slot else "")

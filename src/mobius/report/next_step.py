@@ -22,7 +22,7 @@ def next_step(run: Run) -> tuple[str, str]:
         case RunState.ROLLED_BACK if run.kind == "rollback":
             return "nobody watches: no journal could be written. Mend that, then", f"mobius monitor {on}"
         case RunState.ROLLED_BACK:
-            return "find out why", f"mobius logs {on} --slot {run.plan.slot}"
+            return "find out why", f"mobius logs {on}{f' --slot {run.plan.slot}' if run.plan.slot else ''}"
         case RunState.REFUSED:
             return "nothing was changed; mend what is named, then", _plan_again(run)
         case RunState.INCONCLUSIVE:

@@ -37,6 +37,10 @@ def test_their_deployment_goes_out_and_a_bad_one_comes_back_by_their_own_command
         assert service.get()["release"] == "v1"
         status = service.status()
         assert (status["live"]["tag"], status["warnings"]) == ("v1", [])
+        assert (
+            failed.err.endswith("mobius logs -e production\n") or "mobius logs -e production\n" in failed.out
+        )
+        assert "rollback of v1 is done" in service.mobius("logs", expect=0).out
         listed = service.mobius("releases", expect=0).out
         assert "by your rollback command" in listed
 
