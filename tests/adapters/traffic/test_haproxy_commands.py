@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from mobius.adapters.traffic.haproxy_commands import Wanted, commands_to_reach, holds
-from mobius.adapters.traffic.haproxy_kept import Kept, Total, load, save, without_server
+from mobius.adapters.traffic.haproxy_kept import Kept, Total, load, locked, save, without_server
 from mobius.adapters.traffic.haproxy_reading import BACKEND, Count, Row, Server
+from mobius.errors import MobiusError
 
 HERE = "127.0.0.1"
 
@@ -169,3 +172,36 @@ def test_what_is_remembered_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_what_makes_no_sense_is_begun_anew_above_every_earlier_generation(tmp_path: Path, text: str) -> None:
     (tmp_path / "haproxy.json").write_text(text)
     assert load(tmp_path / "haproxy.json").generation > 1_000_000_000
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_another_user_is_told_whose_files_these_are() -> None:
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        save(folder / "haproxy.json", Kept())
+        with locked(folder):
+            pass
+        os.seteuid(65534)
+        try:
+            with pytest.raises(MobiusError) as refused:
+                load(folder / "haproxy.json")
+            with pytest.raises(MobiusError) as unlocked, locked(folder):
+                pass
+        finally:
+            os.seteuid(0)
+    assert refused.value.message == (
+        f"what is known of HAProxy cannot be read: permission denied: {folder}/haproxy.json"
+    )
+    assert (
+        unlocked.value.message == f"HAProxy cannot be told anything: permission denied: {folder}/haproxy.lock"
+    )
+
+
+def test_one_who_waits_for_the_lock_in_vain_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mobius.adapters.traffic.haproxy_kept.LOCK_WITHIN_S", 0.1)
+    with locked(tmp_path), pytest.raises(MobiusError) as refused, locked(tmp_path):
+        pass
+    assert refused.value.message == "another mobius has been changing HAProxy for more than 0.1 s"

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from mobius.adapters.traffic.haproxy_reading import BACKEND, Count, Row
-from mobius.archive.durable import lock_file, sync_folder
+from mobius.archive.durable import in_words, lock_file, sync_folder
 from mobius.errors import MobiusError
 
 SCHEMA_VERSION = 1
@@ -117,9 +117,11 @@ def without_server(before: Mapping[str, Row], after: Mapping[str, Row]) -> int:
 
 @contextlib.contextmanager
 def locked(run: Path) -> Iterator[None]:
-    """One change at a time, whoever makes it. Raises `MobiusError` when another takes too long."""
-    run.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = os.open(run / "haproxy.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """One change at a time, whoever makes it. Raises `MobiusError` when another takes too long, or the lock cannot be
+    opened."""
+    with in_words("HAProxy cannot be told anything", run):
+        run.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = os.open(run / "haproxy.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         deadline = time.monotonic() + LOCK_WITHIN_S
         while not lock_file(file, wait=False):
@@ -136,9 +138,16 @@ def locked(run: Path) -> Iterator[None]:
 
 def load(path: Path) -> Kept:
     """What was kept; nothing where there is none. One that makes no sense is begun anew, with a generation above any
-    that it can have had."""
+    that it can have had. Raises `MobiusError` for one that may not be read."""
     try:
-        told = json.loads(path.read_bytes())
+        with in_words("what is known of HAProxy cannot be read", path.parent):
+            text = path.read_bytes()
+    except MobiusError as problem:
+        if isinstance(problem.__cause__, FileNotFoundError):
+            return Kept()
+        raise
+    try:
+        told = json.loads(text)
         if told.pop("schema_version") != SCHEMA_VERSION:
             raise ValueError("not of this version")
         return Kept(
@@ -149,8 +158,6 @@ def load(path: Path) -> Kept:
                 "failed": {int(number): failed for number, failed in told["failed"].items()},
             }
         )
-    except FileNotFoundError:
-        return Kept()
     except (ValueError, TypeError, KeyError, AttributeError):
         return Kept(generation=int(time.time()))
 
