@@ -168,15 +168,26 @@ class SlotRemoved:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """Where the web process of a slot is reached, and the release it is of."""
+
+    release: str
+    port: int | None
+    socket: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Routed:
     """From `at` (unix seconds) on every new request goes by the new weights. `changed` is False when they
-    held already."""
+    held already. `slots` are those that can have weight; `held`: new requests wait for the end of a hold."""
 
     generation: int
     at: float
     previous: dict[str, int]
     weights: dict[str, int]
     changed: bool
+    slots: dict[str, Reached] = field(default_factory=dict)
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

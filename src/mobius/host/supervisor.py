@@ -232,6 +232,8 @@ class Supervisor:
             "previous": previous,
             "weights": self.doors.weights,
             "changed": changed,
+            "slots": self.upstreams(),
+            "held": self.doors.hold is not None,
         }
 
     async def do_drain(self, *, slot: str, timeout_s: float, direct: bool = False) -> Answer:

@@ -305,6 +305,26 @@ def test_wherever_a_switch_is_killed_weights_say_who_answers_and_the_same_again_
         assert (last.is_done, dict(last.weights)) == (True, weights)
 
 
+def test_two_who_switch_at_once_leave_the_door_and_live_agreed(behind_nginx: tuple[Ground, Proxy]) -> None:
+    ground, _ = behind_nginx
+    ground.traffic.switch({"blue": 100})
+
+    def go_on(slot: str) -> None:
+        mine = LiveSocketTraffic(ground.site.root, ground.settings, (ground.site.root / "releases").joinpath)
+        for _ in range(15):
+            mine.switch({slot: 100})
+
+    both = [threading.Thread(target=go_on, args=(slot,)) for slot in ("blue", "green")]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join(60)
+    door = ground.site.client.status().door
+    assert door is not None
+    assert dict(ground.traffic.weights()) == door.weights
+    assert read_history(ground.site.root)[-1].weights == door.weights
+
+
 def test_killed_between_the_rename_and_its_line_the_history_is_mended_by_the_same_switch(
     behind_nginx: tuple[Ground, Proxy],
 ) -> None:

@@ -13,7 +13,8 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from mobius.errors import MobiusError
 
 DOOR = "door"
 KEPT = 16
+MOVED_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,25 @@ class Faces:
         self._root = root
         self._folder = root / "run" / "faces"
         self.live = root / "live"
+
+    @contextlib.contextmanager
+    def moving(self) -> Iterator[None]:
+        """One at a time: a door told by one and a `live` moved by another would not agree. Whoever hangs in there for
+        longer than that keeps nobody from going back."""
+        import fcntl
+
+        self._folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = os.open(self._folder.parent / "live.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            until = time.monotonic() + MOVED_WITHIN_S
+            while time.monotonic() < until:
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                time.sleep(0.005)
+            yield
+        finally:
+            os.close(file)
 
     def current(self) -> Face | None:
         """Where `live` leads now; None when there is none yet. Raises MobiusError when that makes no sense."""

@@ -21,7 +21,7 @@ from mobius.adapters.traffic.proxy_checks import proxy_checks
 from mobius.errors import MobiusError
 from mobius.host.client import HostClient
 from mobius.host.direct import in_flight, is_seen
-from mobius.host.messages import SlotStatus
+from mobius.host.messages import Routed, SlotStatus
 from mobius.host.reach import group_may_connect
 from mobius.model.settings import EnvironmentSettings
 from mobius.model.verdict import CheckResult
@@ -58,8 +58,9 @@ class LiveSocketTraffic:
         """First the front door, then `live`. Killed in between, `live` still leads where it led, which `weights()`
         says; the same switch again finishes it."""
         began = time.perf_counter()
-        routed = self._host.route(weights)
-        self._show(weights)
+        with self._faces.moving():
+            routed = self._host.route(weights)
+            self._show(routed)
         took_ms = (time.perf_counter() - began) * 1000
         return Switched(routed.generation, took_ms, self._door.failed_because_of_switches(routed.generation))
 
@@ -76,14 +77,20 @@ class LiveSocketTraffic:
 
     def hold(self, max_s: float, max_requests: int, max_bytes: int) -> None:
         """The front door holds, so `live` comes to lead there."""
-        self._door.hold(max_s, max_requests, max_bytes)
-        self._show(self._door.weights(), held=True)
+        with self._faces.moving():
+            self._door.hold(max_s, max_requests, max_bytes)
+            self._show(self._as_it_is())
 
     def release_hold(self) -> None:
         """Those that wait go on at once; then, where it may, `live` leads to the release itself again."""
-        self._door.release_hold()
-        if self._faces.current() is not None:
-            self._show(self._door.weights())
+        with self._faces.moving():
+            self._door.release_hold()
+            if self._faces.current() is not None:
+                self._show(self._as_it_is())
+
+    def _as_it_is(self) -> Routed:
+        """How the door routes now: the same again changes nothing."""
+        return self._host.route(self._door.weights())
 
     def counters(self) -> Mapping[str, Counters]:
         """What came by the front door. Raises MobiusError while the proxy dials the release itself: then nobody
@@ -110,15 +117,12 @@ class LiveSocketTraffic:
         path = _socket_of(there) if there is not None else ""
         return in_flight(path) if path else 0
 
-    def _show(self, weights: Mapping[str, int], *, held: bool = False) -> None:
-        status = self._host.status()
-        held = held or (status.door is not None and status.door.held)
-        some = {slot: weight for slot, weight in weights.items() if weight > 0}
-        wanted = self._face(some, status.slots, held)
+    def _show(self, routed: Routed) -> None:
+        wanted = self._face(routed)
         is_shown = wanted == self._faces.current()
         if is_shown and self._is_written(wanted):
             return
-        with switching(self._root, via=wanted.via, weights=some, releases=wanted.releases):
+        with switching(self._root, via=wanted.via, weights=wanted.weights, releases=wanted.releases):
             if not is_shown:
                 self._faces.show(wanted)
 
@@ -128,12 +132,13 @@ class LiveSocketTraffic:
         held = (face.via, face.weights, face.releases)
         return last is not None and last.is_done and (last.via, last.weights, last.releases) == held
 
-    def _face(self, weights: Mapping[str, int], slots: Mapping[str, SlotStatus], held: bool) -> Face:
+    def _face(self, routed: Routed) -> Face:
+        weights, slots = routed.weights, routed.slots
         releases = {slot: slots[slot].release for slot in weights if slot in slots}
         chief = max(weights, key=lambda slot: (weights[slot], slot), default="")
         tree = str(self._tree_of(releases[chief])) if chief in releases else ""
-        own = _socket_of(slots[chief]) if chief in slots else ""
-        if self._may_be_direct and len(weights) == 1 and not held and own and self._accepts(own):
+        own = slots[chief].socket if chief in slots else None
+        if self._may_be_direct and len(weights) == 1 and not routed.held and own and self._accepts(own):
             return Face(chief, own, tree, weights, releases)
         return Face(DOOR, str(self._root / "run" / "door.sock"), tree, weights, releases)
 
