@@ -152,7 +152,7 @@ def _host(place: UnitPlace) -> str:
             "Restart=on-failure",
             "RestartSec=200ms",
             "RestartPreventExitStatus=10",
-            "WatchdogSec=30",
+            "WatchdogSec=60",
             # The door outlives a killed supervisor, and the next one takes it over with what is in flight.
             "KillMode=process",
             "TimeoutStopSec=45",
