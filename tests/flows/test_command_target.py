@@ -350,3 +350,27 @@ def test_the_report_of_a_release_that_was_taken_back_says_what_is_live_after_it(
 
     assert (made["release_after"], made["received_traffic"]) == (run.plan.previous_id, True)
     assert headline(made).startswith("v2 was taken back; v1 is live in production")
+
+
+def test_a_way_back_that_no_journal_was_told_of_is_finished_and_their_command_not_run_again() -> None:
+    world = with_v1()
+    world.scripts["v2"] = Script(blind_after=0)
+    run = world.begin(world.plan("v2"))
+
+    def die() -> None:
+        raise Killed
+
+    world.interrupt(lambda name, _: name == "journal.add_samples", die)
+    with pytest.raises(Killed):
+        world.carry_on(run)
+    assert world.journal.run(run.id).state is RunState.OBSERVING
+    way = run.plan.way_back("after traffic")
+    assert way is not None
+    step = next(step for step in way.steps if step.action == "command")
+    told = {"MOBIUS_TAG": "v1", "MOBIUS_PREVIOUS_TAG": "v2"}
+    world.commands.run("rollback", ["x"], key=f"run-{run.id}-{step.id}", told=told, progress=print)
+
+    ended = world.carry_on(run)
+
+    assert (ended.state, world.live_tag) == (RunState.ROLLED_BACK, "v1")
+    assert [ran[0] for ran in world.commands.ran].count("rollback") == 1

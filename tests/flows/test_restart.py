@@ -123,6 +123,8 @@ def test_a_restart_makes_no_backup_and_says_so() -> None:
     assert told.answer == (
         "none is made, and none is rehearsed: neither code nor schema changes; the way back is the warm release"
     )
+    [gates] = [check for check in plan.checks if check.name == "gates"]
+    assert gates.answer == "not asked: they judge code, and the code stays: lint"
     assert {way.way for way in plan.ways_back} == {Way.CODE_ALONE}
     world.carry_on(world.begin(plan))
     assert len(world.backups.archives) == archives

@@ -55,6 +55,11 @@ def command(
             click.echo(json.dumps(as_object) if as_json else told)
             next_step(f"see how it goes: mobius logs -e {name}", quiet=as_json or quiet)
             return 0
+    if dry_run and only and the_app.is_restarted_in_place(name, only):
+        click.echo(
+            f"{only} would be restarted where it runs, as the live release has it; nothing else would change"
+        )
+        return 0
     if dry_run:
         made = the_app.plan_restart(name, only=only, despite_freeze=despite_freeze)
         return show_plan(ctx, made, as_json=as_json, plain=plain)

@@ -15,7 +15,7 @@ from mobius.flows.take_back import take_back
 from mobius.flows.turn import turn
 from mobius.model.plan import Plan
 from mobius.model.run import Run, RunState
-from mobius.ports import Ports
+from mobius.ports import Commands, Ports
 from mobius.rules.planning import with_hash
 from mobius.rules.ways_back import choose, unasked
 
@@ -82,10 +82,23 @@ def _has_turned_back(run: Run, ports: Ports) -> bool:
 def _traffic_is_back(run: Run, ports: Ports) -> bool:
     """Whether traffic was moved back from its release while no journal could be written: watching on, and
     accepting in the end, would stop what is live."""
+    if ports.commands is not None:
+        return _says_it_is_the_previous(run, ports.commands)
     if not run.plan.previous_slot:
         return False
     weights = ports.traffic.weights()
     return weights.get(run.plan.previous_slot, 0) > 0 and weights.get(run.plan.slot, 0) == 0
+
+
+def _says_it_is_the_previous(run: Run, commands: Commands) -> bool:
+    """Where somebody else's commands went back; what cannot be asked is watched on."""
+    previous_tag = str(run.plan.facts.get("previous_tag") or "")
+    if run.kind != "deploy" or not previous_tag or previous_tag == run.plan.tag:
+        return False
+    try:
+        return commands.version() == previous_tag
+    except MobiusError:
+        return False
 
 
 def _finish_taking_back(run: Run, ports: Ports) -> Run:

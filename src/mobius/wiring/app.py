@@ -190,6 +190,10 @@ class App:
         run = begin(plan, self.ports(name), lead=self._lead(name), wanted_hash=plan_hash)
         return self.follow(run, viewer=viewer, until_window=detach)
 
+    def is_restarted_in_place(self, name: str | None, process: str) -> bool:
+        """Whether this process is restarted where it runs: a worker or singleton."""
+        return restart.is_in_place(self.ports(name, read_only=True), process)
+
     def restart_in_place(
         self, name: str | None, process: str, *, despite_freeze: str = ""
     ) -> ProcessStatus | None:

@@ -30,7 +30,7 @@ def test_where_there_is_a_repository_a_mistyped_tag_is_refused(tmp_path: Path) -
     there = origin(repository(tmp_path))
 
     assert len(there.find("v1").commit) == 40
-    with pytest.raises(UsageError, match='no tag, branch or commit "v1.O"'):
+    with pytest.raises(UsageError, match=r'no tag, branch or commit "v1\.O"'):
         there.find("v1.O")
 
 

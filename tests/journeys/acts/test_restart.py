@@ -64,6 +64,11 @@ def test_one_worker_is_restarted_where_it_runs_and_nothing_else_is(
     service.mobius("deploy", "--tag", "v1", expect=0)
     before = {p["name"]: p["pid"] for p in service.status()["processes"]}
 
+    dry = service.mobius("restart", "--process", "worker", "--dry-run", expect=0)
+    assert (
+        dry.out
+        == "worker would be restarted where it runs, as the live release has it; nothing else would change\n"
+    )
     done = service.mobius("restart", "--process", "worker", expect=0)
 
     after = {p["name"]: p["pid"] for p in service.status()["processes"]}
