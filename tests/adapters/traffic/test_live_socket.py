@@ -360,13 +360,11 @@ def test_with_supervisor_and_door_dead_a_direct_release_serves_on_and_is_seen(
     assert ground.get() == (200, "r2")
 
 
-def test_a_release_that_is_being_restarted_is_waited_for_by_the_door_behind(
-    behind_nginx: tuple[Ground, Proxy],
-) -> None:
-    ground, _ = behind_nginx
-    ground.traffic.switch({"blue": 100})
-    os.kill(ground.site.pid_of("blue"), signal.SIGKILL)
-    assert ground.get() == (200, "r1")
+def test_a_release_that_is_being_restarted_is_waited_for(direct: Ground) -> None:
+    direct.traffic.switch({"blue": 100})
+    os.kill(direct.site.pid_of("blue"), signal.SIGKILL)
+    assert direct.get() == (200, "r1")
+    assert via(direct) == "blue"
 
 
 def test_what_is_cut_at_the_drain_timeout_is_counted_and_the_release_lives_on(

@@ -31,6 +31,9 @@ def _site(settings: EnvironmentSettings, statics: Sequence[Static]) -> str:
 {access}{bounded}{places}handle {{
 	reverse_proxy unix/{live_socket(settings.root, "Caddy")} {{
 		# Caddy says who the client is (X-Forwarded-*), passes WebSockets, and streams uploads as they come.
+		# A release that does not accept (it is being restarted) is dialled again for a moment.
+		lb_try_duration 2s
+		lb_try_interval 50ms
 		transport http {{
 			# One connection a request (or a WebSocket): that is why the rename loses nothing, and a
 			# connection kept open would lead to the release before.
