@@ -88,7 +88,9 @@ def test_a_person_says_whether_it_happened_and_the_deployment_goes_on(step_done:
     world = with_v1()
     in_doubt(world)
 
-    run = world.carry_on(resume(world.ports, step_done=step_done))
+    resumed = resume(world.ports, step_done=step_done)
+    assert resumed.exit_code == 0, "that it had stopped for a person is settled"
+    run = world.carry_on(resumed)
 
     assert run.state is RunState.ACCEPTED
     world.assert_serves("v2")

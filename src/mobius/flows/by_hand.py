@@ -218,7 +218,7 @@ def _answered(run: Run, ports: Ports, step_done: bool | None) -> Run:
     else:
         record.failed(step, "a person said that it did not happen")
     return record.move(
-        _state_at(run, step.id), "run begun", f"a person answered for {step.title}", sentence=""
+        _state_at(run, step.id), "run begun", f"a person answered for {step.title}", sentence="", exit_code=0
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -94,3 +95,28 @@ def test_data_comes_back_between_their_stop_and_start(new_service: Callable[...,
 
         assert service.get()["value"] == "good"
         assert ran(service)[-2:] == ["stop v1 after v2", "start v1 after v2"]
+
+
+def test_a_command_that_was_lost_with_its_keeper_waits_for_a_person_and_is_not_run_again_by_guess(
+    new_service: Callable[..., Service],
+) -> None:
+    with by_hand(new_service, target="command", without=("version",)) as service:
+        add_tag(service, "v1", waits=True)
+        deploying = service.start("deploy", "--tag", "v1")
+        wait_until(lambda: (service.folder / "waiting").exists(), 60, what="their command")
+        [place] = (service.root / "run" / "commands").iterdir()
+        keeper, theirs = (
+            json.loads((place / name).read_text())["pid"] for name in ("began.json", "child.json")
+        )
+
+        for pid in (wait_until(lambda: service.runner_pid(1), what="the runner"), keeper, theirs):
+            os.kill(pid, signal.SIGKILL)
+        stopped = service.finish(deploying)
+
+        assert stopped.code == 4, stopped
+        assert "was begun and it is unknown whether it happened" in stopped.out
+        assert ran(service) == ["deploy v1 after "]
+        (service.folder / "go").touch()
+        service.mobius("resume", "--again", expect=0)
+        answers(service, "v1")
+        assert ran(service) == ["deploy v1 after "] * 2
