@@ -459,6 +459,15 @@ def test_a_run_at_work_is_not_disturbed(around: Around) -> None:
         adopting.leaving(around.outside())
 
 
+def test_whoever_acts_keeps_an_undo_away(around: Around) -> None:
+    around.adopt()
+    with around.world.lock.held(), pytest.raises(Locked):
+        around.undo()
+    assert around.loaded == NEW and around.answered_by_mobius()
+    around.undo()
+    around.assert_as_before()
+
+
 def test_a_damaged_record_is_said_and_nothing_is_touched(around: Around) -> None:
     around.adopt()
     record = around.folder / "root" / "adopted" / "record.json"

@@ -7,7 +7,7 @@ which is reloaded once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -44,7 +44,7 @@ class Record(Protocol):
     def plan(self) -> Adoption: ...
 
     @property
-    def files(self) -> tuple[Any, ...]: ...
+    def files(self) -> tuple[KeptFile, ...]: ...
 
     @property
     def boot_links(self) -> Mapping[str, str]: ...
@@ -344,24 +344,30 @@ def undo(record: Record, world: World, *, force: bool = False) -> None:
 
 def _give_back(record: Record, world: World, *, force: bool = False) -> None:
     plan = record.plan
-    if not world.machine.is_active(plan.unit):
-        world.tell(f"starting {plan.unit}")
-        world.machine.start(plan.unit)
-    _await_unit(plan, world)
     house = _house(record, world)
-    if _proxy_back(record, world, force=force):
-        world.machine.check_proxy(plan)
-        with world.counting():
-            world.tell(f"reloading {plan.proxy}, once")
-            world.machine.reload_proxy(plan)
-            if house is not None and record.phase == "undoing":
-                _await_answers(plan, house.ports, world, through_us=False)
+    with house.ports.lock.held() if house is not None else nullcontext():
+        if not world.machine.is_active(plan.unit):
+            world.tell(f"starting {plan.unit}")
+            world.machine.start(plan.unit)
+        _await_unit(plan, world)
+        if _proxy_back(record, world, force=force):
+            _turn_back(record, house, world)
+        world.machine.link(record.boot_links)
         if house is not None:
-            _await_empty(house.ports, world)
-    world.machine.link(record.boot_links)
+            _close(plan, house, world)
+        _project_back(record, world)
+
+
+def _turn_back(record: Record, house: House | None, world: World) -> None:
+    plan = record.plan
+    world.machine.check_proxy(plan)
+    with world.counting():
+        world.tell(f"reloading {plan.proxy}, once")
+        world.machine.reload_proxy(plan)
+        if house is not None and record.phase == "undoing":
+            _await_answers(plan, house.ports, world, through_us=False)
     if house is not None:
-        _close(plan, house, world)
-    _project_back(record, world)
+        _await_empty(house.ports, world)
 
 
 def _await_unit(plan: Adoption, world: World) -> None:

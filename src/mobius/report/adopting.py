@@ -21,7 +21,7 @@ def shown(plan: Adoption) -> str:
         f"{plan.unit} becomes release 0 of {plan.service} ({plan.environment}), in place, untouched:",
         f"  it goes on as it runs now, from {plan.tree}, on port {plan.port}",
         f"  {_turned(plan)}, and is reloaded once",
-        f"  its start at boot is switched off ({plan.enabled} now): mobius brings it up after boot",
+        f"  {_at_boot(plan)}",
         "",
     ]
     for change in (*plan.project_files, *plan.proxy_files):
@@ -36,6 +36,12 @@ def shown(plan: Adoption) -> str:
         f"Everything goes back byte for byte: mobius adopt --undo -e {plan.environment}",
     ]
     return "\n".join(rows)
+
+
+def _at_boot(plan: Adoption) -> str:
+    if plan.enabled.startswith("enabled"):
+        return "it is not started at boot any more: mobius brings up what is live after boot"
+    return f"it does not start at boot by itself ({plan.enabled}); mobius brings up what is live after boot"
 
 
 def _turned(plan: Adoption) -> str:

@@ -49,7 +49,6 @@ class Record:
     boot_links: Mapping[str, str]
     begun_at: float
     phase: Phase = "begun"
-    made_root: bool = False
     schema_version: int = SCHEMA_VERSION
 
 
