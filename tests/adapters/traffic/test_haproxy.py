@@ -114,6 +114,24 @@ def test_a_server_that_leads_to_a_port_that_nobody_has_any_more_counts_as_none(
     assert (dict(traffic.weights()), ground.get()) == ({"blue": 100}, (200, "r1"))
 
 
+def test_a_server_whose_slot_is_empty_counts_as_none(
+    ground: Ground, haproxy: Haproxy, traffic: HaproxyTraffic
+) -> None:
+    """As when HAProxy forgot everything, and its file sends requests to the unit that was adopted, long stopped."""
+    traffic.switch({"green": 100})
+    ground.site.client.stop_slot("blue")
+    ground.site.client.place_slot("blue", "r0", port=9)
+    ground.site.client.remove_slot("blue")
+    haproxy.tell("set", "server", "app/green", "state", "maint")
+    haproxy.tell("set", "server", "app/blue", "state", "ready")
+    try:
+        assert dict(traffic.weights()) == {}
+        traffic.switch({"green": 100})
+        assert (dict(traffic.weights()), ground.get()) == ({"green": 100}, (200, "r2"))
+    finally:
+        serve(ground, ("blue", "r1"))
+
+
 def test_a_slot_without_a_web_process_is_refused_and_nothing_changes(
     ground: Ground, haproxy: Haproxy, traffic: HaproxyTraffic
 ) -> None:

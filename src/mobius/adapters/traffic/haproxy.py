@@ -56,8 +56,8 @@ class HaproxyTraffic:
         return (*haproxy_checks(self._place, self._backend.api), *access_log_checks(self._settings))
 
     def weights(self) -> Mapping[str, int]:
-        """As HAProxy has them; while requests are held, as they will be when the hold ends. A server that leads to
-        another port than its slot's process has, as after a boot, leads nowhere, and counts as none."""
+        """As HAProxy has them; while requests are held, as they will be when the hold ends. A server leads nowhere,
+        and counts as none, when its slot is empty or its process has another port, as after a boot."""
         servers = self._backend.servers()
         shares = self._shares(servers)
         if _is_held(servers):
@@ -239,11 +239,14 @@ class HaproxyTraffic:
     def _leads_to(self, server: Server) -> bool:
         """Whether requests come to the process in the slot; where nobody can say, HAProxy is believed."""
         try:
-            there = self._target.processes()
+            webs = [process for process in self._target.processes() if process.kind == "web"]
         except MobiusError:
             return True
-        urls = [urlsplit(p.url) for p in there if p.slot == server.name and p.kind == "web" and p.url]
-        return not server.address or not urls or server.port in [url.port for url in urls]
+        here = [process for process in webs if process.slot == server.name]
+        if not here:
+            return not webs
+        ports = [urlsplit(process.url).port for process in here if process.url]
+        return not server.address or not ports or server.port in ports
 
     def _releases(self, weights: Mapping[str, int]) -> dict[str, str]:
         """Which release is in each slot that gets requests, as far as anybody can say."""
