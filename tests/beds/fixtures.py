@@ -37,6 +37,6 @@ def pytest_runtest_makereport(
     """A failed test of a bed is reported with what its hosts said last."""
     report = yield
     made = getattr(item, "funcargs", {}).get("bed")
-    if report.when == "call" and report.failed and hasattr(made, "hosts"):
+    if report.when == "call" and report.failed and made is not None and hasattr(made, "hosts"):
         report.sections.extend((f"host {each.name}", each.last_words()) for each in made.hosts.values())
     return report

@@ -54,8 +54,8 @@ class Ground:
             ip("netns", "del", namespace)
         for link in self.links():
             ip("link", "del", link)
-        shutil.rmtree(self.room, ignore_errors=True)
-        shutil.rmtree(self.claim, ignore_errors=True)
+        for folder in [*self.traces(), self.room, self.claim]:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def give_back(self, owner: str) -> None:
         """Clears it, if it is still that owner's: a number is given again."""
@@ -83,10 +83,14 @@ class Ground:
             if path.name == self.name or path.name.startswith(f"{self.name}v")
         )
 
+    def traces(self) -> list[Path]:
+        """The folders that nspawn makes for its containers, and leaves."""
+        return sorted(Path("/run/systemd/nspawn/propagate").glob(f"{self.name}-*"))
+
     def left(self) -> list[str]:
         """What is still there of this bed; nothing, after `clear`."""
         groups = [str(group) for root in hierarchies() for group in root.glob(f"{self.name}-*")]
-        folders = [str(path) for path in (self.room, self.claim) if path.exists()]
+        folders = [str(path) for path in (*self.traces(), self.room, self.claim) if path.exists()]
         mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if str(self.room) in line]
         return [*self.namespaces(), *self.links(), *groups, *folders, *mounts]
 

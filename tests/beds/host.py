@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .build import DEPLOY_USER, INIT_PATH, rootfs
-from .ground import Ground, hierarchies, ip
+from .ground import Ground, hierarchies, ip, members
 from .identity import Identity
 from .inside import Inside, WentWrong
 
@@ -99,7 +99,8 @@ class Host(Inside):
             *(
                 "--resolv-conf=off",
                 "--timezone=off",
-                f"--machine={self.name}",
+                f"--machine={self.group}",
+                f"--hostname={self.name}",
                 f"--directory={self.folder / 'merged'}",
             ),
             f"--network-namespace-path=/run/netns/{self.namespace}",
@@ -135,6 +136,15 @@ class Host(Inside):
         os.kill(self.leader, signal.SIGKILL)
         self.await_down()
 
+    def _let_go(self) -> None:
+        """systemd stops everybody for a moment while it goes down; nsenter, outside, then stops itself for good and
+        never takes leave of its dead child, for whom systemd waits."""
+        for root in hierarchies():
+            for pid in members(root / self.group):
+                with contextlib.suppress(ProcessLookupError, OSError):
+                    if Path(f"/proc/{pid}/comm").read_text() == "nsenter\n":
+                        os.kill(pid, signal.SIGCONT)
+
     @property
     def is_up(self) -> bool:
         return self._nspawn is not None and self._nspawn.poll() is None
@@ -164,13 +174,13 @@ class Host(Inside):
 
     def await_down(self) -> None:
         """When it was told, from inside, to go down or to reboot: `boot` starts it then, for either."""
+        deadline = time.monotonic() + BOOT_S
+        while self.is_up:
+            if time.monotonic() > deadline:
+                raise WentWrong(f"{self.name} did not go down within {BOOT_S:g} s\n{self.last_words()}")
+            self._let_go()
+            time.sleep(0.05)
         if self._nspawn is not None:
-            try:
-                self._nspawn.wait(BOOT_S)
-            except subprocess.TimeoutExpired:
-                raise WentWrong(
-                    f"{self.name} did not go down within {BOOT_S:g} s\n{self.last_words()}"
-                ) from None
             self._nspawn = None
 
     # --- the line --------------------------------------------------------------------------------------------

@@ -157,6 +157,16 @@ def test_a_host_that_reboots_itself_is_booted_again(host: Host) -> None:
     assert host.state() == "running"
 
 
+def test_a_host_goes_down_under_a_program_that_goes_on(host: Host) -> None:
+    started = host.popen(["sleep", "1000"])
+    host.wait_until(lambda: host.run(["pgrep", "--exact", "sleep"], check=False).returncode == 0, "sleep")
+
+    host.reboot()
+
+    assert started.wait(10) != 0
+    assert host.state() == "running"
+
+
 def test_a_host_like_another_has_its_files_and_a_name_and_keys_of_its_own(bed: Bed) -> None:
     origin = bed.host("origin")
     origin.write("/srv/kept", "of the origin\n")

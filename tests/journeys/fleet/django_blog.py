@@ -191,6 +191,16 @@ class Blog:
         assert seen[0] in states, f"{self.newest_run()}\n{self.mobius('status', expect=None).stdout}"
         return seen[0]
 
+    def await_event(self, run: int, kind: str) -> None:
+        """Until something of this kind was written down of the run."""
+        query = f"select count(*) from events where run_id = {run} and kind = '{kind}'"
+        asked = ["sqlite3", "-readonly", JOURNAL, query]
+        self.host.wait_until(
+            lambda: int(self.host.run(asked, user="deploy").stdout) > 0,
+            f"{kind!r} of run {run}",
+            within=LONG_S,
+        )
+
     def newest_run(self) -> dict[str, Any]:
         """Of those that change something: not the watch that follows a rollback."""
         query = (
@@ -212,11 +222,6 @@ class Blog:
     def has_struck(self) -> bool:
         """Whether the moment of the last strike came."""
         return self.host.run(["test", "-e", f"{MARKS}/struck-0"], check=False).returncode == 0
-
-    def events(self, run: int) -> list[str]:
-        """What was written down of the run, by kind."""
-        lines = self.mobius("audit", "log", "--run", str(run), "--json").stdout.splitlines()
-        return [json.loads(line)["kind"] for line in lines]
 
     def lives(self) -> list[Life]:
         """What workers and timers wrote down, in the order in which it happened."""

@@ -121,7 +121,7 @@ def test_a_runner_killed_on_the_way_back_ends_it_and_nothing_runs_twice(
     blog.mobius("rollback", "--yes", env=env, expect=None)
 
     assert blog.has_struck()
-    blog.await_state("rolled back", "accepted")
+    blog.await_event(blog.newest_run()["id"], "rolled back")
     blog.await_live("v1", "blue")
     assert_never_two(blog)
     assert sentences(blog.lives(), "worker")[-3:] == ["start v2", "stop v2", "start v1"]
