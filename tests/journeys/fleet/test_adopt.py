@@ -55,8 +55,10 @@ def test_it_is_adopted_deployed_rolled_back_and_given_back_under_load(service: R
         service.mobius("deploy", "--tag", "bad3", expect=12)
         assert service.version() == "v2"
 
+        service.let_hours_pass()
         service.mobius("rollback", "--yes", "--to", "v1")
         assert (service.version(), service.host.state("app.service")) == ("v1", "active")
+        assert service.status()["live"]["since"] > time.time() + 4 * 3600
         # From its first act to its last one. What comes before is two programs that start, and other work here.
         assert service.between("rollback begun", "rolled back") <= 15
         assert announced.lost_elsewhere(load) == []
