@@ -20,7 +20,8 @@ from mobius.model.settings import EnvironmentSettings
 from mobius.report.snippets.haproxy import haproxy_configuration
 
 WHY_NOT = "" if shutil.which("haproxy") else "haproxy is not installed: apt-get install haproxy"
-OLD_SIGNALS_S = 15.0
+LEAVES_WITHIN_S = 15.0
+AGAIN_S = 2.0
 
 
 class Haproxy:
@@ -86,11 +87,15 @@ class Haproxy:
         self.start()
 
     def reload(self) -> None:
-        """As `systemctl reload haproxy`: SIGUSR2 to the master, and a new worker."""
-        before = self.pid
-        self._processes[-1].send_signal(signal.SIGUSR2)
+        """As `systemctl reload haproxy`: SIGUSR2 to the master, and a new worker. A master that has just begun loses
+        the signal while it executes itself anew (systemd waits for its READY=1), so it is told again."""
+        before, told_at = self.pid, 0.0
 
         def is_another() -> bool:
+            nonlocal told_at
+            if time.monotonic() - told_at > AGAIN_S:
+                self._processes[-1].send_signal(signal.SIGUSR2)
+                told_at = time.monotonic()
             with contextlib.suppress(MobiusError):
                 return self.pid != before
             return False
@@ -128,7 +133,7 @@ class Haproxy:
         self.kill()
 
 
-def free_of_haproxy(pid: int, within_s: float = OLD_SIGNALS_S) -> None:
+def free_of_haproxy(pid: int, within_s: float = LEAVES_WITHIN_S) -> None:
     """Waits until that process is gone."""
     deadline = time.monotonic() + within_s
     while is_running(pid):
