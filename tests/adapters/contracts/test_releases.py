@@ -168,3 +168,17 @@ def test_a_tree_stays_as_long_as_any_configuration_of_it_does(made: Made) -> Non
 
     with pytest.raises(MobiusError, match="is gone"):
         releases.configure(replace(first, id=f"{first.id}+4"), [API])
+
+
+def test_a_release_that_somebody_else_lays_out_is_remembered(made: Made) -> None:
+    release = Release("v7-seen", "v7", "", "", "", staged_at=3.0)
+
+    assert (
+        made.releases.register(release) == made.releases.register(replace(release, staged_at=9.0)) == release
+    )
+    assert made.releases.is_staged("v7-seen")
+    assert made.releases.manifests() == (release,)
+    made.releases.point_to("v7-seen", "")
+    assert made.releases.current() == ("v7-seen", "")
+    made.releases.remove("v7-seen")
+    assert not made.releases.is_staged("v7-seen")

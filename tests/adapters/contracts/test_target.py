@@ -103,6 +103,26 @@ def test_two_releases_of_anything_else_never_run_at_once(kind: str, target: Targ
     assert up(target, "green")["mail"].release_id == "r2"
 
 
+def test_restarting_gives_one_process_another_life_and_touches_nothing_else(target: Target) -> None:
+    start(target, "blue", "r1", web(), other("mail", "worker"))
+    before = up(target, "blue")
+
+    target.restart("blue", "mail")
+
+    after = up(target, "blue")
+    assert after["mail"].pid not in (0, before["mail"].pid)
+    assert after["mail"].release_id == "r1"
+    assert after["api"].pid == before["api"].pid
+
+
+def test_restarting_what_is_not_there_is_an_error(target: Target) -> None:
+    start(target, "blue", "r1")
+    for slot, name in (("blue", "nobody"), ("purple", "api")):
+        with pytest.raises(MobiusError):
+            target.restart(slot, name)
+    assert set(up(target, "blue")) == {"api"}
+
+
 def test_a_missing_command_is_an_error_and_starts_nothing(target: Target) -> None:
     with pytest.raises(MobiusError, match=r"mail cannot be started: .*no-such-command"):
         start(target, "blue", "r1", web(), other("mail", "worker", "no-such-command"))
