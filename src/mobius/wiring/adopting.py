@@ -11,14 +11,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mobius.adapters.adopting import proxies
+from mobius.adapters.adopting import history, proxies
 from mobius.adapters.adopting.kept import Kept
 from mobius.adapters.adopting.machine import Machine, counting, health_of
 from mobius.adapters.adopting.units import Units
 from mobius.adapters.places import Places
 from mobius.adapters.releases.store import ReleaseStore, write_durably
 from mobius.adapters.releases.tree import tree_digest
-from mobius.adapters.repository import git
 from mobius.adapters.targets.systemd_units import UnitFiles
 from mobius.errors import ConfigurationError, GateFailed, UsageError
 from mobius.flows.adopt import World
@@ -30,20 +29,6 @@ from mobius.rules.adopting import Looked, adoption
 from mobius.rules.steps import BLUE
 from mobius.wiring.app import open_app
 from mobius.wiring.units import units_of
-
-# Made by builds and tools: nobody misses them in a release.
-NOT_BROUGHT = (
-    ".git",
-    ".venv",
-    "venv",
-    "node_modules",
-    "__pycache__",
-    "dist",
-    "build",
-    ".cache",
-    ".npm",
-    "target",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +87,13 @@ class Adopting:
                 root=str(self.root),
                 tree=tree,
                 tree_digest=self._digest(tree, links),
-                tag=_tag(Path(tree)),
-                is_git=git(self.project, "rev-parse", "--git-dir") != "",
+                tag=history.tag_of(Path(tree)),
+                is_git=history.is_repository(self.project),
                 config=self._config(),
                 health=asked.health,
                 url=asked.url,
                 variable=asked.variable,
-                only_there=_only_there(Path(tree), self.project),
+                only_there=history.only_in(Path(tree), self.project),
                 links=links,
                 timers=self._units.timers(unit),
                 owner=owner,
@@ -246,7 +231,7 @@ class House:
         release = Release(
             id=plan.release_id,
             tag=plan.tag,
-            commit=git(Path(plan.tree), "rev-parse", "HEAD"),
+            commit=history.commit_of(Path(plan.tree)),
             content_digest=plan.release_id.removeprefix("adopted-"),
             config_digest="",
             slot=BLUE,
@@ -372,22 +357,3 @@ def _link(path: Path, target: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     path.symlink_to(target)
-
-
-def _tag(tree: Path) -> str:
-    """The tag that lies there unchanged; "" where that is not certain."""
-    if git(tree, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no"):
-        return ""
-    return git(tree, "describe", "--tags", "--exact-match")
-
-
-def _only_there(tree: Path, project: Path) -> tuple[str, ...]:
-    """What lies in the running tree and comes with no release of this project."""
-    try:
-        there = sorted(each.name for each in tree.iterdir())
-    except OSError:
-        return ()
-    brought = set(git(project, "ls-tree", "--name-only", "HEAD").splitlines())
-    if not brought:
-        brought = {each.name for each in project.iterdir()}
-    return tuple(name for name in there if name not in brought and name not in NOT_BROUGHT)

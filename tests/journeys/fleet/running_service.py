@@ -115,16 +115,19 @@ class RunningService:
         self.host.run(["rm", "-f", "/etc/nginx/sites-enabled/default"])
         self.host.run(["ln", "-s", "../sites-available/app", "/etc/nginx/sites-enabled/app"])
         self.host.run(["touch", "-d", "2020-02-02 02:02:02.123456789", SITE])
+        self.host.run(["systemctl", "enable", "nginx"])
         self.host.run(["systemctl", "restart", "nginx"])
 
     def _put_behind_caddy(self) -> None:
         self.host.write(CADDYFILE, CADDY)
         self.host.run(["touch", "-d", "2020-02-02 02:02:02.123456789", CADDYFILE])
+        self.host.run(["systemctl", "enable", "caddy"])
         self.host.run(["systemctl", "restart", "caddy"])
 
     def _put_behind_haproxy(self) -> None:
         self.host.write(HAPROXY_CFG, HAPROXY)
         self.host.run(["touch", "-d", "2020-02-02 02:02:02.123456789", HAPROXY_CFG])
+        self.host.run(["systemctl", "enable", "haproxy"])
         self.host.run(["systemctl", "restart", "haproxy"])
 
     def _make_repository(self) -> None:
