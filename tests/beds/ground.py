@@ -162,16 +162,20 @@ def empty(group: Path) -> None:
         if time.monotonic() > deadline:
             raise RuntimeError(f"{group} still holds the processes {alive} after {GONE_S:g} s of SIGKILL")
         time.sleep(0.01)
-    for folder in sorted(group.rglob("*"), key=lambda path: len(path.parts), reverse=True):
-        if folder.is_dir():
-            remove(folder, deadline)
-    remove(group, deadline)
+    for folder in sorted(folders(group), key=lambda path: len(path.parts), reverse=True):
+        remove(folder, deadline)
 
 
 def members(group: Path) -> Iterator[int]:
-    for procs in [group / "cgroup.procs", *group.rglob("cgroup.procs")]:
+    """The pids in the group and below it."""
+    for folder in folders(group):
         with contextlib.suppress(OSError):
-            yield from (int(line) for line in procs.read_text().split())
+            yield from (int(line) for line in (folder / "cgroup.procs").read_text().split())
+
+
+def folders(group: Path) -> list[Path]:
+    """The group and those below it, some of which may be gone already: systemd removes its own all the time."""
+    return [Path(folder) for folder, _, _ in os.walk(group)]  # pathlib's own walk fails on what is gone
 
 
 def remove(group: Path, deadline: float) -> None:
