@@ -116,6 +116,7 @@ def test_the_file_it_writes_says_what_the_unit_says_and_loads(tmp_path: Path) ->
     (web,) = settings.processes
     assert (web.start, web.env, web.listen) == (("/usr/bin/node", "s.js"), {"NODE_ENV": "production"}, "port")
     assert settings.release.link == settings.backup.paths == ("data",)
+    assert [(smoke.name, smoke.url) for smoke in settings.smoke] == [("health", "/health")]
 
 
 def test_a_file_that_is_there_keeps_every_line_of_its_own(tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ def new_file(wanted: Wanted) -> str:
         '# build = [["npm", "ci", "--omit=dev"]]  # what makes a release out of its source\n'
         "\n[health]\n"
         f"path = {_value(wanted.health)}\n"
+        '\n[[smoke]]  # what must work before a release gets traffic: add what your users do\nname = "health"\n'
+        f"get = {_value(wanted.health)}\n"
         f"{paths}"
         f"\n{_environment(wanted)}"
     )
