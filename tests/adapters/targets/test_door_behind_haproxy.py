@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from host.sites import Site, new_site
+from host.sites import Site, new_site, wait_for
 from mobius.adapters.targets.front_door import open_door
 from mobius.model.settings import EnvironmentSettings, TrafficSettings
 
@@ -52,11 +52,20 @@ def test_a_front_door_that_had_the_port_of_the_service_gives_it_up(site: Site) -
     assert listens_on(site) == site.listen
     open_door(settings, site.client)
     assert listens_on(site) != site.listen
-    with socket.socket() as haproxy:
-        haproxy.bind(("127.0.0.1", site.port))
+    wait_for("HAProxy to be able to have it", lambda: is_free(site.port))
 
 
 def test_a_front_door_on_a_unix_socket_moves_to_a_port(site: Site) -> None:
     site.client.configure_door(f"unix:{site.root}/run/door.sock")
     open_door(behind_haproxy(site), site.client)
     assert listens_on(site).startswith("127.0.0.1:")
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as haproxy:
+        haproxy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as HAProxy does
+        try:
+            haproxy.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
