@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,14 @@ VERBS: tuple[Verb, ...] = ("start", "stop", "reset-failed")
 SHOWN = ("LoadState", "ActiveState", "SubState", "MainPID", "NRestarts", "Result", "NextElapseUSecRealtime")
 RUNNING_HERE = Path("/run/systemd/system")
 LOOKING_S = 10.0
+PATIENCE_S, AGAIN_S = 5.0, 0.2
+PASSING = (
+    "disconnected from message bus",
+    "Failed to connect to bus",
+    "Connection reset by peer",
+    "Connection terminated",
+    "Transport endpoint is not connected",
+)
 TAIL_BYTES = 65_536
 QUIET_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": "", "SYSTEMD_LESS": ""}
 
@@ -53,7 +62,11 @@ def show(units: Sequence[str]) -> tuple[UnitState, ...]:
     """Every one of these units, in this order; needs no rights. Raises MobiusError when they cannot be seen."""
     if not units:
         return ()
-    done = _run([program("systemctl"), "show", f"--property={','.join(SHOWN)}", "--", *units], LOOKING_S)
+    asked = [program("systemctl"), "show", f"--property={','.join(SHOWN)}", "--", *units]
+    done, until = _run(asked, LOOKING_S), time.monotonic() + PATIENCE_S
+    while done.returncode and is_passing(done.stderr) and time.monotonic() < until:
+        time.sleep(AGAIN_S)
+        done = _run(asked, LOOKING_S)
     if done.returncode:
         raise MobiusError(f"systemd cannot be asked: {_last_line(done)}", "systemctl is-system-running")
     return read_states(units, done.stdout)
@@ -87,24 +100,39 @@ def read_states(units: Sequence[str], told: str) -> tuple[UnitState, ...]:
 def act(verb: Verb, units: Sequence[str], *, within_s: float) -> None:
     """Does it to all of these units side by side, one command each, as the sudo rules allow it; returns when it is
     done. Raises MobiusError naming the first that failed, when all have answered."""
+    failed, until = _each(verb, units, within_s), time.monotonic() + PATIENCE_S
+    while failed and all(map(is_passing, failed.values())) and time.monotonic() < until:
+        time.sleep(AGAIN_S)
+        failed = _each(verb, list(failed), within_s)  # each of the verbs may be repeated
+    if failed:
+        unit, told = next(iter(failed.items()))
+        why = _last_words(told)
+        raise MobiusError(f"systemctl {verb} {unit}: {why}", _next_step(unit, why))
+
+
+def is_passing(told: str) -> bool:
+    """Whether systemd was not there to answer for a moment, as while it is upgraded under us."""
+    return any(words in told for words in PASSING)
+
+
+def _each(verb: Verb, units: Sequence[str], within_s: float) -> dict[str, str]:
+    """Those that failed, and what was said of them."""
     started = [
         (unit, subprocess.Popen(argv(verb, unit), env=_environment(), **_PIPES))  # type: ignore[call-overload]
         for unit in units
     ]
-    failed: list[tuple[str, str]] = []
+    failed: dict[str, str] = {}
     for unit, process in started:
         try:
             _, told = process.communicate(timeout=within_s)
         except subprocess.TimeoutExpired:
             process.kill()  # of the asking: systemd goes on
             process.communicate()
-            failed.append((unit, f"not done within {within_s:g} s"))
+            failed[unit] = f"not done within {within_s:g} s"
             continue
         if process.returncode:
-            failed.append((unit, _last_words(told) or f"exit code {process.returncode}"))
-    if failed:
-        unit, why = failed[0]
-        raise MobiusError(f"systemctl {verb} {unit}: {why}", _next_step(unit, why))
+            failed[unit] = told.strip() or f"exit code {process.returncode}"
+    return failed
 
 
 def forgive(unit: str) -> None:

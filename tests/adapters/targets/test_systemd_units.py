@@ -67,6 +67,57 @@ def test_what_is_asked_of_systemd_is_one_verb_and_one_unit() -> None:
     ]
 
 
+FAKE = """#!/bin/sh
+echo "$@" >> {folder}/asked
+if [ "$(wc -l < {folder}/asked)" -le {failing} ]; then echo "{words}" >&2; exit 1; fi
+echo ActiveState=active
+"""
+
+
+def fake_systemctl(folder: Path, monkeypatch: pytest.MonkeyPatch, words: str, *, failing: int) -> Path:
+    """A systemctl that says these words so many times, and then does as it is told; answers what it was asked."""
+    program = folder / "systemctl"
+    program.write_text(FAKE.format(folder=folder, words=words, failing=failing))
+    program.chmod(0o755)
+    monkeypatch.setattr(systemd, "program", lambda name: str(program))
+    monkeypatch.setattr(systemd.os, "geteuid", lambda: 0)
+    return folder / "asked"
+
+
+def test_a_systemd_that_is_upgraded_under_us_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "Failed to get properties: Message recipient disconnected from message bus without replying"
+    asked = fake_systemctl(tmp_path, monkeypatch, words, failing=2)
+    assert systemd.show(["a.service"])[0].active == "active"
+    assert len(asked.read_text().splitlines()) == 3
+    asked.unlink()
+    systemd.act("start", ["a.service"], within_s=10)
+    assert asked.read_text().splitlines() == ["start a.service"] * 3
+
+
+def test_a_unit_that_does_not_start_is_told_at_once_with_what_to_look_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "Job for a.service failed because a timeout was exceeded."
+    asked = fake_systemctl(tmp_path, monkeypatch, words, failing=9)
+    with pytest.raises(MobiusError) as caught:
+        systemd.act("start", ["a.service"], within_s=10)
+    assert caught.value.message == f"systemctl start a.service: {words}"
+    assert caught.value.hint == "look at it: systemctl status a.service; journalctl -u a.service"
+    assert len(asked.read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", ["sudo: a password is required", "sudo: sorry, you must have a tty"])
+def test_a_missing_right_is_told_with_the_rules_to_install(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_systemctl(tmp_path, monkeypatch, words, failing=9)
+    with pytest.raises(MobiusError) as caught:
+        systemd.act("stop", ["a.service"], within_s=10)
+    assert caught.value.hint.startswith("allow it: sudo mobius host install --sudoers USER")
+
+
 # Unit files
 
 

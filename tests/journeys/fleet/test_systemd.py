@@ -123,6 +123,26 @@ def test_no_request_is_lost_while_the_supervisor_is_killed_restarted_and_upgrade
     assert service.live() == "v1"
 
 
+def test_an_upgrade_of_systemd_itself_in_the_midst_of_a_deployment_is_nothing(service: UnitService) -> None:
+    service.deploy("v1")
+    is_over = threading.Event()
+
+    def upgrade() -> None:
+        while not is_over.is_set():
+            service.host.run(["systemctl", "daemon-reexec"], check=False)
+            is_over.wait(0.5)
+
+    upgrading = threading.Thread(target=upgrade)
+    upgrading.start()
+    try:
+        service.deploy("v2")
+    finally:
+        is_over.set()
+        upgrading.join()
+    assert service.live() == "v2"
+    assert_never_two(service)
+
+
 def test_restarting_the_monitor_touches_nothing_else(service: UnitService) -> None:
     service.deploy("v1")
     units = ("mobius-probe.service", "mobius-probe-api@blue.service", "mobius-probe-mail@blue.service")
@@ -163,7 +183,7 @@ def test_what_was_live_is_live_again_after_the_host_went_down(loss: str, service
     [
         "step begun: stage", "step begun: back up", "step begun: restore it", "step begun: start v2",
         "step begun: 3 good answers", "step begun: smoke tests against", "step begun: switch traffic",
-        "step done: switch traffic", "step begun: wait until", "step begun: start the workers",
+        "step done: switch traffic", "step begun: let requests", "step begun: stop the workers", "step begun: start the workers",
         "step begun: write the version", "window opened",
     ],
 )  # fmt: skip
@@ -174,7 +194,7 @@ def test_the_power_is_lost_in_every_phase_and_the_run_ends_in_a_known_state(
     service.deploy_until("v2", phase)
     service.host.crash()
     service.host.boot()
-    settled = ("observing", "rolled_back", "aborted", "refused")
+    settled = ("observing", "rolled back", "aborted", "refused")
 
     def state() -> str:  # of this deployment: what comes back is watched by a run of its own
         return next(str(run["state"]) for run in service.runs() if run["tag"] == "v2")
