@@ -159,6 +159,15 @@ def test_nothing_waits_for_somebody_who_does_not_come_back(how: Callable[[Far], 
     assert keeper.ask() == ""
 
 
+def test_whoever_comes_back_too_late_is_not_let_in(listener: socket.socket) -> None:
+    far = Far(Keeper(0.2), listener=listener)
+    far.close()
+    until = time.monotonic() + 10
+    while listener.fileno() >= 0 and time.monotonic() < until:
+        time.sleep(0.02)
+    assert listener.fileno() == -1
+
+
 def test_rubbish_ends_the_connection_and_not_the_command(listener: socket.socket) -> None:
     keeper = Keeper(60)
     first = Far(keeper, listener=listener)

@@ -77,14 +77,19 @@ class Keeper:
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
     def _accept(self, listener: socket.socket | None) -> None:
-        if listener is not None:
-            listener.settimeout(LOOK_S)
-        while not self._is_forsaken():
-            if listener is None:
+        if listener is None:
+            while not self._is_forsaken():
                 time.sleep(LOOK_S)
-                continue
-            with suppress(OSError):  # nobody came within a second
-                self._connect(listener.accept()[0])
+            return
+        listener.settimeout(LOOK_S)
+        with listener:  # once forsaken nobody is let in: what was said meanwhile was not kept
+            while not self._is_forsaken():
+                try:
+                    self._connect(listener.accept()[0])
+                except TimeoutError:
+                    continue  # nobody came within a second
+                except OSError:
+                    time.sleep(LOOK_S)  # too many files are open, or the like
 
     def _is_forsaken(self) -> bool:
         with self._changed:

@@ -61,7 +61,7 @@ class SshLine:
         assert self._ssh.stdin is not None and self._ssh.stdout is not None
         with suppress(OSError):
             self._ssh.stdin.close()
-        if self._end(0.0 if problem is not None else END_S) is None:
+        if self._end(0.0 if isinstance(problem, Cut) else END_S) is None:
             self._ssh.kill()
             self._ssh.wait()
         self._ssh.stdout.close()

@@ -13,7 +13,7 @@ from mobius.errors import MobiusError
 from mobius.host.protocol import find_socket, place_socket
 
 FORGET_AFTER_S = 86_400.0
-CONNECT_S = 10.0
+CONNECT_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,6 @@ class Call:
             while True:
                 try:
                     with SshLine(self._ssh(tries), self._echo) as line:
-                        self._begin(line)
                         return self._shown_to_the_end(line)
                 except (Cut, Garbled) as problem:
                     cut = problem if isinstance(problem, Cut) else Cut(None, ())
@@ -117,8 +116,9 @@ class Call:
             line.send(encode(self._answer))
 
     def _shown_to_the_end(self, line: SshLine) -> int:
-        """As `_show`; whoever leaves before the end says so, that nothing is kept there for them."""
+        """The exit code; whoever leaves before the end says so, that nothing is kept there for them."""
         try:
+            self._begin(line)
             return self._show(line)
         except (KeyboardInterrupt, BrokenPipeError):
             with suppress(Cut):

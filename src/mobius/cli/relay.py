@@ -12,15 +12,21 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
 
 from mobius.adapters.remote_frames import LONGEST_LINE, PROTOCOL, Request, decode_request, encode
 from mobius.errors import MobiusError, UsageError
 
+if TYPE_CHECKING:
+    from mobius.adapters.remote_shelter import Shelter
+
 CUT = 75  # the command is gone without a word: whoever called asks again what became of it
 CHUNK = 65_536
+NOTHING: Mapping[str, float] = {}
 LAST_WORDS_S = 2.0  # after the line's end: what is under way still arrives, or is kept
 
 
@@ -74,16 +80,23 @@ def _line_to(request: Request) -> socket.socket:
             )
         return _begin(request, None, None, looking_again=request.again)
     while (file := place.claim()) is None:
-        if (line := place.reach()) is not None:
-            return line
+        try:
+            if (line := place.reach()) is not None:
+                return line
+        except MobiusError:  # it goes on, but has let go of whoever was away for too long
+            if request.run is None:
+                raise
+            return _begin(request, None, None, looking_again=True)
     facts = read_facts(file)
-    if "exit" in facts:
-        raise MobiusError(
-            f"the command has ended there with exit code {facts['exit']}, and nobody came for its words",
+    if "exit" in facts and request.run is None:
+        ended = MobiusError(
+            f"the command has ended there with exit code {facts['exit']}, and its last words are lost",
             f"look what became of it: mobius --on {request.to} status",
         )
+        ended.exit_code = int(facts["exit"])
+        raise ended
     if facts or request.run:
-        return _begin(request, place, file, looking_again=True, pid=int(facts.get("pid", 0)))
+        return _begin(request, place, file, looking_again=True, before=facts)
     if request.seen:
         raise MobiusError(
             f"{request.host} does not know this command any more, and it had not begun a run",
@@ -93,13 +106,17 @@ def _line_to(request: Request) -> socket.socket:
 
 
 def _begin(
-    request: Request, place: object, file: int | None, *, looking_again: bool = False, pid: int = 0
+    request: Request,
+    place: Shelter | None,
+    file: int | None,
+    *,
+    looking_again: bool = False,
+    before: Mapping[str, float] = NOTHING,
 ) -> socket.socket:
-    """Forks the process that runs the command, and returns our end of a line to it."""
-    from mobius.adapters.remote_shelter import Shelter
-
+    """Forks the process that runs the command, and returns our end of a line to it. `looking_again`: it was begun
+    before, `before` is what is known of that process, and it is only to be shown on."""
     listener = None
-    if isinstance(place, Shelter):
+    if place is not None:
         with suppress(OSError, MobiusError):
             listener = place.listen()
     ours, theirs = socket.socketpair()
@@ -111,13 +128,13 @@ def _begin(
             os.setsid()
             from mobius.cli.relayed import Relayed
 
-            relayed = Relayed(request, place if isinstance(place, Shelter) else None, file)
-            code = relayed.run(theirs, listener, looking_again=looking_again, pid=pid)
+            code = Relayed(request, place, file).run(
+                theirs, listener, looking_again=looking_again, before=before
+            )
         finally:
             os._exit(code)
-    signal.signal(
-        signal.SIGCHLD, signal.SIG_IGN
-    )  # that it is gone is seen at once, also by whoever asks for its pid
+    # No zombie is left of it: whether it lives is asked by its pid.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     theirs.close()
     if listener is not None:
         listener.close()

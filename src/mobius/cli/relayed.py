@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,37 +39,27 @@ class Relayed:
         self._place = place
         self._file = file
         self._environ: dict[str, str] = {}
+        self._interrupts = Interrupts()
 
     def run(
-        self, first: socket.socket, listener: socket.socket | None, *, looking_again: bool, pid: int
+        self,
+        first: socket.socket,
+        listener: socket.socket | None,
+        *,
+        looking_again: bool,
+        before: Mapping[str, float],
     ) -> int:
         """The exit code of the command."""
-        from mobius.cli.main import run
-
         request = self._request
+        signal.signal(signal.SIGINT, self._interrupts.take)
         self._write_facts({"pid": os.getpid(), "began": time.time()})
-        linger_s = request.patience_s + LINGER_BEYOND_S
+        # Where nobody can come back, nothing is kept for them.
+        linger_s = request.patience_s + LINGER_BEYOND_S if listener is not None else 0.0
         keeper = Keeper(linger_s, first=request.seen, forsaken=self._forsaken)
         keeper.serve(first, listener)
         out, pumps = self._become_the_command(keeper)
         line = Line(to=request.to, host=request.host, together=out.together)
-        try:
-            self._go_there()
-            if looking_again:
-                line.again = request.run or _run_begun_by(pid, request)
-            code = run(request.argv, {"line": line, "environ": self._environ})
-        except MobiusError as problem:
-            from mobius.cli.main import tell
-
-            tell(problem, as_json="--json" in request.argv)
-            code = problem.exit_code
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else 1
-        except KeyboardInterrupt:
-            code = 130
-        except Exception:
-            traceback.print_exc()
-            code = 1
+        code = self._do(line, looking_again=looking_again, before=before)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.stdout.flush()
         sys.stderr.flush()
@@ -81,6 +71,28 @@ class Relayed:
         if self._place is not None:
             self._place.leave()
         return code
+
+    def _do(self, line: Line, *, looking_again: bool, before: Mapping[str, float]) -> int:
+        """The command line itself, as `__main__` would."""
+        from mobius.cli.main import run, tell
+
+        request = self._request
+        try:
+            self._interrupts.let_through()
+            self._go_there()
+            if looking_again:
+                line.again = request.run or _run_begun_by(before, request)
+            return run(request.argv, {"line": line, "environ": self._environ})
+        except MobiusError as problem:
+            tell(problem, as_json="--json" in request.argv)
+            return problem.exit_code
+        except SystemExit as leaving:
+            return leaving.code if isinstance(leaving.code, int) else 1
+        except KeyboardInterrupt:
+            return 130
+        except Exception:
+            traceback.print_exc()
+            return 1
 
     def _become_the_command(self, keeper: Keeper) -> tuple[Told, list[Pump]]:
         """From here on this process looks like the command on the terminal at the other end."""
@@ -95,11 +107,10 @@ class Relayed:
         os.environ.pop("NO_COLOR", None)
         if not terminal.color:
             os.environ["NO_COLOR"] = "1"
-        out, err = Told("out", keeper, terminal.tty), Told("err", keeper, terminal.tty)
+        out, err = (Told(name, keeper, terminal.tty, self._interrupts) for name in ("out", "err"))
         streams: dict[str, Any] = {"stdin": Heard(keeper, terminal.asks, out), "stdout": out, "stderr": err}
         for name, stream in streams.items():
             setattr(sys, name, stream)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         return out, pumps
 
     def _variables(self) -> dict[str, str]:
@@ -132,16 +143,52 @@ class Relayed:
             write_facts(self._file, facts)
 
 
+class Interrupts:
+    """Ctrl-C, told over the line. It comes at any moment, but neither before there is a command, nor amid a frame:
+    what is said is said whole, and a lock that was just taken is given back."""
+
+    def __init__(self) -> None:
+        self._held_back = 1
+        self._is_due = False
+
+    def take(self, *_: object) -> None:
+        """The signal's handler."""
+        if self._held_back:
+            self._is_due = True
+        else:
+            raise KeyboardInterrupt
+
+    def let_through(self) -> None:
+        """From here on; raises KeyboardInterrupt for one that came before."""
+        self._held_back -= 1
+        if self._is_due and not self._held_back:
+            self._is_due = False
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Inside the `with`. Signals come to the main thread alone."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        self._held_back += 1
+        try:
+            yield
+        finally:
+            self.let_through()
+
+
 class Told(io.TextIOBase):
     """A stream that a command writes to; each line, or what is flushed, becomes a frame."""
 
     encoding = "utf-8"
     errors = "surrogateescape"
 
-    def __init__(self, name: str, keeper: Keeper, tty: bool) -> None:
+    def __init__(self, name: str, keeper: Keeper, tty: bool, interrupts: Interrupts) -> None:
         self._name = name
         self._keeper = keeper
         self._tty = tty
+        self._interrupts = interrupts
         self._held: list[str] = []
         self._turn = threading.RLock()
         self._is_one = False
@@ -149,7 +196,7 @@ class Told(io.TextIOBase):
     @contextmanager
     def together(self, run: dict[str, Any]) -> Iterator[None]:
         """What is written inside the `with` is one frame, which also says that the run was shown so far."""
-        with self._turn:
+        with self._interrupts.held_back(), self._turn:
             self.flush()
             self._is_one = True
             try:
@@ -164,7 +211,7 @@ class Told(io.TextIOBase):
         """Keeps it until the line or the flush."""
         if not isinstance(text, str):
             raise TypeError(f"text is written here, not {type(text).__name__}")
-        with self._turn:
+        with self._interrupts.held_back(), self._turn:
             self._held.append(text)
             if "\n" in text:
                 self.flush()
@@ -172,7 +219,7 @@ class Told(io.TextIOBase):
 
     def flush(self) -> None:
         """Says what was held back."""
-        with self._turn:
+        with self._interrupts.held_back(), self._turn:
             said = "" if self._is_one else "".join(self._held)
             if said:
                 self._held.clear()
@@ -243,7 +290,7 @@ class Pump:
             self._keeper.say({self._name: said.decode("utf-8", "surrogateescape")})
 
 
-def _run_begun_by(pid: int, request: Request) -> Seen:
+def _run_begun_by(before: Mapping[str, float], request: Request) -> Seen:
     """The run that a command began which died before it could say so. Raises `MobiusError` when there is none: then
     nothing of it goes on, and it is not begun a second time."""
     from dataclasses import replace
@@ -251,14 +298,16 @@ def _run_begun_by(pid: int, request: Request) -> Seen:
     from mobius.adapters.records import holder
     from mobius.wiring import open_app
 
-    who = str(replace(holder(), pid=pid))
+    who = str(replace(holder(), pid=int(before.get("pid", 0))))
     words = request.argv
     app = open_app(words[1] if words[:1] == ("--config",) and len(words) > 1 else None)
     for name in app.environments:
         journal = app.journal(name)
         for run in journal.runs(name, 5):
             first = journal.events(run_id=run.id, limit=1)
-            if first and first[0].kind == "run queued" and first[0].who == who:
+            if not first or first[0].at < before.get("began", 0.0):
+                continue
+            if first[0].kind == "run queued" and first[0].who == who:
                 click.echo(f"found again: run {run.id} in {name}", err=True)
                 return Seen(name, run.id, 0)
     raise MobiusError(

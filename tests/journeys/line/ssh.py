@@ -17,10 +17,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 FAR = Path(os.environ["FAR"])
+GOT_THERE = threading.Event()  # as much of the request as is to get there
 
 
 def main() -> int:
@@ -62,15 +64,14 @@ def next_cut() -> dict:
 
 
 def carry(far: subprocess.Popen, cut: dict) -> int:
-    import threading
-
     greeting = far.stdout.readline()
     if not greeting:
         return far.wait()
     os.write(1, json.dumps(cut["greeting"]).encode() + b"\n" if "greeting" in cut else greeting)
     threading.Thread(target=there, args=(far, cut.get("request")), daemon=True).start()
     if "request" in cut:
-        time.sleep(0.3)
+        GOT_THERE.wait(20)
+        time.sleep(0.1)
         return 255
     left = cut.get("frames")
     while left is None or left > 0:
@@ -91,11 +92,14 @@ def there(far: subprocess.Popen, limit: int | None) -> None:
         if limit is not None:
             limit -= 1
             if limit < 0:
+                GOT_THERE.set()
                 return
         try:
             far.stdin.write(words)
         except (BrokenPipeError, ValueError):
             return
+        if words.endswith(b"\n"):
+            GOT_THERE.set()
     if limit is None:
         far.stdin.close()
 

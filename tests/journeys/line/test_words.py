@@ -5,8 +5,14 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
-from collections.abc import Callable
+import subprocess
+import termios
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -227,8 +233,6 @@ def test_only_what_says_something_to_mobius_goes_over_the_line(
     "line", ["", "{}\n", "no\n", '{"protocol": 9}\n', '{"protocol": 1, "token": "../x", "argv": []}\n']
 )
 def test_a_relay_that_is_not_asked_properly_does_nothing(far: FarSide, line: str) -> None:
-    import subprocess
-
     done = subprocess.run(
         [str(MOBIUS), "relay"],
         input=line,
@@ -246,3 +250,90 @@ def test_a_relay_that_is_not_asked_properly_does_nothing(far: FarSide, line: str
     )
     assert done.returncode in (1, 2)
     assert not far.lines.exists()
+
+
+def test_whoever_comes_back_too_late_is_shown_the_run_by_its_journal(
+    far: FarSide, shop: Callable[..., Service]
+) -> None:
+    service = shop(alone=False, window="40s")
+    request: dict[str, object] = {
+        "protocol": PROTOCOL,
+        "token": "a1",
+        "argv": ["deploy", "--tag", "v1", "--json"],
+    }
+    with relayed(far, service, request) as first:
+        seen = 0
+        while True:
+            frame = json.loads(first.stdout.readline())
+            seen += "out" in frame
+            if frame.get("run", {}).get("seq") == 9:
+                break
+        first.stdin.write('{"bye": 1}\n')
+        first.stdin.flush()
+    assert len(far.commands()) == 1, "it goes on"
+    again = {**request, "again": True, "seen": seen, "run": frame["run"]}
+    with relayed(far, service, again) as second:
+        said: list[int] = []
+        while len(said) < 5:
+            frame = json.loads(second.stdout.readline())
+            assert "out" in frame or "beat" in frame, frame
+            said += [json.loads(frame["out"])["seq"]] if "out" in frame else []
+        assert said == [10, 11, 12, 13, 14]
+        second.stdin.write('{"signal": "INT"}\n')
+        second.stdin.flush()
+        while "exit" not in (last := json.loads(second.stdout.readline())):
+            pass
+        assert last == {"exit": 130}
+    assert runs(service) == [(1, "deploy", "observing")]
+
+
+@contextmanager
+def relayed(far: FarSide, service: Service, request: dict[str, object]) -> Iterator[Any]:
+    """`mobius relay` as ssh would start it, the request sent and the greeting read."""
+    process = subprocess.Popen(
+        [str(MOBIUS), "relay"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=service.folder,
+        env={**os.environ, "HOME": str(far.home)},
+    )
+    assert process.stdin is not None and process.stdout is not None
+    impatient = threading.Timer(60, process.kill)  # what is read from it ends then
+    impatient.start()
+    try:
+        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["protocol"] == PROTOCOL
+        yield process
+    finally:
+        impatient.cancel()
+        process.stdin.close()
+        process.stdout.close()
+        try:
+            process.wait(20)
+        finally:
+            process.kill()
+
+
+@pytest.mark.slow
+def test_on_a_terminal_it_looks_as_it_does_there(far: FarSide, shop: Callable[..., Service]) -> None:
+    shop(alone=False)
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (30, 72))
+    shown = far.start("deploy", "--tag", "v1", stdout=theirs, environ={"TERM": "xterm", "NO_COLOR": ""})
+    os.close(theirs)
+    said = b""
+    try:
+        while True:
+            said += os.read(ours, 65_536)
+    except OSError:
+        pass  # that is how a terminal ends
+    finally:
+        os.close(ours)
+    assert shown.wait(60) in (0, 4)
+    text = said.decode()
+    assert "\x1b[2K" in text and "\x1b[32m✓" in text
+    lines = [re.sub(r"\x1b\[[0-9;]*[mK]", "", line).rpartition("\r")[2] for line in text.split("\r\n")]
+    assert max(map(len, lines)) <= 72
+    assert any(line.startswith("  switch") for line in lines), text
