@@ -10,7 +10,7 @@ import pytest
 
 from mobius.adapters.remote_frames import Frame
 from mobius.adapters.remote_keeper import Keeper
-from mobius.cli.relayed import Interrupts, Told
+from mobius.cli.relayed_streams import Interrupts, Told
 
 
 @pytest.fixture
