@@ -183,8 +183,8 @@ def test_what_was_live_is_live_again_after_the_host_went_down(loss: str, service
     [
         "step begun: stage", "step begun: back up", "step begun: restore it", "step begun: start v2",
         "step begun: 3 good answers", "step begun: smoke tests against", "step begun: switch traffic",
-        "step done: switch traffic", "step begun: let requests", "step begun: stop the workers", "step begun: start the workers",
-        "step begun: write the version", "window opened",
+        "step done: switch traffic", "step begun: let requests", "step begun: stop the workers",
+        "step begun: start the workers", "step begun: write the version", "window opened",
     ],
 )  # fmt: skip
 def test_the_power_is_lost_in_every_phase_and_the_run_ends_in_a_known_state(
