@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from journeys.service import Service, wait_until
+from mobius.adapters.commands.kept import KeptCommands
+from mobius.adapters.places import Places
+from mobius.model.settings import EnvironmentSettings
 
 PROGRAMS = Path(__file__).parent / "command" / "programs"
 
@@ -80,6 +83,8 @@ def by_hand(
         answers(service, "v0")
         yield service
     finally:
+        service.close()  # first, so that no runner begins another
+        _end_commands(service)
         with suppress(OSError, ValueError):
             os.kill(int((service.folder / "server.pid").read_text()), signal.SIGKILL)
 
@@ -97,6 +102,13 @@ def answers(service: Service, tag: str) -> None:
 def ran(service: Service) -> list[str]:
     """What its commands did, one line each, without the start by hand."""
     return (service.folder / "ran").read_text().splitlines()[1:]
+
+
+def _end_commands(service: Service) -> None:
+    """A command outlives whoever asked for it, a test that failed, too."""
+    places = Places(service.folder, service.root)
+    environment = EnvironmentSettings("production", service.url, service.root)
+    KeptCommands(environment, places, {}).end("")
 
 
 def _program(service: Service, what: str) -> subprocess.Popen[str]:
