@@ -18,7 +18,8 @@ from mobius.adapters.checks.memory import bad, good
 from mobius.adapters.traffic.memory import MemoryTraffic
 from mobius.errors import GateFailed, Locked, MobiusError
 from mobius.flows import adopt as adopting
-from mobius.flows.adopt import World as Outside
+from mobius.flows import give_back
+from mobius.flows.adopting import World as Outside
 from mobius.model.adoption import Adoption, FileChange
 from mobius.model.release import Release, ReleaseState
 from mobius.model.verdict import CheckResult
@@ -93,7 +94,7 @@ class Around:
         """Where nothing is adopted there is nothing to undo."""
         record = Kept(self.folder / "root").record()
         if record is not None:
-            adopting.undo(record, self.outside(), **how)
+            give_back.undo(record, self.outside(), **how)
 
     # -- how it must stand --------------------------------------------------------------------------------------------
 
@@ -456,7 +457,7 @@ def test_a_run_at_work_is_not_disturbed(around: Around) -> None:
     around.adopt()
     around.world.begin(around.world.plan("v2"))
     with pytest.raises(Locked, match="is at work"):
-        adopting.leaving(around.outside())
+        give_back.leaving(around.outside())
 
 
 def test_whoever_acts_keeps_an_undo_away(around: Around) -> None:

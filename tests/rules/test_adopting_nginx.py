@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from mobius.model.adoption import ProxyFound
-from mobius.rules.adopting_nginx import dumped, find, with_edits, words
+from mobius.rules.adopting_nginx import find, with_edits
+from mobius.rules.adopting_nginx_words import dumped, words
 
 OURS = "/srv/app/.mobius/production/live/web.sock"
 

@@ -18,7 +18,7 @@ from mobius.errors import GateFailed, UsageError
 
 if TYPE_CHECKING:
     from mobius.adapters.adopting.kept import Record
-    from mobius.flows.adopt import World
+    from mobius.flows.adopting import World
     from mobius.wiring.adopting import Adopting, Asked
 
 
@@ -163,7 +163,7 @@ def _told(unit: str, environment: str, *, as_json: bool) -> int:
 
 def _undo(adopting: Adopting, *, count: bool, force: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
     from mobius.adapters.adopting.machine import refuse_unless_root
-    from mobius.flows.adopt import drifts, undo
+    from mobius.flows.give_back import drifts, undo
     from mobius.report.adopting import cost, difference, drifted, turned
 
     record = adopting.kept.record()
@@ -199,7 +199,7 @@ def _undo(adopting: Adopting, *, count: bool, force: bool, dry_run: bool, yes: b
 def _goes(world: World, record: Record) -> str:
     """Which release goes away, in words for the question."""
     from mobius.errors import ConfigurationError
-    from mobius.flows.adopt import leaving
+    from mobius.flows.give_back import leaving
 
     try:
         live = leaving(world).live

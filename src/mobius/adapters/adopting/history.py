@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import subprocess
 from pathlib import Path
 
@@ -60,6 +59,8 @@ def _git(folder: Path, *words: str) -> str:
         "GIT_OPTIONAL_LOCKS": "0",
         "HOME": "/",
     }
+    import pwd
+
     as_owner: dict[str, object] = {}
     try:
         owner = folder.stat()

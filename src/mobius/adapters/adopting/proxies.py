@@ -13,6 +13,7 @@ from mobius.adapters.traffic.proxy_reach import visitors
 from mobius.errors import GateUnknown, MobiusError, UsageError
 from mobius.model.adoption import ProxyFound, ProxyKind
 from mobius.rules import adopting_caddy, adopting_haproxy, adopting_nginx
+from mobius.rules.adopting_nginx_words import dumped, every, parsed
 
 PATIENCE_S = 30.0
 USUAL: Mapping[ProxyKind, Path] = {
@@ -76,7 +77,7 @@ def kind_of(file: Path) -> ProxyKind:
         line.words[0].text == "reverse_proxy" for line in adopting_caddy.lines(str(file), text)
     ):
         return "caddy"
-    names = {d.name for d in adopting_nginx.every(adopting_nginx.parsed(str(file), text))}
+    names = {d.name for d in every(parsed(str(file), text))}
     if names & {"proxy_pass", "upstream", "http", "server"} and ";" in text:
         return "nginx"
     if any(section.kind in ("backend", "listen") for section in adopting_haproxy.sections(text)):
@@ -111,7 +112,7 @@ def _files(kind: ProxyKind, config: Path) -> dict[str, str]:
 
 def _is_main(file: Path) -> bool:
     """Whether nginx could start with it: a file that others include has no `events`."""
-    return any(d.name == "events" for d in adopting_nginx.parsed(str(file), _read(file)))
+    return any(d.name == "events" for d in parsed(str(file), _read(file)))
 
 
 def _nginx_files(config: Path) -> dict[str, str]:
@@ -124,7 +125,7 @@ def _nginx_files(config: Path) -> dict[str, str]:
         )
     files = {}
     # A comment inside a file can look like the next file: only what lies on the disk with those words counts.
-    for name, text in adopting_nginx.dumped(done.stdout).items():
+    for name, text in dumped(done.stdout).items():
         path = Path(name)
         if path.is_file() and _read(path).strip() == text.strip():
             files[str(path.resolve())] = _read(path)
