@@ -10,7 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mobius.model.adoption import Edit, ProxyFound
-from mobius.rules.adopting_nginx_words import Directive, Word, every, parsed
+from mobius.rules.adopting_nginx_words import Directive as Directive
+from mobius.rules.adopting_nginx_words import Word
+from mobius.rules.adopting_nginx_words import every as every
+from mobius.rules.adopting_nginx_words import parsed as parsed
 
 OTHER_PASSES = ("fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "memcached_pass")
 LOCAL = ("127.0.0.1", "localhost", "[::1]", "0.0.0.0", "[::]", "::1")
