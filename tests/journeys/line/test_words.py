@@ -209,7 +209,7 @@ def test_only_what_says_something_to_mobius_goes_over_the_line(
         "DEPLOY_LEAD": "$(touch pwned)",
         "MOBIUS_ROOT": "/elsewhere",
         "LD_PRELOAD_OF_MINE": "x",
-        "PYTHONSTARTUP": "/tmp/x",
+        "PYTHONSTARTUP": "/elsewhere/x",
     }
     done = far.on("config", "show", "-e", "production", "--json", environ=environ)
     assert done.code == 0, done
