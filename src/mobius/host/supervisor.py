@@ -4,8 +4,6 @@ death."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import os
 import signal
 import socket
@@ -13,10 +11,10 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from mobius.host.chores import watch_logs, watch_readiness
 from mobius.host.control import serve
 from mobius.host.direct import drain as drain_direct
 from mobius.host.doors import Doors
@@ -25,7 +23,6 @@ from mobius.host.logs import rotate_grown
 from mobius.host.messages import ProcessSpec, build
 from mobius.host.placed import address_from, placed_at
 from mobius.host.protocol import Answer, HostRefused, remove_socket
-from mobius.host.reach import is_open_to_group, let_group_connect
 from mobius.host.refusals import (
     refuse_bad_name,
     refuse_foreign_slot,
@@ -36,9 +33,8 @@ from mobius.host.refusals import (
 )
 from mobius.host.slots import Slot, find_lost
 from mobius.host.state import SCHEMA_VERSION, load, put_aside, write_atomically
+from mobius.host.upgrade import become_newer, version
 
-READINESS_EVERY_S = 0.05
-LOGS_EVERY_S = 5.0
 LOOKING = frozenset(("ping", "status", "counters"))  # what an upgrade need not wait for
 
 
@@ -68,7 +64,10 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: self.doors.soon(self.do_shutdown(stop_slots=True)))
-        chores = [loop.create_task(self._watch_readiness()), loop.create_task(self._watch_logs())]
+        chores = [
+            loop.create_task(watch_readiness(self.slots, self.run)),
+            loop.create_task(watch_logs(self.run)),
+        ]
         await self.ended.wait()
         for chore in chores:
             chore.cancel()
@@ -441,55 +440,7 @@ class Supervisor:
         self.warnings.append(text)
         print(text, file=sys.stderr, flush=True)
 
-    # -- chores ----------------------------------------------------------------------------------------------
-
-    async def _watch_readiness(self) -> None:
-        while True:
-            for slot in list(self.slots.values()):
-                address = slot.address()
-                if address is not None and address.socket is not None and is_open_to_group(self.run):
-                    let_group_connect(Path(address.socket))
-                for process in list(slot.processes.values()):
-                    if process.spec.kind == "web" and process.is_alive and not process.accepts:
-                        process.accepts = await accepts(process.port, process.socket)
-            await asyncio.sleep(READINESS_EVERY_S)
-
-    async def _watch_logs(self) -> None:
-        while True:
-            await asyncio.sleep(LOGS_EVERY_S)
-            await asyncio.to_thread(rotate_grown, self.run)
-
     def _become_newer(self) -> None:
-        """Replaces this program by the one installed now: the pid, the lock, the sockets and the children
-        stay."""
+        """This program becomes the one installed now."""
         self.save()
-        listening = [line.fileno() for line in self.doors.listening]
-        for fd in (self.lock_fd, self.control.fileno(), *listening):
-            os.set_inheritable(fd, True)
-        handed = json.dumps({"lock": self.lock_fd, "control": self.control.fileno(), "listening": listening})
-        argv = [sys.executable, "-P", "-m", "mobius.host", "--root", str(self.root), "--adopt", handed]
-        sys.stderr.flush()
-        os.execv(sys.executable, argv)
-
-
-async def accepts(port: int | None, path: str | None) -> bool:
-    """Whether something accepts connections there now."""
-    if path is not None and Path(path).exists():
-        with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_unix_connection(path)
-            writer.close()
-            return True
-    if port is not None:
-        with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.close()
-            return True
-    return False
-
-
-def version() -> str:
-    """The version of mobius that runs."""
-    try:
-        return metadata.version("mobius")
-    except metadata.PackageNotFoundError:
-        return "unknown"
+        become_newer(self.root, self.lock_fd, self.control, self.doors.listening)
