@@ -81,7 +81,8 @@ class Watchman:
         if lack and self._starts.allows(lack, self.ports.clock.monotonic()):
             self.say(f"{lack}: it is brought up")
             up = bring_up(self.ports)
-            self.say(f"{up.live.id} is live in {up.live_slot}" if up.live else "nothing is live")
+            if up.live is not None:
+                self.say(f"{up.live.id} is live in {up.live_slot}")
 
     def _lack(self, now: Standing) -> str:
         if now.live is None or not now.live_slot:
