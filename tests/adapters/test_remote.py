@@ -118,8 +118,8 @@ def test_ssh_asks_nothing_without_a_terminal_and_checks_host_keys_as_it_is_confi
     again = " ".join(ssh_command(far("host"), terminal=True, again=True, fresh=True))
     assert "BatchMode" not in again
     assert "ConnectTimeout=15" in again and "ControlPath=none" in again
-    for argv in (argv, ssh_command(far("host"), terminal=True, again=True, fresh=True)):
-        assert not any("HostKey" in word or "KnownHosts" in word for word in argv)
+    for each in (argv, ssh_command(far("host"), terminal=True, again=True, fresh=True)):
+        assert not any("HostKey" in word or "KnownHosts" in word for word in each)
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("mobius.cli.serve", "Look after an environment, as mobius-monitor.service does."),
     "smoke": ("mobius.cli.smoke", "Run the smoke tests on the live address."),
     "status": ("mobius.cli.status", "What is live, and the way back."),
+    "traffic": ("mobius.cli.traffic", "The proxy in front: what it must be told, and whether it was."),
 }
 HIDDEN = {"relay": "mobius.cli.relay", "run-on": "mobius.cli.run_on"} | dict.fromkeys(
     ("export", "gates", "media", "migrate", "premerge"), "mobius.cli.later"

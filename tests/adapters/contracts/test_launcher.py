@@ -121,7 +121,7 @@ def test_stopping_ends_a_runner_whose_supervisor_was_killed(
 ) -> None:
     real.launch(RUN)
     pid = pid_of(ground)
-    wait_for("it to be a runner", lambda: host_job._is_running(pid))
+    wait_for("it to be a runner", lambda: host_job.is_running(pid))
     held = replace(RUN, holder=replace(HOLDER, pid=pid))
     ground.site.kill_supervisor()
     assert real.alive(held)

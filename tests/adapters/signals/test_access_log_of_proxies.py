@@ -20,6 +20,7 @@ from adapters.contracts import haproxy_ground, live_socket_ground
 from adapters.contracts.conftest import Ground
 from adapters.traffic.proxies import Proxy
 from host.sites import wait_for
+from mobius.adapters.signals.access_log_whose import SKEW_S
 from mobius.adapters.traffic.history import read_history
 from mobius.errors import MobiusError
 from mobius.model.settings import EnvironmentSettings
@@ -97,7 +98,13 @@ def watched(ground: Ground, service: str, log: Path) -> tuple[Counting, Clients]
     ground.site.client.configure_door(door_of(ground), critical_routes=[ROUTE])
     counts = counting(service, settings, ground.site.root, ground.traffic, ground.target, time.time, "r1")
     counts.counters()  # as a window does when it opens
+    # What is dialled so soon after a switch may be of either release, and is not counted.
+    wait_for("the switch to be past", lambda: time.time() > _last_switch(ground) + 2 * SKEW_S)
     return counts, Clients(ground.site.port)
+
+
+def _last_switch(ground: Ground) -> float:
+    return max((one.done for one in read_history(ground.site.root)), default=0.0)
 
 
 def door_of(ground: Ground) -> str:

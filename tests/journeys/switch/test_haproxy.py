@@ -123,6 +123,8 @@ def test_what_is_printed_is_what_is_checked_for() -> None:
         printed = service.mobius("traffic", "snippet", "--part", "mobius-probe.cfg", expect=0).out
         backend = printed[printed.index("\nbackend probe") :]
         assert haproxy.config.read_text().endswith(backend.rstrip("\n") + "\n")
-        haproxy.config.write_text(haproxy.config.read_text().replace("balance roundrobin", "balances roundrobin"))
+        haproxy.config.write_text(
+            haproxy.config.read_text().replace("balance roundrobin", "balances roundrobin")
+        )
         refused = service.mobius("traffic", "check", expect=3)
         assert "FAIL" in refused.out
