@@ -117,5 +117,5 @@ def test_the_window_goes_on_after_a_reboot_and_its_blind_gap_is_noted(blog: Blog
     now = blog.status()["run"]
     assert (now["id"], now["state"], now["window_deadline"]) == (run["id"], "observing", deadline)
     said = blog.mobius("audit", "log", "--run", str(run["id"]), "--json").stdout.splitlines()
-    blind = [event for event in map(json.loads, said) if event["kind"] == "blind"]
+    blind = [event for event in map(json.loads, said) if event["event"] == "blind"]
     assert blind[0]["data"]["seconds"] > 0
