@@ -30,11 +30,11 @@ PHASES = {
     "smoke on the live address": ("after", "begin go-14-smoke"),
     "window": ("after", "add_samples"),
 }
-WAY_BACK = {
-    "the way back begins": ("after", "begin *-switch*"),
-    "traffic is back": ("before", "done *-switch*"),
+WAY_BACK = {  # the command itself moves traffic back; the runner does the rest
+    "drain": ("after", "begin *-drain"),
     "workers stop": ("after", "begin *-stop*"),
     "workers are started": ("before", "done *-start*"),
+    "record": ("after", "begin *-mark-live"),
 }
 
 
