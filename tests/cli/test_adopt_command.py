@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,9 +45,16 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture
-def running(tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> Path:
+def short() -> Iterator[Path]:
+    """A folder in which the path of a Unix socket is not too long."""
+    with tempfile.TemporaryDirectory(prefix="mobius-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def running(short: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A service as systemctl tells of it (this very process), behind an nginx that is only asked for its files."""
-    tree, project, tools = tmp_path / "app", tmp_path / "clone", tmp_path / "tools"
+    tree, project, tools = short / "app", short / "clone", short / "tools"
     for folder in (tree, project, tools):
         folder.mkdir()
     (tree / "server.js").write_text("x")
@@ -61,16 +69,17 @@ def running(tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> Path:
         f"WorkingDirectory={tree}\nUnitFileState=enabled\nControlGroup=/none\n"
     )
     temps = " ".join(
-        f"{name}_temp_path {tmp_path}/t;" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        f"{name}_temp_path {short}/t;" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    (tmp_path / "nginx.conf").write_text(
-        f"pid {tmp_path}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{ access_log off; {temps}\n"
+    (short / "nginx.conf").write_text(
+        f"pid {short}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{ access_log off; {temps}\n"
         f" server {{ listen 127.0.0.1:45876; location / {{ proxy_pass http://127.0.0.1:{port}; }} }} }}\n"
     )
-    (tmp_path / "pid").touch()  # nginx -T makes one where there is none
+    (short / "pid").touch()  # nginx -T makes one where there is none
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}:/usr/sbin:/sbin")
     monkeypatch.chdir(project)
-    return tmp_path
+    yield short
+    monkeypatch.undo()  # out of the folder before it goes
 
 
 def everything(folder: Path) -> dict[str, tuple[int, bytes]]:

@@ -85,11 +85,16 @@ class Keeper:
         with listener:  # once forsaken nobody is let in: what was said meanwhile was not kept
             while not self._is_forsaken():
                 try:
-                    self._connect(listener.accept()[0])
+                    line = listener.accept()[0]
                 except TimeoutError:
                     continue  # nobody came within a second
                 except OSError:
                     time.sleep(LOOK_S)  # too many files are open, or the like
+                    continue
+                if self._is_forsaken():
+                    line.close()  # came in the moment in which it was
+                else:
+                    self._connect(line)
 
     def _is_forsaken(self) -> bool:
         with self._changed:

@@ -51,9 +51,9 @@ def test_what_no_release_brings_is_named(tree: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can ask as somebody else")
 def test_a_repository_of_somebody_else_runs_nothing_as_root(tree: Path, tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:  # pytest's own, for its user alone
-        parent.chmod(parent.stat().st_mode | 0o011)
+    for folder in (tmp_path, *tmp_path.parents):  # pytest's own, for its user alone
+        if not folder.stat().st_mode & 0o001:
+            folder.chmod(folder.stat().st_mode | 0o011)
     told = tmp_path / "told"
     told.mkdir(mode=0o777)
     told.chmod(0o777)
