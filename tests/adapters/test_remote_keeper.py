@@ -168,6 +168,23 @@ def test_whoever_comes_back_too_late_is_not_let_in(listener: socket.socket) -> N
     assert listener.fileno() == -1
 
 
+def test_whoever_comes_in_the_moment_of_a_farewell_hears_nothing_instead_of_half(
+    listener: socket.socket,
+) -> None:
+    forsaken = threading.Event()
+    keeper = Keeper(60, forsaken=forsaken.set)
+    first = Far(keeper, listener=listener)
+    keeper.say({"out": 0})
+    first.frames(1)
+    first.send(bye=1)
+    assert forsaken.wait(10)
+    second = again(listener, seen=1)  # the listener is open for a moment more
+    keeper.say({"out": 1})
+    assert second.words.readline() == b""
+    first.close()
+    second.close()
+
+
 def test_rubbish_ends_the_connection_and_not_the_command(listener: socket.socket) -> None:
     keeper = Keeper(60)
     first = Far(keeper, listener=listener)
