@@ -13,6 +13,8 @@ from journeys.input.project import Project
 from journeys.service import wait_until
 
 LOG = "deploy-dryrun.log"
+# Where a -wal is left, every reader of the journal, SQLite's own shell too, notes in this index how far it reads.
+INDEX = "journal.db-shm"
 
 
 def tree(folder: Path) -> dict[str, tuple[object, ...]]:
@@ -20,7 +22,7 @@ def tree(folder: Path) -> dict[str, tuple[object, ...]]:
     found: dict[str, tuple[object, ...]] = {}
     for place, names, files in os.walk(folder):
         for path in (Path(place) / name for name in [*names, *files]):
-            if path.name == LOG:
+            if path.name in (LOG, INDEX):
                 continue
             about = path.lstat()
             what = path.readlink() if path.is_symlink() else ""
