@@ -22,9 +22,12 @@ def tree(folder: Path) -> dict[str, tuple[object, ...]]:
     found: dict[str, tuple[object, ...]] = {}
     for place, names, files in os.walk(folder):
         for path in (Path(place) / name for name in [*names, *files]):
-            if path.name in (LOG, INDEX):
+            if path.name == LOG:
                 continue
             about = path.lstat()
+            if path.name == INDEX:  # it may not come, go or grow; what it notes of readers may change
+                found[str(path.relative_to(folder))] = (oct(about.st_mode), about.st_size)
+                continue
             what = path.readlink() if path.is_symlink() else ""
             if path.is_file() and not path.is_symlink():
                 what = hashlib.sha256(path.read_bytes()).hexdigest()
