@@ -11,6 +11,7 @@ from mobius.model.quality import AudioGates, MonitoringGates, PerformanceGates, 
 from mobius.model.settings import (
     BackupSettings,
     CommandSettings,
+    DatabaseSettings,
     DoorSettings,
     EnvironmentSettings,
     GateCommand,
@@ -18,9 +19,11 @@ from mobius.model.settings import (
     MigrationSettings,
     MonitorSettings,
     ProcessSettings,
+    RehearsalSettings,
     ReleaseSettings,
     SmokeKind,
     SmokeSettings,
+    StoreSettings,
     SystemdSettings,
     TrafficSettings,
 )
@@ -47,7 +50,10 @@ def environment(
         health=HealthSettings(**values["health"]),
         smoke=tuple(smoke(row) for row in values["smoke"]),
         checks=tuple(GateCommand(**row) for row in values["gate"]),
-        backup=BackupSettings(**values["backup"] | {"folder": under(project, values["backup"]["folder"])}),
+        backup=_backup(values["backup"], project),
+        databases=tuple(DatabaseSettings(**row) for row in values["database"]),
+        rehearsal=RehearsalSettings(**values["rehearsal"]),
+        store=_store(values["store"], project),
         migrations=MigrationSettings(**migrations) if migrations is not None else None,
         monitor=MonitorSettings(**values["monitor"]),
         door=_door(values["door"], project),
@@ -95,6 +101,16 @@ def under(folder: Path, path: str | Path) -> Path:
     except RuntimeError:  # no such user
         expanded = Path(path)
     return Path(os.path.normpath(folder / expanded))
+
+
+def _backup(values: dict[str, Any], project: Path) -> BackupSettings:
+    keys = ("folder", "sign_key", "allowed_signers")
+    return BackupSettings(**values | {key: under(project, values[key]) for key in keys if values[key]})
+
+
+def _store(values: dict[str, Any], project: Path) -> StoreSettings:
+    url = values["url"]
+    return StoreSettings(**values | ({"url": str(under(project, url))} if url and "://" not in url else {}))
 
 
 def _door(values: dict[str, Any], project: Path) -> DoorSettings:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from mobius.config.figures import COUNT, QUALITY, THRESHOLDS
 from mobius.config.kinds import Choice, Duration, Flag, Number, Size, Text
-from mobius.config.rows import ARGV, GATES, PROCESSES, ROUTE, SMOKE, WORDS
+from mobius.config.rows import ARGV, DATABASES, GATES, PROCESSES, ROUTE, SERVICES, SMOKE, WORDS
 from mobius.config.shapes import Inside, ListOf, MapOf, Url
 from mobius.config.table import Field, Item, Named, Section, with_defaults_of
 from mobius.model.settings import (
@@ -18,7 +18,9 @@ from mobius.model.settings import (
     HealthSettings,
     MigrationSettings,
     MonitorSettings,
+    RehearsalSettings,
     ReleaseSettings,
+    StoreSettings,
     SystemdSettings,
     TrafficSettings,
 )
@@ -108,7 +110,11 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
                 ListOf(Inside(), "a list of paths"),
                 "`shared/…` lies in `root`, a linked path in its `shared/`, any other beside mobius.toml.",
             ),
-            Field("databases", ListOf(Inside(), "a list of paths"), "Databases, found as `paths` are."),
+            Field(
+                "databases",
+                ListOf(Inside(), "a list of paths"),
+                "SQLite files that lie in none of `paths`, found as they are.",
+            ),
             Field(
                 "folder",
                 PATH,
@@ -118,8 +124,59 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
             Field(
                 "retention_days", Number(1, 36_500, whole=True), "Days kept.", environ="BACKUP_RETENTION_DAYS"
             ),
+            Field(
+                "retention_count",
+                Number(0, 10_000, whole=True),
+                "The newest so many stay, whatever their age.",
+            ),
+            Field(
+                "reuse_within",
+                Duration(zero=True),
+                "A verified backup of the same release serves again for this long, when no migration is pending.",
+            ),
+            Field("nice", Flag(), "Leave processor and disk to the service first."),
+            Field(
+                "shared_with",
+                SERVICES,
+                "Services that use the same data: it goes back only when they are named.",
+            ),
+            Field("sign_key", PATH, "An OpenSSH key that signs each backup (ssh-keygen -Y sign)."),
+            Field("allowed_signers", PATH, "Whose signatures are believed, outside of `folder`."),
+            Field("require_signature", Flag(), "Refuse a backup without a good signature."),
         ),
         "What is kept besides the release.",
+    ),
+    DATABASES,
+    Section(
+        "rehearsal",
+        with_defaults_of(
+            RehearsalSettings,
+            Field(
+                "boot", Flag(), "Start the previous release on the restored copy, cut off, and smoke-test it."
+            ),
+            Field(
+                "reuse_within", Duration(zero=True), "A rehearsal of the same backup counts for this long."
+            ),
+        ),
+        "What is tried out before it counts.",
+    ),
+    Section(
+        "store",
+        with_defaults_of(
+            StoreSettings,
+            Field(
+                "url",
+                Text('"s3://bucket/prefix" or the path of a folder', longest=2000),
+                "Where copies of backups go, off this machine.",
+            ),
+            Field(
+                "endpoint", Text("an http or https address", r"https?://\S+"), "Of a store that speaks S3."
+            ),
+            Field("region", NAME, "Its region."),
+            Field("required", Flag(), "A deployment stops when its backup could not be copied."),
+            Field("timeout", Duration(), "Longest time for one copy."),
+        ),
+        "Copies of backups elsewhere.",
     ),
     Section(
         "migrations",

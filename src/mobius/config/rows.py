@@ -5,7 +5,7 @@ from __future__ import annotations
 from mobius.config.kinds import Choice, Duration, Flag, Number, Text
 from mobius.config.shapes import Inside, Json, ListOf, MapOf
 from mobius.config.table import Field, Rows, Section, with_defaults_of
-from mobius.model.settings import GateCommand, ProcessSettings, SmokeSettings
+from mobius.model.settings import DatabaseSettings, GateCommand, ProcessSettings, SmokeSettings
 
 ARGV = ListOf(Text("a word", empty=True), 'a command as a list of words, such as ["node", "app.js"]', least=1)
 WORDS = ListOf(Text("an expression"), 'a list of expressions, such as ["status == 200"]')
@@ -120,4 +120,48 @@ GATES = Rows(
         Field("when", Choice(("before", "window", "both")), "Before the deployment, in the window, or both."),
     ),
     "A quality gate: any command with an exit code.",
+)
+
+SERVICES = ListOf(
+    Text("the name of a service", r"[a-z0-9][a-z0-9_-]{0,62}"), 'a list of services, such as ["dhash"]'
+)
+
+DATABASES = Rows(
+    "database",
+    with_defaults_of(
+        DatabaseSettings,
+        Field(
+            "name",
+            Text("a name of a-z, 0-9, - and _, at most 63", r"[a-z0-9][a-z0-9_-]{0,62}"),
+            "The name, unlike any other's.",
+            required=True,
+        ),
+        Field("kind", Choice(("postgresql",)), "What it is."),
+        Field(
+            "url",
+            Text('an address such as "postgresql:///dhash"', r"postgres(ql)?://\S*", longest=2000),
+            "Where it is. No password: that belongs in `url_env`, or in a .pgpass file.",
+        ),
+        Field(
+            "url_env",
+            Text("a variable's name", ENV_NAME),
+            "The variable that holds the address, given to mobius or in a process's `env_file`.",
+        ),
+        Field(
+            "engine",
+            Choice(("dump", "pgbackrest")),
+            "`dump`: into the archive. `pgbackrest`: for one too large to dump, a restore point there.",
+        ),
+        Field("stanza", Text("a name", r"[A-Za-z0-9._-]{1,63}"), "pgBackRest's stanza."),
+        Field("jobs", Number(1, 64, whole=True), "Tables dumped or restored at a time."),
+        Field("timeout", Duration(), "Longest time for one dump or restore."),
+        Field(
+            "scratch_url",
+            Text('an address such as "postgresql:///postgres"', r"postgres(ql)?://\S*", longest=2000),
+            "A server where rehearsals may make databases of their own.",
+            default_words="a temporary server on a Unix socket",
+        ),
+        Field("shared_with", SERVICES, "Services that use it too: data goes back only when they are named."),
+    ),
+    "A server's database that belongs to the release point. SQLite files need none of this.",
 )

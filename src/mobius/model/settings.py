@@ -19,6 +19,8 @@ Target = Literal["process", "systemd", "ssh", "command", "observe"]
 TrafficKind = Literal["door", "haproxy", "nginx", "caddy"]
 LogFormat = Literal["auto", "combined", "json"]
 ProcessKind = Literal["web", "worker", "singleton"]
+DatabaseKind = Literal["postgresql"]
+DatabaseEngine = Literal["dump", "pgbackrest"]
 MigrationKind = Literal["sql", "alembic", "django", "command"]
 SmokeKind = Literal["http", "database", "file", "tls", "command"]
 GateTime = Literal["before", "window", "both"]
@@ -79,6 +81,9 @@ class EnvironmentSettings:
     smoke: tuple[SmokeSettings, ...] = ()
     checks: tuple[GateCommand, ...] = ()
     backup: BackupSettings = field(default_factory=lambda: BackupSettings())
+    databases: tuple[DatabaseSettings, ...] = ()
+    rehearsal: RehearsalSettings = field(default_factory=lambda: RehearsalSettings())
+    store: StoreSettings = field(default_factory=lambda: StoreSettings())
     migrations: MigrationSettings | None = None
     monitor: MonitorSettings = field(default_factory=lambda: MonitorSettings())
     door: DoorSettings = field(default_factory=lambda: DoorSettings())
@@ -180,12 +185,68 @@ class GateCommand:
 
 @dataclass(frozen=True, slots=True)
 class BackupSettings:
-    """What a backup holds besides the release, where it goes, and how long it stays."""
+    """What a backup holds besides the release, where it goes, and how long it stays.
+
+    `databases`: SQLite files, captured as those in `paths` are. `reuse_within_s`: a verified backup no older than this
+    serves again when nothing is pending (0: never). `shared_with`: services that use the same data. `sign_key`: an
+    OpenSSH key that signs; `allowed_signers`: who is believed, in the form of ssh-keygen; `require_signature`: an
+    unsigned backup is refused.
+    """
 
     paths: tuple[str, ...] = ()
     folder: Path = Path("backups")
     retention_days: int = 30
+    retention_count: int = 3
     databases: tuple[str, ...] = ()
+    reuse_within_s: float = 0.0
+    nice: bool = True
+    shared_with: tuple[str, ...] = ()
+    sign_key: Path | None = None
+    allowed_signers: Path | None = None
+    require_signature: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """A database server's database that belongs to the release point.
+
+    `url`: a libpq address without a password; `url_env`: the variable that holds the whole address, of mobius or of
+    a process's `env_file`. `engine`: `dump` puts a dump into the archive; `pgbackrest` names a restore point of
+    `stanza` there. `scratch_url`: a server for rehearsals; "" for a temporary one. `shared_with`: services that use it.
+    """
+
+    name: str
+    kind: DatabaseKind = "postgresql"
+    url: str = ""
+    url_env: str = ""
+    engine: DatabaseEngine = "dump"
+    stanza: str = ""
+    jobs: int = 2
+    timeout_s: float = 3600.0
+    scratch_url: str = ""
+    shared_with: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalSettings:
+    """What is tried out before it counts. `boot`: start the previous release on the restored copy, cut off from
+    everything, and smoke-test it. `reuse_within_s`: a rehearsal of the same backup counts for so long (0: never).
+    """
+
+    boot: bool = False
+    reuse_within_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Where copies of backups go, off this machine. `url`: `s3://bucket/prefix`, or a folder; "" for nowhere.
+    `required`: a deployment stops when its backup could not be copied."""
+
+    url: str = ""
+    endpoint: str = ""
+    region: str = ""
+    required: bool = False
+    timeout_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
