@@ -8,7 +8,8 @@ import pytest
 
 from elsewhere import Elsewhere, settings
 from mobius.errors import UsageError
-from mobius.flows.back_up import back_up, rehearse
+from mobius.flows.back_up import back_up
+from mobius.flows.rehearse import rehearse
 from mobius.flows.status import status
 from mobius.model.run import RunState
 from mobius.ports import nothing

@@ -17,12 +17,13 @@ from mobius.adapters.redaction import redactor, secrets_of
 from mobius.errors import UsageError
 from mobius.flows import by_hand, restart
 from mobius.flows import freeze as freezing
-from mobius.flows.back_up import back_up, rehearse
+from mobius.flows.back_up import back_up
 from mobius.flows.begin import begin
 from mobius.flows.carry_on import carry_on
 from mobius.flows.follow import Viewer as Viewer
 from mobius.flows.follow import follow
 from mobius.flows.plan import plan_deploy, plan_rollback
+from mobius.flows.rehearse import rehearse
 from mobius.flows.releases import releases
 from mobius.flows.restart import plan_restart
 from mobius.flows.standing import standing

@@ -6,12 +6,14 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from mobius.adapters.backups.contents import described, is_day_name, member_of, metadata_of, outermost
+from mobius.adapters.backups.rehearsing import Rehearser
 from mobius.adapters.backups.restoring import Restorer
 from mobius.adapters.places import Places
 from mobius.adapters.releases.store import ReleaseStore
@@ -36,6 +38,7 @@ class FolderBackups(Restorer):
         super().__init__(settings, places, store)
         self._service = service
         self._folder = settings.backup.folder
+        self._rehearser = Rehearser(settings, places)
 
     # -- making -------------------------------------------------------------------------------------------------
 
@@ -131,6 +134,11 @@ class FolderBackups(Restorer):
 
     def verify(self, path: Path) -> None:
         verify_archive(path)
+
+    def rehearse(
+        self, backup: BackupRecord, *, migrate_from: Path | None, progress: Callable[[str], None]
+    ) -> Mapping[str, Any]:
+        return self._rehearser.rehearse(backup, migrate_from=migrate_from, progress=progress)
 
     # -- keeping ------------------------------------------------------------------------------------------------
 
