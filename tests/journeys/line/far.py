@@ -42,8 +42,8 @@ class FarSide:
         (self.folder / "environ.json").write_text(json.dumps({"TMPDIR": str(self.home / ".local")}))
 
     def service(self, name: str = "shop", **how: Any) -> Service:
-        """A project in the far home."""
-        return Service(self.home / name, **how)
+        """A project in the far home, with a window in which a busy machine has time for its checks."""
+        return Service(self.home / name, **{"window": "3s", "interval": "500ms", **how})
 
     def cut(self, *cuts: Mapping[str, Any]) -> None:
         """What becomes of the next connections."""
@@ -119,11 +119,9 @@ def journal_seqs(service: Service, run: int = 1) -> list[int]:
 
 
 def assert_watched_to_the_end(service: Service, run: int, code: int, *, of: int = 1) -> None:
-    """There are `of` runs, and this one was watched to a verdict whose exit code is `code`. (On a machine that does
-    much else a short window may lack checks: then it is inconclusive, which is 4.)"""
+    """There are `of` runs, this one was watched to a verdict that accepted it, and the command ended with its code."""
     query = f"SELECT state, exit_code, (SELECT count(*) FROM runs) FROM runs WHERE id = {run}"
-    assert service.journal(query) in ([("accepted", 0, of)], [("inconclusive", 4, of)])
-    assert service.journal(f"SELECT exit_code FROM runs WHERE id = {run}") == [(code,)]
+    assert (service.journal(query), code) == ([("accepted", 0, of)], 0)
 
 
 def runs(service: Service) -> Sequence[tuple[Any, ...]]:

@@ -44,7 +44,7 @@ def assert_seen_whole(service: Service, run: int, said: list[dict[str, Any]]) ->
 def test_a_deployment_whose_line_is_cut_in_the_switch_is_shown_to_its_end(
     sshd: Sshd, new_service: Callable[..., Service]
 ) -> None:
-    service = new_service(alone=False)
+    service = new_service(alone=False, window="3s", interval="500ms")
     service.add_release("v1")
     code, said, err = deploy_and_cut(sshd, service, "v1", lambda one: one["event"] == "switched")
     assert_seen_whole(service, 1, said)
@@ -61,7 +61,7 @@ def test_a_deployment_whose_line_is_cut_in_the_switch_is_shown_to_its_end(
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(15))
 def test_the_line_is_cut_in_every_step(sshd: Sshd, new_service: Callable[..., Service], number: int) -> None:
-    service = new_service(window="3s")
+    service = new_service(window="3s", interval="500ms")
     service.add_release("v1")
     service.mobius("deploy", "--tag", "v1", "--detach", expect=0)
     service.add_release("v2", migrations=2)
