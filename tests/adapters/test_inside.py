@@ -17,7 +17,7 @@ from mobius.adapters import inside
 from mobius.adapters.places import Places
 from mobius.adapters.redaction import SHOWN, forms_of, redactor
 from mobius.errors import MobiusError
-from mobius.model.settings import EnvironmentSettings, ProcessSettings
+from mobius.model.settings import EnvironmentSettings, ProcessSettings, SystemdSettings
 
 WEB = ProcessSettings(
     "web", ("true",), env={"COLOUR": "green", "API_KEY": "from-the-file"}, env_file="shared/.env"
@@ -50,6 +50,27 @@ def test_it_is_given_what_a_unit_was_given(places: Places) -> None:
     unit.mkdir(parents=True)
     (unit / "web.json").write_text(json.dumps({"argv": ["x"], "env": {"DB": "of the unit"}}))
     assert given_now(places) == {"DB": "of the unit"}
+
+
+def of_a_unit(places: Places, file: str) -> EnvironmentSettings:
+    systemd = SystemdSettings(directives={"EnvironmentFile": file})
+    return EnvironmentSettings(
+        "production", "http://127.0.0.1:1", places.root, target="systemd", systemd=systemd
+    )
+
+
+def test_it_is_given_what_its_unit_reads_from_a_file(places: Places) -> None:
+    file = places.root / "shop.env"
+    file.write_text("DB='of the unit'\n")
+    assert inside.given_by_unit(of_a_unit(places, f"{file}")) == ({"DB": "of the unit"}, "")
+    assert inside.given_by_unit(of_a_unit(places, f"-{file}")) == ({"DB": "of the unit"}, "")
+
+
+def test_a_file_of_its_unit_that_is_not_there_is_said_where_the_unit_needs_it(places: Places) -> None:
+    gone = places.root / "gone.env"
+    assert inside.given_by_unit(of_a_unit(places, f"-{gone}")) == ({}, "")
+    why = f"the environment file {gone} does not exist"
+    assert inside.given_by_unit(of_a_unit(places, f"{gone}")) == ({}, why)
 
 
 def test_secret_is_whatever_the_configuration_does_not_show(places: Places) -> None:

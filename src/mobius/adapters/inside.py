@@ -14,8 +14,8 @@ from typing import IO
 
 from mobius.adapters.places import Places
 from mobius.adapters.redaction import ORDINARY, SECRET_NAME, SHOWN, forms_of
-from mobius.adapters.targets.environment_file import environment_of
-from mobius.errors import MobiusError
+from mobius.adapters.targets.environment_file import environment_of, read_environment_file
+from mobius.errors import ConfigurationError, MobiusError
 from mobius.host.slots import inherited_environment, read_values
 from mobius.host.unit import unit_file
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
@@ -43,6 +43,18 @@ def given_to(
     except OSError:
         kept = unit = None
     return dict(kept or unit or environment_of(process, settings.name, places, environ))
+
+
+def given_by_unit(settings: EnvironmentSettings) -> tuple[dict[str, str], str]:
+    """What the `EnvironmentFile` of its unit gives every process, and why that is not known; "" where it is."""
+    named = settings.systemd.directives.get("EnvironmentFile", "") if settings.target == "systemd" else ""
+    path = Path(named.removeprefix("-"))
+    if not named or (named.startswith("-") and not path.exists()):
+        return {}, ""
+    try:
+        return read_environment_file(path), ""
+    except ConfigurationError as problem:
+        return {}, problem.message
 
 
 def environment_inside(given: Mapping[str, str], facts: Mapping[str, str]) -> dict[str, str]:

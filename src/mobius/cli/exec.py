@@ -50,7 +50,10 @@ def command(
             f"the folder of {now.live.id} is not there: {folder}", f"mobius status -e {settings.name}"
         )
     places = Places(the_app.settings.project, settings.root, settings.release.link)
-    given = inside.given_to(chosen, now.live_slot, settings, places, the_app.environ)
+    of_the_unit, unknown = inside.given_by_unit(settings)
+    if unknown:
+        click.echo(f"note: {unknown}: what it gives is missing here", err=True)
+    given = of_the_unit | inside.given_to(chosen, now.live_slot, settings, places, the_app.environ)
     secrets = inside.secrets_among(given, chosen) | secrets_of(settings, places, the_app.environ)
     facts = {
         "MOBIUS_SLOT": now.live_slot,
