@@ -16,7 +16,7 @@ import pytest
 
 from mobius.archive import Source, Written, publish_alias, sidecar_of, sweep, verify_archive, write_archive
 from mobius.archive import publish as publish_module
-from mobius.archive.publish import workspace
+from mobius.archive.publish import NameTaken, beside, recorded_name, withdraw, workspace
 from mobius.errors import UsageError
 
 Backup = Callable[..., Written]
@@ -66,7 +66,7 @@ def test_kill_9_at_any_moment_leaves_only_whole_backups(tmp_path: Path) -> None:
     assert leftovers, "no writer was killed in the middle"
 
 
-@pytest.mark.parametrize("step", ["_link_for_sha256sum", "_write_sidecar", "sync_folder"])
+@pytest.mark.parametrize("step", ["_link_for_sha256sum", "_write_durably", "_write_beside", "sync_folder"])
 def test_dying_at_each_step_of_publishing_leaves_a_whole_backup_or_none(
     backup: Backup, project: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -86,6 +86,8 @@ def test_dying_at_each_step_of_publishing_leaves_a_whole_backup_or_none(
     archive = project / "backups" / "x.zip"
     if archive.exists():
         verify_archive(archive)
+    else:
+        assert not sidecar_of(archive).exists()
     assert not list((project / "backups").glob(".*"))
 
 
@@ -151,3 +153,49 @@ def test_sidecars_name_the_path_below_the_root_even_when_the_root_is_a_link(
     link.symlink_to(project)
     written = write_archive(link / "backups/x.zip", [Source("d", project / "data")], {}, checksum_root=link)
     assert written.sidecar.read_text().endswith("  backups/x.zip\n")
+
+
+def test_two_writers_never_have_one_name(backup: Backup, project: Path) -> None:
+    folder = project / "backups"
+    folder.mkdir()
+    with workspace(folder / "x.zip"):
+        with pytest.raises(NameTaken) as refused:
+            backup("x.zip")
+        assert refused.value.message == f"the backup {folder / 'x.zip'} is being written"
+        backup("xx.zip")
+    backup("x.zip")
+
+
+def test_a_backup_that_is_taken_away_takes_all_that_lies_beside_it(backup: Backup, project: Path) -> None:
+    gone, kept = backup("x.zip").path, backup("y.zip").path
+    for path in (*beside(gone), *beside(kept)):
+        path.touch()
+    for _ in range(2):
+        withdraw(gone)
+    names = {path.name for path in gone.parent.iterdir() if not path.is_symlink()}
+    assert names == {kept.name, *(path.name for path in beside(kept))}
+
+
+def test_dying_while_a_backup_is_taken_away_leaves_it_whole_or_to_the_sweep(
+    backup: Backup, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    archive = backup("x.zip").path
+    with monkeypatch.context() as patch:
+        patch.setattr(publish_module, "_remove_beside", die)
+        with pytest.raises(Killed):
+            withdraw(archive)
+    assert list(archive.parent.glob("*.zip")) == []
+    assert len(sweep(archive.parent)) == 2
+    assert [path.name for path in archive.parent.iterdir()] == ["backups"]
+
+
+def test_a_folder_that_a_checksum_file_cannot_name_is_left_out_of_it(tmp_path: Path) -> None:
+    for strange in ("new\nline", "back\\slash", "re\rturn"):
+        assert recorded_name(tmp_path / strange / "x.zip", tmp_path / "project") == "x.zip"
+    assert recorded_name(tmp_path / "ein ünicode" / "x.zip", tmp_path) == "ein ünicode/x.zip"

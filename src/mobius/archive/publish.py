@@ -1,7 +1,8 @@
-"""Publishing an archive: sidecar first, then the archive, so that what has its name has been verified.
+"""Publishing an archive: checksum first, then signature, then the archive: what has its name has been verified.
 
 A writer works in a hidden `.tmp` file whose kernel lock it holds; whoever can take that lock knows the writer
-is dead and may sweep. kill -9 at any moment leaves a whole backup, or none and some leftovers.
+is dead and may sweep. kill -9 at any moment leaves a whole backup, or none and some leftovers. Taking a backup away
+is the same backwards: one rename hides the archive, then the rest goes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -20,7 +21,14 @@ from typing import BinaryIO
 from mobius.archive.durable import drop_cache, folder_locked, lock_file, sync_folder
 from mobius.errors import BackupInvalid, MobiusError, UsageError
 
-_TEMPORARY = re.compile(r"\.(.+\.zip)(?:\.sha256)?\.[0-9a-f]{12}\.tmp")
+BESIDE = (".sha256", ".sig", ".rehearsal.json")  # what lies beside an archive, and goes with it
+_TEMPORARY = re.compile(r"\.(.+\.zip)(?:\.sha256|\.sig|\.rehearsal\.json)?\.[0-9a-f]{12}\.tmp")
+
+Sign = Callable[[bytes], bytes]
+
+
+class NameTaken(MobiusError):
+    """Another backup has, or is being written under, this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +48,27 @@ def sidecar_of(archive: Path) -> Path:
     return archive.with_name(archive.name + ".sha256")
 
 
+def signature_of(archive: Path) -> Path:
+    """`dhash_x.zip` -> `dhash_x.zip.sig`."""
+    return archive.with_name(archive.name + ".sig")
+
+
+def beside(archive: Path) -> tuple[Path, ...]:
+    """Every file that may lie beside an archive and means nothing without it."""
+    return tuple(archive.with_name(archive.name + ending) for ending in BESIDE)
+
+
 @contextlib.contextmanager
 def workspace(target: Path) -> Iterator[Workspace]:
-    """A private file beside `target` to write in; whatever of it is left at the end is removed."""
+    """A private file beside `target` to write in; whatever of it is left at the end is removed. Raises NameTaken
+    when somebody alive writes a backup of that name."""
     with folder_locked(target.parent):
         sweep_unlocked(target.parent)
+        if any(
+            (ours := _TEMPORARY.fullmatch(path.name)) and ours[1] == target.name
+            for path in target.parent.iterdir()
+        ):
+            raise NameTaken(f"the backup {target} is being written", "name the new one differently")
         path = target.parent / f".{target.name}.{secrets.token_hex(6)}.tmp"
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         lock_file(fd, wait=False)
@@ -59,34 +83,46 @@ def workspace(target: Path) -> Iterator[Workspace]:
             leftover.unlink(missing_ok=True)
 
 
-def publish(space: Workspace, target: Path, sha256: str, *, checksum_root: Path) -> Path:
+def publish(
+    space: Workspace, target: Path, sha256: str, *, checksum_root: Path, sign: Sign | None = None
+) -> Path:
     """Give the verified, synced content of `space` its name, and return its sidecar.
 
-    The sidecar is there, durable, before the archive is. MobiusError when `target` exists by now.
+    The sidecar, and its signature where `sign` gives one, are there, durable, before the archive is. MobiusError when
+    `target` exists by now, or cannot be signed.
     """
-    sidecar = sidecar_of(target)
+    content = _sidecar_text(sha256, recorded_name(target, checksum_root))
+    signature = sign(content) if sign else b""  # before the lock: an agent may have to ask somebody
     with folder_locked(target.parent):
         if target.exists():
-            raise MobiusError(f"the backup {target} exists already", "name the new one differently")
-        _link_for_sha256sum(target, checksum_root)
-        _write_sidecar(sidecar, sha256, recorded_name(target, checksum_root))
-        # Windows renames no open file; nobody can sweep it now, since we hold the folder.
-        space.file.close()
-        space.path.replace(target)
+            raise NameTaken(f"the backup {target} exists already", "name the new one differently")
+        try:
+            _link_for_sha256sum(target, checksum_root)
+            _write_beside(target, content, signature)
+            # Windows renames no open file; nobody can sweep it now, since we hold the folder.
+            space.file.close()
+            space.path.replace(target)
+        except BaseException:
+            if not target.exists():
+                _remove_beside(target)
+            raise
         sync_folder(target.parent)
-    return sidecar
+    return sidecar_of(target)
 
 
-def publish_alias(archive: Path, alias: Path, *, checksum_root: Path) -> Path:
+def publish_alias(archive: Path, alias: Path, *, checksum_root: Path, sign: Sign | None = None) -> Path:
     """Publish `archive` under a second name in its folder too (the day's name); an older alias gives way.
 
-    The caller vouches that `archive` was verified. May be repeated. Returns the alias's sidecar.
+    The caller vouches that `archive` was verified. May be repeated. Returns the alias's sidecar. The name is part of
+    what is signed, so the alias has a signature of its own.
     """
     if archive.parent.absolute() != alias.parent.absolute() or archive.name == alias.name:
         raise UsageError(
             f"{alias} cannot be a second name of {archive}", "use another name in the same folder"
         )
     sha256 = sidecar_of(archive).read_text("utf-8")[:64]
+    content = _sidecar_text(sha256, recorded_name(alias, checksum_root))
+    signature = sign(content) if sign else b""
     with folder_locked(alias.parent):
         sweep_unlocked(alias.parent)
         temporary = alias.parent / f".{alias.name}.{secrets.token_hex(6)}.tmp"
@@ -98,12 +134,30 @@ def publish_alias(archive: Path, alias: Path, *, checksum_root: Path) -> Path:
                 _copy_verified(archive, temporary, sha256)
             # The old archive goes first: under its name there is never one that its sidecar does not fit.
             alias.unlink(missing_ok=True)
-            _write_sidecar(sidecar_of(alias), sha256, recorded_name(alias, checksum_root))
+            _remove_beside(alias)
+            _write_beside(alias, content, signature)
             temporary.replace(alias)
         finally:
             temporary.unlink(missing_ok=True)
         sync_folder(alias.parent)
     return sidecar_of(alias)
+
+
+def withdraw(archive: Path) -> None:
+    """Take a backup away with all that lies beside it; not there is a success. kill -9 leaves it whole, or hidden
+    where the next sweep removes it."""
+    with folder_locked(archive.parent):
+        hidden = archive.parent / f".{archive.name}.{secrets.token_hex(6)}.tmp"
+        with contextlib.suppress(FileNotFoundError):
+            archive.rename(hidden)
+        _remove_beside(archive)
+        hidden.unlink(missing_ok=True)
+        sync_folder(archive.parent)
+
+
+def _remove_beside(archive: Path) -> None:
+    for path in beside(archive):
+        path.unlink(missing_ok=True)
 
 
 def _copy_verified(archive: Path, copy: Path, sha256: str) -> None:
@@ -116,12 +170,14 @@ def _copy_verified(archive: Path, copy: Path, sha256: str) -> None:
 
 
 def recorded_name(target: Path, checksum_root: Path) -> str:
-    """The name in the sidecar: relative to the root where the archive is below it, else absolute."""
+    """The name in the sidecar: relative to the root where the archive is below it, else absolute. A folder that a
+    checksum file could only name with escapes is left out: `sha256sum -c` finds the archive from its folder."""
     absolute = _absolute(target)
     try:
-        return absolute.relative_to(_absolute(checksum_root)).as_posix()
+        name = absolute.relative_to(_absolute(checksum_root)).as_posix()
     except ValueError:
-        return absolute.as_posix()
+        name = absolute.as_posix()
+    return target.name if any(char in "\\\r\n" for char in name) else name
 
 
 def _absolute(path: Path) -> Path:
@@ -148,10 +204,10 @@ def sweep_unlocked(folder: Path) -> tuple[Path, ...]:
         try:
             if not lock_file(fd, wait=False):
                 continue
-            # Of a writer killed between its two renames: a sidecar whose archive never came.
+            # Of a writer killed between its renames: a sidecar whose archive never came.
             target = folder / ours[1]
-            if sidecar_of(target).exists() and not target.exists():
-                removed.append(sidecar_of(target))
+            if not target.exists():
+                removed.extend(path for path in beside(target) if path.exists())
             removed.extend(_belongings(leftover))
         finally:
             os.close(fd)
@@ -169,16 +225,29 @@ def _belongings(temporary: Path) -> list[Path]:
     return [*sorted(others), *([temporary] if temporary.exists() else [])]
 
 
-def _write_sidecar(sidecar: Path, sha256: str, name: str) -> None:
-    temporary = sidecar.with_name(f".{sidecar.name}.{secrets.token_hex(6)}.tmp")
+def _sidecar_text(sha256: str, name: str) -> bytes:
+    # Not text mode: sha256sum takes a carriage return for a part of the name.
+    return f"{sha256}  {name}\n".encode()
+
+
+def _write_beside(archive: Path, content: bytes, signature: bytes) -> None:
+    """The checksum, then the signature of it; without one, none of an earlier writer stays."""
+    _write_durably(sidecar_of(archive), content)
+    if signature:
+        _write_durably(signature_of(archive), signature)
+    else:
+        signature_of(archive).unlink(missing_ok=True)
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
-        # Not text mode: sha256sum takes a carriage return for a part of the name.
         with temporary.open("xb") as file:
-            file.write(f"{sha256}  {name}\n".encode())
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(sidecar)
-        sync_folder(sidecar.parent)
+        temporary.replace(path)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from mobius.archive.durable import drop_cache, in_words, require_free_disk
 from mobius.archive.fill import Filler, Progress
 from mobius.archive.manifest import Entry, Manifest, Source
-from mobius.archive.publish import Workspace, publish, recorded_name, workspace
+from mobius.archive.publish import NameTaken, Sign, Workspace, publish, recorded_name, workspace
 from mobius.archive.tree import Skipped, walk
 from mobius.archive.verify import check_members, open_zip, sha256_of
-from mobius.errors import BackupInvalid, MobiusError, UsageError
+from mobius.errors import BackupInvalid, UsageError
 
 _PER_ENTRY_BYTES = 1024
 
@@ -37,11 +37,14 @@ def write_archive(
     *,
     checksum_root: Path,
     progress: Progress | None = None,
+    sign: Sign | None = None,
 ) -> Written:
     """Write, re-read, verify and then publish one backup, with its `.sha256` beside it; `target` must be new.
 
     `checksum_root` is the folder from which `sha256sum -c` shall find the archive. `metadata` must be JSON;
-    the key "archive" is ours. `progress(done_bytes, total_bytes)` follows the reading of the sources.
+    the key "archive" is ours. `progress(done_bytes, total_bytes)` follows the reading of the sources. `sign` turns the
+    content of the sidecar into its signature, which is published between the two. NameTaken is raised for a `target`
+    that exists or is being written.
 
     On any failure nothing is published and the temporary file is gone. Raises MobiusError for what cannot be
     read, keeps changing, or does not fit on the disk; BackupInvalid for a malformed database, or when the
@@ -66,7 +69,7 @@ def write_archive(
                 facts = filler.facts(sources) | {"published_as": recorded_name(target, checksum_root)}
                 filler.finish({**metadata, "archive": facts})
             manifest = _reread(space, tuple(filler.entries))
-            sidecar = publish(space, target, manifest.archive_sha256, checksum_root=checksum_root)
+            sidecar = publish(space, target, manifest.archive_sha256, checksum_root=checksum_root, sign=sign)
     return Written(
         target, sidecar, manifest.archive_sha256, manifest.archive_size_bytes, manifest, tuple(filler.skipped)
     )
@@ -76,7 +79,7 @@ def _refuse_unusable(target: Path) -> None:
     if target.suffix != ".zip" or any(char in "\\\r\n" for char in target.name):
         raise UsageError(f"{target.name!r} cannot name a backup", "use a name that ends in .zip")
     if target.exists():
-        raise MobiusError(f"the backup {target} exists already", "name the new one differently")
+        raise NameTaken(f"the backup {target} exists already", "name the new one differently")
 
 
 def _reread(space: Workspace, entries: tuple[Entry, ...]) -> Manifest:
