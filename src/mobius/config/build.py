@@ -52,7 +52,7 @@ def environment(
         checks=tuple(GateCommand(**row) for row in values["gate"]),
         backup=_backup(values["backup"], project),
         databases=tuple(DatabaseSettings(**row) for row in values["database"]),
-        rehearsal=RehearsalSettings(**values["rehearsal"]),
+        rehearsal=_rehearsal(values["rehearsal"], project),
         store=_store(values["store"], project),
         migrations=MigrationSettings(**migrations) if migrations is not None else None,
         monitor=MonitorSettings(**values["monitor"]),
@@ -63,6 +63,10 @@ def environment(
         quality_gates=_gates(values["quality_gates"]),
         **same,
     )
+
+
+def _rehearsal(values: dict[str, Any], project: Path) -> RehearsalSettings:
+    return RehearsalSettings(**values | {"show": tuple(under(project, shown) for shown in values["show"])})
 
 
 def smoke(row: dict[str, Any]) -> SmokeSettings:

@@ -157,6 +157,13 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
             Field(
                 "reuse_within", Duration(zero=True), "A rehearsal of the same backup counts for this long."
             ),
+            Field(
+                "show",
+                ListOf(PATH, 'a list of paths, such as ["/opt/models"]'),
+                "What the release may read there, besides the system's programs and what it is started with.",
+            ),
+            Field("timeout", Duration(), "A boot with its smoke tests must be done by then."),
+            Field("memory_bytes", Size(), "Most data that each process may have in memory there."),
         ),
         "What is tried out before it counts.",
     ),

@@ -231,10 +231,15 @@ class DatabaseSettings:
 class RehearsalSettings:
     """What is tried out before it counts. `boot`: start the previous release on the restored copy, cut off from
     everything, and smoke-test it. `reuse_within_s`: a rehearsal of the same backup counts for so long (0: never).
+    `show`: files and folders it may read there besides the system's programs and its own. `timeout_s`, `memory_bytes`:
+    what a boot may take, the latter of each process's own data.
     """
 
     boot: bool = False
     reuse_within_s: float = 0.0
+    show: tuple[Path, ...] = ()
+    timeout_s: float = 300.0
+    memory_bytes: int = 4 << 30
 
 
 @dataclass(frozen=True, slots=True)
