@@ -7,7 +7,6 @@ import enum
 import errno
 import json
 import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +65,39 @@ def swap_in(new: Path, live: Path, keep_old_as: Path) -> Swapped:
         return Swapped(live, keep_old_as if record.old else None, atomic)
 
 
+def swap_back(new: Path, live: Path, keep_old_as: Path) -> None:
+    """Undo a swap of these three paths: what was live is live again, and `new` is what it was replaced by.
+
+    May be repeated after a crash, as may `swap_in` after it; a swap that was never begun is a success. Raises
+    MobiusError when somebody else changed `live` since.
+    """
+    with in_words(f"{live} could not be put back", live.parent):
+        record = _read(keep_old_as)
+        if record is None:
+            return
+        if record.old is not None and _identity(keep_old_as) == record.old:
+            if _identity(live) not in (record.new, None):
+                raise MobiusError(
+                    f"{live} was replaced by somebody else since", f"compare it with {keep_old_as}"
+                )
+            _move_companions(live, new)
+            if _identity(live) is None:
+                rename_exclusively(keep_old_as, live)
+            elif not exchange(keep_old_as, live):
+                rename_exclusively(live, new)
+                rename_exclusively(keep_old_as, live)
+        if record.old is None and _identity(live) == record.new:
+            rename_exclusively(live, new)
+        if _identity(keep_old_as) == record.new:
+            rename_exclusively(keep_old_as, new)
+        if _identity(new) == record.old is not None and _identity(live) == record.new:
+            exchange(new, live)  # exchanged, and not moved on yet
+        _move_companions(keep_old_as, live)
+        record_of(keep_old_as).unlink(missing_ok=True)
+        for folder in {live.parent, new.parent, keep_old_as.parent}:
+            sync_folder(folder)
+
+
 def observe_swap(new: Path, live: Path, keep_old_as: Path) -> SwapState:
     """Whether the swap of these three paths is done; NOT_DONE may be repeated, UNKNOWN needs a person.
     Changes nothing.
@@ -82,6 +114,7 @@ def observe_swap(new: Path, live: Path, keep_old_as: Path) -> SwapState:
         (record.new, record.old, None),  # nothing moved yet
         (record.new, None, record.old),  # between two renames, where there is no exchange
         (record.old, record.new, None),  # exchanged; the old one still has the new one's name
+        (None, record.old, record.new),  # being taken back
     }
     return SwapState.NOT_DONE if (at_new, at_live, at_kept) in known else SwapState.UNKNOWN
 
@@ -109,9 +142,9 @@ def _begin(new: Path, live: Path, keep_old_as: Path) -> _Record:
         )
     record = _Record(new_identity, old_identity)
     place = record_of(keep_old_as)
-    temporary = place.with_name(f".{place.name}.{secrets.token_hex(6)}.tmp")
+    temporary = place.with_name(f".{place.name}.tmp")  # one name, so that a repetition takes the place of a leftover
     try:
-        with temporary.open("xb") as file:
+        with temporary.open("wb") as file:
             file.write(json.dumps({"new": record.new, "old": record.old, "live": str(live)}).encode())
             file.flush()
             os.fsync(file.fileno())
@@ -125,6 +158,8 @@ def _begin(new: Path, live: Path, keep_old_as: Path) -> _Record:
 def _replace(record: _Record, new: Path, live: Path, keep_old_as: Path) -> bool:
     """Do what is still to do; old companions leave first, since a stale -wal would corrupt the new file."""
     atomic = True
+    if _identity(new) is None and record.new == _identity(keep_old_as):
+        rename_exclusively(keep_old_as, new)  # a taking back that was not finished
     if _identity(live) == record.old is not None:
         _move_companions(live, keep_old_as)
         atomic = exchange(new, live)

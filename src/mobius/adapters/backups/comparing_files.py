@@ -13,6 +13,7 @@ from typing import Literal
 
 from mobius.archive.manifest import Entry
 from mobius.archive.sqlite_capture import COMPANIONS
+from mobius.archive.swap_inside import OURS
 from mobius.model.loss import PathChange
 
 CHUNK_BYTES = 1 << 20  # a longer file's hash is of the hashes of its chunks
@@ -119,7 +120,9 @@ def _below(folder: str, before: str) -> Iterator[tuple[str, os.stat_result]]:
         found = sorted(listed, key=lambda entry: os.fsencode(entry.name))
     names = {entry.name for entry in found}
     for entry in found:
-        if any(entry.name.endswith(s) and entry.name.removesuffix(s) in names for s in COMPANIONS):
+        if entry.name.startswith(OURS) or any(
+            entry.name.endswith(s) and entry.name.removesuffix(s) in names for s in COMPANIONS
+        ):
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from _below(entry.path, f"{before}{entry.name}/")

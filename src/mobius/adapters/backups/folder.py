@@ -20,6 +20,7 @@ from mobius.adapters.releases.store import ReleaseStore
 from mobius.archive.durable import human
 from mobius.archive.manifest import Source
 from mobius.archive.publish import publish_alias, sidecar_of, sweep
+from mobius.archive.swap_inside import OURS
 from mobius.archive.tree import estimate
 from mobius.archive.verify import verify_archive
 from mobius.archive.write import write_archive
@@ -124,7 +125,7 @@ class FolderBackups(Restorer):
                     f"the backup path {name} does not exist: {path}",
                     "create it, or take it out of backup.paths in mobius.toml",
                 )
-            sources.append(Source(member_of(name), path))
+            sources.append(Source(member_of(name), path, exclude=(f"{OURS}*",)))
         return sources
 
     def _metadata(self, kind: str, release: Release | None, run_id: int) -> dict[str, object]:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
 
-from mobius.adapters.backups.contents import member_of, with_secrets_of
+from mobius.adapters.backups.comparing import Comparer
+from mobius.adapters.backups.contents import member_of, outermost, with_secrets_of
+from mobius.adapters.backups.exchanging import Exchange, exchange_of
 from mobius.adapters.places import Places
 from mobius.adapters.releases.store import ReleaseStore
 from mobius.archive.extract import extract_archive
-from mobius.archive.swap import SwapState, observe_swap, swap_in
 from mobius.archive.verify import verify_archive
-from mobius.errors import BackupInvalid
+from mobius.errors import BackupInvalid, MobiusError
+from mobius.model.loss import Comparison, LostRow
 from mobius.model.release import Release, tree_of
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
 
@@ -32,17 +35,67 @@ class Restorer:
         self._places = places
         self._store = store
 
+    def prepare_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
+        paths = self._paths_of(path)
+        laid_out: list[Exchange] = []
+        try:
+            for member, name in paths.items():
+                change = exchange_of(self._places.resolve(name), key)
+                if not change.is_laid_out:
+                    laid_out.append(change)
+                change.lay_out(member, lambda beside, m=member: self._extract(path, beside, m))  # type: ignore[misc]
+                progress(f"laid out {name}")
+        except BaseException:  # nothing may stay behind on a disk that is full
+            for change in laid_out:
+                change.forget()
+            raise
+        return {"backup": path.name, "laid_out": list(paths.values())}
+
     def restore_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
+        self.prepare_data(path, key=key, progress=lambda _: None)
+        paths = self._paths_of(path)
+        changes = {name: exchange_of(self._places.resolve(name), key) for name in paths.values()}
+        try:
+            for name, change in changes.items():
+                change.exchange()
+                progress(f"restored {name}")
+        except MobiusError:  # all of them, or none
+            for change in reversed(changes.values()):
+                change.take_back()
+                change.forget()
+            raise
+        kept = {name: str(change.kept) for name, change in changes.items() if change.kept}
+        return {"backup": path.name, "restored": list(changes), "kept": kept}
+
+    def compare(self, path: Path, *, within_s: float) -> Comparison:
+        return self._comparer().compare(path, self._places.resolve, within_s=within_s)
+
+    def lost(self, path: Path, *, key: str, emergency: Path | None, within_s: float) -> Iterator[LostRow]:
+        def replaced(name: str) -> Path:
+            change = exchange_of(self._places.resolve(name), key)
+            return change.kept or change.old
+
+        yield from self._comparer().lost(path, replaced, within_s=within_s / 2)
+        if emergency is not None:
+            for row in self._comparer().lost(emergency, replaced, within_s=within_s / 2):
+                yield replace(row, late=True)
+
+    def let_go(self, key: str) -> tuple[str, ...]:
+        names = outermost(self._settings.backup.paths)
+        changes = [(name, exchange_of(self._places.resolve(name), key)) for name in names]
+        return tuple(name for name, change in changes if change.let_go())
+
+    def _comparer(self) -> Comparer:
+        return Comparer(self._places.root / "run")
+
+    def _paths_of(self, path: Path) -> dict[str, str]:
+        """Member and place of what the archive really holds, none of them strange."""
         manifest = verify_archive(path, deep=False)
         named = manifest.metadata.get("paths")
         if not isinstance(named, dict):
             raise BackupInvalid(f"{path.name} does not say where its data belongs", "mobius backup list")
         self._refuse_strange_places(path, named)
-        present = [str(member) for member in named if manifest.under(str(member))]
-        for member in present:
-            self._put_in_place(path, member, self._places.resolve(str(named[member])), key)
-            progress(f"restored {named[member]}")
-        return {"backup": path.name, "restored": [str(named[member]) for member in present]}
+        return {str(member): str(name) for member, name in named.items() if manifest.under(str(member))}
 
     def _refuse_strange_places(self, path: Path, named: Mapping[str, object]) -> None:
         """An archive does not choose where it writes. One of our own may go where mobius.toml said when it was made;
@@ -56,22 +109,6 @@ class Restorer:
                     f"{path.name} would write to {name}, which is not one of backup.paths",
                     "add it to backup.paths in mobius.toml if that is where its data belongs",
                 )
-
-    def _put_in_place(self, path: Path, member: str, live: Path, key: str) -> None:
-        """Extracted whole beside the live one, on its own file system; then one exchange. May be repeated."""
-        # An operator may have put the data on another disk by a link: the data there is what is exchanged.
-        live = live.resolve() if live.is_symlink() else live
-        beside = live.with_name(f".{live.name}.restoring-{key}")
-        new, old = live.with_name(f".{live.name}.new-{key}"), live.with_name(f".{live.name}.before-{key}")
-        if not new.exists() and observe_swap(new, live, old) is SwapState.DONE:
-            return
-        if not new.exists():
-            live.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(beside, ignore_errors=True)
-            self._extract(path, beside, member)
-            (beside / member).rename(new)
-        shutil.rmtree(beside, ignore_errors=True)
-        swap_in(new, live, old)
 
     def restore_release(self, path: Path) -> Release:
         manifest = verify_archive(path, deep=False)
