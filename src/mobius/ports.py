@@ -6,7 +6,7 @@ holds every adapter to the words below. All methods are synchronous; what needs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,8 @@ from mobius.model.seen import ProcessStatus as ProcessStatus
 from mobius.model.seen import Source as Source
 from mobius.model.seen import Switched as Switched
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
+from mobius.model.stored import Created as Created
+from mobius.model.stored import Stored as Stored
 from mobius.model.verdict import CheckResult
 
 
@@ -322,8 +324,59 @@ class Backups(Protocol):
     def files(self) -> tuple[Path, ...]:
         """Every archive file there is, by name: also those too damaged to say what they are."""
 
-    def prune(self, keep: Sequence[str], *, now: float, dry_run: bool) -> tuple[str, ...]:
-        """Removes backups older than the retention except `keep`; returns the names."""
+    def prune(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Removes these backups with everything that lies beside them, second names of the same archive included;
+        returns the names of those that were there. A kill leaves each whole or gone. Raises `MobiusError` where
+        one cannot be removed."""
+
+
+class NameTaken(MobiusError):
+    """Other content has this name in the store already; the message names both hashes."""
+
+
+class Store(Protocol):
+    """A place off this machine for copies of backups: objects with names such as `dhash/production/x.zip`, whose parts
+    are letters, digits and `._-`, and never begin with a dot. Any number of processes may use it at once.
+
+    Every method raises `MobiusError`, with the next step, where the store cannot be reached, refuses who we are,
+    forbids what is asked, or is not there; no message holds a credential. None blocks longer than `store.timeout`.
+    """
+
+    def place(self, name: str = "") -> str:
+        """Where that is, for people."""
+
+    def create(self, name: str, content: Path, *, sha256: str, progress: Callable[[int], None]) -> Created:
+        """Gives the store the file `content`, which has this SHA-256, under a new name. Returns when the store holds
+        it and that was checked. Nobody sees the name before its content is whole, whatever is cut or killed. The
+        same content there already is a success, other content raises `NameTaken`, with nothing changed. After an
+        attempt that was cut it goes on where it can, else says why not. Takes no more than 128 MB of memory.
+        `progress` hears how many bytes are there so far. Raises `BackupInvalid` when the file is not what it
+        should be, with nothing created."""
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Puts small content (up to 1 MiB) there, whole or not at all, in place of what had the name."""
+
+    def look(self, name: str) -> Stored | None:
+        """What has the name; None when nothing has."""
+
+    def listed(self, start: str = "") -> Iterator[Stored]:
+        """Everything whose name begins so, by name, however much there is."""
+
+    def read(self, name: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The content, or these bytes of it, in pieces of 8 MiB or less; a cut in between is mended unheard. Raises
+        `NotStored` when nothing has the name."""
+
+    def remove(self, name: str) -> None:
+        """Takes it away; not there is a success."""
+
+    def preflight(self) -> CheckResult:
+        """Looks, changes nothing: can it be reached and listed? Never raises."""
+
+
+class NotStored(MobiusError):
+    """Nothing has this name in the store."""
+
+    exit_code = 11
 
 
 class Migrations(Protocol):
@@ -423,6 +476,7 @@ class Ports:
     deployment_log: Callable[[str], None]  # one line to logs/deployment.log
     artifact: Callable[[str, str], Path]  # (name, text) to ARTIFACT_DIR
     commands: Commands | None = None  # where somebody else deploys: `target` is command or observe
+    store: Store | None = None  # where copies of backups go; None where `store.url` is not set
 
 
 def nothing(_: str) -> None:

@@ -1,0 +1,1 @@
+"""Places off this machine for copies of backups."""
