@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from mobius.archive.durable import drop_cache, folder_locked, lock_file, sync_folder
+from mobius.archive.durable import drop_cache, folder_locked, in_words, lock_file, sync_folder
 from mobius.errors import BackupInvalid, MobiusError, UsageError
 
 BESIDE = (".sha256", ".sig", ".rehearsal.json")  # what lies beside an archive, and goes with it
@@ -123,7 +123,10 @@ def publish_alias(archive: Path, alias: Path, *, checksum_root: Path, sign: Sign
     sha256 = sidecar_of(archive).read_text("utf-8")[:64]
     content = _sidecar_text(sha256, recorded_name(alias, checksum_root))
     signature = sign(content) if sign else b""
-    with folder_locked(alias.parent):
+    with (
+        in_words(f"the second name {alias.name} could not be published", alias.parent),
+        folder_locked(alias.parent),
+    ):
         sweep_unlocked(alias.parent)
         temporary = alias.parent / f".{alias.name}.{secrets.token_hex(6)}.tmp"
         try:
@@ -137,6 +140,10 @@ def publish_alias(archive: Path, alias: Path, *, checksum_root: Path, sign: Sign
             _remove_beside(alias)
             _write_beside(alias, content, signature)
             temporary.replace(alias)
+        except BaseException:
+            if not alias.exists():
+                _remove_beside(alias)
+            raise
         finally:
             temporary.unlink(missing_ok=True)
         sync_folder(alias.parent)
