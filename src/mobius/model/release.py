@@ -56,3 +56,8 @@ class BackupRecord:
     rehearsed_at: float = 0.0
     restore_s: float = 0.0  # how long the rehearsal's restore took
     metadata: dict[str, Any] | None = None
+    booted: bool = False  # its release was started on the restored copy and passed its smoke tests
+    not_proven: str = ""  # why it was not, where it was rehearsed
+    rto_s: float = 0.0  # from the archive to smoke tests passed; 0 where it was not booted
+    rpo_s: float = 0.0  # how old its data was when it was rehearsed
+    booted: bool = False  # its release ran on the restored copy, as its rehearsal wrote down beside it

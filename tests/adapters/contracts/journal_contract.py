@@ -466,8 +466,12 @@ class JournalContract:
         journal.put_backup("production", old)
         journal.put_backup("staging", old)
         proven = replace(old, verified_at=3.0, rehearsed_at=4.0, restore_s=1.5)
+        proven = replace(proven, booted=True, rto_s=2.5, rpo_s=41.0)
         journal.put_backup("production", proven)
         assert journal.backups("production") == (new, proven)
+        unproven = replace(proven, booted=False, not_proven="no bubblewrap", rto_s=0.0)
+        journal.put_backup("production", unproven)
+        assert journal.backups("production") == (new, unproven)
 
     # Secrets, threads
 

@@ -16,6 +16,9 @@ from mobius.model.sample import Sample
 
 Row = sqlite3.Row
 
+# Fields of a `BackupRecord` that have no column of their own; a newer mobius may have written more.
+BACKUP_FACTS = ("booted", "not_proven", "rto_s", "rpo_s")
+
 
 def run(row: Row) -> Run:
     """A run with its plan. Raises `MobiusError` for a plan this version cannot read."""
@@ -133,6 +136,7 @@ def release(row: Row) -> Release:
 
 def backup(row: Row) -> BackupRecord:
     """One backup."""
+    facts = json.loads(row["facts"])
     return BackupRecord(
         name=row["name"],
         path=row["path"],
@@ -146,6 +150,7 @@ def backup(row: Row) -> BackupRecord:
         rehearsed_at=row["rehearsed_at"],
         restore_s=row["restore_s"],
         metadata=json.loads(row["metadata"]),
+        **{name: value for name, value in facts.items() if name in BACKUP_FACTS},
     )
 
 

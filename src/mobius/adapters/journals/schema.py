@@ -58,8 +58,11 @@ FIRST = (
     "CREATE INDEX outbox_unsent ON outbox (sent_at, id)",
 )
 
+# JSON: what is known of a backup besides, so that a new fact needs no new column.
+SECOND = ("ALTER TABLE backups ADD COLUMN facts TEXT NOT NULL DEFAULT '{}'",)
+
 # UPGRADES[n] makes version n + 1 of version n. Never change one that was released; add the next.
-UPGRADES: tuple[tuple[str, ...], ...] = (FIRST,)
+UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, SECOND)
 SCHEMA = len(UPGRADES)
 
 

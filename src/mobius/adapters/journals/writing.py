@@ -182,6 +182,9 @@ class Writer(Reader):
                 rehearsed_at=float(backup.rehearsed_at),
                 restore_s=float(backup.restore_s),
                 metadata=chain.canonical(chain.plain(backup.metadata, self._redact)),
+                facts=chain.canonical(
+                    chain.plain({name: getattr(backup, name) for name in rows.BACKUP_FACTS}, self._redact)
+                ),
             )
 
     def _clean(self, words: str) -> str:
