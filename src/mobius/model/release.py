@@ -60,4 +60,3 @@ class BackupRecord:
     not_proven: str = ""  # why it was not, where it was rehearsed
     rto_s: float = 0.0  # from the archive to smoke tests passed; 0 where it was not booted
     rpo_s: float = 0.0  # how old its data was when it was rehearsed
-    booted: bool = False  # its release ran on the restored copy, as its rehearsal wrote down beside it
