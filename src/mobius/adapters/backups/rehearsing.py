@@ -1,82 +1,207 @@
-"""Restores a backup into a scratch place, and checks all of it there."""
+"""Restores a backup into a scratch place, checks all of it there, and starts its release on it, cut off."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from mobius.adapters.backups.contents import member_of, outermost
 from mobius.adapters.databases.migrations import SqlMigrations
 from mobius.adapters.places import Places
-from mobius.archive.extract import extract_archive
+from mobius.adapters.rehearsal.asked import Booted, Databases, Isolation, ScratchDatabase
+from mobius.adapters.rehearsal.booting import NotProvenError, Prepared, Restored, prepared
+from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
+from mobius.adapters.rehearsal.evidence import write_evidence
+from mobius.adapters.rehearsal.scratch import scratch_place
+from mobius.archive.extract import Extracted, extract_archive
 from mobius.archive.sqlite_capture import check_database, is_sqlite
 from mobius.errors import MobiusError
 from mobius.model.release import BackupRecord
 from mobius.model.settings import EnvironmentSettings
+from mobius.model.verdict import CheckResult, Outcome
+
+NOT_ASKED = "a boot was not asked for"
 
 
 class Rehearser:
-    """Rehearses the backups of one environment."""
+    """Rehearses the backups of one environment. `databases`: None where nobody restores their dumps."""
 
-    def __init__(self, settings: EnvironmentSettings, places: Places) -> None:
+    def __init__(
+        self,
+        settings: EnvironmentSettings,
+        places: Places,
+        isolation: Isolation | None = None,
+        environ: Mapping[str, str] | None = None,
+        databases: Databases | None = None,
+        redact: Callable[[str], str] = str,
+    ) -> None:
         self._settings = settings
         self._places = places
+        self._isolation: Isolation = isolation or Bubblewrap()
+        self._environ = os.environ if environ is None else environ
+        self._databases = databases
+        self._redact = redact
 
     def rehearse(
-        self, backup: BackupRecord, *, migrate_from: Path | None, progress: Callable[[str], None]
+        self,
+        backup: BackupRecord,
+        *,
+        boot: bool | None = None,
+        migrate_from: Path | None,
+        progress: Callable[[str], None],
     ) -> Mapping[str, Any]:
-        scratch = self._places.root / "run" / f"rehearsal-{os.getpid()}"
-        _remove_scratch(self._places.root / "run")
-        scratch.parent.mkdir(parents=True, exist_ok=True)
-        began = time.monotonic()
-        try:
-            extracted = extract_archive(Path(backup.path), scratch, trusted=True)
-            restore_s = time.monotonic() - began
-            databases = [
-                p for p in sorted(scratch.rglob("*")) if p.is_file() and not p.is_symlink() and is_sqlite(p)
-            ]
-            rows = {str(p.relative_to(scratch)): sum(check_database(p).tables.values()) for p in databases}
-            migrated = self._migrate_copy(scratch, migrate_from, progress) if migrate_from else []
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-        return {
-            "backup": backup.name,
-            "restore_s": round(restore_s, 3),
-            "files": len(extracted.entries),
-            "size_bytes": extracted.size_bytes,
-            "databases": rows,
-            "migrations": migrated,
-        }
+        """What `mobius.ports.Backups.rehearse` promises."""
+        boot = self._settings.rehearsal.boot if boot is None else boot
+        with scratch_place(self._places.root / "run") as place:
+            began = time.monotonic()
+            progress(f"restoring {backup.name} into a scratch place")
+            extracted = extract_archive(Path(backup.path), place / "copy", trusted=True)
+            with self._scratch_databases(extracted.path, progress) as databases:
+                restore_s = time.monotonic() - began
+                rows = _rows(extracted.path, databases)
+                progress(f"restored in {restore_s:.1f} s; {len(rows)} database(s) are whole")
+                migrated = self._migrated(place, migrate_from, progress) if migrate_from else []
+                restored = Restored(extracted.path, place / "room", extracted.manifest.metadata, databases)
+                booted = self._booted(restored, place, progress) if boot else _not_proven(NOT_ASKED)
+            facts = {
+                "backup": backup.name,
+                "sha256": backup.sha256,
+                "release_id": backup.release_id,
+                "at": (now := time.time()),
+                "rehearsed_at": 0.0 if booted["failed"] else now,
+                "restore_s": round(restore_s, 3),
+                "rto_s": round(restore_s + booted["took_s"], 3) if booted["booted"] else 0.0,
+                "rpo_s": round(_age_s(extracted, backup), 3),
+                "files": extracted.manifest.files,
+                "size_bytes": extracted.size_bytes,
+                "databases": rows,
+                "migrations": migrated,
+                **booted,
+            }
+            return {**facts, "evidence": self._evidence(backup, facts, progress)}
 
-    def _migrate_copy(self, scratch: Path, migrate_from: Path, progress: Callable[[str], None]) -> list[str]:
+    # -- the databases ------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _scratch_databases(
+        self, copy: Path, progress: Callable[[str], None]
+    ) -> Iterator[dict[str, ScratchDatabase]]:
+        """Every dump of the archive in a database of its own, gone at the end."""
+        with ExitStack() as opened:
+            there: dict[str, ScratchDatabase] = {}
+            for database in self._settings.databases:
+                dump = copy / "databases" / database.name
+                if self._databases is not None and dump.is_dir():
+                    progress(f"restoring the database {database.name} into a scratch one")
+                    there[database.name] = opened.enter_context(self._databases.scratch(database.name, dump))
+            yield there
+
+    def _migrated(self, place: Path, migrate_from: Path, progress: Callable[[str], None]) -> list[str]:
+        """The pending migrations, on a copy of the restored database: the release starts on what was backed up."""
         migrations = self._settings.migrations
         assert migrations is not None and migrations.database is not None
         live = self._places.resolve(migrations.database)
-        copy = self._restored(live, scratch)
-        if copy is None:
-            if live.exists():
-                raise MobiusError(
-                    f"the migrations cannot be rehearsed: {migrations.database} is not in the backup",
-                    "add its folder to backup.paths in mobius.toml",
-                )
-            copy = scratch / "new.db"
+        restored = self._restored(live, place / "copy")
+        copy = place / "migrated.db"
+        if restored is not None:
+            shutil.copyfile(restored, copy)
+        elif live.exists():
+            raise MobiusError(
+                f"the migrations cannot be rehearsed: {migrations.database} is not in the backup",
+                "add its folder to backup.paths in mobius.toml",
+            )
         applied = SqlMigrations(migrate_from, copy).apply_pending(copy)
+        copy.unlink(missing_ok=True)
         progress(f"rehearsed {len(applied)} migration(s) on the restored copy")
         return [migration.name for migration in applied]
 
-    def _restored(self, live: Path, scratch: Path) -> Path | None:
-        for name in outermost(self._settings.backup.paths):
+    def _restored(self, live: Path, copy: Path) -> Path | None:
+        for name in outermost([*self._settings.backup.paths, *self._settings.backup.databases]):
             source = self._places.resolve(name)
             if live == source or live.is_relative_to(source):
-                copy = scratch / member_of(name) / live.relative_to(source)
-                return copy if copy.exists() else None
+                found = copy / member_of(name) / live.relative_to(source)
+                return found if found.exists() else None
         return None
 
+    # -- the boot -----------------------------------------------------------------------------------------------
 
-def _remove_scratch(folder: Path) -> None:
-    for left in folder.glob("rehearsal-*") if folder.is_dir() else ():
-        shutil.rmtree(left, ignore_errors=True)
+    def _booted(self, restored: Restored, place: Path, progress: Callable[[str], None]) -> dict[str, Any]:
+        """What cannot be proven here is an answer, and said so."""
+        if why := self._isolation.why_not():
+            return _not_proven(why)
+        restored.room.mkdir()
+        try:
+            ready = prepared(restored, self._settings, self._places, self._environ)
+        except NotProvenError as problem:
+            return _not_proven(problem.message)
+        progress(f"starting {restored.metadata['release']['id']} on the restored copy, cut off from all else")
+        booted = self._isolation.boot(
+            ready.asked, ready.mounts, within_s=self._settings.rehearsal.timeout_s, scratch=place
+        )
+        progress(f"{booted.outcome}: {self._redact(booted.sentence)}")
+        return self._said(booted, ready)
+
+    def _said(self, booted: Booted, ready: Prepared) -> dict[str, Any]:
+        sentence = self._redact(booted.sentence)
+        return {
+            "booted": booted.outcome is Outcome.PASS,
+            "not_proven": sentence if booted.outcome not in (Outcome.PASS, Outcome.FAIL) else "",
+            "failed": sentence if booted.outcome is Outcome.FAIL else "",
+            "boot_s": round(booted.boot_s, 3),
+            "took_s": round(booted.took_s, 3),
+            "smoke": [_smoke(result, self._redact) for result in booted.smoke],
+            "left_out": list(ready.left_out),
+            "unseen": list(ready.unseen),
+            "log": [self._redact(line) for line in booted.log],
+            "isolation": self._isolation.name,
+        }
+
+    def _evidence(
+        self, backup: BackupRecord, facts: Mapping[str, Any], progress: Callable[[str], None]
+    ) -> str:
+        """Beside the backup; the run has it all as well, so an archive on a disk that is not ours stops nothing."""
+        try:
+            return str(write_evidence(Path(backup.path), facts))
+        except MobiusError as problem:
+            progress(problem.message)
+            return ""
+
+
+def _not_proven(reason: str) -> dict[str, Any]:
+    nothing: dict[str, Any] = {
+        "booted": False,
+        "not_proven": reason,
+        "failed": "",
+        "boot_s": 0.0,
+        "took_s": 0.0,
+    }
+    return {**nothing, "smoke": [], "left_out": [], "unseen": [], "log": [], "isolation": ""}
+
+
+def _rows(copy: Path, databases: Mapping[str, ScratchDatabase]) -> dict[str, int]:
+    """Every SQLite file of the copy is whole, or this raises; how many rows each database holds."""
+    files = [p for p in sorted(copy.rglob("*")) if p.is_file() and not p.is_symlink() and is_sqlite(p)]
+    rows = {str(path.relative_to(copy)): sum(check_database(path).tables.values()) for path in files}
+    return {**rows, **{f"databases/{name}": sum(each.rows.values()) for name, each in databases.items()}}
+
+
+def _age_s(extracted: Extracted, backup: BackupRecord) -> float:
+    """How old the data is now: what would be lost at most, were it restored this moment."""
+    capture = extracted.manifest.metadata.get("capture")
+    begun = capture.get("begun_unix") if isinstance(capture, dict) else None
+    taken = float(begun) if isinstance(begun, int | float) else backup.created_at
+    return max(0.0, time.time() - taken)
+
+
+def _smoke(result: CheckResult, redact: Callable[[str], str]) -> dict[str, Any]:
+    return {
+        "name": redact(result.name),
+        "outcome": str(result.outcome),
+        "message": redact(result.message),
+        "duration_ms": round(result.duration_ms, 1),
+    }

@@ -19,17 +19,22 @@ _PLAIN = re.compile(r"([^\n]*)(?:\n|\Z)")
 
 
 def environment_of(
-    process: ProcessSettings, environment: str, places: Places, environ: Mapping[str, str]
+    process: ProcessSettings,
+    environment: str,
+    places: Places,
+    environ: Mapping[str, str],
+    *,
+    env_file: Path | None = None,
 ) -> dict[str, str]:
-    """What its settings give a process: ours, then its file, then `env`, then what is passed on. Raises
-    `ConfigurationError` for a file that cannot be read."""
+    """What its settings give a process: ours, then its file, then `env`, then what is passed on. `env_file`: a copy
+    to read instead of that file. Raises `ConfigurationError` for a file that cannot be read."""
     env = {
         "MOBIUS_ENVIRONMENT": environment,
         "MOBIUS_SHARED": str(places.shared),
         "PYTHONUNBUFFERED": "1",
     }
     if process.env_file:
-        env.update(read_environment_file(places.resolve(process.env_file)))
+        env.update(read_environment_file(env_file or places.resolve(process.env_file)))
     env.update(process.env)
     env.update({name: environ[name] for name in process.pass_env if name in environ})
     return env

@@ -1,0 +1,93 @@
+"""The variables by which a release finds its databases, leading to scratch databases instead of the live ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from mobius.model.settings import DatabaseSettings
+
+# libpq takes from these what an address leaves open; with a scratch database none of the live one may be left.
+LIBPQ = (
+    "PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSWORD", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE",
+    "PGSSLCERT", "PGSSLKEY", "PGSSLROOTCERT", "PGTARGETSESSIONATTRS",
+)  # fmt: skip
+_SCHEME = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9_]+)?(?=://)")
+
+
+def addressed(
+    env: Mapping[str, str], databases: Mapping[str, tuple[DatabaseSettings, str]]
+) -> dict[str, str]:
+    """`env` with every address of a live database replaced. `databases`: by name, its settings and the address of its
+    scratch database (`postgresql://user:password@/name?host=FOLDER&port=5432`)."""
+    changed = {name: value for name, value in env.items() if not databases or name not in LIBPQ}
+    for settings, scratch in databases.values():
+        for name, value in env.items():
+            if name == settings.url_env or (settings.url and same_database(value, settings.url)):
+                changed[name] = in_form_of(value, scratch)
+        if settings.url_env:
+            changed.setdefault(settings.url_env, scratch)
+    if databases:
+        changed |= as_libpq(next(iter(databases.values()))[1])
+    return changed
+
+
+def in_form_of(value: str, scratch: str) -> str:
+    """The scratch address as the live one is written: with its scheme (`postgresql+asyncpg://`), or as words."""
+    scheme = _SCHEME.match(value)
+    if scheme is not None:
+        return _SCHEME.sub(scheme[0], scratch, count=1)
+    if "=" not in value:
+        return scratch
+    parts = _parts(scratch)
+    return " ".join(f"{name}={_quoted(parts[name])}" for name in parts if parts[name])
+
+
+def same_database(value: str, live: str) -> bool:
+    """Whether this value is an address of the same database: its host, port and name, whoever asks and how."""
+    if not _SCHEME.match(value) or not _SCHEME.match(live):
+        return value == live
+    one, other = _parts(value), _parts(live)
+    return all(one[name] == other[name] for name in ("host", "port", "dbname"))
+
+
+def as_libpq(scratch: str) -> dict[str, str]:
+    """The same for a program that is given no address at all."""
+    parts = _parts(scratch)
+    names = {
+        "PGHOST": "host",
+        "PGPORT": "port",
+        "PGUSER": "user",
+        "PGPASSWORD": "password",
+        "PGDATABASE": "dbname",
+    }
+    return {variable: parts[name] for variable, name in names.items() if parts[name]}
+
+
+def _parts(address: str) -> dict[str, str]:
+    split = urlsplit(_SCHEME.sub("postgresql", address))
+    query = {name: values[-1] for name, values in parse_qs(split.query).items()}
+    try:
+        port = str(split.port or "")
+    except ValueError:
+        port = ""
+    return {
+        "host": unquote(split.hostname or "") or query.get("host", ""),
+        "port": port or query.get("port", "5432"),
+        "user": unquote(split.username or "") or query.get("user", ""),
+        "password": unquote(split.password or "") or query.get("password", ""),
+        "dbname": unquote(split.path.lstrip("/")) or query.get("dbname", ""),
+    }
+
+
+def _quoted(value: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9/._:+-]+", value):
+        return value
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def scratch_url(folder: str, database: str, user: str = "", port: str = "5432") -> str:
+    """The address of a database on the socket in this folder."""
+    who = f"{quote(user, safe='')}@" if user else ""
+    return f"postgresql://{who}/{quote(database, safe='')}?host={quote(folder, safe='/')}&port={port}"

@@ -1,0 +1,257 @@
+"""From a restored copy to a boot: which processes, with which environment, see which files; or why there is none."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mobius.adapters.backups.contents import member_of, outermost, with_secrets_of
+from mobius.adapters.places import Places
+from mobius.adapters.rehearsal.addresses import addressed
+from mobius.adapters.rehearsal.asked import As, Asked, Mount, ScratchDatabase, Served
+from mobius.adapters.rehearsal.bubblewrap import own_programs
+from mobius.adapters.rehearsal.layout import Copied, mounts, place_links, programs_of
+from mobius.adapters.targets.environment_file import environment_of
+from mobius.errors import MobiusError
+from mobius.model.release import Release, tree_of
+from mobius.model.settings import EnvironmentSettings, ProcessSettings, SmokeSettings
+from mobius.rules.commanding import ELSEWHERE
+
+PASSED = re.compile(r"PATH|LANG|LANGUAGE|LC_[A-Z]+|TZ")
+FIRST_PORT = 20_000
+ELSEWHERE_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+class NotProvenError(MobiusError):
+    """It cannot be booted here; the message says why, and is no word against the release."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A boot that can be made. `left_out`: smoke tests that need the network; `unseen`: what the release finds empty,
+    because the backup does not hold it."""
+
+    asked: Asked
+    mounts: tuple[Mount, ...]
+    left_out: tuple[str, ...]
+    unseen: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A backup in a scratch place: `copy` is what the archive held, `room` an empty folder for us."""
+
+    copy: Path
+    room: Path
+    metadata: Mapping[str, Any]
+    databases: Mapping[str, ScratchDatabase]
+
+
+def prepared(
+    restored: Restored, settings: EnvironmentSettings, places: Places, environ: Mapping[str, str]
+) -> Prepared:
+    """Everything that a boot of the backed-up release needs. Raises `NotProvenError` with the reason where it cannot
+    be had, `MobiusError` for an `env_file` that cannot be read or for what may not be shown."""
+    release, processes = _release_in(restored, settings)
+    webs = [process for process in processes if process.kind == "web"]
+    if not webs:
+        raise NotProvenError(f"{release.id} has no web process that could answer")
+    _refuse_what_is_not_there(settings, restored.databases)
+    tree = places.releases / tree_of(release.id)
+    copies = [Copied(tree, restored.copy / "release"), *_data(restored, settings, places)]
+    place_links(restored.copy / "release", settings.release.link, places)
+    empty, unseen = _empty_places(copies, settings, places, restored.room)
+    env = {name: value for name, value in environ.items() if PASSED.fullmatch(name)}
+    paths = env.get("PATH", os.defpath)
+    served = tuple(
+        _served(number, process, release, tree, env, copies, settings, places, environ, restored.databases)
+        for number, process in enumerate(webs)
+    )
+    smoke = tuple(test for test in settings.smoke if not _needs_network(test))
+    user = _user(settings, places)
+    if user is not None:
+        _give(restored.copy, user)
+        _give(restored.room, user)
+    links = {places.root / "current": Path("releases") / tree.name}
+    if release.id != tree.name:
+        links[places.releases / release.id] = Path(tree.name)
+    sockets = [database.socket for database in restored.databases.values() if database.socket is not None]
+    return Prepared(
+        Asked(
+            environment=settings.name,
+            url=settings.url,
+            project=str(places.project),
+            root=str(places.root),
+            cwd=str(tree),
+            processes=served,
+            health=settings.health,
+            smoke=smoke,
+            links=tuple(places.links),
+            user=user,
+            memory_bytes=settings.rehearsal.memory_bytes,
+        ),
+        mounts(
+            [*empty, *copies],
+            hidden=_hidden(settings, places),
+            shown=[*own_programs(), *programs_of(webs, tree, paths), *sockets, *settings.rehearsal.show],
+            links=links,
+            room=restored.room,
+        ),
+        tuple(test.name for test in settings.smoke if _needs_network(test)),
+        unseen,
+    )
+
+
+def _release_in(
+    restored: Restored, settings: EnvironmentSettings
+) -> tuple[Release, tuple[ProcessSettings, ...]]:
+    """The release and its processes, as the archive has them: those of today may be others."""
+    if settings.target in ELSEWHERE:
+        raise NotProvenError(f'with target = "{settings.target}" somebody else starts the service')
+    described = restored.metadata.get("release")
+    if not isinstance(described, dict) or not (restored.copy / "release").is_dir():
+        raise NotProvenError("the backup holds no release")
+    try:
+        release = msgspec.convert(described, Release)
+        kept = msgspec.convert(restored.metadata.get("processes") or [], tuple[ProcessSettings, ...])
+    except msgspec.MsgspecError as problem:
+        raise NotProvenError(f"the backup does not describe its release: {problem}") from problem
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", release.id):
+        raise NotProvenError(f"{release.id!r} is no name of a release")
+    return release, with_secrets_of(kept, settings.processes)
+
+
+def _refuse_what_is_not_there(
+    settings: EnvironmentSettings, databases: Mapping[str, ScratchDatabase]
+) -> None:
+    if settings.systemd.credentials and settings.target == "systemd":
+        named = ", ".join(settings.systemd.credentials)
+        raise NotProvenError(f"it is given live credentials ({named}), which a rehearsal does not see")
+    for database in settings.databases:
+        scratch = databases.get(database.name)
+        if scratch is None:
+            raise NotProvenError(f"there is no scratch copy of the database {database.name}")
+        if scratch.socket is None:
+            raise NotProvenError(
+                f"the scratch copy of {database.name} is on another server, and a boot has no network"
+            )
+
+
+def _data(restored: Restored, settings: EnvironmentSettings, places: Places) -> list[Copied]:
+    named = outermost([*settings.backup.paths, *settings.backup.databases])
+    found = [Copied(places.resolve(name), restored.copy / member_of(name)) for name in named]
+    return [copied for copied in found if os.path.lexists(copied.copy)]
+
+
+def _empty_places(
+    copies: Sequence[Copied], settings: EnvironmentSettings, places: Places, room: Path
+) -> tuple[list[Copied], tuple[str, ...]]:
+    """Empty folders in place of what the release expects in `shared/` and the backup does not hold."""
+    shared = room / "shared"
+    shared.mkdir(parents=True)
+    empty, unseen = [Copied(places.shared, shared)], []
+    for name in settings.release.link:
+        live = places.resolve(name)
+        if _copy_of(live, copies) is not None:
+            continue
+        unseen.append(name)
+        if live.is_dir():
+            (shared / name).mkdir(parents=True, exist_ok=True)
+    if any(copied.live == places.shared for copied in copies):
+        empty = []
+    return empty, tuple(unseen)
+
+
+def _served(
+    number: int,
+    process: ProcessSettings,
+    release: Release,
+    tree: Path,
+    env: Mapping[str, str],
+    copies: Sequence[Copied],
+    settings: EnvironmentSettings,
+    places: Places,
+    environ: Mapping[str, str],
+    databases: Mapping[str, ScratchDatabase],
+) -> Served:
+    """As its slot would start it, but for where it listens, its home, and the addresses of its databases."""
+    port, socket = FIRST_PORT + number, f"/tmp/{process.name}.sock"
+    file = _copy_of(places.resolve(process.env_file), copies) if process.env_file else None
+    own = environment_of(process, settings.name, places, environ, env_file=file)
+    scratch = {each.name: (each, databases[each.name].url) for each in settings.databases}
+    given = {
+        **env,
+        "HOME": "/tmp",
+        **addressed(own, scratch),
+        "PORT": str(port),
+        "MOBIUS_SOCKET": socket,
+        "MOBIUS_SLOT": "rehearsal",
+        "MOBIUS_RELEASE": release.id,
+        "MOBIUS_PROCESS": process.name,
+        "MOBIUS_KIND": process.kind,
+        "MOBIUS_REHEARSAL": "1",
+    }
+    return Served(process.name, process.start, given, str(tree), port, socket, process.listen)
+
+
+def _copy_of(live: Path, copies: Sequence[Copied]) -> Path | None:
+    """Where the copy of something live lies; None where the backup does not hold it."""
+    for copied in copies:
+        if live == copied.live or copied.live in live.parents:
+            copy = copied.copy / live.relative_to(copied.live)
+            return copy if os.path.lexists(copy) else None
+    return None
+
+
+def _needs_network(test: SmokeSettings) -> bool:
+    return test.kind == "tls" or (test.kind == "http" and bool(ELSEWHERE_ADDRESS.match(test.url)))
+
+
+def _hidden(settings: EnvironmentSettings, places: Places) -> list[Path]:
+    """What is live, or secret: seen in a boot only as its copy, wherever it lies."""
+    named = [*settings.backup.paths, *settings.backup.databases, *settings.release.link]
+    secret = [settings.backup.sign_key, settings.backup.allowed_signers]
+    secret += [Path(file) for file in settings.systemd.credentials.values()]
+    return [
+        places.project,
+        places.root,
+        settings.backup.folder,
+        *(places.resolve(name) for name in named),
+        *(path for path in secret if path is not None),
+    ]
+
+
+def _user(settings: EnvironmentSettings, places: Places) -> As | None:
+    """Whom the service runs as, where we may become that; None for ourselves."""
+    if settings.target != "systemd" or os.geteuid() != 0:
+        return None
+    import grp
+    import pwd
+
+    try:
+        named = settings.systemd.user
+        user = pwd.getpwnam(named) if named else pwd.getpwuid(places.project.stat().st_uid)
+        group = grp.getgrnam(settings.systemd.group).gr_gid if settings.systemd.group else user.pw_gid
+    except (KeyError, OSError) as problem:
+        raise NotProvenError(f"the user that the service runs as is not known here: {problem}") from problem
+    if user.pw_uid == 0:
+        return None
+    return As(user.pw_uid, group, tuple(os.getgrouplist(user.pw_name, group)))
+
+
+def _give(folder: Path, user: As) -> None:
+    """The copy belongs to whoever runs on it, as what is live does."""
+    for path, folders, files in os.walk(folder):
+        for name in (".", *folders, *files):
+            with suppress(OSError):
+                inside = Path(path, name)
+                if stat.S_ISLNK(inside.lstat().st_mode) or inside.lstat().st_uid == 0:
+                    os.chown(inside, user.uid, user.gid, follow_symlinks=False)
