@@ -142,7 +142,8 @@ def _begin(new: Path, live: Path, keep_old_as: Path) -> _Record:
         )
     record = _Record(new_identity, old_identity)
     place = record_of(keep_old_as)
-    temporary = place.with_name(f".{place.name}.tmp")  # one name, so that a repetition takes the place of a leftover
+    # One name, so that a repetition takes the place of what a kill left.
+    temporary = place.with_name(f".{place.name}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(json.dumps({"new": record.new, "old": record.old, "live": str(live)}).encode())
