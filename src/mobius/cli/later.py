@@ -18,7 +18,7 @@ LATER = {
     "export": "the export of configuration and artefacts",
     "gates": "the checks of audio, container and performance",
     "media": "golden references of what the service produces",
-    "migrate": "the assessment of migrations by itself; mobius plan names what is pending",
+    "migrate": "the rehearsal of migrations; mobius migrate lint reads them, mobius plan names what is pending",
     "premerge": "the validation before a merge; mobius plan and mobius smoke are parts of it",
 }
 
@@ -28,8 +28,9 @@ LATER = {
 @click.pass_context
 def command(ctx: click.Context, words: tuple[str, ...]) -> int:
     """Raises GateUnknown; a JUnit file that was asked for says the same."""
-    name = str(ctx.info_name)
-    action = " ".join([name, *_leading_words(words)])
+    path = ctx.command_path.split()[1:]
+    name = path[0]
+    action = " ".join([*path, *_leading_words(words)][:3])
     message = f"mobius {action} is not available in this version: nothing was measured"
     if file := _asked_for("--junit", words):
         _write_junit(Path(file), action, message)

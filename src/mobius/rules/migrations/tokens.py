@@ -1,0 +1,191 @@
+"""SQL as words: a tokenizer that follows PostgreSQL's rules for quotes and comments, one statement at a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+MOST_TOKENS = 4000  # of one statement; what follows (rows of an INSERT) is read over and not kept
+
+_TOKEN = re.compile(
+    r"""
+    (?P<space>\s+)
+  | (?P<line>--[^\n]*)
+  | (?P<block>/\*)
+  | (?P<dollar>\$(?:[^\W\d]\w*)?\$)
+  | (?P<escaped>[eE]'[^'\\]*(?:(?:\\.|'')[^'\\]*)*')
+  | (?P<string>(?:[bBxXnN]|[uU]&)?'[^']*(?:''[^']*)*')
+  | (?P<quoted>(?:[uU]&)?"[^"]*(?:""[^"]*)*")
+  | (?P<backtick>`[^`]*`)
+  | (?P<number>\d[\d_]*(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)
+  | (?P<word>[^\W\d][\w$]*)
+  | (?P<param>\$\d+)
+  | (?P<mark>::|:=|=>|<=|>=|<>|!=|\|\||->>|->|[^\s\w])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+# Rows of data: everything that can begin neither a quote nor a comment nor end the statement.
+_PLAIN = re.compile(r"""(?:[^;'"`$/\-\w]|\w+(?!['"&\w]))+""")
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+_COPY_END = re.compile(r"^\\\.[ \t]*\r?$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """`kind`: word, quoted, string, dollar, number, param or mark. `text` as written; `word` in upper case."""
+
+    kind: str
+    text: str
+    word: str
+    at: int
+
+    @property
+    def name(self) -> str:
+        """As an identifier: quoted as it is, otherwise in lower case."""
+        if self.kind == "quoted":
+            body = self.text[self.text.index('"') + 1 : -1]
+            return body.replace('""', '"')
+        return self.text[1:-1] if self.kind == "backtick" else self.text.lower()
+
+
+@dataclass(slots=True)
+class Raw:
+    """One statement: where it begins, its tokens without comments, and the comments before and within it."""
+
+    start: int
+    line: int
+    tokens: list[Token] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+    end: int = 0
+    broken: str = ""  # why its end could not be found
+    meta: str = ""  # a command of psql, which no server understands
+
+
+def statements(text: str) -> Iterator[Raw]:
+    """The statements of a script, in order. Never fails: a quote without an end makes one broken statement of the
+    rest."""
+    reader = _Reader(text)
+    while (raw := reader.next()) is not None:
+        yield raw
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._line, self._line_at = 1, 0
+
+    def next(self) -> Raw | None:
+        raw = Raw(self._at, 0)
+        text, size = self._text, len(self._text)
+        depth = 0  # of BEGIN … END inside the statement
+        while self._at < size:
+            if len(raw.tokens) >= MOST_TOKENS and (plain := _PLAIN.match(text, self._at)):
+                self._at = plain.end()
+                continue
+            match = _TOKEN.match(text, self._at)
+            if match is None:  # a control character, say
+                self._at += 1
+                continue
+            kind, start = str(match.lastgroup), self._at
+            self._at = match.end()
+            if kind == "space":
+                continue
+            if kind == "line":
+                raw.comments.append(match.group())
+                continue
+            if not raw.tokens and not raw.line:
+                raw.start, raw.line = start, self._line_of(start)
+            if kind == "block":
+                self._block_comment(start, raw)
+                if not raw.tokens:
+                    raw.line = 0
+                if raw.broken:
+                    raw.line = raw.line or self._line_of(start)
+                    return self._ended(raw)
+                continue
+            if match.group() == "\\" and not raw.tokens:
+                return self._meta(raw, start)
+            if kind == "dollar" and not self._to_the_end_of_the_dollars(match.group(), raw):
+                return self._ended(raw)
+            if kind == "mark" and match.group() in ("'", '"'):
+                what = "string" if match.group() == "'" else "name in quotes"
+                raw.broken = f"a {what} that begins here never ends"
+                self._at = size
+                return self._ended(raw)
+            token = Token(kind, text[start : self._at], _upper(kind, match.group()), start)
+            depth += _deeper(token, raw.tokens, depth)
+            if token.text == ";" and not depth:
+                if not raw.tokens:
+                    raw.line = 0
+                    continue
+                raw.end = start
+                self._skip_copied_rows(raw)
+                return raw
+            if len(raw.tokens) < MOST_TOKENS:
+                raw.tokens.append(token)
+        return self._ended(raw) if raw.tokens or raw.broken else None
+
+    def _ended(self, raw: Raw) -> Raw:
+        raw.end = min(self._at, len(self._text))
+        return raw
+
+    def _line_of(self, at: int) -> int:
+        self._line += self._text.count("\n", self._line_at, at)
+        self._line_at = at
+        return self._line
+
+    def _meta(self, raw: Raw, start: int) -> Raw:
+        end = self._text.find("\n", start)
+        self._at = len(self._text) if end < 0 else end
+        raw.meta = self._text[start : self._at].strip()
+        return self._ended(raw)
+
+    def _block_comment(self, start: int, raw: Raw) -> None:
+        """Comments nest, as the standard says."""
+        depth, at = 1, self._at
+        while depth:
+            edge = _COMMENT_EDGE.search(self._text, at)
+            if edge is None:
+                raw.broken = "a comment that begins here never ends"
+                self._at = len(self._text)
+                return
+            depth += 1 if edge.group() == "/*" else -1
+            at = edge.end()
+        self._at = at
+        raw.comments.append(self._text[start:at])
+
+    def _to_the_end_of_the_dollars(self, tag: str, raw: Raw) -> bool:
+        end = self._text.find(tag, self._at)
+        if end < 0:
+            raw.broken = f"a string that begins with {tag} here never ends"
+            self._at = len(self._text)
+            return False
+        self._at = end + len(tag)
+        return True
+
+    def _skip_copied_rows(self, raw: Raw) -> None:
+        """`COPY t FROM stdin;` is followed by rows up to a line of `\\.`, as pg_dump writes them."""
+        words = [token.word for token in raw.tokens]
+        if words[:1] == ["COPY"] and "STDIN" in words and "FROM" in words:
+            found = _COPY_END.search(self._text, self._at)
+            self._at = found.end() if found else len(self._text)
+
+
+def _upper(kind: str, text: str) -> str:
+    return text.upper() if kind == "word" else text if kind == "mark" else ""
+
+
+def _deeper(token: Token, before: list[Token], depth: int) -> int:
+    """Whether a body of statements opens or closes here (a trigger of SQLite, a function since PostgreSQL 14): a `;`
+    inside of it does not end the statement."""
+    if token.kind != "word" or not before or before[0].word != "CREATE":
+        return 0
+    if token.word == "END":
+        return -1 if depth else 0
+    if token.word == "BEGIN":
+        return 1 if any(each.word == "TRIGGER" for each in before[:6]) else 0
+    if token.word == "ATOMIC":
+        return 1 if before[-1].word == "BEGIN" else 0
+    return 1 if token.word == "CASE" and depth else 0

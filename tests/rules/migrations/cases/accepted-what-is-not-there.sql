@@ -1,0 +1,3 @@
+-- expect: acceptance-without-effect@3
+-- mobius: accept drop-table because of nothing
+SELECT 1;

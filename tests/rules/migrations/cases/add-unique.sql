@@ -1,0 +1,3 @@
+-- expect: unique-built-under-lock@3
+SET lock_timeout = '2s';
+ALTER TABLE users ADD CONSTRAINT one_mail UNIQUE (email);

@@ -1,0 +1,3 @@
+-- expect: disable-trigger-all@3
+SET lock_timeout = '2s';
+ALTER TABLE users DISABLE TRIGGER ALL;

@@ -1,0 +1,5 @@
+-- expect: nothing
+BEGIN;
+CREATE TYPE mood AS ENUM ('glad');
+ALTER TYPE mood ADD VALUE 'calm';
+COMMIT;

@@ -1,0 +1,2 @@
+-- expect: nothing
+CREATE INDEX CONCURRENTLY items_order ON items (order_id);

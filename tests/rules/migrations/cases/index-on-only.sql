@@ -1,0 +1,3 @@
+-- expect: nothing
+SET lock_timeout = '2s';
+CREATE INDEX parts_at ON ONLY parts (at);

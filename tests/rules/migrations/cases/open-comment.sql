@@ -1,0 +1,3 @@
+-- expect: unreadable@2
+/* never closed
+DROP TABLE users;

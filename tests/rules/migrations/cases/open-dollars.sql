@@ -1,0 +1,2 @@
+-- expect: unreadable@2
+DO $x$ BEGIN

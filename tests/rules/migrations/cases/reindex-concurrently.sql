@@ -1,0 +1,3 @@
+-- expect: nothing
+REINDEX (VERBOSE, CONCURRENTLY) TABLE items;
+REINDEX INDEX CONCURRENTLY items_order;

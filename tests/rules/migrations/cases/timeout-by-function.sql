@@ -1,0 +1,3 @@
+-- expect: nothing
+SELECT set_config('lock_timeout', '2s', false);
+ALTER TABLE users ADD COLUMN score int;

@@ -1,0 +1,3 @@
+-- expect: uncommitted-transaction@2
+BEGIN;
+CREATE TABLE a (id int);

@@ -1,0 +1,3 @@
+-- expect: nothing
+UPDATE settings SET value = 'x' WHERE name = 'theme';
+DELETE FROM settings WHERE id IN (1, 2, 3);
