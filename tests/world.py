@@ -26,7 +26,8 @@ from mobius.adapters.traffic.memory import MemoryTraffic
 from mobius.errors import MobiusError
 from mobius.flows.begin import begin
 from mobius.flows.carry_on import carry_on
-from mobius.flows.plan import plan_deploy, plan_rollback
+from mobius.flows.plan import plan_deploy
+from mobius.flows.plan_return import plan_rollback
 from mobius.flows.restart import plan_restart
 from mobius.model.plan import Plan
 from mobius.model.release import Release, ReleaseState

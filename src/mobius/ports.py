@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mobius.errors import MobiusError
+from mobius.model.loss import Comparison as Comparison
+from mobius.model.loss import LostRow as LostRow
 from mobius.model.plan import Plan, Step
 from mobius.model.release import BackupRecord, Release, ReleaseState
 from mobius.model.run import Event, Holder, OutboxRow, Run, RunState, StepRecord
@@ -305,9 +307,30 @@ class Backups(Protocol):
         `migrate_from` to the restored copy, says how long it took (`restore_s`), and removes the scratch
         place. Raises `BackupInvalid` or `MobiusError`; the live data is never touched."""
 
+    def prepare_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
+        """Lays the data of the archive out beside the present data, under `key`, so that `restore_data` has only to
+        exchange them. Raises `BackupInvalid` or `MobiusError` (disk full) with nothing left; may be repeated."""
+
     def restore_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
         """Puts the data of the archive in place of the present data, one atomic exchange a path; the old data
-        is kept beside it under `key`. Repeating it with the same key finishes what was begun, and no more."""
+        is kept beside it under `key`. Repeating it with the same key finishes what was begun, and no more. Raises
+        `MobiusError` with every path as it was. `kept` says where what was replaced is, by path."""
+
+    def compare(self, path: Path, *, within_s: float) -> Comparison:
+        """What was written since the archive was made, told apart as far as the time allows. Changes nothing. Raises
+        `BackupInvalid`; what could not be compared is in it."""
+
+    def lost(self, path: Path, *, key: str, emergency: Path | None, within_s: float) -> Iterator[LostRow]:
+        """After `restore_data` with this key: every row and file that the replaced data has otherwise than the archive;
+        then, marked late, those it has otherwise than the emergency backup. Ends when the time is up."""
+
+    def let_go(self, key: str, *, before: float) -> tuple[str, ...]:
+        """Removes the replaced data of this key ("" for none), and what was replaced before that unix time; returns
+        the paths whose was removed. Data that is only half exchanged is left alone."""
+
+    def in_use(self, ours: Sequence[int]) -> tuple[str, ...]:
+        """Who else has a database of the backed-up data open, one sentence each: not these processes, nor what they
+        started, nor what mobius started. Empty where nobody has, or where the system does not tell."""
 
     def restore_release(self, path: Path) -> Release:
         """Lays the archive's code out as a staged release (if it is not there) and returns it."""

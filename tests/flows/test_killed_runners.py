@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mobius.flows.by_hand import resume
-from mobius.flows.plan import plan_rollback
+from mobius.flows.plan_return import plan_rollback
 from mobius.model.plan import Plan
 from mobius.model.run import Run, RunState
 from world import Killed, Script, World, tag_of

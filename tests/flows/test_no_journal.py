@@ -6,7 +6,7 @@ import pytest
 
 from mobius.errors import MobiusError, UsageError
 from mobius.flows.by_hand import accept_by_hand
-from mobius.flows.plan import plan_rollback
+from mobius.flows.plan_return import plan_rollback
 from mobius.model.run import Run, RunState
 from mobius.ports import Note
 from world import Script, World

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mobius.errors import Locked
-from mobius.flows.plan import plan_rollback
+from mobius.flows.plan_return import plan_rollback
 from mobius.model.release import ReleaseState
 from mobius.model.run import RunState
 from world import Script, World

@@ -82,6 +82,7 @@ def test_what_follows_once_users_are_safe_is_advisory() -> None:
 def test_a_restore_keeps_the_present_first_and_holds_requests_while_data_changes() -> None:
     assert told(way(planned(), AFTER, Way.RESTORE).steps) == [
         "emergency_backup",
+        "prepare_data",
         "hold",
         "stop green",
         "stop blue",
@@ -93,6 +94,7 @@ def test_a_restore_keeps_the_present_first_and_holds_requests_while_data_changes
         "start blue worker singleton",
         "mark_live blue",
         "smoke",
+        "list_lost",
     ]
 
 
@@ -175,8 +177,9 @@ def test_a_cold_rollback_brings_the_old_release_up_first() -> None:
 def test_a_rollback_to_a_backup_verifies_it_before_anything_is_touched() -> None:
     plan = compose_rollback(replace(RETURN, backup="/b/x.zip"))
 
-    assert told(plan.rollout)[:4] == ["verify", "restore_release", "emergency_backup", "hold"]
-    assert [step.effect for step in plan.rollout[:4]] == [False, False, False, True]
+    assert told(plan.rollout)[:4] == ["verify", "restore_release", "emergency_backup", "prepare_data"]
+    assert [step.effect for step in plan.rollout[:4]] == [False, False, False, False]
+    assert told(plan.rollout)[4] == "hold"
     assert {step.params["backup"] for step in plan.rollout if "backup" in step.params} == {"/b/x.zip"}
 
 

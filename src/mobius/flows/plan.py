@@ -17,11 +17,9 @@ from mobius.model.release import BackupRecord, Release
 from mobius.model.settings import ProcessSettings
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Ports, Source
-from mobius.rules.commanding import ELSEWHERE, can_restore
-from mobius.rules.composing import compose_deploy, compose_rollback
+from mobius.rules.commanding import ELSEWHERE
+from mobius.rules.composing import compose_deploy
 from mobius.rules.planning import Facts
-from mobius.rules.returning import ReturnFacts
-from mobius.rules.ways_back import side
 
 
 def plan_deploy(tag: str, ports: Ports, *, tool_version: str, despite_freeze: str = "") -> Plan:
@@ -64,44 +62,6 @@ def plan_deploy(tag: str, ports: Ports, *, tool_version: str, despite_freeze: st
     return replace(plan, ways_back=tuple(_proven(way, backups) for way in plan.ways_back))
 
 
-def plan_rollback(
-    ports: Ports,
-    *,
-    to: str = "",
-    backup: str = "",
-    emergency: bool = False,
-    because: str = "",
-    tool_version: str,
-) -> Plan:
-    """The plan of going back: to the previous release, to release `to`, or to the archive `backup`."""
-    now = standing(ports)
-    _refuse_without_commands(backup, ports)
-    if backup:
-        found = find_backup(backup, ports)
-        target = _release_in(found)
-    else:
-        target = _target_release(to, now)
-        if now.live is not None and target.id == now.live.id:
-            raise UsageError(f"{target.id} is live already", "mobius releases lists the others")
-    warm = not backup and now.warm and now.previous is not None and target.id == now.previous.id
-    slot = now.previous_slot if warm else now.free_slot
-    facts = ReturnFacts(
-        settings=ports.settings,
-        service=ports.service,
-        live=live_side(now, ports),
-        target=side(target, slot, ports.releases.processes(target.id)),
-        target_tag=target.tag,
-        warm=warm,
-        backup=found.path if backup else "",
-        emergency=emergency,
-        because=because,
-        live_tag=now.live.tag if now.live else "",
-        checks=() if warm or ports.commands else (asked(_is_there(target, bool(backup), ports)),),
-        tool_version=tool_version,
-    )
-    return compose_rollback(facts)
-
-
 def refuse_unless_checks_pass(plan: Plan) -> None:
     """Raises `GateFailed` (3) for a no, `GateUnknown` (4) where there was no answer; every one is named."""
     bad = [check for check in plan.checks if check.outcome != Outcome.PASS]
@@ -110,9 +70,11 @@ def refuse_unless_checks_pass(plan: Plan) -> None:
     error = GateFailed if any(check.outcome == Outcome.FAIL for check in bad) else GateUnknown
     details = tuple(f"{check.name}: {check.answer}" for check in bad)
     hint = next((check.advice for check in bad if check.advice), f"mobius plan --tag {plan.tag}")
-    done = "restarted" if plan.kind == "restart" else "deployed"
+    done = {"restart": "was not restarted", "rollback": "was not brought back"}.get(
+        plan.kind, "was not deployed"
+    )
     raise error(
-        f"{plan.tag} was not {done}: {len(bad)} check(s) not passed, nothing was changed",
+        f"{plan.tag} {done}: {len(bad)} check(s) not passed, nothing was changed",
         hint,
         details=details,
     )
@@ -143,7 +105,7 @@ def _look(source: Source, now: Standing, candidate: Release, ports: Ports) -> li
         *ports.target.preflight(),
         *ports.traffic.preflight(),
         live_is_seen(now),
-        *ports.backups.preflight(now.live),
+        *ports.backups.preflight(now.live, ports.journal.backups(ports.settings.name)),
     ]
 
 
@@ -217,52 +179,11 @@ def asked(check: CheckResult) -> PlannedCheck:
     return PlannedCheck(check.name, "", str(check.outcome), check.message, check.advice)
 
 
-def _target_release(to: str, now: Standing) -> Release:
-    if not to:
-        if now.previous is None:
-            raise UsageError(
-                "there is no previous release to go back to", "name a backup: mobius rollback --backup FILE"
-            )
-        return now.previous
-    matching = [release for release in now.releases if to in (release.id, release.tag)]
-    if not matching:
-        known = ", ".join(release.id for release in now.releases[:5]) or "none"
-        raise UsageError(f'no release "{to}"', f"there are: {known}")
-    return matching[0]
-
-
-def _refuse_without_commands(backup: str, ports: Ports) -> None:
-    """Where somebody else runs the service, going back takes their commands. Raises `UsageError`."""
-    settings = ports.settings
-    if settings.target not in ELSEWHERE:
-        return
-    if backup and not can_restore(settings):
-        raise UsageError(
-            f"the data of {settings.name} cannot be put back: nothing says how it is stopped and started",
-            "set stop and start in [command] of mobius.toml, and backup.paths",
-        )
-    if not backup and not settings.command.rollback:
-        proven = proven_backup(ports)
-        named = proven.name if proven else "FILE"
-        raise UsageError(
-            f"{settings.name} has no rollback command",
-            f"set rollback in [command] of mobius.toml; or go back with the data of a backup:"
-            f" mobius rollback -e {settings.name} --backup {named}",
-        )
-
-
 def proven_backup(ports: Ports) -> BackupRecord | None:
     """The newest backup that was restored in a scratch place, else the newest that was verified; None for none."""
     known = ports.journal.backups(ports.settings.name) or ports.backups.found()
     good = [backup for backup in known if backup.kind == "release" and backup.release_id]
     return next((b for b in good if b.rehearsed_at), next((b for b in good if b.verified_at), None))
-
-
-def _is_there(target: Release, in_backup: bool, ports: Ports) -> CheckResult:
-    if in_backup or ports.releases.is_staged(target.id):
-        return CheckResult("release", Outcome.PASS, f"{target.id} is at hand", 0.0)
-    advice = f"deploy it again: mobius deploy --tag {target.tag}, or use a backup of it"
-    return CheckResult("release", Outcome.FAIL, f"{target.id} is not there any more", 0.0, advice)
 
 
 def find_backup(named: str, ports: Ports) -> BackupRecord:
@@ -273,10 +194,3 @@ def find_backup(named: str, ports: Ports) -> BackupRecord:
         if (is_bare and named == found.name) or wanted.absolute() == Path(found.path):
             return found
     return ports.backups.describe(wanted.absolute())
-
-
-def _release_in(found: BackupRecord) -> Release:
-    described = (found.metadata or {}).get("release")
-    if not isinstance(described, dict):
-        raise UsageError(f"{found.name} holds no release", "choose another: mobius backup list")
-    return Release(**described)

@@ -79,7 +79,8 @@ def compose_return(facts: ReturnFacts) -> Plan:
         change = Change(facts.settings, "", "", "", "")
     register = [make.register(Release(change.to_id, change.to_tag, "", "", ""))] if change.to_id else []
     if facts.backup:
-        data = _with_data(change, make.restore_data(facts.backup))
+        restore = make.restore_data(facts.backup, even_if_open=facts.even_if_open)
+        data = _with_data(change, make.prepare_data(facts.backup, facts.restore_s), restore)
         steps = [make.verify_file(facts.backup), *register, *data]
     else:
         steps = [*register, *_code_alone(change)]
@@ -91,7 +92,8 @@ def watch_ways_back(settings: EnvironmentSettings, backup: str, restore_s: float
     and start."""
     if not backup or not can_restore(settings):
         return ()
-    steps = _with_data(Change(settings, "", "", "", ""), make.restore_data(backup))
+    prepare = make.prepare_data(backup, restore_s)
+    steps = _with_data(Change(settings, "", "", "", ""), prepare, make.restore_data(backup))
     back = make.numbered("back-restore", steps)
     return (WayBack(AFTER, Way.RESTORE, back, 30.0 + restore_s, NO_CODE, f"{backup} was restored"),)
 
@@ -108,7 +110,7 @@ def _ways_back(back: Change, restore_s: float) -> tuple[WayBack, ...]:
         steps = [make.end_commands(FORWARD_STEPS), *_code_alone(back)]
         ways.append(WayBack(AFTER, Way.CODE_ALONE, make.numbered("back-code", steps), 30.0, "nothing"))
     if back.to_id and can_restore(back.settings):
-        data = _with_data(back, make.restore_data())
+        data = _with_data(back, make.prepare_data("", restore_s), make.restore_data())
         steps = [make.end_commands(FORWARD_STEPS), *data]
         lost = "every write since the backup; the emergency backup keeps them"
         if not back.settings.command.rollback:
@@ -125,10 +127,11 @@ def _code_alone(change: Change) -> list[Step]:
         make.mark_live(change.to_id, failed_id=change.from_id),
         make.emergency_backup(change.from_id, advisory=True),
         make.smoke("", advisory=True),
+        *make.gates_after(change.settings.checks),
     ]
 
 
-def _with_data(change: Change, restore: Step) -> list[Step]:
+def _with_data(change: Change, prepare: Step, restore: Step) -> list[Step]:
     """Keep the present, stop what writes, change data, bring the code back where there is a command for it, start."""
     command = change.settings.command
     code = []
@@ -137,6 +140,7 @@ def _with_data(change: Change, restore: Step) -> list[Step]:
     marked = [make.mark_live(change.to_id, failed_id=_other(change))] if change.to_id else []
     return [
         make.emergency_backup(change.from_id),
+        prepare,
         _command("stop", command.stop, change, "stop"),
         restore,
         *code,
@@ -144,6 +148,8 @@ def _with_data(change: Change, restore: Step) -> list[Step]:
         make.await_healthy(change.settings, "", change.to_id),
         *marked,
         make.smoke("", advisory=True),
+        *make.gates_after(change.settings.checks),
+        make.list_lost(str(restore.params["backup"])),
     ]
 
 

@@ -75,7 +75,7 @@ def with_hash(plan: Plan) -> Plan:
 
 def _timeless(value: Any) -> Any:
     if isinstance(value, dict):
-        timed = ("expected_s", "proven", "staged_at", "live_since", "despite_freeze")
+        timed = ("expected_s", "proven", "staged_at", "live_since", "despite_freeze", "losing", "skipped")
         return {key: _timeless(inner) for key, inner in value.items() if key not in timed}
     if isinstance(value, list | tuple):
         return [_timeless(inner) for inner in value]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from mobius.model.plan import Plan, PlannedCheck, Step
 from mobius.model.settings import EnvironmentSettings
@@ -23,7 +24,12 @@ class ReturnFacts:
     live_tag: str = ""
     warm: bool = False  # the target's web processes are up and kept healthy
     backup: str = ""  # path of an archive whose code and data are to come back
+    restore_s: float = 0.0  # how long its rehearsal's restore took
     emergency: bool = False
+    even_if_open: bool = False  # although a process that is not the service's has the data open
+    also: tuple[str, ...] = ()  # services that share the data, and are named
+    losing: dict[str, Any] | None = None  # what would be lost, as it was compared
+    skipped: tuple[str, ...] = ()  # archives that were passed over in the choice, and why
     because: str = ""
     checks: tuple[PlannedCheck, ...] = ()
     tool_version: str = ""
@@ -48,13 +54,17 @@ def returning(facts: ReturnFacts, steps: tuple[Step, ...], *, slot: str, previou
         previous_slot=previous_slot,
         rollout=steps,
         ways_back=(),
-        acceptance=make.numbered("accept", [make.prune()]),
+        acceptance=make.numbered("accept", [*([make.let_go()] if facts.backup else []), make.prune()]),
         checks=facts.checks,
         facts={
             "because": facts.because,
             "warm": facts.warm,
             "backup": facts.backup,
             "emergency": facts.emergency,
+            "within_s": within_s(facts.settings, emergency=facts.emergency),
+            **({"also": list(facts.also)} if facts.also else {}),
+            **({"losing": facts.losing} if facts.losing is not None else {}),
+            **({"skipped": list(facts.skipped)} if facts.skipped else {}),
             "policy": facts.settings.policy.name,
             "policy_base": facts.settings.policy.base,
             "interval_s": facts.settings.monitor.interval_s,
@@ -69,8 +79,15 @@ def returning(facts: ReturnFacts, steps: tuple[Step, ...], *, slot: str, previou
 
 def _steps(facts: ReturnFacts) -> list[Step]:
     if facts.backup:
-        steps = with_data(facts.settings, facts.live, facts.target, make.restore_data(facts.backup))
-        return [make.verify_file(facts.backup), make.restore_release(facts.backup), *steps]
-    if facts.warm:
-        return code_alone(facts.live, facts.target)
-    return [make.stop(facts.target.slot, "make room", "start"), *code_alone(facts.live, facts.target)]
+        prepared = [make.prepare_data(facts.backup, facts.restore_s)]
+        restore = make.restore_data(facts.backup, even_if_open=facts.even_if_open)
+        steps = with_data(facts.settings, facts.live, facts.target, prepared, restore)
+        first = [make.verify_file(facts.backup), make.restore_release(facts.backup)]
+        return [*first, *steps, make.list_lost(facts.backup)]
+    back = code_alone(facts.settings, facts.live, facts.target)
+    return back if facts.warm else [make.stop(facts.target.slot, "make room", "start"), *back]
+
+
+def within_s(settings: EnvironmentSettings, *, emergency: bool) -> float:
+    """How long going back may take."""
+    return settings.emergency_within_s if emergency else settings.rollback_within_s

@@ -10,6 +10,7 @@ from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings, GateCommand, ProcessSettings
 
 BLUE, GREEN = "blue", "green"
+AFTERWARDS = "afterwards"  # the phase of what is done when users are served again
 ALONE = ("worker", "singleton")  # kinds of which two releases never run at once
 
 
@@ -17,6 +18,22 @@ def gate(asked: GateCommand) -> Step:
     """One quality gate: any command with an exit code."""
     what = {"name": asked.name, "run": list(asked.run)}
     return Step("", "gate", "gate", f"ask the gate {asked.name}", what, expected_s=5.0)
+
+
+def gates_after(asked: Sequence[GateCommand]) -> list[Step]:
+    """The gates of the window, asked of what came back: told, never fatal."""
+    return [
+        Step(
+            "",
+            "gate",
+            "gate_after",
+            f"ask the gate {gate.name} of what came back",
+            {"name": gate.name},
+            expected_s=5.0,
+        )
+        for gate in asked
+        if gate.when in ("window", "both")
+    ]
 
 
 def stage(release: Release, build: Sequence[Sequence[str]]) -> Step:
@@ -97,10 +114,30 @@ def take_down(release_id: str, names: Sequence[str]) -> Step:
     return Step("", "data", "down", "take the migrations back", what, Repeat.OBSERVABLE, 2.0, effect=True)
 
 
-def restore_data(path: str = "") -> Step:
+def prepare_data(path: str = "", restore_s: float = 0.0) -> Step:
+    """Lay the data of a backup out beside the present data, while everything still serves."""
+    whose = path or "this run's backup"
+    title = f"lay out the data of {whose} beside the live data"
+    return Step("", "lay out", "prepare_data", title, {"backup": path}, expected_s=restore_s or 5.0)
+
+
+def restore_data(path: str = "", *, even_if_open: bool = False) -> Step:
     """Put the data of a backup (this run's own when no path is given) in place of the present data."""
     title = f"restore the data of {path}" if path else "restore the data of this run's backup"
-    return Step("", "data", "restore_data", title, {"backup": path}, Repeat.REPEATABLE, 5.0, effect=True)
+    what = {"backup": path, "even_if_open": even_if_open}
+    return Step("", "data", "restore_data", title, what, Repeat.REPEATABLE, 0.5, effect=True)
+
+
+def list_lost(path: str = "") -> Step:
+    """Once users are served again: row by row, what is not in the live data any more."""
+    return Step("", AFTERWARDS, "list_lost", "list what was written since the backup", {"backup": path})
+
+
+def let_go() -> Step:
+    """The content that was replaced, once it is not needed: the emergency backup holds it."""
+    return Step(
+        "", "accept", "let_go", "remove the data that was replaced, if the emergency backup has it all", {}
+    )
 
 
 def restore_release(path: str) -> Step:

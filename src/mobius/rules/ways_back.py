@@ -44,13 +44,16 @@ def ways_back(
         lost = "the service: there is no release to go back to"
         ways.append(WayBack(AFTER, Way.CODE_ALONE, make.numbered("back-code", _give_up(new, old)), 1.0, lost))
         return tuple(ways)
-    ways.append(WayBack(AFTER, Way.CODE_ALONE, make.numbered("back-code", code_alone(new, old)), 1.0, left))
+    ways.append(
+        WayBack(AFTER, Way.CODE_ALONE, make.numbered("back-code", code_alone(settings, new, old)), 1.0, left)
+    )
     if pending and can_go_down:
-        steps = with_data(settings, new, old, make.take_down(new.release_id, pending))
+        steps = with_data(settings, new, old, [], make.take_down(new.release_id, pending))
         lost = "what was written into the new columns and tables"
         ways.append(WayBack(AFTER, Way.DOWN, make.numbered("back-down", steps), 10.0, lost))
     if settings.backup.paths:
-        steps = with_data(settings, new, old, make.restore_data())
+        steps = with_data(settings, new, old, [make.prepare_data("", restore_s)], make.restore_data())
+        steps.append(make.list_lost())
         lost = "every write since the backup; the emergency backup keeps them"
         ways.append(WayBack(AFTER, Way.RESTORE, make.numbered("back-restore", steps), 10.0 + restore_s, lost))
     return tuple(ways)
@@ -90,7 +93,7 @@ def _give_up(new: Side, old: Side) -> list[Step]:
     ]
 
 
-def code_alone(new: Side, old: Side) -> list[Step]:
+def code_alone(settings: EnvironmentSettings, new: Side, old: Side) -> list[Step]:
     """The fast way: one switch to the warm release; everything else follows when users are safe."""
     leaving = [make.drain(new.slot)] if new.slot else []  # nothing is live where everything was stopped
     left = [make.stop(new.slot, "stop the failed release")] if new.slot else []
@@ -102,15 +105,20 @@ def code_alone(new: Side, old: Side) -> list[Step]:
         make.mark_live(old.release_id, failed_id=new.release_id, slot=old.slot),
         make.emergency_backup(new.release_id, advisory=True),
         make.smoke("", advisory=True),
+        *make.gates_after(settings.checks),
         *left,
     ]
 
 
-def with_data(settings: EnvironmentSettings, new: Side, old: Side, change_data: Step) -> list[Step]:
-    """Code and data to one point: keep the present, hold requests, stop what writes, change data, start."""
+def with_data(
+    settings: EnvironmentSettings, new: Side, old: Side, prepared: Sequence[Step], change_data: Step
+) -> list[Step]:
+    """Code and data to one point: keep the present, lay out what comes back, and only then hold requests, stop what
+    writes, change data, start."""
     stops = [make.stop(slot, "stop what writes") for slot in dict.fromkeys((new.slot, old.slot)) if slot]
     return [
         make.emergency_backup(new.release_id),
+        *prepared,
         make.hold(),
         *stops,
         change_data,
@@ -121,4 +129,5 @@ def with_data(settings: EnvironmentSettings, new: Side, old: Side, change_data: 
         *make.change_over("", (), old.slot, old.release_id, old.processes),
         make.mark_live(old.release_id, failed_id=new.release_id, slot=old.slot),
         make.smoke("", advisory=True),
+        *make.gates_after(settings.checks),
     ]

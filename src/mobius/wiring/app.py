@@ -22,7 +22,8 @@ from mobius.flows.begin import begin
 from mobius.flows.carry_on import carry_on
 from mobius.flows.follow import Viewer as Viewer
 from mobius.flows.follow import follow
-from mobius.flows.plan import plan_deploy, plan_rollback
+from mobius.flows.plan import plan_deploy
+from mobius.flows.plan_return import plan_rollback
 from mobius.flows.rehearse import rehearse
 from mobius.flows.releases import releases
 from mobius.flows.restart import plan_restart
@@ -222,8 +223,8 @@ class App:
         self, name: str | None = None, *, detach: bool = True, viewer: Viewer | None = None, **how: Any
     ) -> Run:
         """Goes back, and follows until traffic is back and the smoke tests ran (`detach=False`: to the end of the
-        watch that follows)."""
-        plan = self.plan_rollback(name, **how)
+        watch that follows). `plan`: one that was made and shown before."""
+        plan = how.pop("plan", None) or self.plan_rollback(name, **how)
         run = begin(plan, self.ports(name), lead=self._lead(name))
         return run if run.ended else self.follow(run, viewer=viewer, until_window=detach)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from adapters.backups.yard import Yard
-from mobius.adapters.backups.exchanging import exchange_of, half_done, is_mount, kept_of
+from mobius.adapters.backups.exchanging import exchange_of, half_done, is_mount, replaced_of
 from mobius.archive.swap_inside import swap_inside
 from mobius.errors import MobiusError
 from mobius.ports import nothing
@@ -54,7 +54,7 @@ def test_it_is_laid_out_first_and_the_live_data_stays_until_it_is_exchanged(yard
     assert yard.read() == "first"
     kept = yard.data.parent / ".data.before-k"
     assert told["kept"] == {"shared/data": str(kept)}
-    assert kept_of(yard.data) == (("k", kept),)
+    assert [key for key, _ in replaced_of(yard.data)] == ["k"]
 
 
 def test_what_was_replaced_is_listed_and_can_be_let_go(yard: Yard) -> None:
@@ -68,9 +68,19 @@ def test_what_was_replaced_is_listed_and_can_be_let_go(yard: Yard) -> None:
         ("added", {"path": "note.txt"}, True),
     ]
 
-    assert yard.backups.let_go("k") == ("shared/data",)
+    assert yard.backups.let_go("k", before=0) == ("shared/data",)
     assert names(yard.data.parent) == ["data"]
-    assert yard.backups.let_go("k") == ()
+    assert yard.backups.let_go("k", before=0) == ()
+
+
+def test_what_was_replaced_long_ago_is_let_go_too(yard: Yard) -> None:
+    made = yard.create(release=yard.stage())
+    for key in ("old", "new"):
+        yard.backups.restore_data(Path(made.path), key=key, progress=nothing)
+    os.utime(yard.data.parent / ".data.before-old.swap.json", (1, 1))
+
+    assert yard.backups.let_go("", before=1000) == ("shared/data",)
+    assert names(yard.data.parent) == [".data.before-new", ".data.before-new.swap.json", "data"]
 
 
 def test_a_restore_that_fails_in_its_second_path_takes_the_first_one_back(
@@ -115,7 +125,7 @@ def test_a_mount_point_is_restored_inside_of_it(yard: Yard, tmp_path: Path, kind
         assert names(yard.data / ".mobius-before-k") == ["app.db", "since.txt"]
         rows = list(yard.backups.lost(Path(made.path), key="k", emergency=None, within_s=30))
         assert [row.key for row in rows] == [{"path": "since.txt"}]
-        assert yard.backups.let_go("k") == ("shared/data",)
+        assert yard.backups.let_go("k", before=0) == ("shared/data",)
         assert names(yard.data) == ["app.db"]
 
 

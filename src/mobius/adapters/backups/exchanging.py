@@ -110,15 +110,17 @@ def exchange_of(live: Path, key: str) -> Exchange:
     )
 
 
-def kept_of(live: Path) -> tuple[tuple[str, Path], ...]:
-    """Every replaced content that is still there: its key, and where it is."""
+def replaced_of(live: Path) -> tuple[tuple[str, float], ...]:
+    """Every exchange of this path whose record is still there: its key, and when it was begun (unix seconds)."""
     live = live.resolve() if live.is_symlink() else live
     found = [
         *live.parent.glob(f".{_escaped(live.name)}.before-*.swap.json"),
         *live.glob(f"{OURS}before-*.swap.json"),
     ]
-    keys = {path.name.partition("before-")[2].removesuffix(".swap.json") for path in found}
-    return tuple((key, exchange_of(live, key).old) for key in sorted(keys))
+    begun = {
+        path.name.partition("before-")[2].removesuffix(".swap.json"): path.stat().st_mtime for path in found
+    }
+    return tuple(sorted(begun.items()))
 
 
 def is_mount(path: Path) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mobius.adapters.releases.memory import MemoryReleases
 from mobius.errors import BackupInvalid, MobiusError
+from mobius.model.loss import Comparison, LostRow, TableChange
 from mobius.model.release import BackupRecord, Release
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Clock
@@ -47,6 +48,9 @@ class MemoryBackups:
         self._clock = clock
         self._retention_days = retention_days
         self._restores: set[tuple[str, str]] = set()
+        self._replaced: dict[str, Mapping[str, Any]] = {}
+        self.laid_out: list[tuple[str, str]] = []
+        self.users: tuple[str, ...] = ()  # who has the data open, besides the service
 
     def create(
         self,
@@ -95,10 +99,45 @@ class MemoryBackups:
         self.rehearsed.append(backup.name)
         return {"backup": backup.name, "restore_s": 2.0, "migrations": str(migrate_from or "")}
 
+    def prepare_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
+        """There is always room."""
+        self._open(path)
+        self.laid_out.append((path.name, key))
+        return {"backup": path.name}
+
+    def compare(self, path: Path, *, within_s: float) -> Comparison:
+        """The lists of the data as tables of rows, each row its own key."""
+        archive = self._open(path)
+        tables = []
+        for name, now in self._data.items():
+            then = archive.data.get(name, [])
+            if isinstance(now, list):
+                added, removed = [r for r in now if r not in then], [r for r in then if r not in now]
+                change = TableChange("memory", name, len(then), len(now), len(added), 0, len(removed))
+                tables.append(change)
+        return Comparison(path.name, archive.record.created_at, tuple(tables))
+
+    def lost(self, path: Path, *, key: str, emergency: Path | None, within_s: float) -> Iterator[LostRow]:
+        """The rows that the replaced data had, and the archive has not."""
+        then, replaced = self._open(path).data, self._replaced.get(key, {})
+        for name, rows in replaced.items():
+            for row in rows if isinstance(rows, list) else ():
+                if row not in then.get(name, []):
+                    yield LostRow("memory", name, "added", {"row": row}, {"row": row})
+
+    def let_go(self, key: str, *, before: float) -> tuple[str, ...]:
+        """What was replaced under the key is gone."""
+        return ("memory",) if self._replaced.pop(key, None) is not None else ()
+
+    def in_use(self, ours: Sequence[int]) -> tuple[str, ...]:
+        """What a test says."""
+        return self.users
+
     def restore_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
         """The data is that of the archive; with the same key only once."""
         archive = self._open(path)
         if (archive.record.name, key) not in self._restores:
+            self._replaced[key] = copy.deepcopy(dict(self._data))
             self._data.clear()
             self._data.update(copy.deepcopy(dict(archive.data)))
             self._restores.add((archive.record.name, key))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,7 +13,8 @@ import msgspec
 
 from mobius.adapters.backups.comparing import Comparer
 from mobius.adapters.backups.contents import member_of, outermost, with_secrets_of
-from mobius.adapters.backups.exchanging import Exchange, exchange_of
+from mobius.adapters.backups.exchanging import Exchange, exchange_of, replaced_of
+from mobius.adapters.backups.open_files import users_of
 from mobius.adapters.places import Places
 from mobius.adapters.releases.store import ReleaseStore
 from mobius.archive.extract import extract_archive
@@ -80,10 +81,19 @@ class Restorer:
             for row in self._comparer().lost(emergency, replaced, within_s=within_s / 2):
                 yield replace(row, late=True)
 
-    def let_go(self, key: str) -> tuple[str, ...]:
-        names = outermost(self._settings.backup.paths)
-        changes = [(name, exchange_of(self._places.resolve(name), key)) for name in names]
-        return tuple(name for name, change in changes if change.let_go())
+    def let_go(self, key: str, *, before: float) -> tuple[str, ...]:
+        gone = []
+        for name in outermost(self._settings.backup.paths):
+            live = self._places.resolve(name)
+            old = {each for each, at in replaced_of(live) if at < before}
+            for each in sorted(old | {key} - {""}):
+                if exchange_of(live, each).let_go():
+                    gone.append(name)
+        return tuple(gone)
+
+    def in_use(self, ours: Sequence[int]) -> tuple[str, ...]:
+        places = [self._places.resolve(name) for name in outermost(self._settings.backup.paths)]
+        return users_of(places, self._places.root, ours)
 
     def _comparer(self) -> Comparer:
         return Comparer(self._places.root / "run")

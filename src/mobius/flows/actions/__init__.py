@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mobius.flows.actions import commanding, proving, serving
+from mobius.flows.actions import commanding, proving, returning, serving
 from mobius.flows.actions.action import Action, Answer, NeedsPerson
 
 __all__ = ["ACTIONS", "Action", "Answer", "NeedsPerson"]
@@ -33,7 +33,11 @@ ACTIONS: Mapping[str, Action] = {
     "hold": Action(serving.hold),
     "release_hold": Action(serving.release_hold),
     "down": Action(serving.down, serving.is_down),
-    "restore_data": Action(serving.restore_data),
+    "prepare_data": Action(returning.prepare_data),
+    "restore_data": Action(returning.restore_data),
+    "list_lost": Action(returning.list_lost),
+    "gate_after": Action(returning.gate_after),
+    "let_go": Action(returning.let_go),
     "restore_release": Action(serving.restore_release),
     "prune": Action(serving.prune),
 }

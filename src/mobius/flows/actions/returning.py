@@ -1,0 +1,135 @@
+"""What is done only when data goes back: laid out, exchanged, and told afterwards what is lost."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from mobius.errors import Locked, MobiusError
+from mobius.flows.actions.action import own_backup, said
+from mobius.flows.record import Record
+from mobius.model.plan import Step
+from mobius.model.verdict import Outcome
+
+LOST_ROWS = "lost-rows.jsonl"
+MOST_ROWS = 10_000
+MOST_CHARACTERS = 8_000_000
+LISTING_S = 120.0
+GONE_S = 5.0  # what was stopped may take a moment to close its files
+DAY_S = 86_400.0
+
+
+def prepare_data(step: Step, record: Record) -> Mapping[str, Any]:
+    path = Path(step.params["backup"] or own_backup(record).path)
+    return record.ports.backups.prepare_data(path, key=key_of(record), progress=said(record))
+
+
+def restore_data(step: Step, record: Record) -> Mapping[str, Any]:
+    """Everything of the service is stopped: whoever still has the data open is somebody else."""
+    if not step.params.get("even_if_open"):
+        _refuse_while_open(record)
+    path = Path(step.params["backup"] or own_backup(record).path)
+    told = record.ports.backups.restore_data(path, key=key_of(record), progress=said(record))
+    for name, place in dict(told.get("kept") or {}).items():
+        record.log(f"       what {name} held before is in {place}")
+    return told
+
+
+def list_lost(step: Step, record: Record) -> Mapping[str, Any]:
+    """Never fatal: users are served already, and the emergency backup has it all."""
+    try:
+        return _list_lost(step, record)
+    except Locked:
+        raise
+    except (MobiusError, OSError) as problem:
+        why = problem.message if isinstance(problem, MobiusError) else str(problem)
+        sentence = f"what was lost could not be listed: {why}"
+        told = {"sentence": sentence, "choices": ["mobius backup list"]}
+        record.say("page", sentence, told, topic="alert")
+        return {"failed": why}
+
+
+def gate_after(step: Step, record: Record) -> Mapping[str, Any]:
+    """Told, and a person is called for a no: what came back is not taken away again."""
+    name = step.params["name"]
+    result = record.ports.checks.gate(name)
+    answer = {"name": name, "outcome": str(result.outcome), "message": result.message}
+    record.say("gate", f"{name}: {result.outcome} {result.message}", answer)
+    if result.outcome is not Outcome.PASS:
+        sentence = f"after going back the gate {name} says {result.outcome}: {result.message}"
+        told = {"sentence": sentence, "choices": [f"mobius status -e {record.run.environment}"]}
+        record.say("page", sentence, told, topic="alert")
+    return answer
+
+
+def let_go(step: Step, record: Record) -> Mapping[str, Any]:
+    """The replaced data, where the emergency backup has all of it; else it stays for as long as backups do."""
+    ports, days = record.ports, record.ports.settings.backup.retention_days
+    listed = [s.result for s in record.steps().values() if "late" in s.result]
+    has_all = bool(listed) and all(r["whole"] and not r["late"] for r in listed)
+    before = ports.clock.now() - days * DAY_S
+    try:
+        gone = ports.backups.let_go(key_of(record) if has_all else "", before=before)
+    except (MobiusError, OSError) as problem:
+        record.log(f"the data that was replaced could not be removed: {problem}")
+        return {"failed": str(problem)}
+    return {"let_go": list(gone)}
+
+
+def key_of(record: Record) -> str:
+    """Names what this run lays out and keeps. With the time it began: a journal that was lost numbers its runs anew."""
+    return f"run-{record.run.id}-{int(record.run.started_at)}"
+
+
+def _refuse_while_open(record: Record) -> None:
+    """Raises `MobiusError` naming who has it open; ours are gone, or are given a moment to go."""
+    ports = record.ports
+    until = ports.clock.monotonic() + GONE_S
+    while users := ports.backups.in_use(()):
+        if ports.clock.monotonic() >= until:
+            raise MobiusError(
+                f"the data was not replaced: {'; '.join(users)}",
+                f"end it, then: mobius rollback -e {record.run.environment} --backup FILE; or add --even-if-open",
+            )
+        ports.clock.wait(0.2)
+
+
+def _list_lost(step: Step, record: Record) -> Mapping[str, Any]:
+    ports, run = record.ports, record.run
+    path = Path(step.params["backup"] or own_backup(record).path)
+    known = [b for b in ports.backups.found() if b.run_id == run.id and b.kind == "emergency"]
+    emergency = next((b for b in known if b.created_at >= run.started_at), None)
+    lines: list[str] = []
+    counts: Counter[str] = Counter()
+    late, characters, whole = 0, 0, True
+    found = ports.backups.lost(
+        path, key=key_of(record), emergency=Path(emergency.path) if emergency else None, within_s=LISTING_S
+    )
+    for row in islice(found, MOST_ROWS + 1):
+        line = json.dumps(asdict(row), ensure_ascii=False)
+        characters += len(line)
+        if len(lines) >= MOST_ROWS or characters > MOST_CHARACTERS:
+            whole = False
+            break
+        lines.append(line)
+        late += row.late
+        if not row.late:
+            counts[f"{'rows' if row.table else 'files'} {row.change}"] += 1
+    artifact = str(ports.artifact(LOST_ROWS, "".join(f"{line}\n" for line in lines)))
+    kept = emergency.name if emergency else ""
+    back = f"mobius backup restore {kept} -e {run.environment} --only PATH" if kept else ""
+    told = {"backup": path.name, "counts": dict(counts), "late": late, "whole": whole, "listed": artifact}
+    told |= {"emergency": kept, "get_back": back}
+    words = ", ".join(f"{count:,} {what}" for what, count in counts.items()) or "nothing"
+    sentence = f"not in the live data any more: {words}{'' if whole else ' and more'}, listed in {LOST_ROWS}"
+    if kept and (counts or late):
+        sentence += f"; {kept} has it"
+    if late:
+        sentence += f", but for {late:,} that came after it was taken: they are in the data that was replaced"
+    record.say("lost", sentence, told)
+    return told
