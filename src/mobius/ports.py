@@ -297,8 +297,14 @@ class Backups(Protocol):
         its runs anew, and an old archive must not pass for the backup of today.) Raises `MobiusError` (disk
         full, folder not writable, file that keeps changing) with nothing published."""
 
-    def verify(self, path: Path) -> None:
-        """Raises `BackupInvalid` naming what is wrong."""
+    def verify(self, path: Path, *, deep: bool = True) -> str:
+        """Raises `BackupInvalid` naming what is wrong: a hash that differs, a signature that is wrong or missing
+        though required. `deep` checks every member too, not only the archive's own hash. Returns who signed it, ""
+        where nobody did or nobody is believed."""
+
+    def signer(self, path: Path) -> str:
+        """Who signed it, without reading the archive; "" where nobody did, or nobody is believed. Raises
+        `BackupInvalid` for a signature that is wrong, or missing though required."""
 
     def rehearse(
         self, backup: BackupRecord, *, migrate_from: Path | None, progress: Callable[[str], None]
@@ -338,8 +344,9 @@ class Backups(Protocol):
     def found(self) -> tuple[BackupRecord, ...]:
         """Every backup found by its metadata on disk, newest first: the truth when the journal is lost."""
 
-    def preflight(self, live: Release | None) -> tuple[CheckResult, ...]:
-        """Looks, changes nothing: are the paths there, is the folder writable, does a backup fit on the disk?"""
+    def preflight(self, live: Release | None, past: Sequence[BackupRecord] = ()) -> tuple[CheckResult, ...]:
+        """Looks, changes nothing: are the paths there, is the folder writable, does a backup fit on the disk, can it
+        be signed? `past`, the backups that were made here, say how long it takes."""
 
     def describe(self, path: Path) -> BackupRecord:
         """What an archive anywhere says of itself. Raises `BackupInvalid` when it is not one of ours."""

@@ -12,6 +12,7 @@ import binascii
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,31 @@ class Signatures:
         if content is None:
             raise _refused(archive, f"its checksum {sidecar_of(archive).name} is missing")
         return self._signer(archive, signature, content)
+
+    def try_out(self, folder: Path) -> str:
+        """Signs and checks a line of text, as it will be with the next backup in `folder`, and says how that went.
+        Raises MobiusError for anything that would stop a backup, or make it one that is refused."""
+        self.refuse_unsafe(folder)
+        if self.required and self.allowed is None:
+            raise ConfigurationError(
+                "backup.require_signature is set, and nobody's signature is believed",
+                "set backup.allowed_signers to a file outside of the folder of the backups",
+            )
+        if self.key is None:
+            if self.required:
+                raise ConfigurationError(
+                    "backup.require_signature is set, and nothing signs: every new backup would be refused",
+                    "set backup.sign_key to an OpenSSH key",
+                )
+            return f"signatures are checked against {self.allowed}; nothing signs here"
+        signature = self.sign(b"a line to try out\n")
+        if self.allowed is None:
+            return f"{self.key} signs; nobody checks it here"
+        with tempfile.TemporaryDirectory() as scratch:
+            archive = Path(scratch, "tried-out.zip")
+            sidecar_of(archive).write_bytes(b"a line to try out\n")
+            signature_of(archive).write_bytes(signature)
+            return f"{self.key} signs as {self.check(archive)}"
 
     def refuse_unsafe(self, folder: Path) -> None:
         """Raises ConfigurationError when the allowed signers lie where the backups do, or cannot be read."""

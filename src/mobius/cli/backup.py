@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mobius.archive.verify import read_metadata
-from mobius.cli.context import app, environment_option, json_option, next_step
-from mobius.report.words import ago, size
+from mobius.cli.advancing import Shown
+from mobius.cli.context import app, environment_option, json_option, next_step, plain_option, width
+
+if TYPE_CHECKING:
+    from mobius.model.fate import Fate
+    from mobius.ports import Ports
+    from mobius.report.backups import Listed
 
 
 @click.group("backup")
@@ -21,17 +26,34 @@ def command() -> None:
 
 @command.command("create")
 @environment_option
+@click.option(
+    "--backup-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Put it there, instead of the folder that mobius.toml names.",
+)
 @json_option
+@plain_option
 @click.pass_context
-def create(ctx: click.Context, environment: str | None, as_json: bool) -> int:
+def create(
+    ctx: click.Context, environment: str | None, backup_dir: Path | None, as_json: bool, plain: bool
+) -> int:
     """Back up what is live now."""
+    from mobius.report.backups import measured
+    from mobius.report.words import size
+
     the_app = app(ctx)
     name = the_app.environment(environment).name
-    made = the_app.create_backup(name, progress=lambda line: click.echo(line, err=True))
+    with Shown(as_json=as_json, plain=plain) as shown:
+        made = the_app.create_backup(
+            name, folder=backup_dir.absolute() if backup_dir else None, progress=shown
+        )
+    says = made.metadata or {}
     if as_json:
         click.echo(json.dumps({"schema_version": 1, **asdict(made)}, default=str))
     else:
-        click.echo(f"{made.path}  {size(made.size_bytes)}  sha256 {made.sha256[:16]}…  verified")
+        took = measured(float(says.get("took_s") or 0), int(says.get("read_bytes") or 0))
+        click.echo(f"{made.path}  {size(made.size_bytes)}  sha256 {made.sha256[:16]}…  verified{took}")
     next_step(f"check it yourself: sha256sum -c {made.path}.sha256", quiet=as_json)
     return 0
 
@@ -42,37 +64,50 @@ def create(ctx: click.Context, environment: str | None, as_json: bool) -> int:
 @click.option("--verified", is_flag=True, help="Verify each one now, and list only those that hold.")
 @click.pass_context
 def list_all(ctx: click.Context, environment: str | None, as_json: bool, verified: bool) -> int:
-    """List backups, newest first."""
+    """List backups, newest first: how well each is proven, and why it is kept."""
+    from mobius.flows.keep import judged
+    from mobius.report.backups import table
+
     ports = app(ctx).ports(environment, read_only=True)
-    recorded = {backup.name: backup for backup in ports.journal.backups(ports.settings.name)}
-    for found in ports.backups.found():
-        if verified and not _holds(ports, found.path):
-            continue
-        backup = recorded.get(found.name, found)
-        if as_json:
-            click.echo(
-                json.dumps({"schema_version": 1, **asdict(backup), "metadata": found.metadata}, default=str)
-            )
-            continue
-        proven = "rehearsed" if backup.rehearsed_at else "verified" if verified or backup.verified_at else ""
-        line = f"{backup.name:<32} {size(backup.size_bytes):>9}  {ago(backup.created_at, time.time()):<14} {proven}"
-        click.echo(line.rstrip())
-    known = {found.path for found in ports.backups.found()}
-    damaged = [path for path in ports.backups.files() if str(path) not in known and not _is_alias(path)]
+    fates = [fate for fate in judged(ports) if not verified or _holds(ports, fate.backup.path)]
+    listed = [_listed(ports, fate) for fate in fates]
+    for each in listed if as_json else ():
+        told = {"kept": each.fate.stays, "reasons": each.fate.reasons, "proven": each.proven}
+        click.echo(json.dumps({"schema_version": 1, **asdict(each.fate.backup), **told}))
+    for line in table(listed, ports.clock.now(), width()) if not as_json else ():
+        click.echo(line)
+    damaged = _damaged(ports)
     for path in damaged:
         told = {"name": path.name, "path": str(path), "damaged": True}
-        text = (
-            json.dumps({"schema_version": 1, **told})
-            if as_json
-            else f"{path.name:<32} DAMAGED: it cannot be read"
-        )
-        click.echo(text)
-    next_step("prove one: mobius backup verify FILE", quiet=as_json)
+        text = f"{path.name:<31} DAMAGED: it cannot be read"
+        click.echo(json.dumps({"schema_version": 1, **told}) if as_json else text)
+    if not listed and not damaged:
+        next_step(f"there is none; make one: mobius backup create -e {ports.settings.name}", quiet=as_json)
+    else:
+        next_step("prove one: mobius backup verify FILE", quiet=as_json)
     return 11 if damaged else 0
 
 
-def _is_alias(path: Path) -> bool:
-    """A second name of a backup that is listed already."""
+def _listed(ports: Ports, fate: Fate) -> Listed:
+    from mobius.errors import MobiusError
+    from mobius.report.backups import Listed
+
+    backup = fate.backup
+    proven = "booted" if backup.booted else "rehearsed" if backup.rehearsed_at else "verified"
+    try:
+        signed = "signed" if ports.backups.signer(Path(backup.path)) else ""
+    except MobiusError:
+        signed = "NOT SIGNED WELL"
+    return Listed(fate, tuple(word for word in (proven, signed) if word))
+
+
+def _damaged(ports: Ports) -> list[Path]:
+    """Files that no listing can name otherwise; a second name of a backup that is listed is none."""
+    known = {found.path for found in ports.backups.found()}
+    return [path for path in ports.backups.files() if str(path) not in known and not _is_readable(path)]
+
+
+def _is_readable(path: Path) -> bool:
     from mobius.errors import MobiusError
 
     try:
@@ -81,7 +116,7 @@ def _is_alias(path: Path) -> bool:
         return False
 
 
-def _holds(ports, path: str) -> bool:  # type: ignore[no-untyped-def]
+def _holds(ports: Ports, path: str) -> bool:
     from mobius.errors import BackupInvalid
 
     try:
@@ -98,45 +133,52 @@ def _holds(ports, path: str) -> bool:  # type: ignore[no-untyped-def]
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, environment: str | None, files: tuple[Path, ...], as_json: bool) -> int:
-    """Read FILES (or every backup) again and check every hash. Exit 11 when one does not hold."""
+    """Read FILES (or every backup) again and check every hash, and who signed. Exit 11 when one does not hold."""
     from mobius.errors import BackupInvalid
 
     ports = app(ctx).ports(environment, read_only=True)
     broken: BackupInvalid | None = None
-    for path in files or ports.backups.files():
+    every = files or ports.backups.files()
+    for path in every:
+        told: dict[str, object]
         try:
-            ports.backups.verify(path)
+            signer = ports.backups.verify(path)
         except BackupInvalid as problem:
             broken = broken or problem
             told = {"file": str(path), "ok": False, "message": str(problem)}
         else:
-            told = {"file": str(path), "ok": True, "message": "every hash holds"}
+            signed = f", signed by {signer}" if signer else ""
+            told = {"file": str(path), "ok": True, "message": f"every hash holds{signed}", "signer": signer}
         text = json.dumps({"schema_version": 1, **told}) if as_json else f"{path}: {told['message']}"
         click.echo(text)
     if broken is not None:
         next_step(broken.hint, quiet=as_json)
         return broken.exit_code
+    if not every:
+        next_step(f"there is none; make one: mobius backup create -e {ports.settings.name}", quiet=as_json)
     return 0
 
 
 @command.command("prune")
 @environment_option
-@click.option("--dry-run", is_flag=True, help="Only say which would go.")
+@click.option("--dry-run", is_flag=True, help="Only say of each whether it would go, and why.")
 @json_option
 @click.pass_context
 def prune(ctx: click.Context, environment: str | None, dry_run: bool, as_json: bool) -> int:
-    """Remove backups past retention; never one that a kept release needs, nor the newest rehearsed one."""
-    from mobius.rules.retention import backups_to_keep, releases_to_remove
+    """Remove backups past retention; never one that a release or a run needs, nor the newest that was proven."""
+    from mobius.flows import keep
+    from mobius.report.backups import fate_words
 
     ports = app(ctx).ports(environment, read_only=dry_run)
-    name = ports.settings.name
-    releases = ports.journal.releases(name)
-    removed = releases_to_remove(releases, keep=ports.settings.release.keep)
-    keep = backups_to_keep(ports.journal.backups(name), [r.id for r in releases if r.id not in removed])
-    gone = ports.backups.prune(keep, now=time.time(), dry_run=dry_run)
+    fates = keep.judged(ports)
+    going = [fate.backup.name for fate in fates if not fate.stays]
+    gone = going if dry_run else list(ports.backups.prune(going))
     if as_json:
-        click.echo(json.dumps({"schema_version": 1, "removed": list(gone), "dry_run": dry_run}))
+        every = [{"name": f.backup.name, "kept": f.stays, "reasons": f.reasons} for f in fates]
+        click.echo(json.dumps({"schema_version": 1, "removed": gone, "dry_run": dry_run, "backups": every}))
         return 0
+    for fate in fates if dry_run else ():
+        click.echo(f"{fate.backup.name}: {fate_words(fate)}")
     verb = "to remove" if dry_run else "removed"
-    click.echo("\n".join(f"{verb}: {backup}" for backup in gone) or "nothing is past its retention")
+    click.echo("\n".join(f"{verb}: {name}" for name in gone) or "nothing is past its retention")
     return 0

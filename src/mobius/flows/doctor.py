@@ -40,7 +40,7 @@ def examine(ports: Ports, around: Surroundings) -> tuple[CheckResult, ...]:
         ("start and port", ports.target.preflight),
         ("units", lambda: around.units),
         ("traffic", ports.traffic.preflight),
-        ("backup", lambda: ports.backups.preflight(now.live)),
+        ("backup", lambda: ports.backups.preflight(now.live, ports.journal.backups(ports.settings.name))),
         ("data", lambda: _data(ports, around)),
         ("clock and journal", lambda: _journal(ports)),
         ("supervisor", lambda: _supervisor(ports, around, now)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -256,10 +256,18 @@ class App:
         return self.follow(run, viewer=viewer, until_window=True)
 
     def create_backup(
-        self, name: str | None = None, *, progress: Callable[[str], None] = lambda _: None
+        self,
+        name: str | None = None,
+        *,
+        folder: Path | None = None,
+        progress: Callable[[str], None] = lambda _: None,
     ) -> BackupRecord:
-        """Backs up what is live now, outside any run."""
-        return back_up(self.ports(name), progress=progress)
+        """Backs up what is live now, outside any run; to `folder`, where one is given."""
+        if folder is None:
+            return back_up(self.ports(name), progress=progress)
+        settings = self.environment(name)
+        there = replace(settings, backup=replace(settings.backup, folder=folder))
+        return back_up(assemble(self.settings, there, self.environ, read_only=False), progress=progress)
 
     def rehearse(
         self, name: str | None = None, backup: str = "", *, progress: Callable[[str], None] = lambda _: None

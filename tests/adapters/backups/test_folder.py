@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,6 @@ from mobius.archive import Source, write_archive
 from mobius.errors import BackupInvalid, MobiusError
 from mobius.model.verdict import Outcome
 from mobius.ports import nothing
-
-DAY_S = 86_400.0
 
 
 @pytest.fixture
@@ -169,19 +166,21 @@ def test_the_folder_alone_tells_all_that_a_lost_journal_knew(yard: Yard) -> None
 
 def test_pruning_takes_the_days_names_of_what_is_gone_too(yard: Yard) -> None:
     """Each is a hard link: while it is there, the space is not free."""
-    yard.create(run_id=1)
+    gone = yard.create(run_id=1, release=yard.stage())
     kept = yard.create(run_id=2, kind="emergency")
     (yard.folder / "notes.txt").touch()
-    yard.backups.prune([kept.name], now=time.time() + 31 * DAY_S, dry_run=False)
+    Path(f"{gone.path}.rehearsal.json").touch()
+    assert len(list(yard.folder.glob("dhash_????????.zip"))) == 1
+    assert yard.backups.prune([gone.name]) == (gone.name,)
     names = {path.name for path in yard.folder.iterdir() if not path.is_symlink()}
     assert names == {kept.name, f"{kept.name}.sha256", "notes.txt"}
 
 
 def test_pruning_keeps_the_days_name_of_what_is_kept_and_what_is_of_others(yard: Yard) -> None:
-    kept = yard.create(run_id=1)
+    yard.create(run_id=1, release=yard.stage())
     other = Yard(yard.project, service="other").create(run_id=1)
     before = sorted(yard.folder.iterdir())
-    assert yard.backups.prune([kept.name], now=time.time() + 31 * DAY_S, dry_run=False) == ()
+    assert yard.backups.prune([other.name, "../mobius.toml"]) == ()
     assert sorted(yard.folder.iterdir()) == before
     assert Path(other.path).exists()
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -17,7 +16,7 @@ from mobius.archive.publish import sidecar_of
 from mobius.archive.verify import read_metadata
 from mobius.errors import MobiusError
 from mobius.model.release import BackupRecord, Release
-from mobius.model.settings import ProcessSettings
+from mobius.model.settings import EnvironmentSettings, ProcessSettings
 
 
 def member_of(name: str) -> str:
@@ -31,30 +30,55 @@ def outermost(names: Sequence[str]) -> list[str]:
     return [name for path, name in paths.items() if not any(outer in paths for outer in path.parents)]
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What is true of one backup alone. `after`: when the newest one that was there was made: time may not seem to go
+    back between two, also where the clock was set back. `processes` are the release's own."""
+
+    kind: str
+    release: Release | None
+    run_id: int
+    processes: Sequence[ProcessSettings] = ()
+    schema_revision: str = ""
+    after: float = 0.0
+
+
 def metadata_of(
-    service: str,
-    environment: str,
-    kind: str,
-    release: Release | None,
-    processes: Sequence[ProcessSettings],
-    paths: Sequence[str],
-    run_id: int,
+    service: str, settings: EnvironmentSettings, moment: Moment, around: Mapping[str, object]
 ) -> dict[str, object]:
-    """All that a rollback needs to know with nothing but the archive at hand. `processes` are the release's own."""
+    """All that a rollback needs to know with nothing but the archive at hand. `around` has git's facts and the tools'
+    versions; the commit of the release, where it has one, is the one that counts."""
+    release, paths = moment.release, (*settings.backup.paths, *settings.backup.databases)
+    processes = [_without_secrets(process) for process in moment.processes]
     return {
         "schema_version": 1,
         "service": service,
-        "environment": environment,
-        "kind": kind,
-        "run_id": run_id,
+        "environment": settings.name,
+        "kind": moment.kind,
+        "run_id": moment.run_id,
         "created_at": datetime.now(UTC).isoformat(),
-        "created_unix": time.time(),
+        "created_unix": max(time.time(), moment.after + 0.001),
+        **around,
+        "git_commit": (release.commit if release else "") or around.get("git_commit", ""),
         "release": asdict(release) if release else None,
-        "git_commit": release.commit if release else "",
-        "processes": json.loads(msgspec.json.encode([_without_secrets(p) for p in processes], enc_hook=dict)),
-        "paths": {member_of(name): name for name in outermost(paths)},
-        "tools": {"python": platform.python_version(), "system": platform.platform()},
+        "schema_revision": moment.schema_revision or (release.schema_revision if release else ""),
+        "config_digest": release.config_digest if release else "",
+        "processes": json.loads(msgspec.json.encode(processes, enc_hook=dict)),
+        "paths": paths_of(settings),
+        "databases": [database.name for database in settings.databases],
+        "contents": [
+            *(["code"] if release else []),
+            "configuration",
+            *(["data"] if paths else []),
+            *(["databases"] if settings.databases else []),
+        ],
     }
+
+
+def paths_of(settings: EnvironmentSettings) -> dict[str, str]:
+    """Where each configured path lies in the archive, and where it belongs."""
+    names = outermost((*settings.backup.paths, *settings.backup.databases))
+    return {member_of(name): name for name in names}
 
 
 def with_secrets_of(
@@ -79,23 +103,48 @@ def _filled(env: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
 
 
 def described(path: Path) -> BackupRecord | None:
-    """What the archive says of itself; None for a file that is not one of ours."""
+    """What the archive says of itself, and what its rehearsal left beside it; None for a file that is not one of
+    ours. It was verified when it was made: no other is ever published."""
     try:
         says = read_metadata(path)
         release = msgspec.convert(says.get("release"), Release | None)
+        sha256, created_at = sidecar_of(path).read_text("utf-8")[:64], float(str(says["created_unix"]))
+        rehearsal = rehearsal_of(path, sha256)
         return BackupRecord(
             name=path.name,
             path=str(path),
-            sha256=sidecar_of(path).read_text("utf-8")[:64],
+            sha256=sha256,
             size_bytes=path.stat().st_size,
-            created_at=float(str(says["created_unix"])),
+            created_at=created_at,
             release_id=release.id if release else "",
             run_id=int(str(says["run_id"])),
             kind=str(says["kind"]),
+            verified_at=created_at,
+            rehearsed_at=_figure(rehearsal.get("at")),
+            restore_s=_figure(rehearsal.get("restore_s")),
             metadata=dict(says),
+            booted=rehearsal.get("booted") is True,
         )
     except (MobiusError, OSError, KeyError, ValueError, msgspec.MsgspecError):
         return None
+
+
+def evidence_of(path: Path) -> Path:
+    """`dhash_x.zip` -> `dhash_x.zip.rehearsal.json`: what its rehearsal found."""
+    return path.with_name(path.name + ".rehearsal.json")
+
+
+def rehearsal_of(path: Path, sha256: str) -> dict[str, object]:
+    """What the rehearsal of this very archive found; empty where there was none."""
+    try:
+        says = msgspec.json.decode(evidence_of(path).read_bytes())
+    except (OSError, msgspec.MsgspecError):
+        return {}
+    return says if isinstance(says, dict) and says.get("sha256") == sha256 else {}
+
+
+def _figure(found: object) -> float:
+    return float(found) if isinstance(found, int | float) else 0.0
 
 
 def is_day_name(path: Path, service: str) -> bool:

@@ -6,40 +6,59 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from mobius.adapters.backups.contents import described, is_day_name, member_of, metadata_of, outermost
+from mobius.adapters.backups.around import git_facts, tool_versions
+from mobius.adapters.backups.contents import Moment, described, metadata_of
+from mobius.adapters.backups.kept import KeptBackups
 from mobius.adapters.backups.rehearsing import Rehearser
 from mobius.adapters.backups.restoring import Restorer
+from mobius.adapters.backups.taking import sources_of
+from mobius.adapters.databases.migrations import SqlMigrations
 from mobius.adapters.places import Places
 from mobius.adapters.releases.store import ReleaseStore
-from mobius.archive.durable import human
-from mobius.archive.manifest import Source
-from mobius.archive.publish import publish_alias, sidecar_of, sweep
-from mobius.archive.swap_inside import OURS
+from mobius.archive.publish import NameTaken, publish_alias
+from mobius.archive.signature import Signatures
 from mobius.archive.tree import estimate
 from mobius.archive.verify import verify_archive
-from mobius.archive.write import write_archive
+from mobius.archive.write import Written, write_archive
 from mobius.errors import BackupInvalid, MobiusError
+from mobius.model.loss import Comparison
+from mobius.model.cost import Need
 from mobius.model.release import BackupRecord, Release
 from mobius.model.settings import EnvironmentSettings
 from mobius.model.verdict import CheckResult, Outcome
+from mobius.report.advancing import backing_up
+from mobius.report.affording import takes, too_little
+from mobius.report.words import size
+from mobius.rules.advancing import Pace
+from mobius.rules.affording import expected, shortage
+
+NAMES_TRIED = 100
 
 
 class FolderBackups(Restorer):
-    """The archives of one environment, in `backups/` (production) or `backups/<environment>/`."""
+    """The archives of one environment, in `backups/` (production) or `backups/<environment>/`. No archive is used
+    whose signature does not hold up to what mobius.toml asks."""
 
     def __init__(
-        self, service: str, settings: EnvironmentSettings, places: Places, store: ReleaseStore
+        self,
+        service: str,
+        settings: EnvironmentSettings,
+        places: Places,
+        store: ReleaseStore,
+        rehearser: Rehearser | None = None,
     ) -> None:
         super().__init__(settings, places, store)
         self._service = service
         self._folder = settings.backup.folder
-        self._rehearser = Rehearser(settings, places)
+        self._kept = KeptBackups(service, settings.name, self._folder)
+        self._rehearser = rehearser or Rehearser(settings, places)
+        backup = settings.backup
+        self._signatures = Signatures(backup.sign_key, backup.allowed_signers, backup.require_signature)
 
     # -- making -------------------------------------------------------------------------------------------------
 
@@ -55,112 +74,133 @@ class FolderBackups(Restorer):
         made = self._published(kind, run_id, since) if run_id else None
         if made is not None:
             return made
-        target = self._free_name(
-            "emergency" if kind == "emergency" else self._service if release else "initial"
-        )
-        progress(f"backup: {target.name}")
-        write_archive(
-            target,
-            self._sources(release),
-            self._metadata(kind, release, run_id),
-            checksum_root=self._places.project,
-        )
+        began = time.monotonic()
+        written = self._write(kind, release, run_id, progress)
+        took_s = time.monotonic() - began
         if kind == "release" and release is not None:
-            day = target.with_name(target.name[: -len("_HHMMSS.zip")] + ".zip")
-            publish_alias(target, day, checksum_root=self._places.project)
-        return replace(self.describe(target), verified_at=time.time())
+            self._publish_the_days_name(written.path)
+        record = described(written.path)
+        assert record is not None
+        # How long it took is not in the archive, which is finished before that is known: the journal has it.
+        measured = {"took_s": round(took_s, 3), "read_bytes": written.manifest.size_bytes}
+        return replace(record, verified_at=time.time(), metadata={**(record.metadata or {}), **measured})
+
+    def _write(
+        self, kind: str, release: Release | None, run_id: int, progress: Callable[[str], None]
+    ) -> Written:
+        start = "emergency" if kind == "emergency" else self._service if release else "initial"
+        sources, metadata = self._sources(release), self._metadata(kind, release, run_id)
+        for _ in range(NAMES_TRIED):
+            target = self._kept.free_name(start)
+            progress(f"backup: {target.name}")
+            with contextlib.suppress(NameTaken):  # by another backup of the same second
+                return write_archive(
+                    target,
+                    sources,
+                    metadata,
+                    checksum_root=self._places.project,
+                    progress=Pace(progress, backing_up, time.monotonic),
+                    sign=self._sign,
+                )
+        raise MobiusError(
+            f"no free name for a backup in {self._folder}: {NAMES_TRIED} were taken",
+            "another backup is being made at every one of them; look with: mobius backup list",
+        )
+
+    @property
+    def _sign(self) -> Callable[[bytes], bytes] | None:
+        return self._signatures.sign if self._signatures.key else None
+
+    def _publish_the_days_name(self, archive: Path) -> None:
+        """Of two that are made at once, the day's name is that of the last, whichever ends first."""
+        newest = self._kept.newest_of_the_day(archive)
+        day = archive.with_name(archive.name[: -len("_HHMMSS.zip")] + ".zip")
+        publish_alias(newest, day, checksum_root=self._places.project, sign=self._sign)
 
     def _published(self, kind: str, run_id: int, since: float) -> BackupRecord | None:
         """This run's own, if it is still whole."""
         for found in self.found():
             if found.run_id == run_id and found.kind == kind and found.created_at >= since:
                 with contextlib.suppress(BackupInvalid):
-                    verify_archive(Path(found.path))
+                    self.verify(Path(found.path))
                     return replace(found, verified_at=time.time())
         return None
 
-    def preflight(self, live: Release | None) -> tuple[CheckResult, ...]:
-        name = "backup"
-        try:
-            size_bytes = estimate(self._sources(live)).size_bytes
-        except MobiusError as problem:
-            return (CheckResult(name, Outcome.FAIL, problem.message, 0.0, problem.hint),)
-        folder = next(p for p in [self._folder, *self._folder.parents] if p.exists())
-        if not folder.is_dir() or not os.access(folder, os.W_OK):
-            advice = "make it a folder that you may write to, or set backup.folder in mobius.toml"
-            return (CheckResult(name, Outcome.FAIL, f"{folder} cannot be written", 0.0, advice),)
-        # Twice: the archive itself, and the scratch copy that the rehearsal restores.
-        needed, free = 2 * size_bytes, shutil.disk_usage(folder).free
-        if free < needed:
-            advice = f"free {human(needed - free)} below {folder}"
-            told = f"needs about {human(needed)}, {human(free)} are free"
-            return (CheckResult(name, Outcome.FAIL, told, 0.0, advice),)
-        return (CheckResult(name, Outcome.PASS, f"{human(size_bytes)} to back up, {human(free)} free", 0.0),)
-
-    def _free_name(self, start: str) -> Path:
-        """`dhash_YYYYMMDD_HHMMSS.zip` in local time, as `date` says it; `emergency_` for a state not known to be good,
-        `initial_` where nothing was live yet. Always after the newest of its kind, so that the last name is
-        the newest backup also where two come in one second, or the clock was set back."""
-        moment = datetime.now().replace(microsecond=0)
-        for path in (*self._folder.glob(f"{start}_*.zip"), *self._folder.glob(f"{start}_*.zip.sha256")):
-            with contextlib.suppress(ValueError):
-                named = datetime.strptime(path.name.split(".")[0], f"{start}_%Y%m%d_%H%M%S")
-                moment = max(moment, named + timedelta(seconds=1))
-        return self._folder / f"{start}_{moment:%Y%m%d_%H%M%S}.zip"
-
-    def _sources(self, release: Release | None) -> list[Source]:
-        sources = []
-        if release is not None and self._store.path(release.id).is_dir():
-            links = tuple(self._settings.release.link)
-            sources.append(Source("release", self._store.path(release.id), exclude=links))
-        config = self._places.project / "mobius.toml"
-        if config.is_file():
-            sources.append(Source("mobius.toml", config))
-        for name in outermost(self._settings.backup.paths):
-            path = self._places.resolve(name)
-            if not path.exists() and release is None and path.is_relative_to(self._places.shared):
-                continue  # before the first deployment nothing is shared yet
-            if not path.exists():
-                raise MobiusError(
-                    f"the backup path {name} does not exist: {path}",
-                    "create it, or take it out of backup.paths in mobius.toml",
-                )
-            sources.append(Source(member_of(name), path, exclude=(f"{OURS}*",)))
-        return sources
+    def _sources(self, release: Release | None) -> list[Any]:
+        return list(sources_of(self._settings, self._places, self._store, release))
 
     def _metadata(self, kind: str, release: Release | None, run_id: int) -> dict[str, object]:
         processes = self._store.processes(release.id) if release else ()
-        paths, environment = self._settings.backup.paths, self._settings.name
-        return metadata_of(self._service, environment, kind, release, processes, paths, run_id)
+        tree = self._store.path(release.id) if release else None
+        tools = tool_versions(processes, tree if tree and tree.is_dir() else None)
+        newest = max((found.created_at for found in self.found()), default=0.0)
+        moment = Moment(kind, release, run_id, processes, self._schema_revision(), newest)
+        around = {**git_facts(self._places.project), "tools": tools}
+        return metadata_of(self._service, self._settings, moment, around)
 
-    def verify(self, path: Path) -> None:
-        verify_archive(path)
+    def _schema_revision(self) -> str:
+        """Of the live database now; "" where there is none, or it cannot be asked."""
+        migrations = self._settings.migrations
+        if migrations is None or not migrations.database:
+            return ""
+        database = self._places.resolve(migrations.database)
+        try:
+            return SqlMigrations(database.parent, database).revision() if database.is_file() else ""
+        except MobiusError:
+            return ""
 
-    def rehearse(
-        self, backup: BackupRecord, *, migrate_from: Path | None, progress: Callable[[str], None]
-    ) -> Mapping[str, Any]:
-        return self._rehearser.rehearse(backup, migrate_from=migrate_from, progress=progress)
+    # -- looking ------------------------------------------------------------------------------------------------
 
-    # -- keeping ------------------------------------------------------------------------------------------------
+    def preflight(self, live: Release | None, past: Sequence[BackupRecord] = ()) -> tuple[CheckResult, ...]:
+        name = "backup"
+        try:
+            size_bytes = estimate(self._sources(live)).size_bytes
+            folder = _existing(self._folder)
+            if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK) or _is_read_only(folder):
+                advice = "make it a folder that you may write to, or set backup.folder in mobius.toml"
+                return (CheckResult(name, Outcome.FAIL, f"{folder} cannot be written", 0.0, advice),)
+            needs = self._needs(size_bytes, folder)
+        except MobiusError as problem:
+            return (CheckResult(name, Outcome.FAIL, problem.message, 0.0, problem.hint),)
+        except OSError as problem:
+            told = f"{problem.filename or self._folder} cannot be looked at: {problem.strerror or problem}"
+            return (CheckResult(name, Outcome.FAIL, told, 0.0, "let this user look at it"),)
+        if (short := shortage(needs)) is not None:
+            told, advice = too_little(short)
+            return (CheckResult(name, Outcome.FAIL, told, 0.0, advice), *self._preflight_of_signatures())
+        free = min(need.free_bytes for need in needs)
+        told = f"{size(size_bytes)} to back up, {size(free)} free; {takes(expected(size_bytes, past))}"
+        return (CheckResult(name, Outcome.PASS, told, 0.0), *self._preflight_of_signatures())
 
-    def found(self) -> tuple[BackupRecord, ...]:
-        records = []
-        for path in self.files():
-            record = described(path)
-            if record is not None and self._is_of_ours(record) and not is_day_name(path, self._service):
-                records.append(record)
-        return tuple(sorted(records, key=lambda record: record.created_at, reverse=True))
+    def _needs(self, size_bytes: int, folder: Path) -> list[Need]:
+        """The archive, at worst as large as what is in it, and the copy that the rehearsal restores from it."""
+        root = _existing(self._places.root)
+        wanted = ((folder, "the archive"), (root, "the copy of its rehearsal"))
+        return [
+            Need(purpose, str(place), place.stat().st_dev, size_bytes, shutil.disk_usage(place).free)
+            for place, purpose in wanted
+        ]
 
-    def _is_of_ours(self, record: BackupRecord) -> bool:
-        """Of this service and environment: others may share the folder."""
-        says = record.metadata or {}
-        return (says.get("service"), says.get("environment")) == (self._service, self._settings.name)
+    def _preflight_of_signatures(self) -> tuple[CheckResult, ...]:
+        signatures, name = self._signatures, "signature"
+        if not (signatures.key or signatures.allowed or signatures.required):
+            return ()
+        try:
+            told = signatures.try_out(self._folder)
+        except MobiusError as problem:
+            return (CheckResult(name, Outcome.FAIL, problem.message, 0.0, problem.hint),)
+        return (CheckResult(name, Outcome.PASS, told, 0.0),)
 
-    def files(self) -> tuple[Path, ...]:
-        return tuple(sorted(self._folder.glob("*.zip"))) if self._folder.is_dir() else ()
+    def signer(self, path: Path) -> str:
+        return self._signatures.check(path)
+
+    def verify(self, path: Path, *, deep: bool = True) -> str:
+        signer = self.signer(path)
+        verify_archive(path, deep=deep)
+        return signer
 
     def describe(self, path: Path) -> BackupRecord:
-        verify_archive(path, deep=False)
+        self.verify(path, deep=False)
         record = described(path)
         if record is None:
             raise BackupInvalid(
@@ -168,21 +208,52 @@ class FolderBackups(Restorer):
             )
         return record
 
-    def prune(self, keep: Sequence[str], *, now: float, dry_run: bool) -> tuple[str, ...]:
-        oldest = now - self._settings.backup.retention_days * 86400
-        found = self.found()
-        gone = [b for b in found if b.created_at < oldest and b.name not in keep]
-        if dry_run or not self._folder.is_dir():
-            return tuple(backup.name for backup in gone)
-        kept = {backup.sha256 for backup in found if backup not in gone}
-        for path in [Path(backup.path) for backup in gone] + self._day_names_without(kept, oldest):
-            path.unlink(missing_ok=True)
-            sidecar_of(path).unlink(missing_ok=True)
-        sweep(self._folder)
-        return tuple(backup.name for backup in gone)
+    # -- using, once the signature holds ------------------------------------------------------------------------
 
-    def _day_names_without(self, kept: Set[str], oldest: float) -> list[Path]:
-        """Second names of backups that are gone: each would hold the space of the first."""
-        named = [path for path in self.files() if is_day_name(path, self._service)]
-        records = [record for record in map(described, named) if record and self._is_of_ours(record)]
-        return [Path(r.path) for r in records if r.created_at < oldest and r.sha256 not in kept]
+    def rehearse(
+        self,
+        backup: BackupRecord,
+        *,
+        boot: bool | None = None,
+        migrate_from: Path | None,
+        progress: Callable[[str], None],
+    ) -> Mapping[str, Any]:
+        self._signatures.check(Path(backup.path))
+        return self._rehearser.rehearse(backup, boot=boot, migrate_from=migrate_from, progress=progress)
+
+    def prepare_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
+        self._signatures.check(path)
+        return super().prepare_data(path, key=key, progress=progress)
+
+    def restore_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
+        self._signatures.check(path)
+        return super().restore_data(path, key=key, progress=progress)
+
+    def compare(self, path: Path, *, within_s: float) -> Comparison:
+        self._signatures.check(path)
+        return super().compare(path, within_s=within_s)
+
+    def restore_release(self, path: Path) -> Release:
+        self._signatures.check(path)
+        return super().restore_release(path)
+
+    # -- keeping ------------------------------------------------------------------------------------------------
+
+    def found(self) -> tuple[BackupRecord, ...]:
+        return self._kept.found()
+
+    def files(self) -> tuple[Path, ...]:
+        return self._kept.files()
+
+    def prune(self, names: Sequence[str]) -> tuple[str, ...]:
+        return self._kept.prune(names)
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest above it that is there."""
+    return next(path for path in [folder, *folder.parents] if path.exists())
+
+
+def _is_read_only(folder: Path) -> bool:
+    """A mount that nobody may write to; root may write to anything else."""
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY) if hasattr(os, "statvfs") else False

@@ -35,8 +35,6 @@ class MemoryBackups:
         data: MutableMapping[str, Any],
         releases: MemoryReleases,
         clock: Clock,
-        *,
-        retention_days: float = 30,
     ) -> None:
         self.archives: list[Copied] = []
         self.damaged: set[str] = set()
@@ -46,7 +44,6 @@ class MemoryBackups:
         self._data = data
         self._releases = releases
         self._clock = clock
-        self._retention_days = retention_days
         self._restores: set[tuple[str, str]] = set()
         self._replaced: dict[str, Mapping[str, Any]] = {}
         self.laid_out: list[tuple[str, str]] = []
@@ -87,9 +84,14 @@ class MemoryBackups:
         progress(f"published {name}")
         return record
 
-    def verify(self, path: Path) -> None:
+    def verify(self, path: Path, *, deep: bool = True) -> str:
         """Raises `BackupInvalid` when it is damaged, or not there."""
         self._open(path)
+        return ""
+
+    def signer(self, path: Path) -> str:
+        """Nobody signs in memory."""
+        return ""
 
     def rehearse(
         self, backup: BackupRecord, *, migrate_from: Path | None, progress: Callable[[str], None]
@@ -161,7 +163,7 @@ class MemoryBackups:
         """One for each archive."""
         return tuple(Path(archive.record.path) for archive in self.archives)
 
-    def preflight(self, live: Release | None) -> tuple[CheckResult, ...]:
+    def preflight(self, live: Release | None, past: Sequence[BackupRecord] = ()) -> tuple[CheckResult, ...]:
         """There is always room."""
         return (CheckResult("backup", Outcome.PASS, "a backup fits in memory", 0.0),)
 
@@ -169,13 +171,11 @@ class MemoryBackups:
         """What the archive says of itself."""
         return self._open(path).record
 
-    def prune(self, keep: Sequence[str], *, now: float, dry_run: bool) -> tuple[str, ...]:
-        """The old ones are gone, except `keep`."""
-        oldest = now - self._retention_days * DAY_S
-        old = [a for a in self.archives if a.record.created_at < oldest and a.record.name not in keep]
-        if not dry_run:
-            self.archives = [archive for archive in self.archives if archive not in old]
-        return tuple(archive.record.name for archive in old)
+    def prune(self, names: Sequence[str]) -> tuple[str, ...]:
+        """These are gone."""
+        gone = tuple(archive.record.name for archive in self.archives if archive.record.name in names)
+        self.archives = [archive for archive in self.archives if archive.record.name not in names]
+        return gone
 
     def _open(self, path: Path) -> Copied:
         archive = next((a for a in self.archives if a.record.path == str(path)), None)

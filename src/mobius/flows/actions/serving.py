@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mobius.errors import Locked, MobiusError
-from mobius.flows import healthy
+from mobius.flows import healthy, keep
 from mobius.flows import smoke as smoking
 from mobius.flows.actions.action import (
     Answer,
@@ -22,7 +22,7 @@ from mobius.flows.record import Record
 from mobius.model.plan import Step
 from mobius.model.release import ReleaseState
 from mobius.model.verdict import Outcome
-from mobius.rules.retention import backups_to_keep, releases_to_remove
+from mobius.rules.retention import releases_to_remove
 
 TO_MAKE_ROOM = ("start", "accept")  # phases in which only a slot that nobody needs may be stopped
 
@@ -218,7 +218,5 @@ def _prune(record: Record) -> Mapping[str, Any]:
     removed = releases_to_remove(releases, keep=ports.settings.release.keep)
     for release_id in removed:
         ports.releases.remove(release_id)
-    kept = [release.id for release in releases if release.id not in removed]
-    keep = backups_to_keep(ports.journal.backups(environment), kept)
-    pruned = ports.backups.prune(keep, now=ports.clock.now(), dry_run=False)
+    pruned = keep.prune(ports)
     return {"releases": list(removed), "backups": list(pruned)}
