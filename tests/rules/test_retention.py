@@ -117,7 +117,11 @@ VERIFIED = "the newest that was verified"
                 "b70": "goes: 70 d old, past 30 d",
             },
         ),
-        ([backup(40), backup(50)], {"count": 1}, {"b40": f"{VERIFIED}; the newest", "b50": "goes: 50 d old, past 30 d"}),
+        (
+            [backup(40), backup(50)],
+            {"count": 1},
+            {"b40": f"{VERIFIED}; the newest", "b50": "goes: 50 d old, past 30 d"},
+        ),
         (
             [backup(40), backup(50, rehearsed=True), backup(60, rehearsed=True)],
             {},

@@ -26,8 +26,8 @@ from mobius.archive.tree import estimate
 from mobius.archive.verify import verify_archive
 from mobius.archive.write import Written, write_archive
 from mobius.errors import BackupInvalid, MobiusError
-from mobius.model.loss import Comparison
 from mobius.model.cost import Need
+from mobius.model.loss import Comparison
 from mobius.model.release import BackupRecord, Release
 from mobius.model.settings import EnvironmentSettings
 from mobius.model.verdict import CheckResult, Outcome

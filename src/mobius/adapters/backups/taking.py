@@ -11,7 +11,6 @@ from mobius.adapters.places import Places
 from mobius.adapters.releases.store import ReleaseStore
 from mobius.archive.manifest import Source
 from mobius.archive.swap_inside import OURS
-from mobius.archive.swap_inside import OURS
 from mobius.errors import MobiusError
 from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings
