@@ -1,0 +1,21 @@
+"""Versions: which part of one changed, and what a requirement asks for."""
+
+from __future__ import annotations
+
+import re
+
+_VERSION = re.compile(r"(\d+)(?:\.(\d+))?(?:\.(\d+))?")
+
+
+def numbers(version: str) -> tuple[int, int, int] | None:
+    """Major, minor, patch of the first version in the text; None where there is none (`latest`, a git address)."""
+    match = _VERSION.search(version)
+    return (int(match[1]), int(match[2] or 0), int(match[3] or 0)) if match else None
+
+
+def is_major(was: str, becomes: str) -> bool:
+    """Whether this may break who uses it: another major version, or another minor one of 0.x (semver.org, 4)."""
+    old, new = numbers(was), numbers(becomes)
+    if old is None or new is None:
+        return False
+    return old[0] != new[0] or (old[0] == 0 and old[1] != new[1])
