@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
+import psutil
 
 from mobius.adapters.rehearsal.asked import TOLD_BYTES, Asked, Booted, Line, Mount
 from mobius.model.verdict import Outcome
@@ -84,9 +85,8 @@ class Bubblewrap:
     def argv(self, asked: Asked, mounts: Sequence[Mount], info_fd: int) -> list[str]:
         """The whole command: everything that is inside is named here."""
         assert self._program is not None
-        source = (
-            f"import sys; sys.path.insert(0, {str(_package().parent)!r}); from {INSIDE} import main; main()"
-        )
+        folders = list(dict.fromkeys(str(package.parent) for package in _packages()))
+        source = f"import sys; sys.path += {folders!r}; from {INSIDE} import main; main()"
         return [
             self._program,
             *_namespaces(with_user=asked.user is not None),
@@ -95,7 +95,7 @@ class Bubblewrap:
             *("--dev", "/dev", "--proc", "/proc", *_covered_proc()),
             *("--perms", "1777", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/dev/shm"),
             *("--perms", "1777", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/tmp"),
-            *(word for mount in mounts for word in _words(mount)),
+            *_placed(mounts),
             *("--remount-ro", "/", "--chdir", "/"),
             *(sys.executable, "-I", "-B", "-c", source),
         ]
@@ -198,6 +198,20 @@ def _namespaces(*, with_user: bool) -> list[str]:
     return [*words, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"] if with_user else words
 
 
+def _placed(mounts: Sequence[Mount]) -> list[str]:
+    """Each with the folders above it, which everybody may go through: bubblewrap would make them for root alone."""
+    words: list[str] = []
+    made = {Path("/"), Path("/tmp"), Path("/dev")}
+    for mount in mounts:
+        for folder in reversed(mount.at.parents):
+            inside_shown = any(m.kind == "show" and m.at in (folder, *folder.parents) for m in mounts)
+            if folder not in made and not inside_shown:
+                words += ["--perms", "0755", "--dir", str(folder)]
+            made.add(folder)
+        words += _words(mount)
+    return words
+
+
 def _words(mount: Mount) -> list[str]:
     match mount.kind:
         case "show":
@@ -225,11 +239,13 @@ def _covered_proc() -> list[str]:
 def own_programs() -> list[Path]:
     """What the program inside needs to be read: this Python, its packages, and mobius."""
     python = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent]
-    return [*python, _package()]
+    return [*python, *_packages()]
 
 
-def _package() -> Path:
-    return Path(__file__).resolve().parents[2]
+def _packages() -> list[Path]:
+    """mobius and what the program inside imports besides, wherever it is installed."""
+    others = [Path(module.__file__).parent for module in (msgspec, psutil) if module.__file__]
+    return [Path(__file__).resolve().parents[2], *others]
 
 
 def _end(process: subprocess.Popen[bytes], info: int) -> None:
