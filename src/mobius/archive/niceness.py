@@ -16,8 +16,9 @@ from mobius.archive.durable import libc
 T = TypeVar("T")
 
 NICE = 15
-_IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
+_IOPRIO_SET_GET = {"x86_64": (251, 252), "aarch64": (30, 31)}
 _OF_A_THREAD = 1
+_IDLE = 3
 _LOWEST_BEST_EFFORT = 2 << 13 | 7  # "idle" could wait for ever on a busy disk, and a deployment with it
 
 
@@ -64,11 +65,13 @@ def step_back() -> None:
     than Linux a priority is that of the whole process, so there nothing is changed."""
     if not sys.platform.startswith("linux"):
         return
+    me = threading.get_native_id()
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-    number = _IOPRIO_SET.get(platform.machine())
+        os.setpriority(os.PRIO_PROCESS, me, max(NICE, os.getpriority(os.PRIO_PROCESS, me)))
+    numbers = _IOPRIO_SET_GET.get(platform.machine())
     library = libc()
-    if number is not None and library is not None:
-        library.syscall(
-            ctypes.c_long(number), ctypes.c_int(_OF_A_THREAD), ctypes.c_int(0), ctypes.c_int(_LOWEST_BEST_EFFORT)
-        )
+    if numbers is None or library is None:
+        return
+    of_me = (ctypes.c_int(_OF_A_THREAD), ctypes.c_int(0))
+    if library.syscall(ctypes.c_long(numbers[1]), *of_me) >> 13 != _IDLE:
+        library.syscall(ctypes.c_long(numbers[0]), *of_me, ctypes.c_int(_LOWEST_BEST_EFFORT))
