@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from mobius.cli.config_impact import impact
 from mobius.config import load, schema
 from mobius.config.showing import safe
 from mobius.errors import ConfigurationError
@@ -22,6 +23,9 @@ SCHEMA_VERSION = 1
 @click.group("config")
 def command() -> None:
     """Show, check and describe mobius.toml."""
+
+
+command.add_command(impact)
 
 
 @command.command("show")
