@@ -250,8 +250,12 @@ class Traffic(Protocol):
     def hold(self, max_s: float, max_requests: int, max_bytes: int) -> None:
         """New requests wait, within these limits; beyond them clients get 503 with Retry-After."""
 
-    def release_hold(self) -> None:
-        """Those that wait go on. Not held is a success."""
+    def release_hold(self) -> int:
+        """Those that wait go on; how many that were. Not held is a success."""
+
+    def turned_away(self) -> int:
+        """Requests that a hold could not keep waiting and that got 503 with Retry-After, since whoever counts began
+        to. Raises `MobiusError` when it cannot be read."""
 
     def counters(self) -> Mapping[str, Counters]:
         """By release id. Raises `MobiusError` when they cannot be read."""

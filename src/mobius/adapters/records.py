@@ -12,6 +12,8 @@ from pathlib import Path
 
 from mobius.model.run import Holder
 
+PRIVATE = ("lost-rows.jsonl",)  # artifacts that hold what users wrote
+
 
 def deployment_log(path: Path) -> Callable[[str], None]:
     """Appends lines with their time. A log that cannot be written never stops a deployment or a rollback."""
@@ -34,6 +36,9 @@ def artifacts(folder: Path, redact: Callable[[str], str]) -> Callable[[str, str]
     def write(name: str, text: str) -> Path:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        if name in PRIVATE:  # before there is anything to read in it
+            path.unlink(missing_ok=True)
+            path.touch(mode=0o600)
         path.write_text(redact(text), encoding="utf-8")
         return path
 

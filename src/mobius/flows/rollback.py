@@ -13,6 +13,7 @@ from mobius.flows.turn import turn
 from mobius.model.plan import Plan
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
+from mobius.rules.steps import AFTERWARDS
 
 REFUSALS = (2, 3, 4, 11)  # what was asked for was wrong, as opposed to: going back did not work
 
@@ -24,14 +25,15 @@ def rollback(run: Run, ports: Ports) -> Run:
         _begin(record)
         try:
             ports.target.prepare()
-            perform(run.plan.rollout, record)
+            perform([step for step in run.plan.rollout if step.phase != AFTERWARDS], record)
+            _tell(record)
+            perform([step for step in run.plan.rollout if step.phase == AFTERWARDS], record)
         except Locked:
             raise
         except NeedsPerson as doubt:
             return stop_for_a_person(record, doubt)
         except Exception as problem:
             return _refused_or_failed(record, problem)
-        _tell(record)
         open_window(record)
     return monitor(record.run, ports)
 
@@ -101,10 +103,17 @@ def _tell(record: Record) -> None:
     if record.has_said("rolled back"):
         return
     seconds = max(0.0, record.ports.clock.now() - run.started_at)
-    told = {"to": run.plan.release_id, "seconds": round(seconds, 3)}
-    record.say(
-        "rolled back", f"{run.plan.release_id} is live after {seconds:.1f} s", told, topic="rolled back"
-    )
+    settings = record.ports.settings
+    limits = {
+        "rollback_within_s": settings.rollback_within_s,
+        "emergency_within_s": settings.emergency_within_s,
+    }
+    told = {"to": run.plan.release_id, "seconds": round(seconds, 3), **limits}
+    words = f"{run.plan.release_id} is live after {seconds:.1f} s"
+    allowed_s = float(run.plan.facts.get("within_s") or settings.rollback_within_s)
+    if seconds > allowed_s:
+        words += f", longer than the {allowed_s:.0f} s that it may take"
+    record.say("rolled back", words, told, topic="rolled back")
 
 
 def _refused_or_failed(record: Record, problem: Exception) -> Run:

@@ -9,6 +9,7 @@ from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.record import Record
 from mobius.model.plan import WayBack
 from mobius.model.run import Run, RunState
+from mobius.rules.steps import AFTERWARDS
 from mobius.rules.ways_back import BEFORE
 
 
@@ -23,21 +24,29 @@ def take_back(record: Record, way: WayBack, *, because: str) -> Run:
         words = f"going back to {plan.previous_id or 'nothing live'} ({way.way}): {because}"
         record.move(RunState.ROLLING_BACK, "rollback begun", words, data=told, sentence=because)
     try:
-        perform(way.steps, record)
+        perform([step for step in way.steps if step.phase != AFTERWARDS], record)
+        seconds = max(0.0, clock.now() - decided_at)
+        perform([step for step in way.steps if step.phase == AFTERWARDS], record)
     except Locked:
         raise
     except NeedsPerson as doubt:
         return stop_for_a_person(record, doubt)
     except Exception as problem:
         return _failed(record, problem)
-    seconds = max(0.0, clock.now() - decided_at)
     again = "stayed live" if way.phase == BEFORE else f"is live again after {seconds:.1f} s"
     return record.move(
         RunState.ROLLED_BACK,
         "rolled back",
         f"{plan.previous_id or 'nothing'} {again}: {because}",
         topic="rolled back",
-        data={"to": plan.previous_id, "seconds": round(seconds, 3), "because": because, "exit_code": 12},
+        data={
+            "to": plan.previous_id,
+            "seconds": round(seconds, 3),
+            "because": because,
+            "exit_code": 12,
+            "rollback_within_s": record.ports.settings.rollback_within_s,
+            "emergency_within_s": record.ports.settings.emergency_within_s,
+        },
         exit_code=12,
         sentence=because,
     )

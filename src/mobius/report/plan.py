@@ -47,7 +47,11 @@ def deploy_command(plan: Plan) -> list[str]:
     if plan.kind == "rollback":
         backup = str(plan.facts.get("backup") or "")
         to = [] if backup or plan.facts.get("warm") else ["--to", plan.release_id]
-        return ["mobius", "rollback", "-e", plan.environment, *to, *(["--backup", backup] if backup else [])]
+        named = [*to, *(["--backup", backup] if backup else [])]
+        named += [word for service in plan.facts.get("also") or () for word in ("--also", str(service))]
+        restore = next((step for step in plan.rollout if step.action == "restore_data"), None)
+        named += ["--even-if-open"] if restore and restore.params.get("even_if_open") else []
+        return ["mobius", "rollback", "-e", plan.environment, *named]
     words = ["mobius", "deploy", "-e", plan.environment, "--tag", plan.tag]
     if plan.kind == "restart":
         only = str(plan.facts.get("only") or "")

@@ -17,6 +17,8 @@ from mobius.report.words import iso
 REPORT_SCHEMA = 1
 MOST_REMARKS = 5  # on what the counters left out
 BACKUP = ("name", "path", "sha256", "size_bytes")
+LIMITS = ("rollback_within_s", "emergency_within_s")
+LOST = ("backup", "counts", "late", "whole", "listed", "emergency", "get_back")
 SWITCH = ("from", "to", "generation", "took_ms", "failed_requests")
 Json = dict[str, Any]
 
@@ -220,7 +222,9 @@ def _rollback(events: Sequence[Event]) -> Json | None:
         return None
     decided_at = float(begun["decided_at"] or begun["at"]["unix"])
     back = _traffic_back(events, begun["at"]["unix"], decided_at)
-    done = _last(events, "rolled back", "to", "seconds", "failed_requests")
+    done = _last(
+        events, "rolled back", "to", "seconds", "failed_requests", "rollback_within_s", "emergency_within_s"
+    )
     return {
         "way": begun["way"],
         "to": begun["to"],
@@ -230,6 +234,19 @@ def _rollback(events: Sequence[Event]) -> Json | None:
         "traffic_back_s": back["seconds"] if back else None,
         "finished": done["at"] if done else None,
         "seconds": done["seconds"] if done else None,
+        "limits": [_limit(name, done) for name in LIMITS if done and done[name]],
+        "held": _last(events, "held", "seconds", "waited", "turned_away"),
+        "lost": _last(events, "lost", *LOST),
+    }
+
+
+def _limit(name: str, done: Json) -> Json:
+    """One of the two times that going back may take, and whether it was kept."""
+    limit_s = float(done[name])
+    return {
+        "name": name.removesuffix("_s"),
+        "seconds": limit_s,
+        "kept": float(done["seconds"] or 0) <= limit_s,
     }
 
 

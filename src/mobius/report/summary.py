@@ -63,6 +63,8 @@ def facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Began", started.get("iso", "") + (f", took {duration(seconds)}" if seconds is not None else "")),
         ("Failed requests", _lost(report)),
         ("Went back", _went_back(rollback)),
+        ("Held", _held(rollback.get("held") or {})),
+        ("Not live now", _not_live_any_more(rollback.get("lost") or {})),
         ("Window", _window(window, report.get("policy") or {})),
         ("Backup", _backup(report.get("backup") or {})),
         ("Kept", _backup(report.get("emergency_backup") or {})),
@@ -83,7 +85,30 @@ def _went_back(rollback: Mapping[str, Any]) -> str:
         return ""
     back = rollback.get("traffic_back_s")
     told = f"{rollback['way']} to {rollback['to']}"
-    return told + (f", all traffic back in {duration(float(back))}" if back is not None else "")
+    told += f", all traffic back in {duration(float(back))}" if back is not None else ""
+    limits = rollback.get("limits") or []
+    seconds = rollback.get("seconds")
+    if limits and seconds is not None:
+        kept = (f"{duration(limit['seconds'])} {'kept' if limit['kept'] else 'NOT KEPT'}" for limit in limits)
+        told += f"; done in {duration(float(seconds))} (limits: {', '.join(kept)})"
+    return told
+
+
+def _held(held: Mapping[str, Any]) -> str:
+    if not held:
+        return ""
+    away = held.get("turned_away")
+    words = "not known how many turned away" if away is None else f"{away:,} turned away with 503"
+    return f"{duration(float(held['seconds']))}: {counted(held['waited'], 'request')} waited, {words}"
+
+
+def _not_live_any_more(lost: Mapping[str, Any]) -> str:
+    if not lost:
+        return ""
+    counts = ", ".join(f"{number:,} {what}" for what, number in dict(lost["counts"] or {}).items())
+    more = "" if lost["whole"] else " and more"
+    told = f"{counts or 'nothing'}{more}; listed in {lost['listed']}"
+    return f"{told}; get it back: {lost['get_back']}" if counts and lost.get("get_back") else told
 
 
 def _window(window: Mapping[str, Any], policy: Mapping[str, Any]) -> str:

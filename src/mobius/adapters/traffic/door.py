@@ -41,8 +41,11 @@ class DoorTraffic:
     def hold(self, max_s: float, max_requests: int, max_bytes: int) -> None:
         self._host.hold(max_s, max_requests, max_bytes)
 
-    def release_hold(self) -> None:
-        self._host.release_hold()
+    def release_hold(self) -> int:
+        return self._host.release_hold().released
+
+    def turned_away(self) -> int:
+        return self._host.counters().refused.get("hold_overflow", 0)
 
     def counters(self) -> Mapping[str, Counters]:
         return {

@@ -36,8 +36,13 @@ class ElsewhereTraffic:
     def hold(self, max_s: float, max_requests: int, max_bytes: int) -> None:
         raise self._not_ours("held")
 
-    def release_hold(self) -> None:
+    def release_hold(self) -> int:
         """Nothing is held."""
+        return 0
+
+    def turned_away(self) -> int:
+        """Nobody is."""
+        return 0
 
     def counters(self) -> Mapping[str, Counters]:
         raise self._not_ours("counted")

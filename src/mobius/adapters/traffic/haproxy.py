@@ -115,18 +115,23 @@ class HaproxyTraffic:
                     kept, _ = self._carry_out(kept, servers, wanted)
                 self._keep(kept)
 
-    def release_hold(self) -> None:
+    def release_hold(self) -> int:
+        released = 0
         with self._changing() as kept:
             servers = self._backend.servers()
             if _is_held(servers):
                 shares = self._door.weights()
-                self._door.release()
+                released = self._door.release()
                 wanted = self._wanted(servers, shares)
                 with switching(self._root, via=VIA_HAPROXY, weights=shares, releases=self._releases(shares)):
                     kept, _ = self._carry_out(kept, servers, wanted)
                 self._keep(kept)
             elif kept.has_held:
-                self._door.release()
+                released = self._door.release()
+        return released
+
+    def turned_away(self) -> int:
+        return self._door.turned_away()
 
     def counters(self) -> Mapping[str, Counters]:
         """Without a histogram: HAProxy keeps averages only, so latency comes from its access log."""

@@ -46,9 +46,13 @@ class HoldingDoor:
         self._host.hold(max_s, max_requests, max_bytes)
         return host, int(port)
 
-    def release(self) -> None:
-        """What waits goes on."""
-        self._host.release_hold()
+    def release(self) -> int:
+        """What waits goes on; says how much that is."""
+        return self._host.release_hold().released
+
+    def turned_away(self) -> int:
+        """What was not allowed to wait."""
+        return self._host.counters().refused.get("hold_overflow", 0)
 
     def drain(self, slot: str, timeout_s: float, weights: Mapping[str, int]) -> int:
         """Waits for what went through the door to the slot; cuts what is left, and counts. `weights` are those that

@@ -81,12 +81,16 @@ class LiveSocketTraffic:
             self._door.hold(max_s, max_requests, max_bytes)
             self._show(self._as_it_is())
 
-    def release_hold(self) -> None:
+    def release_hold(self) -> int:
         """Those that wait go on at once; then, where it may, `live` leads to the release itself again."""
         with self._faces.moving():
-            self._door.release_hold()
+            released = self._door.release_hold()
             if self._faces.current() is not None:
                 self._show(self._as_it_is())
+            return released
+
+    def turned_away(self) -> int:
+        return self._door.turned_away()
 
     def _as_it_is(self) -> Routed:
         """How the door routes now: the same again changes nothing."""

@@ -52,9 +52,14 @@ class MemoryTraffic:
         """New requests wait."""
         self.held = True
 
-    def release_hold(self) -> None:
+    def release_hold(self) -> int:
         """They go on."""
         self.held = False
+        return 0
+
+    def turned_away(self) -> int:
+        """Nobody is."""
+        return 0
 
     def counters(self) -> Mapping[str, Counters]:
         """What the test put there."""
