@@ -1,4 +1,4 @@
-"""One ground for all kills of a file; it is only replaced after a test that failed on it."""
+"""One ground for all tests of this folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from journeys.backup.ground import Ground
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     folder: Path = tmp_path_factory.mktemp("ground") / "service"
     made = Ground(folder)

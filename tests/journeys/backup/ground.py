@@ -21,7 +21,7 @@ STUCK = ("failed", "needs_operator", "refused", "aborted")
 class Ground:
     """One service, its release `v1` live, with `media_mb` of files beside its database."""
 
-    def __init__(self, folder: Path, *, media_mb: int = 16) -> None:
+    def __init__(self, folder: Path, *, media_mb: int = 8) -> None:
         self.service = Service(folder, window="600ms", interval="200ms", alone=False)
         self.backups = folder / "backups"
         self.data = self.service.root / "shared" / "data"
