@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mobius.archive.verify import read_metadata
+from mobius.cli import backup_store as store
 from mobius.cli.advancing import Shown
 from mobius.cli.context import app, environment_option, json_option, next_step, plain_option, width
 
@@ -58,7 +59,12 @@ def create(
     return 0
 
 
+command.add_command(store.copy)
+command.add_command(store.fetch)
+
+
 @command.command("list")
+@store.or_in_store(store.list_stored, "What lies in the store, off this machine.")
 @environment_option
 @json_option
 @click.option("--verified", is_flag=True, help="Verify each one now, and list only those that hold.")
@@ -128,6 +134,7 @@ def _holds(ports: Ports, path: str) -> bool:
 
 
 @command.command("verify")
+@store.or_in_store(store.verify_stored, "Copies in the store (FILES are their names), read where they lie.")
 @environment_option
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @json_option
@@ -160,6 +167,7 @@ def verify(ctx: click.Context, environment: str | None, files: tuple[Path, ...],
 
 
 @command.command("prune")
+@store.or_in_store(store.prune_stored, "The copies in the store.")
 @environment_option
 @click.option("--dry-run", is_flag=True, help="Only say of each whether it would go, and why.")
 @json_option

@@ -71,6 +71,10 @@ def command(
     """
     the_app = app(ctx, or_last=True)
     name = the_app.environment(environment).name
+    if backup:
+        from mobius.cli.backup_store import at_hand
+
+        backup = at_hand(the_app, name, backup, dry_run=dry_run, as_json=as_json, plain=plain)
     how: dict[str, Any] = {"to": to, "backup": backup, "emergency": emergency, "because": reason}
     how |= {"latest": latest_good, "also": also, "even_if_open": even_if_open}
     _refuse_together(to=to, backup=backup, latest=latest_good)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mobius.errors import MobiusError
 from mobius.flows.freeze import frozen
+from mobius.flows.off_site import newest_copied
 from mobius.flows.standing import Standing, standing
 from mobius.model.plan import Way
 from mobius.model.release import BackupRecord, Release
@@ -54,6 +55,7 @@ def status(ports: Ports) -> Status:
             *_left_alone(run, alive),
             *_unattended(now, ports),
             *_by_other_means(now, ports),
+            *_here_alone(backups, ports),
         ),
         next=_next(now, run, alive, ports),
     )
@@ -162,6 +164,18 @@ def _by_other_means(now: Standing, ports: Ports) -> tuple[str, ...]:
     if now.live is None or now.live.id in known or ports.settings.target == "observe":
         return ()
     return (f"{now.live.tag} was not deployed by mobius",)
+
+
+def _here_alone(backups: Sequence[BackupRecord], ports: Ports) -> tuple[str, ...]:
+    """A store is configured, and the newest backup has no copy there, as far as the journal knows."""
+    newest = next((backup for backup in backups if backup.kind == "release"), None)
+    if newest is None or ports.store is None:
+        return ()
+    copied, why_not = newest_copied(ports)
+    if copied == newest.name:
+        return ()
+    told = why_not if newest.name in why_not else f"{newest.name} is on this machine alone"
+    return (f"{told}; mobius backup copy --latest -e {ports.settings.name}",)
 
 
 def _unattended(now: Standing, ports: Ports) -> tuple[str, ...]:

@@ -33,8 +33,34 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class StoredBackup:
-    """A backup whose archive lies in the store. `record.path` says where; of one that nothing is known of but its
-    name, `record.sha256` is "" and its kind unknown, which is never removed."""
+    """A copy in the store. `record.path` says where; of an archive that came there by other means nothing is known but
+    its name, its size and when: its kind is "". Not `whole`: the copying was cut before the archive was there."""
 
     record: BackupRecord
     modified_at: float
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """One backup that is in the store now: how it came there, and how long that took."""
+
+    name: str
+    place: str
+    sha256: str
+    size_bytes: int
+    created: Created
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One backup that came back, verified. `kept_bytes`: those of an attempt that was cut."""
+
+    name: str
+    path: str
+    sha256: str
+    size_bytes: int
+    kept_bytes: int
+    took_s: float
+    was_there: bool = False

@@ -93,6 +93,7 @@ def prove(facts: Facts, laid_out: Sequence[Step]) -> list[Step]:
             make.verify(),
             make.rehearse(release.id, facts.pending, facts.restore_s),
         ]
+        steps += [make.copy_backup(settings.store)] if settings.store.url else []
     return steps
 
 

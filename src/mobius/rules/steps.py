@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 from mobius.model.plan import Repeat, Step
 from mobius.model.release import Release
-from mobius.model.settings import EnvironmentSettings, GateCommand, ProcessSettings
+from mobius.model.settings import EnvironmentSettings, GateCommand, ProcessSettings, StoreSettings
 
 BLUE, GREEN = "blue", "green"
 AFTERWARDS = "afterwards"  # the phase of what is done when users are served again
@@ -99,6 +99,12 @@ def rehearse(release_id: str, pending: Sequence[str], restore_s: float) -> Step:
     title = "restore it into a scratch place and check it" + (", then migrate the copy" if pending else "")
     what = {"release_id": release_id, "names": list(pending)}
     return Step("", "rehearse", "rehearse", title, what, expected_s=restore_s or 5.0)
+
+
+def copy_backup(store: StoreSettings) -> Step:
+    """Copy this run's backup off the machine. Not required: where that fails, it is told, and the run goes on."""
+    title = f"copy the backup to {store.url}"
+    return Step("", "copy", "copy_backup", title, {"required": store.required}, expected_s=10.0)
 
 
 def migrate(release_id: str, pending: Sequence[str]) -> Step:

@@ -20,11 +20,13 @@ from mobius.flows import freeze as freezing
 from mobius.flows.back_up import back_up
 from mobius.flows.begin import begin
 from mobius.flows.carry_on import carry_on
+from mobius.flows.fetching import fetch
 from mobius.flows.follow import Viewer as Viewer
 from mobius.flows.follow import follow
+from mobius.flows.off_site import copy_backup, stored_backups, tell_copied
 from mobius.flows.plan import plan_deploy
 from mobius.flows.plan_return import plan_rollback
-from mobius.flows.rehearse import rehearse
+from mobius.flows.rehearse import choose, rehearse
 from mobius.flows.releases import releases
 from mobius.flows.restart import plan_restart
 from mobius.flows.standing import standing
@@ -34,6 +36,7 @@ from mobius.model.release import BackupRecord, Release
 from mobius.model.run import Run, RunState
 from mobius.model.settings import EnvironmentSettings, Settings
 from mobius.model.status import FreezeNow, ReleaseAtHand, Status
+from mobius.model.stored import Copied, Fetched, StoredBackup
 from mobius.model.verdict import CheckResult
 from mobius.ports import Journal, Ports, ProcessStatus
 from mobius.wiring.assemble import assemble
@@ -270,10 +273,50 @@ class App:
         return back_up(assemble(self.settings, there, self.environ, read_only=False), progress=progress)
 
     def rehearse(
-        self, name: str | None = None, backup: str = "", *, progress: Callable[[str], None] = lambda _: None
-    ) -> BackupRecord:
-        """Restores a backup (the newest, when none is named) in a scratch place, and writes down that it can be."""
-        return rehearse(self.ports(name), backup, progress=progress)
+        self,
+        name: str | None = None,
+        backup: str = "",
+        *,
+        boot: bool | None = None,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> tuple[BackupRecord, Mapping[str, Any]]:
+        """Restores a backup (the newest, when none is named) in a scratch place, starts its release there (`boot`;
+        None: as `rehearsal.boot` says), and writes down what was proven. Returns it with everything that was found."""
+        return rehearse(self.ports(name), backup, boot=boot, progress=progress)
+
+    def rehearsal_of(
+        self, name: str | None = None, backup: str = "", *, boot: bool | None = None
+    ) -> tuple[BackupRecord, bool, str]:
+        """What a rehearsal would be of: the backup, whether its release would be started, and why it could not be.
+        Changes nothing."""
+        settings = self.environment(name)
+        chosen = choose(self.ports(name, read_only=True), backup)
+        wanted = settings.rehearsal.boot if boot is None else boot
+        return chosen, wanted, why_no_boot(settings) if wanted else ""
+
+    def copy_backup(
+        self, name: str | None, backup: BackupRecord, *, progress: Callable[[str], None] = lambda _: None
+    ) -> Copied:
+        """Copies a backup to the store, and writes down that it is there."""
+        ports = self.ports(name)
+        copied = copy_backup(ports, backup, progress=progress)
+        tell_copied(ports, copied)
+        return copied
+
+    def stored_backups(self, name: str | None = None) -> tuple[StoredBackup, ...]:
+        """The copies in the store, newest first."""
+        return stored_backups(self.ports(name, read_only=True))
+
+    def fetch_backup(
+        self,
+        name: str | None,
+        backup: str,
+        *,
+        folder: Path | None = None,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> Fetched:
+        """Brings a copy back, verified; into the folder for backups when no other is given."""
+        return fetch(self.ports(name), backup, folder, progress=progress)
 
     def run_on(self, name: str, run_id: int) -> Run:
         """Is the runner of a run, in this process, to its end."""

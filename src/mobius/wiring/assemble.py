@@ -32,7 +32,7 @@ from mobius.errors import UsageError
 from mobius.model.haproxy import haproxy_place
 from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings, Settings
-from mobius.ports import Commands, Launcher, Ports, Signals, Target, Traffic
+from mobius.ports import Commands, Launcher, Ports, Signals, Store, Target, Traffic
 from mobius.rules.commanding import ELSEWHERE
 from mobius.wiring.counting import counting
 
@@ -93,7 +93,22 @@ def assemble(
         deployment_log=records.deployment_log(project / "logs" / "deployment.log"),
         artifact=records.artifacts(settings.artifact_dir, redact),
         commands=commands,
+        store=_store(settings, environ),
     )
+
+
+def _store(settings: EnvironmentSettings, environ: Mapping[str, str]) -> Store | None:
+    """Where copies of backups go. Whether it is there, is seen when it is used."""
+    url = settings.store.url
+    if not url:
+        return None
+    if "://" not in url:
+        from mobius.adapters.stores.folder import FolderStore
+
+        return FolderStore(Path(url), timeout_s=settings.store.timeout_s, beside=settings.backup.folder)
+    from mobius.adapters.stores.s3 import S3Store
+
+    return S3Store(settings.store, environ)
 
 
 def _target(

@@ -22,7 +22,7 @@ from mobius.adapters.stores.agreed import (
 )
 from mobius.adapters.stores.s3_place import s3_place
 from mobius.adapters.stores.s3_requests import STALL_S, Refused, S3Requests
-from mobius.adapters.stores.s3_upload import PART_BYTES, NameIsThere, part_bytes_for, upload
+from mobius.adapters.stores.s3_upload import PART_BYTES, NameIsThere, is_same, part_bytes_for, told_of, upload
 from mobius.adapters.stores.s3_words import of_obstore, refused
 from mobius.errors import MobiusError
 from mobius.model.settings import StoreSettings
@@ -55,7 +55,7 @@ class S3Store:
         received is believed; of any other the content is read back."""
         deadline, doing = self._deadline(), f"{self.place(checked_name(name))} could not be written"
         if self.look(name) is not None:
-            return self._there_already(name, sha256, deadline)
+            return self._there_already(name, content, sha256, deadline)
         size_bytes = content.stat().st_size
         try:
             if size_bytes <= PART_BYTES:
@@ -82,7 +82,7 @@ class S3Store:
                 raise MobiusError(
                     f"{doing}: another upload of it was being completed", "do it again"
                 ) from None
-            return self._there_already(name, sha256, deadline)
+            return self._there_already(name, content, sha256, deadline)
         progress(size_bytes)
         return self._checked(name, sha256, composite, made, deadline)
 
@@ -136,7 +136,7 @@ class S3Store:
         return Created(size_bytes, 0, "", remark=WHOLE)
 
     def _checked(self, name: str, sha256: str, composite: str, made: Created, deadline: Deadline) -> Created:
-        if composite and self._told_by_the_store(name, deadline) == composite:
+        if composite and is_same(self._told_by_the_store(name, deadline), composite):
             count = composite.rpartition("-")[2]
             checked = f"the store's own SHA-256 of all {count} parts"
         else:
@@ -152,7 +152,7 @@ class S3Store:
         return Created(made.sent_bytes, made.kept_bytes, checked, remark=made.remark)
 
     def _told_by_the_store(self, name: str, deadline: Deadline) -> str:
-        """The SHA-256 over the SHA-256 of the parts, "" where it tells none."""
+        """The SHA-256, or that over the SHA-256 of the parts; "" where it tells none."""
         if self._requests is None:
             return ""
         headers, doing = {"x-amz-checksum-mode": "ENABLED"}, f"looking at {self.place(name)}"
@@ -162,12 +162,13 @@ class S3Store:
             )
         except Refused:
             return ""  # then it is read back
-        told = answer.headers.get("x-amz-checksum-sha256", "")
-        return told if "-" in told else ""
+        return answer.headers.get("x-amz-checksum-sha256", "")
 
-    def _there_already(self, name: str, sha256: str, deadline: Deadline) -> Created:
-        found, seen = self._read_back(name, deadline), self.look(name)
-        size_bytes = seen.size_bytes if seen else 0
+    def _there_already(self, name: str, content: Path, sha256: str, deadline: Deadline) -> Created:
+        size_bytes = content.stat().st_size
+        if is_same(self._told_by_the_store(name, deadline), told_of(content, sha256)):
+            return Created(0, size_bytes, "the store's own SHA-256", was_there=True)
+        found = self._read_back(name, deadline)
         return same_or_taken(self.place(name), size_bytes, expected=sha256, found=found, checked=READ_BACK)
 
     def _read_back(self, name: str, deadline: Deadline) -> str:
