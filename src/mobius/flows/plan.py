@@ -11,15 +11,18 @@ from pathlib import Path
 
 from mobius.errors import GateFailed, GateUnknown, MobiusError, UsageError
 from mobius.flows.freeze import check_freeze
+from mobius.flows.keep import known_backups
 from mobius.flows.standing import Standing, live_side, standing
 from mobius.model.plan import Plan, PlannedCheck, Way, WayBack
 from mobius.model.release import BackupRecord, Release
 from mobius.model.settings import ProcessSettings
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Ports, Source
+from mobius.report.words import duration
 from mobius.rules.commanding import ELSEWHERE
 from mobius.rules.composing import compose_deploy
 from mobius.rules.planning import Facts
+from mobius.rules.reusing import reusable
 
 
 def plan_deploy(tag: str, ports: Ports, *, tool_version: str, despite_freeze: str = "") -> Plan:
@@ -50,6 +53,7 @@ def plan_deploy(tag: str, ports: Ports, *, tool_version: str, despite_freeze: st
                 check_freeze(ports, despite_freeze),
                 *_look(source, now, candidate, ports),
                 *findings,
+                *_at_hand(now, pending, ports),
             ]
         ),
         tool_version=tool_version,
@@ -107,6 +111,23 @@ def _look(source: Source, now: Standing, candidate: Release, ports: Ports) -> li
         live_is_seen(now),
         *ports.backups.preflight(now.live, ports.journal.backups(ports.settings.name)),
     ]
+
+
+def _at_hand(now: Standing, pending: Sequence[str], ports: Ports) -> list[CheckResult]:
+    """Whether a backup that is there serves again, where that is wanted."""
+    within_s = ports.settings.backup.reuse_within_s
+    if not within_s or now.live is None:
+        return []
+    name, at = "backup at hand", ports.clock.now()
+    if pending:
+        return [CheckResult(name, Outcome.PASS, "a new one is made: migrations are pending", 0.0)]
+    found = reusable(known_backups(ports), ports.settings, now.live.id, within_s=within_s, now=at)
+    if found is None:
+        return [
+            CheckResult(name, Outcome.PASS, f"none of the last {duration(within_s)}: a new one is made", 0.0)
+        ]
+    told = f"{found.name} is {duration(at - found.created_at)} old and serves again: a restore loses what came since"
+    return [CheckResult(name, Outcome.PASS, told, 0.0)]
 
 
 def _is_clean(source: Source, ports: Ports) -> CheckResult:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from mobius.errors import UsageError
@@ -204,6 +204,14 @@ class BackupSettings:
     sign_key: Path | None = None
     allowed_signers: Path | None = None
     require_signature: bool = False
+
+    @property
+    def kept_paths(self) -> tuple[str, ...]:
+        """What is kept besides the release: `paths` and `databases`, without those that another one holds already."""
+        paths = {PurePosixPath(name): name for name in (*self.paths, *self.databases)}
+        return tuple(
+            name for path, name in paths.items() if not any(outer in paths for outer in path.parents)
+        )
 
 
 @dataclass(frozen=True, slots=True)

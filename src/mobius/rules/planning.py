@@ -89,7 +89,7 @@ def prove(facts: Facts, laid_out: Sequence[Step]) -> list[Step]:
     steps += laid_out
     if facts.live.release_id or settings.backup.paths:
         steps += [
-            make.backup(facts.live.release_id),
+            make.backup(facts.live.release_id, 0.0 if facts.pending else settings.backup.reuse_within_s),
             make.verify(),
             make.rehearse(release.id, facts.pending, facts.restore_s),
         ]

@@ -2,43 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from mobius.model.release import BackupRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a backup would hold that was made now: `paths` and `databases` as its metadata has them."""
-
-    release_id: str
-    paths: Mapping[str, str]
-    databases: Sequence[str]
+from mobius.model.settings import EnvironmentSettings
 
 
 def reusable(
-    backups: Sequence[BackupRecord], wanted: Wanted, *, within_s: float, now: float
+    backups: Sequence[BackupRecord],
+    settings: EnvironmentSettings,
+    release_id: str,
+    *,
+    within_s: float,
+    now: float,
 ) -> BackupRecord | None:
-    """The newest backup that may stand for one made now, which is still to be verified again; None for none."""
-    if within_s <= 0 or not wanted.release_id:
+    """The newest backup of this release that may stand for one made now, once it is verified again; None for none."""
+    if within_s <= 0 or not release_id:
         return None
     for backup in sorted(backups, key=lambda each: each.created_at, reverse=True):
-        age_s = now - backup.created_at
-        if (
-            backup.kind == "release"
-            and 0 <= age_s < within_s
-            and backup.verified_at
-            and _holds(backup, wanted)
-        ):
+        young = 0 <= now - backup.created_at < within_s
+        good = backup.kind == "release" and backup.release_id == release_id and backup.verified_at > 0
+        if young and good and _holds_the_same(backup, settings):
             return backup
     return None
 
 
-def _holds(backup: BackupRecord, wanted: Wanted) -> bool:
+def _holds_the_same(backup: BackupRecord, settings: EnvironmentSettings) -> bool:
     says = backup.metadata or {}
-    return (
-        backup.release_id == wanted.release_id
-        and says.get("paths") == dict(wanted.paths)
-        and sorted(map(str, says.get("databases") or ())) == sorted(wanted.databases)
+    paths, databases = says.get("paths"), says.get("databases")
+    if not isinstance(paths, dict) or not isinstance(databases, list):
+        return False
+    wanted = [database.name for database in settings.databases]
+    return sorted(paths.values()) == sorted(settings.backup.kept_paths) and sorted(databases) == sorted(
+        wanted
     )

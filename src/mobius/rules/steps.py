@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 from mobius.model.plan import Repeat, Step
 from mobius.model.release import Release
@@ -78,10 +79,14 @@ def see_version(tag: str) -> Step:
     return Step("", "await healthy", "see_version", title, {"tag": tag}, expected_s=1.0)
 
 
-def backup(guards: str) -> Step:
-    """The backup this run can be taken back to."""
+def backup(guards: str, reuse_within_s: float = 0.0) -> Step:
+    """The backup this run can be taken back to. `reuse_within_s`: one that is no older serves again, verified anew."""
     title = "back up the live release and its data" if guards else "back up the data"
-    return Step("", "backup", "backup", title, {"guards": guards}, Repeat.OBSERVABLE, 5.0)
+    what: dict[str, Any] = {"guards": guards}
+    if guards and reuse_within_s:
+        title += f", or use one of the last {reuse_within_s / 60:g} min again"
+        what["reuse_within_s"] = reuse_within_s
+    return Step("", "backup", "backup", title, what, Repeat.OBSERVABLE, 5.0)
 
 
 def verify() -> Step:

@@ -48,7 +48,7 @@ def metadata_of(
 ) -> dict[str, object]:
     """All that a rollback needs to know with nothing but the archive at hand. `around` has git's facts and the tools'
     versions; the commit of the release, where it has one, is the one that counts."""
-    release, paths = moment.release, (*settings.backup.paths, *settings.backup.databases)
+    release, paths = moment.release, settings.backup.kept_paths
     processes = [_without_secrets(process) for process in moment.processes]
     return {
         "schema_version": 1,
@@ -77,8 +77,7 @@ def metadata_of(
 
 def paths_of(settings: EnvironmentSettings) -> dict[str, str]:
     """Where each configured path lies in the archive, and where it belongs."""
-    names = outermost((*settings.backup.paths, *settings.backup.databases))
-    return {member_of(name): name for name in names}
+    return {member_of(name): name for name in settings.backup.kept_paths}
 
 
 def with_secrets_of(

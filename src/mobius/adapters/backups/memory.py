@@ -39,6 +39,7 @@ class MemoryBackups:
         self.archives: list[Copied] = []
         self.damaged: set[str] = set()
         self.disk_full = False
+        self.paths: tuple[str, ...] = ("data",)  # what `backup.paths` said when an archive was made
         self.rehearsed: list[str] = []
         self.restored: list[str] = []  # every time data was really replaced
         self._data = data
@@ -78,7 +79,11 @@ class MemoryBackups:
             run_id=run_id,
             kind=kind,
             verified_at=self._clock.now(),
-            metadata={"release": asdict(release) if release else None},
+            metadata={
+                "release": asdict(release) if release else None,
+                "paths": {f"data/{name}": name for name in self.paths},
+                "databases": [],
+            },
         )
         self.archives.append(Copied(record, copy.deepcopy(dict(self._data)), release))
         progress(f"published {name}")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
-from mobius.adapters.backups.contents import member_of, outermost
+from mobius.adapters.backups.contents import member_of
 from mobius.adapters.places import Places
 from mobius.adapters.releases.store import ReleaseStore
 from mobius.archive.manifest import Source
@@ -29,18 +28,13 @@ def sources_of(
     config = places.project / "mobius.toml"
     if config.is_file():
         sources.append(Source("mobius.toml", config))
-    for name in outermost(configured(settings)):
+    for name in settings.backup.kept_paths:
         path = places.resolve(name)
         if not path.exists() and not path.is_symlink() and release is None and _is_shared(path, places):
             continue  # before the first deployment nothing is shared yet
         refuse_unusable(name, path)
         sources.append(Source(member_of(name), path, exclude=(f"{OURS}*",)))
     return sources
-
-
-def configured(settings: EnvironmentSettings) -> Sequence[str]:
-    """Every path that mobius.toml wants kept: folders and files, and SQLite databases that lie in none of them."""
-    return (*settings.backup.paths, *settings.backup.databases)
 
 
 def refuse_unusable(name: str, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -10,8 +10,12 @@ from typing import Any
 
 from mobius.errors import MobiusError
 from mobius.flows.record import Record
+from mobius.model.advance import Advance
 from mobius.model.plan import Step
 from mobius.model.release import BackupRecord, Release
+from mobius.rules.reusing import reusable
+
+EVENT_EVERY_S = 10.0  # how often something long says how far it has come
 
 
 class Answer(StrEnum):
@@ -68,13 +72,46 @@ def remember_release(record: Record, release: Release) -> None:
 
 
 def own_backup(record: Record) -> BackupRecord:
+    """What the run made, or took up again, to be taken back to."""
     known = record.read(lambda: record.ports.journal.backups(record.run.environment))
-    for backup in known or record.ports.backups.found():
+    backups = known or record.ports.backups.found()
+    for backup in backups:
         if backup.run_id == record.run.id and backup.kind == "release":
             return backup
+    if (again := _taken_up_again(record, backups)) is not None:
+        return again
     raise MobiusError(
         f"run {record.run.id} has no backup of its own", "name one: mobius rollback --backup FILE"
     )
+
+
+def _taken_up_again(record: Record, backups: Sequence[BackupRecord]) -> BackupRecord | None:
+    """As the step wrote down; where the journal is lost, the choice is made again as it was when the run began."""
+    step = next((step for step in record.run.plan.rollout if step.action == "backup"), None)
+    if step is None or not (within_s := step.params.get("reuse_within_s")):
+        return None
+    done = record.steps().get(step.id)
+    if done is not None and (name := done.result.get("name")):
+        return next((backup for backup in backups if backup.name == name), None)
+    began, settings = record.run.started_at, record.ports.settings
+    return reusable(backups, settings, step.params["guards"], within_s=within_s, now=began)
+
+
+def advancing(record: Record) -> Callable[[str], None]:
+    """Lines to the log; what only advances is an event now and then."""
+    told_at = record.ports.clock.monotonic()
+
+    def tell(line: str) -> None:
+        nonlocal told_at
+        if not isinstance(line, Advance):
+            record.log(f"       {line}")
+            return
+        now = record.ports.clock.monotonic()
+        if now - told_at >= EVENT_EVERY_S:
+            told_at = now
+            record.say("progress", line, line.figures())
+
+    return tell
 
 
 def migrations_folder(step: Step, record: Record) -> Path:
