@@ -1,0 +1,152 @@
+"""From what was seen on the copy to the verdict: which way back is open after migrations, and what users feel of them.
+
+*Code alone* is open when the previous release works on the migrated copy. *Down* is open when the way down ran and gave
+back every row and the schema. *Restore* is always there while there is a backup, and loses what is written after it.
+Nothing that was not tried counts as open: it is said to be not proven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mobius.model.linting import Impact
+from mobius.model.plan import Way
+from mobius.model.trial import Booted, DownTrial, OpenWay, Rows, Trial, TrialStatement, TrialVerdict
+
+FELT_S = 0.1  # a wait that a person feels; below it, no reason is given
+LONG_S = 1.0  # a wait that fills queues and makes clients give up
+
+
+def judge_trial(trial: Trial, *, old: Booted, new: Booted, hold_s: float = 0.0) -> TrialVerdict:
+    """The verdict. `hold_s`: how long requests may be held while code and data go back together (migrations.hold);
+    where code alone is not open, 0 stops the deployment."""
+    ways = (_code_alone(old), _down(trial), _restore(trial))
+    first = next((way for way in ways if way.is_open), None)
+    said = tuple(_reasons(trial, old, new))
+    impact = max((impact for impact, _ in said), default=Impact.LOW)
+    stops = tuple(_stops(trial, old, new, ways, hold_s))
+    return TrialVerdict(
+        first.way if first else None, ways, impact, tuple(reason for _, reason in said), stops
+    )
+
+
+def _code_alone(old: Booted) -> OpenWay:
+    if not old.tried:
+        return OpenWay(Way.CODE_ALONE, False, 0.0, "nothing", f"not proven: {old.why}")
+    if not old.works:
+        query = f" ({old.query})" if old.query else ""
+        return OpenWay(
+            Way.CODE_ALONE,
+            False,
+            0.0,
+            "nothing",
+            f"the previous release fails on the migrated copy: {old.why}{query}",
+        )
+    return OpenWay(Way.CODE_ALONE, True, old.seconds, "nothing; the migrated schema stays")
+
+
+def _down(trial: Trial) -> OpenWay:
+    down = trial.down
+    loses = "what is written into the new columns and tables"
+    if not down.there:
+        return OpenWay(Way.DOWN, False, 0.0, loses, "not every migration has a way down")
+    if down.error:
+        return OpenWay(Way.DOWN, False, down.seconds, loses, f"the way down fails: {down.error}")
+    if lost := _lost_by(down):
+        return OpenWay(Way.DOWN, False, down.seconds, lost, f"the way down loses data: {lost}")
+    if down.schema_differs:
+        return OpenWay(
+            Way.DOWN, False, down.seconds, loses, f"the way down leaves another schema: {down.schema_differs}"
+        )
+    return OpenWay(Way.DOWN, True, down.seconds, loses)
+
+
+def _lost_by(down: DownTrial) -> str:
+    return "; ".join(_difference(rows) for rows in down.rows if rows.is_changed)
+
+
+def _restore(trial: Trial) -> OpenWay:
+    return OpenWay(
+        Way.RESTORE, True, trial.restore_s, "every write since the backup; the emergency backup keeps them"
+    )
+
+
+def _difference(rows: Rows) -> str:
+    if rows.after < 0:
+        return f"{rows.table} is gone, with {_rows(rows.before)}"
+    if rows.after < rows.before:
+        gone = rows.before - rows.after
+        return f"{_rows(gone)} of {rows.table} {'is' if gone == 1 else 'are'} gone"
+    if rows.after > rows.before:
+        return f"{rows.table} has {_rows(rows.after - rows.before)} more"
+    return f"{rows.table} has as many rows, and other values in them"
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
+def _reasons(trial: Trial, old: Booted, new: Booted) -> Iterator[tuple[Impact, str]]:
+    """One reason a line, each with its weight."""
+    for statement in trial.statements:
+        yield from _of_statement(statement)
+    if trial.queue_blocked_s is not None and trial.queue_blocked_s >= FELT_S:
+        weight = Impact.HIGH if trial.queue_blocked_s >= LONG_S else Impact.MEDIUM
+        yield (
+            weight,
+            f"behind an open query, readers wait {trial.queue_blocked_s:.2f} s: it sets no lock_timeout that is"
+            " shorter",
+        )
+    for rows in trial.rows:
+        if rows.is_changed and not rows.touched:
+            yield Impact.HIGH, f"{_difference(rows)}, though no statement names it"
+        elif rows.after < 0 or rows.after < rows.before:
+            yield Impact.HIGH, _difference(rows)
+    for check in trial.broken_checks:
+        yield Impact.HIGH, check
+    if old.tried and not old.works:
+        yield Impact.HIGH, f"the previous release fails on it: {old.why}"
+    if new.tried and not new.works:
+        yield Impact.HIGH, f"the new release fails on it: {new.why}"
+    for warning in trial.warnings:
+        yield Impact.LOW, warning
+
+
+def _of_statement(statement: TrialStatement) -> Iterator[tuple[Impact, str]]:
+    shown = statement.text if len(statement.text) <= 60 else statement.text[:59] + "…"
+    if statement.error:
+        yield Impact.HIGH, f"{shown}: {statement.error}"
+        return
+    for who, waited_s, long in (
+        ("read", statement.read_blocked_s, Impact.HIGH),
+        ("write", statement.write_blocked_s, Impact.HIGH),
+    ):
+        if waited_s >= FELT_S:
+            yield (
+                long if waited_s >= LONG_S else Impact.MEDIUM,
+                f"{shown}: nobody can {who} for {waited_s:.2f} s",
+            )
+    for relation in statement.rewrites:
+        yield (
+            Impact.MEDIUM,
+            f"{shown}: writes all of {relation} anew ({statement.wal_bytes / 1e6:.0f} MB of log)",
+        )
+
+
+def _stops(trial: Trial, old: Booted, new: Booted, ways: tuple[OpenWay, ...], hold_s: float) -> Iterator[str]:
+    """Why the deployment ends here: exit 3."""
+    failed = next((each for each in trial.statements if each.error), None)
+    if failed is not None:
+        yield f"the migration fails on the copy: {failed.error}"
+    yield from trial.broken_checks
+    for rows in trial.rows:
+        if rows.is_changed and not rows.touched:
+            yield f"{_difference(rows)}, though no statement names it"
+    if new.tried and not new.works:
+        yield f"the new release fails on the migrated copy: {new.why}"
+    code_alone = ways[0]
+    if old.tried and not old.works and not code_alone.is_open and hold_s <= 0:
+        yield (
+            f"{code_alone.why}; the way back needs requests to be held: set migrations.hold, or make the change in two"
+            " releases"
+        )
