@@ -80,6 +80,7 @@ class PostgresServer:
             "full_page_writes": "off",
             "shared_buffers": "32MB",
             "max_connections": "60",
+            "max_prepared_transactions": "5",
             **(settings or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None

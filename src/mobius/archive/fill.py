@@ -1,226 +1,263 @@
-"""Filling the zip of a backup: each path as it is at one moment, read again when it changes meanwhile."""
+"""Filling an archive: each path as it is at one moment, packed by many threads, written by one, in order."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
 import os
 import stat
-import struct
+import tempfile
 import time
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
-from mobius.archive.manifest import (
-    FORMAT,
-    MANIFEST_NAME,
-    METADATA_NAME,
-    Entry,
-    Source,
-    encode_entries,
-    encode_metadata,
+from mobius.archive.ahead import Ahead
+from mobius.archive.captures import Captures
+from mobius.archive.chunked import ChunkedMember, copy_of, write_own
+from mobius.archive.deflate import CHUNK_BYTES, Engine
+from mobius.archive.first_names import FirstName, FirstNames
+from mobius.archive.manifest import FORMAT, MANIFEST_NAME, METADATA_NAME, Source, encode_metadata
+from mobius.archive.manifest_lines import line_end, line_start
+from mobius.archive.packing import (
+    Alone,
+    Chunk,
+    Ended,
+    Opened,
+    Run,
+    inode_of,
+    is_unchanged,
+    open_large,
+    opened_capture,
+    pack_batch,
+    pack_capture,
 )
-from mobius.archive.publish import Workspace
-from mobius.archive.sqlite_capture import HEADER, capture_database
-from mobius.archive.tree import Found, Skipped
-from mobius.archive.verify import CHUNK_BYTES, member_name
+from mobius.archive.pipeline import Pool
+from mobius.archive.reading import Changed
+from mobius.archive.sqlite_capture import is_sqlite
+from mobius.archive.survey import Survey
+from mobius.archive.tree import GONE, Found, Skipped, went_away
+from mobius.archive.zip_out_file import ArchiveOut
 from mobius.errors import MobiusError
 
 Progress = Callable[[int, int], None]
 
-_TRIES = 5
-_DEFLATE_LEVEL = 2  # most of the size for a fraction of the time of 6
-_SAMPLE_BYTES = 64 << 10
+TRIES = 5
 
 
-@dataclass(slots=True)
 class Filler:
-    """Fills one zip, and remembers what went into it."""
+    """Fills one archive, and counts what went into it."""
 
-    space: Workspace
-    total: int
-    progress: Progress | None
-    skipped: list[Skipped]
-    entries: list[Entry] = field(default_factory=list)
-    databases: dict[str, object] = field(default_factory=dict)
-    done: int = 0
-    zip: zipfile.ZipFile = field(init=False)
+    def __init__(
+        self,
+        out: ArchiveOut,
+        survey: Survey,
+        sources: Sequence[Source],
+        captures: Captures,
+        pool: Pool,
+        engine: Engine,
+        progress: Progress | None,
+    ) -> None:
+        self._out = out
+        self._sources = sources
+        self._captures = captures
+        self._pool = pool
+        self._engine = engine
+        self._progress = progress
+        self._ahead = Ahead(survey, pool, engine)
+        self._first_names = FirstNames()
+        self._total = survey.size_bytes
+        self._done = self._told = 0
+        self._counts = [[0, 0] for _ in sources]
+        self._databases: dict[str, object] = {}
+        self.skipped = survey.skipped
 
-    def __post_init__(self) -> None:
-        self.zip = zipfile.ZipFile(self.space.file, "w", zipfile.ZIP_DEFLATED, compresslevel=_DEFLATE_LEVEL)
+    def fill(self) -> None:
+        """Write every member of the survey. Raises MobiusError for what cannot be read or keeps changing."""
+        large: ChunkedMember | None = None
+        with contextlib.closing(self._ahead.results()) as results:
+            for result in results:
+                if isinstance(result, list):
+                    for each in result:
+                        self._take(each)
+                elif isinstance(result, Opened):
+                    large = self._begin(result)
+                elif isinstance(result, Ended):
+                    if not self._end(large, result.opened):
+                        self._take_alone(result.opened.found)
+                    self._ahead.forget(result.opened)
+                elif isinstance(result, Alone | Skipped):
+                    self._take(result)
+                else:
+                    self._chunk(large, result)
+        self._tell(max(0, self._total - self._done))
 
-    def fill(self, found: Sequence[Found]) -> None:
-        for each in found:
-            try:
-                entry = self._take(each)
-            except FileNotFoundError:
-                self.skipped.append(Skipped(each.member, "went away while the tree was read"))
-                continue
-            self.entries.append(entry)
+    def close(self) -> None:
+        """To be called when no thread works any more."""
+        self._ahead.close()
+        self._first_names.close()
 
-    @contextlib.contextmanager
-    def abandoned_on_failure(self) -> Iterator[None]:
-        """Keep the zip from writing its directory into a file that is closed, or full."""
-        try:
-            yield
-        except BaseException:
-            self.zip.fp = None
-            raise
-
-    def facts(self, sources: Sequence[Source]) -> dict[str, object]:
+    def facts(self) -> dict[str, object]:
+        """What the metadata says of the content."""
         contents = {}
-        for source in sources:
+        for source in self._sources:
             below = source.prefix + "/"
-            sizes = [
-                entry.size_bytes
-                for entry in self.entries
-                if entry.kind == "file" and (entry.path == source.prefix or entry.path.startswith(below))
+            inside = [
+                count
+                for count, other in zip(self._counts, self._sources, strict=True)
+                if f"{other.prefix}/".startswith(below)
             ]
-            contents[source.prefix] = {"files": len(sizes), "size_bytes": sum(sizes)}
+            contents[source.prefix] = {
+                "files": sum(c[0] for c in inside),
+                "size_bytes": sum(c[1] for c in inside),
+            }
         return {
             "format": FORMAT,
             "contents": contents,
-            "databases": self.databases,
+            "databases": self._databases,
             "skipped": [{"path": each.path, "reason": each.reason} for each in self.skipped],
         }
 
-    def finish(self, metadata: Mapping[str, object]) -> None:
-        for name, content in (
-            (METADATA_NAME, encode_metadata(metadata)),
-            (MANIFEST_NAME, encode_entries(self.entries)),
-        ):
-            self.zip.writestr(_zip_info(name, stat.S_IFREG | 0o600, time.time_ns()), content)
-        self.zip.close()
+    def finish(self, metadata: Mapping[str, object], folder: Path) -> str:
+        """Write metadata, manifest and directory; returns the SHA-256 of the archive."""
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(encode_metadata(metadata))
+            write_own(self._out, self._engine, self._pool, METADATA_NAME, file)
+        write_own(self._out, self._engine, self._pool, MANIFEST_NAME, self._out.lines())
+        return self._out.finish()
 
-    def _take(self, found: Found) -> Entry:
-        if found.kind == "directory":
-            entry = Entry(found.member, "directory", 0, "", found.mode, found.mtime_ns)
-            self.zip.writestr(_zip_info(member_name(entry), stat.S_IFDIR | found.mode, found.mtime_ns), b"")
-            return entry
-        if found.kind == "symlink":
-            return self._take_link(found)
-        if found.database:
-            return self._take_database(found)
-        return self._take_file(found)
+    def _take(self, each: Run | Alone | Skipped) -> None:
+        if isinstance(each, Run):
+            self._take_run(each)
+        elif isinstance(each, Alone):
+            self._take_alone(each.found)
+        else:
+            self.skipped.append(each)
 
-    def _take_link(self, found: Found) -> Entry:
-        target = str(found.path.readlink())
-        content = target.encode()
-        self.zip.writestr(_zip_info(found.member, stat.S_IFLNK | 0o777, found.mtime_ns), content)
-        sha256 = hashlib.sha256(content).hexdigest()
-        return Entry(found.member, "symlink", len(content), sha256, 0o777, found.mtime_ns, link_target=target)
+    def _take_run(self, run: Run) -> None:
+        if run.inode and self._take_name(run.items[0].found, run.inode):
+            return
+        out, base, size = self._out, self._out.offset, 0
+        out.append(run.blob)
+        for found, member, header_at, data_at, text in run.items:
+            out.record(member, base + header_at)
+            if found.kind == "directory":
+                out.line(line_start(found.member) + text + "}\n")
+                continue
+            start, at = line_start(found.member), base + data_at
+            if run.inode:
+                line_at = out.lines_bytes + len(start.encode())
+                first = FirstName(found.member, member, at, line_at, len(text.encode()))
+                self._first_names.remember(run.inode, first)
+            out.line(start + text + line_end(at, member.packed_bytes))
+            if found.kind == "file":
+                self._count(found, member.size_bytes)
+                size += member.size_bytes
+        self._tell(size)
 
-    def _take_database(self, found: Found) -> Entry:
-        scratch = self.space.scratch()
-        capture = capture_database(found.path, scratch)
-        try:
-            self.databases[found.member] = capture.facts.as_json() | {
-                "captured_in_s": round(capture.duration_s, 3)
-            }
-            return self._pour(found, scratch)
-        finally:
-            scratch.unlink(missing_ok=True)
+    def _take_name(self, found: Found, inode: str) -> bool:
+        """Whether this is a further name of a file that is there; if so, it is there now, too."""
+        first = self._first_names.find(inode)
+        if first is None:
+            return False
+        copy_of(self._out, found.member, first)
+        self._count(found, first.member.size_bytes)
+        self._tell(first.member.size_bytes)
+        return True
 
-    def _take_file(self, found: Found) -> Entry:
-        before = self.zip.start_dir
-        done = self.done
-        for attempt in range(_TRIES):
+    def _begin(self, opened: Opened) -> ChunkedMember | None:
+        """None when its chunks are not needed, since it is there already under another name."""
+        if self._take_name(opened.found, opened.inode):
+            return None
+        return ChunkedMember(
+            self._out, self._engine, opened.found.member, opened.seen.st_size, opened.attributes
+        )
+
+    def _chunk(self, large: ChunkedMember | None, chunk: Chunk | None) -> None:
+        if large is None:
+            return
+        if chunk is None:
+            large.broken = True
+        if chunk is None or large.broken:
+            return
+        large.append(chunk)
+        self._tell(chunk.size_bytes)
+
+    def _end(self, large: ChunkedMember | None, opened: Opened) -> bool:
+        """Whether the file was the same from the first chunk to the last; else it is taken back."""
+        if large is None:
+            return True
+        if large.broken or not is_unchanged(opened):
+            self._done -= large.size_bytes
+            large.take_back()
+            return False
+        first = large.end()
+        if opened.inode:
+            self._first_names.remember(opened.inode, first)
+        self._count(opened.found, large.size_bytes)
+        return True
+
+    def _take_alone(self, found: Found) -> None:
+        """Take one path while the threads work on those behind it; again and again while it changes."""
+        for attempt in range(TRIES):
             try:
-                return self._pour(found, found.path)
-            except _Changed:
-                self._rewind_to(before)
-                self.done = done
+                self._take_once(found)
+                return
+            except Changed:
                 time.sleep(0.02 * 2**attempt)
+            except OSError as error:
+                if error.errno not in GONE or error.filename != found.path:
+                    raise
+                self.skipped.append(went_away(found))
+                return
         raise MobiusError(
-            f"{found.path} cannot be backed up: it changed while it was read, {_TRIES} times in a row",
+            f"{found.path} cannot be backed up: it changed while it was read, {TRIES} times in a row",
             f"exclude it if it is a log or a cache (it would be {found.member}), or stop what writes to it",
         )
 
-    def _pour(self, found: Found, path: Path) -> Entry:
-        """Stream one file into the zip; _Changed if it was not one unchanged file from start to end."""
-        with _opened_unfollowed(path) as file:
-            before = os.fstat(file.fileno())
-            first = file.read(_SAMPLE_BYTES)
-            if not stat.S_ISREG(before.st_mode) or (first.startswith(HEADER) and not found.database):
-                raise _Changed
-            mode, mtime_ns = found.mode, found.mtime_ns
-            if not found.database:
-                mode, mtime_ns = stat.S_IMODE(before.st_mode) & 0o777, before.st_mtime_ns
-            info = _zip_info(found.member, stat.S_IFREG | mode, mtime_ns)
-            info.compress_type = zipfile.ZIP_DEFLATED if _compressible(first) else zipfile.ZIP_STORED
-            info.file_size = before.st_size
-            digest = hashlib.sha256()
-            size = 0
-            with self.zip.open(info, "w", force_zip64=before.st_size > 1 << 30) as member:
-                piece = first
-                while piece:
-                    size += len(piece)
-                    if size > before.st_size:
-                        raise _Changed
-                    digest.update(piece)
-                    member.write(piece)
-                    self._tell(len(piece))
-                    piece = file.read(CHUNK_BYTES)
-            if size != before.st_size or _identity(os.fstat(file.fileno())) != _identity(before):
-                raise _Changed
-        return Entry(found.member, "file", size, digest.hexdigest(), mode, mtime_ns, database=found.database)
-
-    def _rewind_to(self, offset: int) -> None:
-        """Take back what was written from `offset` on: one member at most."""
-        if self.zip.start_dir == offset:
+    def _take_once(self, found: Found) -> None:
+        seen = os.lstat(found.path)
+        inode = inode_of(seen) if stat.S_ISREG(seen.st_mode) else ""
+        if self._take_name(found, inode):
             return
-        taken = self.zip.filelist.pop()
-        del self.zip.NameToInfo[taken.filename]
-        self.zip.start_dir = offset
-        self.space.file.flush()
-        self.space.file.truncate(offset)
+        if found.database or (stat.S_ISREG(seen.st_mode) and is_sqlite(Path(found.path))):
+            self._take_database(found, inode)
+        elif stat.S_ISREG(seen.st_mode) and seen.st_size > CHUNK_BYTES:
+            self._take_large(open_large(found))
+        else:
+            for each in pack_batch(self._engine, [found]):
+                if isinstance(each, Alone):
+                    raise Changed
+                self._take(each)
+
+    def _take_large(self, opened: Opened) -> None:
+        try:
+            large = self._begin(opened)
+            with contextlib.closing(self._ahead.chunks(opened)) as chunks:
+                for chunk in chunks:
+                    self._chunk(large, chunk)
+            if not self._end(large, opened):
+                raise Changed
+        finally:
+            opened.close()
+
+    def _take_database(self, found: Found, inode: str) -> None:
+        captured = self._captures.take(found)
+        copy = captured.capture.target
+        try:
+            opened = opened_capture(found, str(copy), inode)
+            if opened.seen.st_size > CHUNK_BYTES:
+                self._take_large(opened)
+            else:
+                self._take_run(pack_capture(self._engine, opened))
+            self._databases[found.member] = captured.facts()
+        finally:
+            copy.unlink(missing_ok=True)
+
+    def _count(self, found: Found, size_bytes: int) -> None:
+        self._counts[found.source][0] += 1
+        self._counts[found.source][1] += size_bytes
 
     def _tell(self, size_bytes: int) -> None:
-        self.done += size_bytes
-        if self.progress:
-            self.progress(self.done, max(self.total, self.done))
-
-
-class _Changed(Exception):
-    """The file is not the one that we began to read."""
-
-
-def _identity(seen: os.stat_result) -> tuple[int, int, int]:
-    return seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
-
-
-def _opened_unfollowed(path: Path) -> BinaryIO:
-    # A pipe that took the file's place would block the open for ever; a link could lead anywhere.
-    flags = (
-        os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    )
-    try:
-        return os.fdopen(os.open(path, flags), "rb")
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise _Changed from error
-        raise
-
-
-def _compressible(sample: bytes) -> bool:
-    """Pictures, films and archives only cost time when deflated again."""
-    return len(sample) < 512 or len(zlib.compress(sample, 1)) < 0.95 * len(sample)
-
-
-def _zip_info(name: str, mode: int, mtime_ns: int) -> zipfile.ZipInfo:
-    seconds = mtime_ns // 10**9
-    # The zip's own time begins in 1980 and has steps of two seconds; the extra field has Unix seconds for
-    # unzip.
-    local = time.localtime(min(max(seconds, 315_619_200), 4_354_732_800))
-    info = zipfile.ZipInfo(name, date_time=local[:6])
-    info.create_system = 3  # Unix: the upper half of external_attr is the mode
-    info.external_attr = mode << 16 | (0x10 if stat.S_ISDIR(mode) else 0)
-    info.compress_type = zipfile.ZIP_STORED if stat.S_ISDIR(mode) else zipfile.ZIP_DEFLATED
-    if -(2**31) <= seconds < 2**31:
-        info.extra = struct.pack("<HHBi", 0x5455, 5, 1, seconds)
-    return info
+        self._done += size_bytes
+        self._told = max(self._told, self._done)  # what is read again is not told again
+        if self._progress and size_bytes:
+            self._progress(self._told, max(self._total, self._told))

@@ -46,13 +46,14 @@ class DatabaseFacts:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A copy of `source` at one point in time, in `target`, already checked."""
+    """A copy of `source` as it was at `at_unix`, in `target`, already checked."""
 
     source: Path
     target: Path
     size_bytes: int
     duration_s: float
     facts: DatabaseFacts
+    at_unix: float = 0.0
 
 
 def capture_database(source: Path, target: Path, *, busy_timeout_s: float = 10.0) -> Capture:
@@ -68,13 +69,13 @@ def capture_database(source: Path, target: Path, *, busy_timeout_s: float = 10.0
     # The copy may hold secrets, so it is private from its first byte on.
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
-        _copy(source, target, busy_timeout_s)
+        at_unix = _copy(source, target, busy_timeout_s)
         facts = check_database(target, _name=source)
     except BaseException:
         for suffix in ("", *COMPANIONS):
             Path(f"{target}{suffix}").unlink(missing_ok=True)
         raise
-    return Capture(source, target, facts.size_bytes, time.monotonic() - begun_s, facts)
+    return Capture(source, target, facts.size_bytes, time.monotonic() - begun_s, facts, at_unix)
 
 
 def check_database(path: Path, *, busy_timeout_s: float = 10.0, _name: Path | None = None) -> DatabaseFacts:
@@ -109,14 +110,28 @@ def is_sqlite(path: Path) -> bool:
         return file.read(len(HEADER)) == HEADER
 
 
-def _copy(source: Path, target: Path, busy_timeout_s: float) -> None:
+def _copy(source: Path, target: Path, busy_timeout_s: float) -> float:
+    """The unix time that the copy shows."""
     with in_plain_words(source), contextlib.closing(open_for_reading(source, busy_timeout_s)) as live:
         # The read transaction pins the point in time and honours the busy timeout; the backup call alone
         # would wait without end for a lock.
-        with contextlib.closing(sqlite3.connect(target, isolation_level=None)) as copy:
-            copy.execute("PRAGMA synchronous = OFF")  # the archive that takes it in is synced instead
-            live.backup(copy, pages=-1)
+        at_unix = time.time()
+        try:
+            with contextlib.closing(sqlite3.connect(target, isolation_level=None)) as copy:
+                # Nobody would play its journal back, and the archive that takes it in is synced instead.
+                copy.execute("PRAGMA journal_mode = OFF")
+                copy.execute("PRAGMA synchronous = OFF")
+                live.backup(copy, pages=-1)
+        except sqlite3.OperationalError as error:
+            if primary_code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR):
+                raise
+            # SQLite says so of a quota, too.
+            raise MobiusError(
+                f"{source} could not be copied to {target.parent}: {error}",
+                f"free some space below {target.parent}, and look whether a disk fails: dmesg",
+            ) from error
         live.execute("COMMIT")
+    return at_unix
 
 
 def _open_to_check(path: Path, ours: bool, busy_timeout_s: float) -> sqlite3.Connection:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mobius.archive.captures import Captures
+from mobius.archive.deflate import engine
 from mobius.archive.durable import drop_cache, in_words, require_free_disk
 from mobius.archive.fill import Filler, Progress
-from mobius.archive.manifest import Entry, Manifest, Source
+from mobius.archive.manifest import Source
+from mobius.archive.niceness import run_nicely
+from mobius.archive.pipeline import pool
 from mobius.archive.publish import NameTaken, Sign, Workspace, publish, recorded_name, workspace
-from mobius.archive.tree import Skipped, walk
-from mobius.archive.verify import check_members, open_zip, sha256_of
+from mobius.archive.survey import Survey
+from mobius.archive.tree import Skipped
+from mobius.archive.verify import prove_file
+from mobius.archive.zip_in_lines import Manifest
+from mobius.archive.zip_out_file import ArchiveOut
 from mobius.errors import BackupInvalid, UsageError
+
+Complete = Callable[[Mapping[str, object]], Mapping[str, object]]
 
 _PER_ENTRY_BYTES = 1024
 
@@ -38,41 +48,45 @@ def write_archive(
     checksum_root: Path,
     progress: Progress | None = None,
     sign: Sign | None = None,
+    nice: bool = False,
+    threads: int | None = None,
+    complete: Complete | None = None,
 ) -> Written:
     """Write, re-read, verify and then publish one backup, with its `.sha256` beside it; `target` must be new.
 
     `checksum_root` is the folder from which `sha256sum -c` shall find the archive. `metadata` must be JSON;
     the key "archive" is ours. `progress(done_bytes, total_bytes)` follows the reading of the sources. `sign` turns the
-    content of the sidecar into its signature, which is published between the two. NameTaken is raised for a `target`
-    that exists or is being written.
+    content of the sidecar into its signature, which is published between the two. `nice` lets the service go first:
+    the threads of this backup get less processor and disk (`progress` and `sign` are then called in another thread).
+    `threads` pack; as many as there are processors unless it is given. `complete` is told the format's facts once all
+    is read, and returns what else the metadata says. NameTaken is raised for a `target` that exists
+    or is being written.
 
     On any failure nothing is published and the temporary file is gone. Raises MobiusError for what cannot be
     read, keeps changing, or does not fit on the disk; BackupInvalid for a malformed database, or when the
     disk gives back other bytes than were written.
     """
-    doing = f"the backup {target.name} could not be written"
     _refuse_unusable(target)
-    with in_words(doing, target.parent):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        found, skipped = walk(sources)
-        largest_database = max((each.size_bytes for each in found if each.database), default=0)
-        total = sum(each.size_bytes for each in found if each.kind == "file")
-        require_free_disk(
-            target.parent,
-            total + largest_database + _PER_ENTRY_BYTES * (len(found) + 100),
-            f"backup {target.name}",
-        )
-        with workspace(target) as space:
-            filler = Filler(space, total, progress, skipped=list(skipped))
-            with filler.abandoned_on_failure():
-                filler.fill(found)
-                facts = filler.facts(sources) | {"published_as": recorded_name(target, checksum_root)}
-                filler.finish({**metadata, "archive": facts})
-            manifest = _reread(space, tuple(filler.entries))
-            sidecar = publish(space, target, manifest.archive_sha256, checksum_root=checksum_root, sign=sign)
-    return Written(
-        target, sidecar, manifest.archive_sha256, manifest.archive_size_bytes, manifest, tuple(filler.skipped)
-    )
+
+    def write(checkpoint: Callable[[], None]) -> Written:
+        def tell(done_bytes: int, total_bytes: int) -> None:
+            checkpoint()
+            if progress:
+                progress(done_bytes, total_bytes)
+
+        with in_words(f"the backup {target.name} could not be written", target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.closing(Survey(sources, target.parent)) as survey:
+                _require_room(target, survey)
+                with workspace(target) as space:
+                    facts = {"published_as": recorded_name(target, checksum_root)}
+                    sha256 = _fill(space, survey, sources, metadata, facts, tell, threads, complete)
+                    manifest = _reread(space, sha256, checkpoint)
+                    sidecar = publish(space, target, sha256, checksum_root=checksum_root, sign=sign)
+        skipped = tuple(survey.skipped)
+        return Written(target, sidecar, sha256, manifest.archive_size_bytes, manifest, skipped)
+
+    return run_nicely(write) if nice else write(lambda: None)
 
 
 def _refuse_unusable(target: Path) -> None:
@@ -82,20 +96,45 @@ def _refuse_unusable(target: Path) -> None:
         raise NameTaken(f"the backup {target} exists already", "name the new one differently")
 
 
-def _reread(space: Workspace, entries: tuple[Entry, ...]) -> Manifest:
-    """Read back from the disk what was written, and compare it with what was read from the sources."""
-    written = sha256_of(space.file)
+def _require_room(target: Path, survey: Survey) -> None:
+    """Upper bounds: nothing shrinks, and every path costs its headers and its line."""
+    needed = survey.allocated_bytes + survey.scratch_bytes + _PER_ENTRY_BYTES * (survey.paths + 100)
+    require_free_disk(target.parent, needed, f"backup {target.name}")
+
+
+def _fill(
+    space: Workspace,
+    survey: Survey,
+    sources: Sequence[Source],
+    metadata: Mapping[str, object],
+    facts: Mapping[str, object],
+    progress: Progress,
+    threads: int | None,
+    complete: Complete | None,
+) -> str:
+    """Write it all and return the SHA-256. At the end, also after a failure, no thread works any more."""
+    folder = space.path.parent
+    with (
+        ArchiveOut(space.file, folder) as out,
+        contextlib.closing(Captures(space, survey.databases)) as captures,
+        contextlib.ExitStack() as after_the_threads,
+        pool(threads) as workers,
+    ):
+        filler = Filler(out, survey, sources, captures, workers, engine(), progress)
+        after_the_threads.callback(filler.close)
+        filler.fill()
+        said = {**filler.facts(), **facts}
+        more = complete(said) if complete else {}
+        return filler.finish({**metadata, **more, "archive": said}, folder)
+
+
+def _reread(space: Workspace, sha256: str, checkpoint: Callable[[], None]) -> Manifest:
+    """Read back from the disk what was written: the hash, every header, and every chunk by its own hash."""
+    checkpoint()
     os.fsync(space.file.fileno())
     drop_cache(space.file.fileno())
     try:
-        found = sha256_of(space.file)
-        if found != written:
-            raise BackupInvalid(f"expected {written}, found {found}")
-        with open_zip(space.file, found) as opened:
-            if opened.manifest.entries != entries:
-                raise BackupInvalid("its manifest is not the one that was written")
-            check_members(opened)
-            return opened.manifest
+        return prove_file(space.file, sha256, progress=lambda *_: checkpoint())
     except BackupInvalid as error:
         raise BackupInvalid(
             f"the backup was not published: the disk gave back other bytes than were written: {error}",

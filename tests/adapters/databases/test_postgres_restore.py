@@ -60,7 +60,7 @@ def test_the_live_database_is_the_dumped_one_and_the_old_one_is_kept(
     said: list[str] = []
     result = dumps.restore("app", dump, said.append, key="12")
     kept = f"{app.name}_before_12"
-    assert result == {"database": app.name, "kept_as": kept, "rows": 1}
+    assert result == {"database": app.name, "kept_as": kept}
     assert bodies(app) == ["before the release"]
     assert bodies(Database(app.server, kept)) == ["before the release", "after it"]
     assert of_app(app) == ["", "_before_12"]
@@ -153,8 +153,6 @@ def test_a_prepared_transaction_is_named_as_what_is_in_the_way(
 ) -> None:
     from mobius.adapters.databases import postgres_restore
 
-    if app.one("SHOW max_prepared_transactions") == "0":
-        pytest.skip("this server has no prepared transactions")
     monkeypatch.setattr(postgres_restore, "EXCHANGE_S", 0.0)
     with psycopg.connect(app.url, autocommit=True) as db:
         db.execute("BEGIN")
@@ -178,6 +176,35 @@ def test_a_database_that_is_gone_is_made_again(dumps: Dumps, app: Database, dump
     app.execute("INSERT INTO post (body) VALUES ('written since')")
     dumps.restore("app", dump, told, key="1")
     assert bodies(app) == ["before the release", "written since"]
+
+
+def test_what_is_prepared_disturbs_nobody_and_is_exchanged_without_the_dump(
+    dumps: Dumps, app: Database, dump: Path
+) -> None:
+    assert not dumps.is_prepared("app", key="1")
+    dumps.prepare("app", dump, told, key="1")
+    app.execute("INSERT INTO post (body) VALUES ('while it was prepared')")
+    assert dumps.is_prepared("app", key="1")
+    assert bodies(app) == ["before the release", "after it", "while it was prepared"]
+    dumps.exchange("app", told, key="1")
+    assert bodies(app) == ["before the release"]
+    assert len(bodies(Database(app.server, f"{app.name}_before_1"))) == 3
+
+
+def test_an_exchange_can_be_taken_back_and_nothing_is_left(dumps: Dumps, app: Database, dump: Path) -> None:
+    dumps.restore("app", dump, told, key="1")
+    dumps.take_back("app", key="1")
+    dumps.take_back("app", key="1")
+    assert bodies(app) == ["before the release", "after it"]
+    assert of_app(app) == [""]
+    dumps.restore("app", dump, told, key="1")
+    assert bodies(app) == ["before the release"]
+
+
+def test_what_is_kept_from_before_is_named_where_one_looks(dumps: Dumps, app: Database, dump: Path) -> None:
+    dumps.restore("app", dump, told, key="7")
+    (result,) = dumps.preflight()
+    assert result.message.endswith(f"; kept from before a restore, to be dropped by you: {app.name}_before_7")
 
 
 def test_half_an_exchange_is_finished(dumps: Dumps, app: Database, dump: Path) -> None:

@@ -15,7 +15,7 @@ from mobius.adapters.databases.pgbackrest import Pgbackrest
 from mobius.adapters.databases.postgres_address import address_of, connected, named_address, parsed
 from mobius.adapters.databases.postgres_dump import DUMP, FACTS, Dumper, unreadable
 from mobius.adapters.databases.postgres_facts import PostgresFacts, facts_from, one, server_of
-from mobius.adapters.databases.postgres_restore import Restorer, may_restore
+from mobius.adapters.databases.postgres_restore import Restorer, kept_from_before, may_restore
 from mobius.adapters.databases.postgres_scratch import Scratch, scratch_cluster, scratch_database
 from mobius.adapters.places import Places
 from mobius.archive.durable import human, require_free_disk
@@ -106,14 +106,38 @@ class Dumps:
     def restore(
         self, name: str, dump: Path, progress: Callable[[str], None], *, key: str
     ) -> Mapping[str, Any]:
-        """The live database is the one in `dump`, and what was there before is kept as DATABASE_before_KEY; see
-        `postgres_restore.Restorer.restore`. Refused, with the commands to give, where pgBackRest has it."""
+        """The live database is the one in `dump`, and what was there before is kept as DATABASE_before_KEY: `prepare`
+        and `exchange` in one."""
+        self.prepare(name, dump, progress, key=key)
+        return self.exchange(name, progress, key=key)
+
+    def is_prepared(self, name: str, *, key: str) -> bool:
+        """Whether `prepare` with this key has nothing left to do, and needs no dump."""
+        database = self._named(name)
+        return database.engine == "dump" and self._restorer(database).is_prepared(key=key)
+
+    def prepare(self, name: str, dump: Path, progress: Callable[[str], None], *, key: str) -> None:
+        """Restores `dump` beside the live database, and checks it there; nobody is disturbed. May be repeated. Raises
+        `MobiusError` with nothing changed: with the commands to give by hand where pgBackRest has the database."""
         database, facts = self._named(name), facts_of(name, dump)
         if facts.engine == "pgbackrest":
             raise Pgbackrest(database, self._environ).refusal(facts)
+        self._restorer(database).prepare(dump / DUMP, facts, key=key, progress=progress)
+
+    def exchange(self, name: str, progress: Callable[[str], None], *, key: str) -> Mapping[str, Any]:
+        """Puts what was prepared in the place of the live database, by two renames in one transaction; its connections
+        are ended. May be repeated, also after a kill; see `postgres_restore.Restorer`."""
+        return self._restorer(self._named(name)).exchange(key=key, progress=progress)
+
+    def take_back(self, name: str, *, key: str) -> None:
+        """Undoes `exchange` and `prepare`; neither done is a success."""
+        database = self._named(name)
+        if database.engine == "dump":
+            self._restorer(database).take_back(key=key)
+
+    def _restorer(self, database: DatabaseSettings) -> Restorer:
         address = address_of(database, self._settings, self._places, self._environ)
-        restorer = Restorer(address, self._environ, database.jobs, database.timeout_s)
-        return restorer.restore(dump / DUMP, facts, key=key, progress=progress)
+        return Restorer(address, self._environ, database.jobs, database.timeout_s)
 
     # -- looking ----------------------------------------------------------------------------------------------
 
@@ -153,7 +177,7 @@ class Dumps:
             with connected(address, f"{address} cannot be asked", statement_timeout_s=30.0) as db:
                 version, _, _ = server_of(db)
                 size = human(one(db, "SELECT pg_database_size(current_database())"))
-                unread, unable = unreadable(db), may_restore(db)
+                unread, unable, kept = unreadable(db), may_restore(db), kept_from_before(db)
                 if database.engine == "pgbackrest":
                     how = Pgbackrest(database, self._environ).look(db)
                 else:
@@ -166,6 +190,7 @@ class Dumps:
             advice = f"GRANT pg_read_all_data TO {user}; and BYPASSRLS where rows are hidden"
             return CheckResult(name, Outcome.FAIL, told, _ms(begun), advice)
         told = f"PostgreSQL {version}, {size}, {how}" + (f"; {unable}" if unable else "")
+        told += f"; kept from before a restore, to be dropped by you: {', '.join(kept)}" if kept else ""
         return CheckResult(name, Outcome.PASS, told, _ms(begun))
 
     def _named(self, name: str) -> DatabaseSettings:

@@ -6,8 +6,10 @@ import contextlib
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from mobius.adapters.databases.sql_files import (
@@ -22,6 +24,10 @@ from mobius.archive.sqlite_capture import in_plain_words, is_sqlite, open_for_re
 from mobius.errors import BackupInvalid, GateFailed, MobiusError, UsageError
 
 Progress = Callable[[Migration, int, int], None]
+# Around each statement, and around the COMMIT of each migration (the statement is None): who looks on while it runs.
+Around = Callable[[Migration, Statement | None], AbstractContextManager[object]]
+
+_Look = Callable[[Statement | None], AbstractContextManager[object]]
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS mobius_migrations (
@@ -75,7 +81,7 @@ class SqlMigrations:
         return applied[-1].version if applied else ""
 
     def apply_pending(
-        self, on: Path | None = None, *, progress: Progress | None = None
+        self, on: Path | None = None, *, progress: Progress | None = None, around: Around | None = None
     ) -> tuple[AppliedMigration, ...]:
         """Apply what is pending, one transaction each, and return it. May be repeated.
 
@@ -90,10 +96,11 @@ class SqlMigrations:
             for index, migration in enumerate(todo):
                 if progress:
                     progress(migration, index, len(todo))
-                with _transaction(db, migration.path):
+                look = partial(around or _nobody, migration)
+                with _transaction(db, migration.path, look):
                     db.execute(_TABLE)
                     _refuse_if_not_next(db, migration, todo[index:])
-                    _run(db, statements(read_sql(migration.path), migration.path), migration.path)
+                    _run(db, statements(read_sql(migration.path), migration.path), migration.path, look)
                     done.append(_record(db, migration))
         return tuple(done)
 
@@ -221,7 +228,7 @@ def _refuse_if_not_last(db: sqlite3.Connection, migration: Migration) -> None:
 
 
 @contextlib.contextmanager
-def _transaction(db: sqlite3.Connection, path: Path) -> Iterator[None]:
+def _transaction(db: sqlite3.Connection, path: Path, look: _Look = lambda _: nullcontext()) -> Iterator[None]:
     """One transaction that holds the write lock from its start, and breaks no reference."""
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = OFF")
@@ -240,7 +247,8 @@ def _transaction(db: sqlite3.Connection, path: Path) -> Iterator[None]:
                 "repair or remove the rows that refer to nothing in the same migration",
                 details=details,
             )
-        db.execute("COMMIT")
+        with look(None):
+            db.execute("COMMIT")
     except BaseException:
         # Some errors end the transaction by themselves.
         if db.in_transaction:
@@ -252,11 +260,18 @@ def _broken_references(db: sqlite3.Connection) -> Counter[tuple[str, str]]:
     return Counter((str(row[0]), str(row[2])) for row in db.execute("PRAGMA foreign_key_check"))
 
 
-def _run(db: sqlite3.Connection, todo: Sequence[Statement], path: Path) -> None:
+def _nobody(_: Migration, __: Statement | None) -> AbstractContextManager[object]:
+    return nullcontext()
+
+
+def _run(
+    db: sqlite3.Connection, todo: Sequence[Statement], path: Path, look: _Look = lambda _: nullcontext()
+) -> None:
     for statement in todo:
         try:
-            for _ in db.execute(statement.sql):
-                pass
+            with look(statement):
+                for _ in db.execute(statement.sql):
+                    pass
         except (sqlite3.OperationalError, sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:
             first = statement.sql.splitlines()[0][:100]
             raise MobiusError(

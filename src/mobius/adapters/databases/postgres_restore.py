@@ -63,10 +63,28 @@ class Restorer:
         """The live database is the dumped one; the one before is kept as NAME_before_KEY. Repeating it with the same
         key after a kill at any point finishes what was begun, and no more.
 
-        The service must be stopped or hold its requests: its connections to the database are ended. Owner, encoding,
-        locale, grants and settings are those of the live database; of the dumped one where there is no live one.
-        Raises `MobiusError` with the live database as it was, unless it says otherwise.
+        Owner, encoding, locale, grants and settings are those of the live database; of the dumped one where there is
+        no live one. Raises `MobiusError` with the live database as it was, unless it says otherwise.
         """
+        self.prepare(dump, facts, key=key, progress=progress)
+        return self.exchange(key=key, progress=progress)
+
+    def is_prepared(self, *, key: str) -> bool:
+        """Whether nothing of the dump is needed any more."""
+        names = Names.of(self.address.database, key)
+        with self._maintenance() as db:
+            return observed(db, names) is not Exchange.NONE or _is_there(db, names.ready)
+
+    def prepare(self, dump: Path, facts: PostgresFacts, *, key: str, progress: Callable[[str], None]) -> None:
+        """The first, long part: the dumped database lies restored and checked beside the live one, which serves on."""
+        names = Names.of(self.address.database, key)
+        with self._maintenance() as db:
+            if observed(db, names) is Exchange.NONE:
+                self._make_ready(db, names, dump, facts, progress)
+
+    def exchange(self, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
+        """The second, short part. Its connections to the live database are ended, so the service must be stopped, or
+        its requests held."""
         names = Names.of(self.address.database, key)
         with self._maintenance() as db:
             state = observed(db, names)
@@ -77,12 +95,25 @@ class Restorer:
                     f"the first is the old one, the last the restored one: drop {names.live} if it is of no use, "
                     f"then try again",
                 )
-            if state is Exchange.NONE:
-                self._make_ready(db, names, dump, facts, progress)
             if state is not Exchange.BOTH:
-                self._exchange(db, names)
+                if not _is_there(db, names.ready):
+                    raise MobiusError(
+                        f"the database {names.ready} is not there: nothing was exchanged", "try again"
+                    )
+                self._exchange(db, (names.live, names.before), (names.ready, names.live))
                 progress(f"the database {names.live} is restored; the one before is kept as {names.before}")
-        return {"database": names.live, "kept_as": names.before, "rows": sum(facts.tables.values())}
+        return {"database": names.live, "kept_as": names.before}
+
+    def take_back(self, *, key: str) -> None:
+        """The old database is live again, the restored one is gone; nothing was prepared or exchanged is a success."""
+        names = Names.of(self.address.database, key)
+        with self._maintenance() as db:
+            if observed(db, names) is Exchange.BOTH:
+                self._exchange(db, (names.live, names.ready), (names.before, names.live))
+            elif observed(db, names) is Exchange.HALF:
+                self._exchange(db, (names.before, names.live))
+            _drop(db, names.part)
+            _drop(db, names.ready)
 
     def _make_ready(
         self,
@@ -107,23 +138,23 @@ class Restorer:
             create_database(db, names.before, like, exactly=True)  # empty, as was what it stands for
         _rename_ready(db, names)
 
-    def _exchange(self, db: psycopg.Connection[Any], names: Names) -> None:
+    def _exchange(self, db: psycopg.Connection[Any], *renames: tuple[str, str]) -> None:
         """In one transaction: nobody ever sees a server without a live database. New connections wait meanwhile, those
         that are there are ended."""
         errors = driver().errors
         until = time.monotonic() + EXCHANGE_S
         while True:
             try:
-                with self._emptied(names.live, names.ready), db.transaction():
-                    if _is_there(db, names.live):
-                        _rename(db, names.live, names.before)
-                    _rename(db, names.ready, names.live)
+                with self._emptied(*(name for name, _ in renames)), db.transaction():
+                    for name, to in renames:
+                        if _is_there(db, name):
+                            _rename(db, name, to)
                 return
             except errors.ObjectInUse as problem:
                 if time.monotonic() > until:
                     raise MobiusError(
-                        f"the database {names.live} could not be put in its place: it is in use",
-                        "stop what uses it (or COMMIT its prepared transactions: pg_prepared_xacts), then try again",
+                        f"the database {self.address.database} could not be put in its place: it is in use",
+                        "stop what uses it (or end its prepared transactions: pg_prepared_xacts), then try again",
                         details=(str(problem).strip().splitlines()[-1],),
                     ) from None
 
@@ -182,6 +213,12 @@ def may_restore(db: psycopg.Connection[Any]) -> str:
     return (
         "" if may else f"{user} could not restore it: it may not create databases, or does not own this one"
     )
+
+
+def kept_from_before(db: psycopg.Connection[Any]) -> list[str]:
+    """The databases that were live until a backup took the place of the one connected to."""
+    query = "SELECT datname FROM pg_database WHERE starts_with(datname, current_database() || '_before_') ORDER BY 1"
+    return [row[0] for row in db.execute(query).fetchall()]
 
 
 def _rename_ready(db: psycopg.Connection[Any], names: Names) -> None:
