@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from archive.by_hand import Piece, build, sidecar
 from archive.hostile import CASES
 from mobius.archive.damage import survey
-from mobius.archive.zip_in_extract import extract_archive
-from mobius.archive.zip_in_verify import verify_archive
+from mobius.archive.extract import extract_archive
+from mobius.archive.verify import verify_archive
 from mobius.errors import BackupInvalid
 
 TABLE = tomllib.loads((Path(__file__).parent.parent / "vectors/backup/cases.toml").read_text())["case"]

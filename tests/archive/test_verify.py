@@ -10,8 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from mobius.archive import Source, Written, read_metadata, sidecar_of, verify_archive, write_archive
-from mobius.archive.manifest import Manifest
+from mobius.archive import (
+    Manifest,
+    Source,
+    Written,
+    opened_verified,
+    read_metadata,
+    sidecar_of,
+    verify_archive,
+    write_archive,
+)
 from mobius.errors import BackupInvalid
 
 Backup = Callable[..., Written]
@@ -44,7 +52,7 @@ def test_a_whole_backup_gives_its_manifest(backup: Backup) -> None:
         manifest = verify_archive(written.path, deep=deep)
         assert isinstance(manifest, Manifest)
         assert manifest.archive_sha256 == written.sha256
-        assert manifest.entries == written.manifest.entries
+        assert manifest == written.manifest
 
 
 def test_a_missing_backup_is_named(tmp_path: Path) -> None:
@@ -97,8 +105,8 @@ def test_a_sidecar_made_by_sha256sum_inside_the_folder_is_accepted(backup: Backu
 def test_damaged_content_is_named_with_both_hashes(backup: Backup, project: Path) -> None:
     written = backup("x.zip")
     raw = bytearray(written.path.read_bytes())
-    film = raw.index((project / "release/film.bin").read_bytes())
-    raw[film + 5000] ^= 1
+    at = raw.index((project / "release/film.bin").read_bytes())
+    raw[at + 5000] ^= 1
     written.path.write_bytes(raw)
     error = refused(written.path)
     assert str(error) == "\n".join(
@@ -106,8 +114,8 @@ def test_damaged_content_is_named_with_both_hashes(backup: Backup, project: Path
             "backup x.zip cannot be used: it does not match its SHA-256",
             f"  expected {written.sha256}",
             f"  found    {hashlib.sha256(raw).hexdigest()}",
-            "  damaged  release/film.bin is damaged: it is not a sound zip archive: "
-            "Bad CRC-32 for file 'release/film.bin'",
+            f"  damaged  release/film.bin: bytes 0 to 100000 (bytes {at} to {at + 100_000} of the archive): "
+            "it does not match its SHA-256",
         ]
     )
 
@@ -154,78 +162,15 @@ def test_bytes_changed_on_purpose_with_a_fitting_sidecar_are_refused_or_harmless
             put(small.path, place, whole[place] ^ change)
             resign(small.path)
             try:
-                manifest = verify_archive(small.path)
+                verify_archive(small.path)
             except BackupInvalid:
                 refusals += 1
             else:
-                content = [(entry.path, entry.sha256) for entry in manifest.entries if entry.kind == "file"]
-                assert [sha256 for _, sha256 in content] == [hashlib.sha256(b"hello").hexdigest()]
+                with opened_verified(small.path) as opened:
+                    content = [entry.sha256 for entry in opened.entries() if entry.kind == "file"]
+                assert content == [hashlib.sha256(b"hello").hexdigest()]
         put(small.path, place, whole[place])
     assert refusals > len(whole)
-
-
-def rewritten(written: Written, change: Callable[[str, bytes], bytes | None]) -> Path:
-    """The same archive with other members' content, and a sidecar that fits."""
-    with zipfile.ZipFile(written.path) as old:
-        members = [(info, old.read(info)) for info in old.infolist()]
-    with zipfile.ZipFile(written.path, "w") as new:
-        for info, content in members:
-            changed = change(info.filename, content)
-            if changed is not None:
-                new.writestr(info, changed)
-    resign(written.path)
-    return written.path
-
-
-def test_a_member_that_is_not_the_manifests_is_refused(backup: Backup) -> None:
-    path = rewritten(backup(), lambda name, old: old[::-1] if name == "release/run.sh" else old)
-    error = refused(path)
-    assert error.message.endswith("release/run.sh does not match its SHA-256")
-    assert error.details[0].startswith("expected ")
-
-
-def test_a_member_of_another_size_is_refused(backup: Backup) -> None:
-    path = rewritten(backup(), lambda name, old: old + b"x" if name == "release/run.sh" else old)
-    assert "'release/run.sh' says it has 21 bytes, MANIFEST.jsonl says 20" in refused(path).message
-
-
-def test_a_member_that_is_missing_is_refused(backup: Backup) -> None:
-    path = rewritten(backup(), lambda name, old: None if name == "release/run.sh" else old)
-    assert "'release/run.sh' is in MANIFEST.jsonl but not in the archive" in refused(path).message
-
-
-def test_a_member_that_the_manifest_does_not_know_is_refused(backup: Backup) -> None:
-    written = backup()
-    with zipfile.ZipFile(written.path, "a") as archive:
-        archive.writestr("release/more", b"x")
-    resign(written.path)
-    assert "'release/more' is in the archive but not in MANIFEST.jsonl" in refused(written.path).message
-
-
-@pytest.mark.parametrize("name", ["backup_metadata.json", "MANIFEST.jsonl"])
-def test_an_archive_without_its_own_members_is_refused(backup: Backup, name: str) -> None:
-    path = rewritten(backup(), lambda each, old: None if each == name else old)
-    assert refused(path).message.endswith(f"it holds no {name}: it is not a backup made by mobius")
-
-
-@pytest.mark.parametrize(
-    "line",
-    [b"{", b"[]", b'{"path": 1}', b"\xff", b'{"path":"a","kind":"pipe","size":0,"sha256":"","mode":"0","mtime_ns":0}',
-     b'{"path":"a","kind":"file","size":-1,"sha256":"","mode":"0644","mtime_ns":0}',
-     b'{"path":"a","kind":"file","size":true,"sha256":"","mode":"0644","mtime_ns":0}',
-     b'{"path":"a","kind":"directory","size":0,"sha256":"","mode":"77777","mtime_ns":0}'],
-)  # fmt: skip
-def test_a_manifest_line_that_is_no_entry_is_refused(backup: Backup, line: bytes) -> None:
-    path = rewritten(backup(), lambda name, old: line + b"\n" + old if name == "MANIFEST.jsonl" else old)
-    assert "MANIFEST.jsonl line 1 is not an entry" in refused(path).message
-
-
-@pytest.mark.parametrize(
-    "metadata", [b"", b"[]", b"{}", b'{"archive": {"format": 2}}', b'{"archive": {"format": 1}}']
-)
-def test_metadata_that_mobius_did_not_write_is_refused(backup: Backup, metadata: bytes) -> None:
-    path = rewritten(backup(), lambda name, old: metadata if name == "backup_metadata.json" else old)
-    assert "backup_metadata.json" in refused(path).message
 
 
 def test_a_foreign_zip_is_refused(tmp_path: Path) -> None:
@@ -246,5 +191,5 @@ def test_metadata_can_be_read_without_a_sidecar(backup: Backup) -> None:
     written.sidecar.unlink()
     assert read_metadata(written.path)["git_commit"] == "abc"
     written.path.write_bytes(os.urandom(100))
-    with pytest.raises(BackupInvalid, match=r"cannot be used: it is not a sound zip archive"):
+    with pytest.raises(BackupInvalid, match=r"cannot be used: it is truncated: its end is missing"):
         read_metadata(written.path)

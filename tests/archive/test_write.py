@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import resource
@@ -14,16 +15,25 @@ import tempfile
 import textwrap
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from mobius.archive import Source, Written, estimate, sidecar_of, verify_archive, write_archive
-from mobius.archive import fill as fill_module
-from mobius.archive import tree as tree_module
+from mobius.archive import (
+    Entry,
+    Source,
+    Written,
+    estimate,
+    opened_verified,
+    sidecar_of,
+    verify_archive,
+    write_archive,
+)
+from mobius.archive import packing as packing_module
 from mobius.archive import write as write_module
+from mobius.archive.survey import Survey
 from mobius.errors import BackupInvalid, MobiusError, UsageError
 
 Backup = Callable[..., Written]
@@ -36,6 +46,11 @@ def tool(name: str) -> str:
     return found
 
 
+def entries_of(written: Written) -> dict[str, Entry]:
+    with opened_verified(written.path) as opened:
+        return {entry.path: entry for entry in opened.entries()}
+
+
 def listing(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
@@ -44,7 +59,7 @@ def test_a_backup_holds_every_file_directory_and_link_with_mode_and_time(
     backup: Backup, project: Path
 ) -> None:
     written = backup()
-    entries = {entry.path: entry for entry in written.manifest.entries}
+    entries = entries_of(written)
     assert set(entries) == {
         "data", "data/.env", "data/app.db", "release", "release/current.py", "release/empty", "release/film.bin",
         "release/nothing", "release/run.sh", "release/src", "release/src/app.py", "release/üñí.txt",
@@ -136,7 +151,7 @@ def test_excluded_names_and_paths_are_left_out(project: Path) -> None:
         path.touch()
     source = Source("release", project / "release", ("node_modules", "*.log", "src/cache"))
     written = write_archive(project / "x.zip", [source], {}, checksum_root=project)
-    paths = {entry.path for entry in written.manifest.entries}
+    paths = set(entries_of(written))
     assert not [path for path in paths if "node_modules" in path or path.endswith(".log") or "cache" in path]
     assert "release/src/app.py" in paths
 
@@ -144,7 +159,7 @@ def test_excluded_names_and_paths_are_left_out(project: Path) -> None:
 def test_a_single_file_is_stored_as_its_prefix(project: Path) -> None:
     source = Source("config/.env", project / "data" / ".env")
     written = write_archive(project / "x.zip", [source], {}, checksum_root=project)
-    assert [entry.path for entry in written.manifest.entries] == ["config/.env"]
+    assert list(entries_of(written)) == ["config/.env"]
 
 
 def test_links_are_recorded_and_never_followed(project: Path, tmp_path: Path) -> None:
@@ -153,31 +168,121 @@ def test_links_are_recorded_and_never_followed(project: Path, tmp_path: Path) ->
     (project / "release" / "out").symlink_to(tmp_path / "outside")
     (project / "release" / "dangling").symlink_to("nowhere")
     written = write_archive(project / "x.zip", [Source("r", project / "release")], {}, checksum_root=project)
-    entries = {entry.path: entry for entry in written.manifest.entries}
+    entries = entries_of(written)
     assert entries["r/out"].kind == entries["r/dangling"].kind == "symlink"
     assert "r/out/secret" not in entries
 
 
-def test_a_file_that_changes_once_is_read_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = project / "release" / "film.bin"
-    changes = iter([True, False])
-    real = fill_module._identity
+@pytest.mark.parametrize("size", [100_000, 3_000_000], ids=["whole", "chunked"])
+def test_a_file_that_changes_once_is_read_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    film = project / "release" / "film.bin"
+    film.write_bytes(os.urandom(size))
+    inode, changes = film.stat().st_ino, iter([True, False])
+    real = packing_module.identity
 
     def identity(seen: os.stat_result) -> tuple[int, int, int]:
-        if seen.st_ino == log.stat().st_ino and next(changes, False):
+        if seen.st_ino == inode and next(changes, False):
             return (-1, 0, 0)
         return real(seen)
 
-    monkeypatch.setattr(fill_module, "_identity", identity)
+    monkeypatch.setattr(packing_module, "identity", identity)
     written = write_archive(project / "x.zip", [Source("r", project / "release")], {}, checksum_root=project)
     with zipfile.ZipFile(written.path) as archive:
-        assert archive.read("r/film.bin") == log.read_bytes()
-    assert verify_archive(written.path).under("r/film.bin")
+        assert archive.testzip() is None
+        assert archive.read("r/film.bin") == film.read_bytes()
+        assert json.loads(archive.read("backup_metadata.json"))["archive"]["contents"]["r"]["files"] == 5
+    assert "r/film.bin" in entries_of(written)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(10, 5_000_000), (5_000_000, 10), (5_000_000, 2_000_000), (10, 0)]
+)
+def test_a_file_that_has_another_size_when_its_turn_comes_is_taken_as_it_is_then(
+    project: Path, monkeypatch: pytest.MonkeyPatch, before: int, after: int
+) -> None:
+    film = project / "release" / "film.bin"
+    film.write_bytes(b"b" * before)
+    changing_after_the_walk(monkeypatch, lambda: film.write_bytes(b"a" * after))
+    written = write_archive(project / "x.zip", [Source("r", project / "release")], {}, checksum_root=project)
+    with zipfile.ZipFile(written.path) as archive:
+        assert archive.read("r/film.bin") == b"a" * after
+
+
+def test_a_file_that_is_a_database_when_its_turn_comes_is_captured(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = project / "release" / "film.bin"
+    changing_after_the_walk(monkeypatch, lambda: film.write_bytes((project / "data" / "app.db").read_bytes()))
+    with closing(sqlite3.connect(project / "data" / "app.db")) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    written = write_archive(project / "x.zip", [Source("r", project / "release")], {}, checksum_root=project)
+    assert entries_of(written)["r/film.bin"].database
+
+
+def test_a_file_that_became_a_link_stops_the_backup(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    film = project / "release" / "film.bin"
+
+    def become_a_link() -> None:
+        film.unlink()
+        film.symlink_to("/etc/passwd")
+
+    changing_after_the_walk(monkeypatch, become_a_link)
+    with pytest.raises(
+        MobiusError, match=r"film\.bin cannot be backed up: it changed while it was read, 5 times"
+    ):
+        write_archive(project / "x.zip", [Source("r", project / "release")], {}, checksum_root=project)
+    assert "x.zip" not in listing(project)
+
+
+def test_many_databases_are_captured_and_none_is_left_lying(project: Path) -> None:
+    for number in range(7):
+        with closing(sqlite3.connect(project / "data" / f"{number}.db")) as db:
+            db.execute("CREATE TABLE t (a)")
+            db.execute("INSERT INTO t VALUES (zeroblob(?))", (number * 400_000,))
+            db.commit()
+    (project / "data" / "3-again.db").hardlink_to(project / "data" / "3.db")
+    written = write_archive(
+        project / "b" / "x.zip", [Source("d", project / "data")], {}, checksum_root=project
+    )
+    entries = entries_of(written)
+    assert sum(entry.database for entry in entries.values()) == 9
+    assert entries["d/3.db"].link == "d/3-again.db"
+    with zipfile.ZipFile(written.path) as archive:
+        facts = json.loads(archive.read("backup_metadata.json"))["archive"]["databases"]
+        assert archive.read("d/3.db") == archive.read("d/3-again.db")
+    assert set(facts) == {path for path, entry in entries.items() if entry.database and not entry.link}
+    assert all(fact["integrity"] == "ok" for fact in facts.values())
+    assert listing(project / "b") == {"x.zip", "x.zip.sha256", "b"}
+
+
+@pytest.mark.parametrize("size", [10, 3_000_000], ids=["whole", "chunked"])
+def test_a_file_that_differs_at_every_look_stops_the_backup_and_is_named(
+    backup: Backup, project: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    (project / "data" / "busy.log").write_bytes(b"x" * size)
+    inode, looks = (project / "data" / "busy.log").stat().st_ino, itertools.count()
+    real = packing_module.identity
+
+    def identity(seen: os.stat_result) -> tuple[int, int, int]:
+        return (next(looks), 0, 0) if seen.st_ino == inode else real(seen)
+
+    monkeypatch.setattr(packing_module, "identity", identity)
+    with pytest.raises(MobiusError) as caught:
+        backup()
+    path = project / "data" / "busy.log"
+    assert (
+        caught.value.message == f"{path} cannot be backed up: it changed while it was read, 5 times in a row"
+    )
+    hint = "exclude it if it is a log or a cache (it would be data/busy.log), or stop what writes to it"
+    assert caught.value.hint == hint
+    assert listing(project / "backups") == set()
 
 
 def test_a_file_that_keeps_changing_stops_the_backup_and_is_named(backup: Backup, project: Path) -> None:
     busy = project / "data" / "busy.log"
-    busy.write_bytes(b"x" * 3_000_000)
+    busy.write_bytes(os.urandom(1 << 20) * 30)
     stop = threading.Event()
 
     def scribble() -> None:
@@ -199,18 +304,31 @@ def test_a_file_that_keeps_changing_stops_the_backup_and_is_named(backup: Backup
     assert listing(project / "backups") == set()
 
 
-def test_a_file_that_goes_away_is_listed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = tree_module.walk
+def changing_after_the_walk(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> None:
+    class Changing(Survey):
+        def __init__(self, sources: Sequence[Source], folder: Path) -> None:
+            super().__init__(sources, folder)
+            change()
 
-    def walk_then_remove(sources: list[Source]) -> object:
-        found = real(sources)
-        (project / "release" / "film.bin").unlink()
-        return found
+    monkeypatch.setattr(write_module, "Survey", Changing)
 
-    monkeypatch.setattr(write_module, "walk", walk_then_remove)
+
+@pytest.mark.parametrize("size", [10, 5_000_000], ids=["whole", "chunked"])
+def test_a_file_that_goes_away_is_listed(project: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    film = project / "release" / "film.bin"
+    film.write_bytes(b"x" * size)
+    changing_after_the_walk(monkeypatch, film.unlink)
     written = write_archive(project / "x.zip", [Source("r", project / "release")], {}, checksum_root=project)
     assert [each.path for each in written.skipped] == ["r/film.bin"]
-    assert not verify_archive(written.path).under("r/film.bin")
+    assert "r/film.bin" not in entries_of(written)
+
+
+def test_a_folder_that_goes_away_is_listed_with_what_it_held(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changing_after_the_walk(monkeypatch, lambda: shutil.rmtree(project / "release" / "src"))
+    written = write_archive(project / "x.zip", [Source("r", project / "release")], {}, checksum_root=project)
+    assert {each.path for each in written.skipped} == {"r/src", "r/src/app.py"}
 
 
 def test_databases_are_known_by_their_content_and_their_companions_left_out(project: Path) -> None:
@@ -222,7 +340,7 @@ def test_databases_are_known_by_their_content_and_their_companions_left_out(proj
         db.commit()
         (data / "other-wal").write_text("an honest file")
         written = write_archive(project / "x.zip", [Source("data", data)], {}, checksum_root=project)
-    entries = {entry.path: entry for entry in written.manifest.entries}
+    entries = entries_of(written)
     assert entries["data/picture.png"].database
     assert "data/other-wal" in entries
     assert not {"data/picture.png-wal", "data/picture.png-shm"} & set(entries)

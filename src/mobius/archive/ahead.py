@@ -22,7 +22,7 @@ from mobius.archive.packing import (
 from mobius.archive.pipeline import Pool, at_hand
 from mobius.archive.reading import Changed
 from mobius.archive.survey import Survey
-from mobius.archive.walking import GONE, Found, Skipped, unreadable, went_away
+from mobius.archive.tree import GONE, Found, Skipped, unreadable, went_away
 
 Result = list[Run | Alone | Skipped] | Opened | Chunk | Ended | Alone | Skipped | None
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from mobius.archive.publish import Workspace
 from mobius.archive.sqlite_capture import Capture, capture_database
-from mobius.archive.walking import Found, order_of
+from mobius.archive.tree import Found, order_of
 from mobius.errors import MobiusError
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mobius.archive.damage_scan import find_manifest, scanned
+from mobius.archive.verify import named, opened_file
 from mobius.archive.zip_in import Archive, Member, content_of_own, open_archive, walk
 from mobius.archive.zip_in_content import (
     UNKNOWN_CRC,
@@ -32,7 +33,6 @@ from mobius.archive.zip_in_records import (
     Reader,
     Record,
 )
-from mobius.archive.zip_in_verify import named, opened_file
 from mobius.errors import BackupInvalid
 
 _LIMIT = 1000

@@ -24,7 +24,7 @@ from mobius.archive.reading import (
     xattrs_of,
 )
 from mobius.archive.sqlite_capture import HEADER
-from mobius.archive.walking import GONE, Found, Skipped, kept_mode, unreadable, went_away
+from mobius.archive.tree import GONE, Found, Skipped, kept_mode, unreadable, went_away
 from mobius.archive.zip_out import DEFLATED, STORED, Member, local_header
 
 _EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mobius.archive.manifest import Source
-from mobius.archive.walking import Found, Skipped, walk
+from mobius.archive.tree import Found, Skipped, walk
 
 _BLOCK = 1024
 _DATABASES_AHEAD = 1000

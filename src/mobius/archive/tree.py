@@ -1,18 +1,23 @@
-"""Walking the source trees: what there is to back up, in a fixed order, and how much of it."""
+"""Walking the source trees: what there is to back up, in the archive's order, and how much of it."""
 
 from __future__ import annotations
 
-import fnmatch
-import itertools
+import errno
+import heapq
 import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from mobius.archive.listing import Excludes, sorted_names
 from mobius.archive.manifest import MANIFEST_NAME, METADATA_NAME, EntryKind, Source
 from mobius.archive.sqlite_capture import COMPANIONS, is_sqlite
 from mobius.errors import MobiusError, UsageError
+
+GONE = (errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", errno.ENOENT))
+_SMALLEST_PAGE_BYTES = 512  # every SQLite database is a multiple of this
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +28,21 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One path to back up, as the walk saw it; `member` is its path in the archive."""
+class Found(NamedTuple):
+    """One path to back up, as the walk saw it; `member` is its path in the archive, `source` the number of its
+    source. `allocated_bytes` is what it takes on disk, less than its size where it has holes."""
 
     member: str
-    path: Path
+    path: str
     kind: EntryKind
     mode: int
     mtime_ns: int
+    uid: int
+    gid: int
     size_bytes: int
+    allocated_bytes: int
     database: bool
+    source: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +53,49 @@ class Estimate:
     size_bytes: int
 
 
-def walk(sources: Sequence[Source]) -> tuple[tuple[Found, ...], tuple[Skipped, ...]]:
-    """All paths of all sources, sorted, and what cannot be in an archive (sockets, pipes, devices).
+def walk(sources: Sequence[Source]) -> Iterator[Found | Skipped]:
+    """All paths of all sources in the archive's order, and what cannot be in an archive (sockets, pipes, devices).
 
-    An SQLite database is known by its first 16 bytes; its -wal, -shm and -journal are left out, since its
-    capture holds what is in them. Raises UsageError for a source that cannot be used, MobiusError for an
-    unreadable path or a name that is not UTF-8.
+    Nothing is remembered of what went by, so a tree of any size may be walked. An SQLite database is known by its
+    first 16 bytes; its -wal, -shm and -journal are left out, since its capture holds what is in them. Raises
+    UsageError for a source that cannot be used, MobiusError for an unreadable path or a name that is not UTF-8.
     """
     _refuse_unusable(sources)
-    found: list[Found] = []
-    skipped: list[Skipped] = []
-    for source in sources:
-        for member, path in _paths(source):
-            seen = _look(member, path, follow=path == source.path)
-            if isinstance(seen, Found):
-                found.append(seen)
-            else:
-                skipped.append(seen)
-    companions = {each.member + suffix for each in found if each.database for suffix in COMPANIONS}
-    kept = sorted((each for each in found if each.member not in companions), key=lambda each: each.member)
-    _refuse_twice(kept)
-    return tuple(kept), tuple(skipped)
+    streams = [_of_source(number, source) for number, source in enumerate(sources)]
+    return _without_clashes(heapq.merge(*streams, key=_order))
 
 
 def estimate(sources: Sequence[Source]) -> Estimate:
     """Count files and bytes, reading only what tells a database: an upper bound of what the archive needs."""
-    found, _ = walk(sources)
-    files = [each for each in found if each.kind == "file"]
-    return Estimate(len(files), sum(each.size_bytes for each in files))
+    files = size_bytes = 0
+    for found in walk(sources):
+        if isinstance(found, Found) and found.kind == "file":
+            files += 1
+            size_bytes += found.size_bytes
+            if not os.access(found.path, os.R_OK):
+                raise unreadable(found.path, PermissionError(None, "Permission denied"))
+    return Estimate(files, size_bytes)
+
+
+def unreadable(path: str | Path, error: OSError) -> MobiusError:
+    hint = "let this user read it, or exclude it"
+    if error.errno == errno.EIO:
+        hint = "check the disk it is on (dmesg, smartctl), or exclude it"
+    return MobiusError(f"{path} cannot be backed up: {error.strerror or error}", hint)
+
+
+def went_away(found: Found) -> Skipped:
+    return Skipped(found.member, "went away while the tree was read")
+
+
+def order_of(member: str) -> str:
+    """What the archive is sorted by: a folder before what it holds, then by bytes (UTF-8's order is that of its
+    characters)."""
+    return member.replace("/", "\0")
+
+
+def _order(found: Found | Skipped) -> str:
+    return order_of(found.member if isinstance(found, Found) else found.path)
 
 
 def _refuse_unusable(sources: Sequence[Source]) -> None:
@@ -90,70 +114,96 @@ def _refuse_unusable(sources: Sequence[Source]) -> None:
             )
 
 
-def _paths(source: Source) -> Iterator[tuple[str, Path]]:
-    yield source.prefix, source.path
-    if source.path.is_dir():
-        yield from _below(source, source.path, "")
-
-
-def _below(source: Source, folder: Path, relative: str) -> Iterator[tuple[str, Path]]:
-    try:
-        with os.scandir(folder) as listing:
-            children = sorted((child.name, child.is_dir(follow_symlinks=False)) for child in listing)
-    except FileNotFoundError:
-        return  # removed since its own folder was listed, as if it had been empty
-    except OSError as error:
-        raise _unreadable(folder, error) from error
-    for name, is_folder in children:
-        below = f"{relative}/{name}" if relative else name
-        if _excluded(below, name, source.exclude):
+def _of_source(number: int, source: Source) -> Iterator[Found | Skipped]:
+    top = os.path.realpath(source.path)  # it is followed, because somebody named it
+    seen = _look(source.prefix, top, number)
+    yield seen
+    if not (isinstance(seen, Found) and seen.kind == "directory"):
+        return
+    excludes = Excludes.of(source.exclude)
+    # Where we are: a folder in the tree, its path below the source, and the names in it that are still to come.
+    stack = [(top, "", _names(top))]
+    while stack:
+        folder, relative, names = stack[-1]
+        name = next(names, None)
+        if name is None:
+            stack.pop()
             continue
-        yield f"{source.prefix}/{below}", folder / name
-        if is_folder:
-            yield from _below(source, folder / name, below)
+        below = relative + name
+        path = f"{folder}/{name}"
+        if excludes.match(below, name) or _is_companion(folder, relative, name, excludes):
+            continue
+        seen = _look(f"{source.prefix}/{below}", path, number)
+        yield seen
+        if isinstance(seen, Found) and seen.kind == "directory":
+            stack.append((path, below + "/", _names(path)))
 
 
-def _excluded(relative: str, name: str, patterns: Sequence[str]) -> bool:
-    for pattern in patterns:
-        wanted = pattern.strip("/")
-        # "/logs" means the one at the top, as in .gitignore.
-        if fnmatch.fnmatchcase(relative if "/" in pattern.rstrip("/") else name, wanted):
-            return True
+def _names(folder: str) -> Iterator[str]:
+    try:
+        return sorted_names(folder)
+    except FileNotFoundError:
+        return iter(())  # removed since its own folder was listed, as if it had been empty
+    except OSError as error:
+        raise unreadable(folder, error) from error
+
+
+def _is_companion(folder: str, relative: str, name: str, excludes: Excludes) -> bool:
+    for suffix in COMPANIONS:
+        if name.endswith(suffix):
+            base = name.removesuffix(suffix)
+            return (
+                bool(base) and not excludes.match(relative + base, base) and _is_database(f"{folder}/{base}")
+            )
     return False
 
 
-def _look(member: str, path: Path, *, follow: bool) -> Found | Skipped:
-    _refuse_undecodable(member)
+def _is_database(path: str) -> bool:
     try:
-        if follow:
-            path = path.resolve()
-        seen = path.lstat()
-        if stat.S_ISREG(seen.st_mode):
-            database = is_sqlite(path)
-            size_bytes = _database_size(path, seen) if database else seen.st_size
-            return _found(member, path, "file", seen, size_bytes, database)
-        if stat.S_ISDIR(seen.st_mode):
-            return _found(member, path, "directory", seen, 0, False)
-        if stat.S_ISLNK(seen.st_mode):
-            target = os.fsencode(path.readlink())
-            _refuse_undecodable(os.fsdecode(target))
-            return _found(member, path, "symlink", seen, len(target), False)
+        return stat.S_ISREG(os.lstat(path).st_mode) and is_sqlite(Path(path))
+    except OSError:
+        return False
+
+
+def _look(member: str, path: str, source: int) -> Found | Skipped:
+    if not member.isascii():
+        _refuse_undecodable(member)
+    try:
+        seen = os.lstat(path)
+        kind = stat.S_IFMT(seen.st_mode)
+        if kind == stat.S_IFREG:
+            size, database = seen.st_size, False
+            if size and size % _SMALLEST_PAGE_BYTES == 0 and is_sqlite(Path(path)):
+                size, database = _database_bytes(path, seen), True
+            return _found(member, path, "file", seen, size, database, source)
+        if kind == stat.S_IFDIR:
+            return _found(member, path, "directory", seen, 0, False, source)
+        if kind == stat.S_IFLNK:
+            return _found(member, path, "symlink", seen, 0, False, source)
     except FileNotFoundError:
         return Skipped(member, "went away while the tree was read")
     except OSError as error:
-        raise _unreadable(path, error) from error
-    return Skipped(member, _special(seen.st_mode))
+        raise unreadable(path, error) from error
+    return Skipped(member, _SPECIAL.get(kind, "neither file, directory nor link"))
 
 
 def _found(
-    member: str, path: Path, kind: EntryKind, seen: os.stat_result, size: int, database: bool
+    member: str, path: str, kind: EntryKind, seen: os.stat_result, size: int, database: bool, source: int
 ) -> Found:
-    # Set-uid does not belong in a backup of a service; set-gid and sticky mean something on a shared folder.
-    mode = stat.S_IMODE(seen.st_mode) & (0o3777 if kind == "directory" else 0o777)
-    return Found(member, path, kind, mode, seen.st_mtime_ns, size, database)
+    allocated = size if database else min(size, getattr(seen, "st_blocks", size) * 512)
+    return Found(
+        member, path, kind, kept_mode(seen.st_mode), seen.st_mtime_ns, seen.st_uid, seen.st_gid,
+        size, allocated, database, source,
+    )  # fmt: skip
 
 
-def _database_size(path: Path, seen: os.stat_result) -> int:
+def kept_mode(mode: int) -> int:
+    """The bits of a mode that a backup keeps: of a file not set-uid; of a folder also set-gid and sticky, which mean
+    something where it is shared."""
+    return stat.S_IMODE(mode) & (0o3777 if stat.S_ISDIR(mode) else 0o777)
+
+
+def _database_bytes(path: str, seen: os.stat_result) -> int:
     """The copy may be as large as the file and what its write-ahead log adds."""
     try:
         return seen.st_size + Path(f"{path}-wal").stat().st_size
@@ -161,14 +211,12 @@ def _database_size(path: Path, seen: os.stat_result) -> int:
         return seen.st_size
 
 
-def _special(mode: int) -> str:
-    kinds = {
-        stat.S_IFSOCK: "a socket",
-        stat.S_IFIFO: "a pipe",
-        stat.S_IFBLK: "a device",
-        stat.S_IFCHR: "a device",
-    }
-    return kinds.get(stat.S_IFMT(mode), "neither file, directory nor link")
+_SPECIAL = {
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFBLK: "a device",
+    stat.S_IFCHR: "a device",
+}
 
 
 def _refuse_undecodable(name: str) -> None:
@@ -180,29 +228,25 @@ def _refuse_undecodable(name: str) -> None:
         ) from error
 
 
-def _refuse_twice(found: Sequence[Found]) -> None:
-    for one, other in itertools.pairwise(found):
-        if one.member == other.member:
+def _without_clashes(stream: Iterator[Found | Skipped]) -> Iterator[Found | Skipped]:
+    """The stream as it is, or UsageError where two sources meet: what is below a path comes right behind it."""
+    leaf: Found | None = None
+    last: Found | None = None
+    for each in stream:
+        if isinstance(each, Skipped):
+            yield each
+            continue
+        if last is not None and last.member == each.member:
             raise UsageError(
-                f"{one.path} and {other.path} would both be {one.member} in the backup",
+                f"{last.path} and {each.path} would both be {each.member} in the backup",
                 "give each path of backup.paths its own place",
             )
-    leaves = {each.member: each.path for each in found if each.kind != "directory"}
-    for each in found:
-        for parent in _parents(each.member):
-            if parent in leaves:
-                raise UsageError(
-                    f"{each.path} would be below {leaves[parent]}, which is not a directory, in the backup",
-                    "give each path of backup.paths its own place",
-                )
-
-
-def _parents(member: str) -> Iterator[str]:
-    parts = member.split("/")
-    return ("/".join(parts[:depth]) for depth in range(1, len(parts)))
-
-
-def _unreadable(path: Path, error: OSError) -> MobiusError:
-    return MobiusError(
-        f"{path} cannot be backed up: {error.strerror or error}", "let this user read it, or exclude it"
-    )
+        if leaf is not None and each.member.startswith(leaf.member + "/"):
+            raise UsageError(
+                f"{each.path} would be below {leaf.path}, which is not a directory, in the backup",
+                "give each path of backup.paths its own place",
+            )
+        last = each
+        if each.kind != "directory":
+            leaf = each
+        yield each

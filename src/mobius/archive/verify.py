@@ -1,151 +1,263 @@
-"""Verifying a backup: sidecar, archive hash, zip structure, manifest, and every member's own hash."""
+"""Verifying a backup: sidecar, archive hash, structure, manifest and every chunk's own hash, in bounded memory."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import re
-import struct
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from mobius.archive.manifest import (
-    MANIFEST_NAME,
-    METADATA_NAME,
-    Entry,
-    Manifest,
-    decode_entries,
-    decode_metadata,
-)
 from mobius.archive.publish import sidecar_of
+from mobius.archive.zip_in import Archive, open_archive, walk
+from mobius.archive.zip_in_content import Chunk, Crc, Work, in_parallel, prove_chunk, small_contents, works_of
+from mobius.archive.zip_in_lines import METADATA_NAME, Entry, Manifest, order_of
+from mobius.archive.zip_in_names import Links, Twins, why_unportable
+from mobius.archive.zip_in_records import Reader
 from mobius.errors import BackupInvalid
 
 HINT = "try: mobius backup list --verified"
-CHUNK_BYTES = 1 << 20
+TRUST_HINT = "if you know that this backup is your own, extract it as trusted"
+Progress = Callable[[int, int], None]
 _SIDECAR = re.compile(rb"([0-9a-f]{64})  ([^\r\n\\]+)\n")
-# Our own two members are read whole, so a bomb must not hide in them: room for some million paths.
-_OWN_MEMBER_LIMIT_BYTES = 512 << 20
-_LOCAL_HEADER = struct.Struct("<4s5H3I2H")
+_READ_BYTES = 1 << 20
+_TOPS_LIMIT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An archive whose structure and manifest agree; the content of its members is not read yet."""
+    """An archive whose structure and manifest agree; the content of its members is not read yet.
 
-    zip: zipfile.ZipFile
+    `disk_bytes` is what its content takes on a disk, holes left out.
+    """
+
+    archive: Archive
     manifest: Manifest
-    members: Mapping[str, zipfile.ZipInfo]
+    disk_bytes: int
+    linked: bool
+
+    def entries(self) -> Iterator[Entry]:
+        """All entries in the archive's order, read anew at each call."""
+        return self.archive.entries()
+
+    def under(self, prefix: str) -> Iterator[Entry]:
+        """The entries at or below `prefix`."""
+        return (entry for entry in self.archive.entries() if is_under(entry.path, prefix))
 
 
-def verify_archive(path: Path, *, deep: bool = True) -> Manifest:
+def is_under(path: str, prefix: str) -> bool:
+    """Whether `path` is `prefix`, or below it."""
+    return path == prefix or path.startswith(prefix.rstrip("/") + "/")
+
+
+def verify_archive(path: Path, *, deep: bool = True, progress: Progress | None = None) -> Manifest:
     """Prove that a backup is what was published, and return what is in it; `deep` reads every member too.
 
-    Raises BackupInvalid naming what is wrong: the archive or its sidecar missing, a sidecar for another name,
-    a SHA-256 that differs, a truncated archive, a manifest or a member that disagrees.
+    `progress(done_bytes, total_bytes)` follows the content. Raises BackupInvalid naming what is wrong: the archive or
+    its sidecar missing, a sidecar for another name, a SHA-256 that differs, a truncated archive, a manifest or a
+    member that disagrees.
     """
-    with opened_verified(path) as opened:
-        if deep:
-            check_members(opened)
+    with named(path), opened_file(path) as file:
+        with _proving(file, path, None) as opened:
+            if deep:
+                check_content(opened, progress)
         return opened.manifest
+
+
+def prove_file(
+    file: BinaryIO, sha256: str, *, deep: bool = True, progress: Progress | None = None
+) -> Manifest:
+    """`verify_archive` for a file that is not published yet, and shall have this SHA-256."""
+    with _proving(file, None, sha256) as opened:
+        if deep:
+            check_content(opened, progress)
+    return opened.manifest
 
 
 def read_metadata(path: Path) -> Mapping[str, object]:
     """The metadata of a backup, for listings: no hash is checked. BackupInvalid if it is not ours."""
-    with _named(path), _open(path) as file, _parsing(), zipfile.ZipFile(file) as zip_file:
-        return decode_metadata(_read_own(zip_file, METADATA_NAME))
+    with named(path), opened_file(path) as file:
+        return open_archive(Reader(file)).metadata
 
 
 @contextlib.contextmanager
-def opened_verified(path: Path) -> Iterator[Opened]:
+def opened_verified(path: Path, *, portable: bool = False) -> Iterator[Opened]:
     """Open a backup once, prove hash, structure and manifest on that open file, and hand it out."""
-    with _named(path), _open(path) as file:
-        expected, recorded = _read_sidecar(path)
-        found = sha256_of(file)
-        if found != expected:
-            whole = zipfile.is_zipfile(file)
-            details = (f"expected {expected}", f"found    {found}", *(_name_damage(file) if whole else ()))
-            what = "it does not match its SHA-256" if whole else "it is truncated: its end is missing"
-            raise BackupInvalid(what, details=details)
-        with open_zip(file, found) as opened:
-            _check_name(path, recorded, opened.manifest)
-            yield opened
+    with named(path), opened_file(path) as file:
+        with _proving(file, path, None, portable=portable) as opened:
+            pass
+        yield opened
 
 
 @contextlib.contextmanager
-def open_zip(file: BinaryIO, archive_sha256: str) -> Iterator[Opened]:
-    """Read the directory, the metadata and the manifest; BackupInvalid where they do not fit each other."""
-    file.seek(0, 2)
-    size_bytes = file.tell()
-    with contextlib.ExitStack() as stack:
-        with _parsing():
-            zip_file = stack.enter_context(zipfile.ZipFile(file))
-            infos = zip_file.infolist()
-            _check_structure(file, zip_file)
-        metadata = decode_metadata(_read_own(zip_file, METADATA_NAME))
-        entries = decode_entries(_read_own(zip_file, MANIFEST_NAME))
-        members = {info.filename: info for info in infos}
-        _check_agreement(entries, members)
-        by_path = {entry.path: members[member_name(entry)] for entry in entries}
-        yield Opened(zip_file, Manifest(entries, metadata, archive_sha256, size_bytes), by_path)
+def opened_proving(path: Path, *, portable: bool) -> Iterator[Opened]:
+    """`opened_verified`, but the archive's own hash is read alongside, and compared at the end: for who does nothing
+    that stays before that."""
+    with named(path), opened_file(path) as file, _proving(file, path, None, portable=portable) as opened:
+        yield opened
 
 
-def check_members(opened: Opened) -> None:
-    """Read every member and compare it with the manifest; BackupInvalid names the first that differs."""
-    for entry in opened.manifest.entries:
-        for _ in content_of(opened, entry):
-            pass
+@contextlib.contextmanager
+def _proving(
+    file: BinaryIO, path: Path | None, sha256: str | None, *, portable: bool = False
+) -> Iterator[Opened]:
+    """Read the hash in a thread while the caller works; a wrong hash is what is told, before anything it led to."""
+    reader = Reader(file)
+    recorded = ""
+    if path is not None:
+        sha256, recorded = _read_sidecar(path)
+    assert sha256 is not None
+    left = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(_sha256_of, reader, left)
+        try:
+            opened = examine(open_archive(reader), sha256, portable=portable)
+            if path is not None:
+                _check_name(path, recorded, opened.manifest)
+            yield opened
+        except BackupInvalid as error:
+            _refuse_other_hash(reader, sha256, found.result(), error)
+            raise
+        except BaseException:
+            left.set()
+            raise
+        _refuse_other_hash(reader, sha256, found.result(), None)
 
 
-def content_of(opened: Opened, entry: Entry) -> Iterator[bytes]:
-    """The content of one entry in pieces, proven at the end: BackupInvalid if its size or SHA-256 differ.
-
-    Never yields more bytes than the manifest says.
-    """
-    if entry.kind == "directory":
-        return
+def _sha256_of(reader: Reader, left: threading.Event) -> str:
     digest = hashlib.sha256()
-    left = entry.size_bytes
-    for piece in _pieces(opened, entry):
-        left -= len(piece)
-        if left < 0:
-            raise BackupInvalid(f"{entry.path} is larger than the {entry.size_bytes} bytes of the manifest")
+    at = 0
+    while not left.is_set() and (piece := reader.some(at, _READ_BYTES)):
         digest.update(piece)
-        yield piece
-    found = digest.hexdigest()
-    if left or found != entry.sha256:
-        details = (f"expected {entry.sha256}", f"found    {found}")
-        raise BackupInvalid(f"{entry.path} does not match its SHA-256", details=details)
-
-
-def _pieces(opened: Opened, entry: Entry) -> Iterator[bytes]:
-    try:
-        with _parsing(), opened.zip.open(opened.members[entry.path]) as member:
-            while piece := member.read(CHUNK_BYTES):
-                yield piece
-    except BackupInvalid as error:
-        raise BackupInvalid(f"{entry.path} is damaged: {error.message}") from error
-
-
-def member_name(entry: Entry) -> str:
-    """The name in the zip: a directory's ends in a slash."""
-    return entry.path + "/" if entry.kind == "directory" else entry.path
-
-
-def sha256_of(file: BinaryIO) -> str:
-    file.seek(0)
-    digest = hashlib.sha256()
-    while piece := file.read(CHUNK_BYTES):
-        digest.update(piece)
+        at += len(piece)
     return digest.hexdigest()
 
 
+def _refuse_other_hash(reader: Reader, expected: str, found: str, because: BackupInvalid | None) -> None:
+    if found == expected:
+        return
+    details = [f"expected {expected}", f"found    {found}"]
+    if because is not None and because.message.startswith("it is truncated"):
+        raise BackupInvalid(because.message, details=tuple(details)) from because
+    details += [f"damaged  {line}" for line in _where(reader, because)]
+    raise BackupInvalid("it does not match its SHA-256", details=tuple(details)) from because
+
+
+def _where(reader: Reader, because: BackupInvalid | None) -> list[str]:
+    """Where the damage is, as far as the archive itself can still tell."""
+    from mobius.archive.damage import survey_of
+
+    found = survey_of(reader, limit=6).damaged
+    if not found:
+        return [because.message if because is not None else "nothing that holds content"]
+    lines = [str(each) for each in found[:5]]
+    return [*lines, "and more"] if len(found) > 5 else lines
+
+
+def examine(archive: Archive, sha256: str, *, portable: bool = False) -> Opened:
+    """Walk the archive once: structure, agreement, names, links. BackupInvalid names what is wrong first.
+
+    With `portable` also refuses what Windows reads differently, names that differ only by case, and links that lead
+    out of the destination.
+    """
+    files = paths = size_bytes = disk_bytes = 0
+    tops: list[str] = []
+    tree = b""
+    twins = Twins()
+    with Links() as links, Links() as firsts:
+        for member in walk(archive):
+            entry = member.entry
+            paths += 1
+            files += entry.kind == "file"
+            size_bytes += entry.size_bytes
+            disk_bytes += entry.size_bytes - sum(length for _, length in entry.holes)
+            if not (tree and order_of(entry.path).startswith(tree)):
+                tops.append(entry.path)
+                tree = order_of(entry.path) + b"\0" if entry.kind == "directory" else b""
+                if len(tops) > _TOPS_LIMIT:
+                    raise BackupInvalid("it holds more separate trees than any backup")
+            if entry.link:
+                _remember_first(firsts, entry)
+            if portable:
+                _check_portable(entry, twins, links)
+        if firsts:
+            _check_firsts(archive, firsts)
+        if portable:
+            _check_twins(archive, twins)
+            if out := links.leading_out():
+                raise _unsafe(f"the link {out[0]!r} -> {out[1]!r} leads out of the destination")
+        linked = bool(firsts)
+    size = archive.reader.size_bytes
+    manifest = Manifest(files, paths, size_bytes, archive.metadata, sha256, size, tuple(tops))
+    return Opened(archive, manifest, disk_bytes, linked)
+
+
+def _check_portable(entry: Entry, twins: Twins, links: Links) -> None:
+    if why := why_unportable(entry.path):
+        raise _unsafe(f"{entry.path!r} {why}")
+    twins.add(entry.path)
+    if entry.kind == "symlink":
+        links.add(entry.path, entry.link_target)
+
+
+def _check_twins(archive: Archive, twins: Twins) -> None:
+    suspects = twins.suspects()
+    if suspects and (pair := twins.pair((entry.path for entry in archive.entries()), suspects)):
+        raise _unsafe(f"{pair[1]!r} and {pair[0]!r} differ only by case")
+
+
+def _unsafe(why: str) -> BackupInvalid:
+    return BackupInvalid(f"it is not safe to extract: {why}", TRUST_HINT)
+
+
+def _remember_first(firsts: Links, entry: Entry) -> None:
+    content = f"{entry.size_bytes} {entry.sha256}"
+    firsts.add(entry.link, content)
+    if firsts[entry.link] != content or order_of(entry.link) >= order_of(entry.path):
+        raise BackupInvalid(f"{entry.path!r} is a hard link to {entry.link!r}, which is not the same file")
+
+
+def _check_firsts(archive: Archive, firsts: Links) -> None:
+    """What hard links name must be a file of the archive with the same content, and no link itself."""
+    named_there = 0
+    for entry in archive.entries():
+        content = firsts[entry.path]
+        if content is None:
+            continue
+        named_there += 1
+        if entry.kind != "file" or entry.link or content != f"{entry.size_bytes} {entry.sha256}":
+            raise BackupInvalid(f"a hard link names {entry.path!r}, which is not the same file")
+    if named_there != firsts.count():
+        raise BackupInvalid("a hard link names a file that is not in the archive")
+
+
+def check_content(opened: Opened, progress: Progress | None = None) -> None:
+    """Unpack every member and compare it with the manifest; BackupInvalid names the first that differs."""
+    reader, total = opened.archive.reader, opened.manifest.size_bytes
+
+    def prove(work: Work) -> int:
+        if isinstance(work, Chunk):
+            return prove_chunk(reader, work)[1]
+        for _ in small_contents(reader, work):
+            pass
+        return 0
+
+    done, crc = 0, Crc()
+    with contextlib.closing(in_parallel(works_of(opened.archive.members()), prove)) as results:
+        for work, found in results:
+            if isinstance(work, Chunk):
+                crc.add(work, found)
+            done += work.size_bytes
+            if progress:
+                progress(done, total)
+
+
 @contextlib.contextmanager
-def _named(path: Path) -> Iterator[None]:
+def named(path: Path) -> Iterator[None]:
     """Every reason why a backup cannot be used begins with its name and ends with what to do."""
     prefix = f"backup {path.name} cannot be used: "
     try:
@@ -157,27 +269,15 @@ def _named(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _parsing() -> Iterator[None]:
-    """The standard library raises many kinds on bytes that fit no format; they all mean the same here."""
+def opened_file(path: Path) -> Iterator[BinaryIO]:
     try:
-        yield
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, IndexError) as error:
-        raise BackupInvalid(f"it is not a sound zip archive: {error}") from error
-    except (NotImplementedError, OverflowError, RuntimeError) as error:
-        raise BackupInvalid(f"it is not a zip archive that mobius would write: {error}") from error
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # a seek to an offset that cannot be
-            raise
-        raise BackupInvalid(f"it is not a sound zip archive: {error}") from error
-
-
-def _open(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
+        file = path.open("rb")
     except FileNotFoundError as error:
         raise BackupInvalid(f"{path} does not exist") from error
     except OSError as error:
         raise BackupInvalid(f"it cannot be read: {error.strerror or error}") from error
+    with file:
+        yield file
 
 
 def _read_sidecar(path: Path) -> tuple[str, str]:
@@ -214,78 +314,3 @@ def _check_name(path: Path, recorded: str, manifest: Manifest) -> None:
     # A bare name is what `sha256sum x.zip > x.zip.sha256` writes inside the folder.
     if recorded not in (path.name, (folder / path.name).as_posix()):
         raise BackupInvalid(f"its checksum is that of another file, {recorded}")
-
-
-def _check_structure(file: BinaryIO, zip_file: zipfile.ZipFile) -> None:
-    """No name twice, nothing encrypted, every member in bytes of its own, with one name in both places."""
-    seen: set[str] = set()
-    free_from = 0
-    for info in sorted(zip_file.infolist(), key=lambda each: each.header_offset):
-        if info.filename in seen:
-            raise BackupInvalid(f"it holds {info.filename!r} twice")
-        seen.add(info.filename)
-        if info.flag_bits & 0x1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise BackupInvalid(f"{info.filename!r} is encrypted or packed in a way mobius never writes")
-        if info.header_offset < free_from:
-            raise BackupInvalid(f"{info.filename!r} overlaps another member")
-        free_from = _end_of(file, info)
-    if free_from > zip_file.start_dir:
-        raise BackupInvalid("its last member overlaps its directory")
-
-
-def _end_of(file: BinaryIO, info: zipfile.ZipInfo) -> int:
-    file.seek(info.header_offset)
-    header = file.read(_LOCAL_HEADER.size)
-    if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\x03\x04"):
-        raise BackupInvalid(f"{info.filename!r} has no local header")
-    fields = _LOCAL_HEADER.unpack(header)
-    name_bytes, extra_bytes = fields[9], fields[10]
-    # Some programs believe this header, others the directory at the end: they must say the same.
-    sizes = {(info.compress_size, info.file_size), (0xFFFFFFFF, 0xFFFFFFFF)}
-    if fields[3] != info.compress_type or fields[6] != info.CRC or (fields[7], fields[8]) not in sizes:
-        raise BackupInvalid(f"{info.filename!r} is not described alike in its local header")
-    # The standard library cuts a name at a NUL, and turns backslashes on Windows.
-    if info.filename != info.orig_filename:
-        raise BackupInvalid(f"{info.orig_filename!r} is a name that systems read differently")
-    if file.read(name_bytes) != info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437"):
-        raise BackupInvalid(f"{info.filename!r} has another name in its local header")
-    return info.header_offset + _LOCAL_HEADER.size + int(name_bytes) + int(extra_bytes) + info.compress_size
-
-
-def _check_agreement(entries: tuple[Entry, ...], members: Mapping[str, zipfile.ZipInfo]) -> None:
-    expected = {METADATA_NAME, MANIFEST_NAME}
-    for entry in entries:
-        name = member_name(entry)
-        info = members.get(name)
-        if name in expected:
-            raise BackupInvalid(f"{MANIFEST_NAME} names {entry.path!r} twice")
-        if info is None:
-            raise BackupInvalid(f"{entry.path!r} is in {MANIFEST_NAME} but not in the archive")
-        if info.file_size != entry.size_bytes:
-            raise BackupInvalid(
-                f"{entry.path!r} says it has {info.file_size} bytes, {MANIFEST_NAME} says {entry.size_bytes}"
-            )
-        expected.add(name)
-    for name in members:
-        if name not in expected:
-            raise BackupInvalid(f"{name!r} is in the archive but not in {MANIFEST_NAME}")
-
-
-def _read_own(zip_file: zipfile.ZipFile, name: str) -> bytes:
-    if name not in zip_file.NameToInfo:
-        raise BackupInvalid(f"it holds no {name}: it is not a backup made by mobius")
-    with _parsing(), zip_file.open(name) as member:
-        text = member.read(_OWN_MEMBER_LIMIT_BYTES + 1)
-    if len(text) > _OWN_MEMBER_LIMIT_BYTES:
-        raise BackupInvalid(f"its {name} is larger than any real one")
-    return text
-
-
-def _name_damage(file: BinaryIO) -> tuple[str, ...]:
-    """Where the damage is, as far as the archive itself can still tell."""
-    try:
-        with open_zip(file, "") as opened:
-            check_members(opened)
-    except BackupInvalid as error:
-        return (f"damaged  {error.message}",)
-    return ("damaged  nothing that holds content",)

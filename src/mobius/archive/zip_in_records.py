@@ -96,7 +96,8 @@ def read_end(reader: Reader) -> End:
     raw = reader.at(at, _END.size) if at >= 0 else b""
     if not raw.startswith(b"PK\x05\x06"):
         begin = max(0, reader.size_bytes - _END.size - _MAX16)
-        if b"PK\x05\x06" in reader.at(begin, reader.size_bytes - begin):
+        tail = reader.at(begin, reader.size_bytes - begin)
+        if 0 <= tail.rfind(b"PK\x05\x06") <= len(tail) - _END.size:
             raise BackupInvalid("it has a comment, or bytes behind its end record")
         raise BackupInvalid("it is truncated: its end is missing")
     _, disk, first_disk, here, members, size, offset, comment = _END.unpack(raw)

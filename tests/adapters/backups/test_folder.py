@@ -136,7 +136,7 @@ def test_what_is_not_ours_cannot_be_described(yard: Yard) -> None:
     (yard.folder / "photos.zip.sha256").write_bytes(digest)
     (yard.folder / "torn.zip").write_bytes(Path(ours.path).read_bytes()[:600])
     for name, why in (
-        ("photos.zip", "it holds no backup_metadata.json"),
+        ("photos.zip", "it holds no MANIFEST.jsonl"),
         ("torn.zip", "its checksum torn.zip.sha256 is missing"),
         ("nowhere.zip", "does not exist"),
     ):

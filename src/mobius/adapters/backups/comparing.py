@@ -17,7 +17,6 @@ from typing import Any
 from mobius.adapters.backups.comparing_files import file_changes, summed
 from mobius.adapters.databases.differing import pair
 from mobius.archive.extract import extract_archive
-from mobius.archive.manifest import Entry
 from mobius.archive.sqlite_capture import check_database
 from mobius.archive.verify import Opened, opened_verified
 from mobius.errors import BackupInvalid, MobiusError
@@ -45,7 +44,7 @@ class Comparer:
             taken_at = float(str(opened.manifest.metadata.get("created_unix") or 0))
             for member, name in _paths(opened.manifest.metadata):
                 live = place(name)
-                changes = file_changes(live, under(opened, member), member, until)
+                changes = file_changes(live, opened.under(member), member, until)
                 try:
                     paths.append(summed(name, changes))
                 except OSError as problem:
@@ -72,7 +71,7 @@ class Comparer:
                         yield from both.rows(until)
         with opened_verified(path) as opened:
             for member, name in named:
-                for change in file_changes(place(name), under(opened, member), member, until):
+                for change in file_changes(place(name), opened.under(member), member, until):
                     row: dict[str, object] = {"size_bytes": change.size_bytes}
                     key: dict[str, object] = {"path": change.path or Path(name).name}
                     yield LostRow(name, "", change.change, key, row)
@@ -131,12 +130,6 @@ def place_of(live_of: tuple[str, str], member: str, place: Place) -> Path:
     return place(name) / inside if inside else place(name)
 
 
-def under(opened: Opened, member: str) -> Iterator[Entry]:
-    """The entries at or below a member, in the archive's order."""
-    found = sorted(opened.manifest.under(member), key=lambda e: os.fsencode(e.path).replace(b"/", b"\0"))
-    yield from found
-
-
 def _paths(metadata: Mapping[str, object]) -> list[tuple[str, str]]:
     """Member and configured path of each backup path, as the archive says."""
     named = metadata.get("paths")
@@ -148,7 +141,7 @@ def _paths(metadata: Mapping[str, object]) -> list[tuple[str, str]]:
 def _databases(opened: Opened) -> Iterator[tuple[str, tuple[str, str]]]:
     """Each captured database with the member and the configured path that hold it."""
     for member, name in _paths(opened.manifest.metadata):
-        for entry in under(opened, member):
+        for entry in opened.under(member):
             if entry.database:
                 yield entry.path, (member, name)
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mobius.archive.manifest import Entry
 from mobius.archive.sqlite_capture import COMPANIONS
 from mobius.archive.swap_inside import OURS
+from mobius.archive.zip_in_lines import Entry
 from mobius.model.loss import PathChange
 
 CHUNK_BYTES = 1 << 20  # a longer file's hash is of the hashes of its chunks

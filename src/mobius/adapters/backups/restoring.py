@@ -105,7 +105,7 @@ class Restorer:
         if not isinstance(named, dict):
             raise BackupInvalid(f"{path.name} does not say where its data belongs", "mobius backup list")
         self._refuse_strange_places(path, named)
-        return {str(member): str(name) for member, name in named.items() if manifest.under(str(member))}
+        return {str(member): str(name) for member, name in named.items() if manifest.holds(str(member))}
 
     def _refuse_strange_places(self, path: Path, named: Mapping[str, object]) -> None:
         """An archive does not choose where it writes. One of our own may go where mobius.toml said when it was made;
@@ -123,7 +123,7 @@ class Restorer:
     def restore_release(self, path: Path) -> Release:
         manifest = verify_archive(path, deep=False)
         described = manifest.metadata.get("release")
-        if not isinstance(described, dict) or not manifest.under("release"):
+        if not isinstance(described, dict) or not manifest.holds("release"):
             raise BackupInvalid(f"{path.name} holds no release", "choose another: mobius backup list")
         try:
             release = msgspec.convert(described, Release)
