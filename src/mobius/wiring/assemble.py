@@ -8,9 +8,11 @@ from typing import assert_never
 
 from mobius.adapters import records
 from mobius.adapters.backups.folder import FolderBackups
+from mobius.adapters.backups.rehearsing import Rehearser
 from mobius.adapters.checks.http import HttpChecks
 from mobius.adapters.clocks.system import SystemClock
 from mobius.adapters.commands.kept import KeptCommands
+from mobius.adapters.databases.captures import Dumps
 from mobius.adapters.databases.migrations_port import SqliteMigrations
 from mobius.adapters.journals.sqlite import SqliteJournal
 from mobius.adapters.launchers.host_job import HostJobLauncher
@@ -43,11 +45,14 @@ def assemble(
     """Everything that the flows of this environment touch. Makes and starts nothing."""
     project, service = all_settings.project, all_settings.service
     places = Places(project, settings.root, settings.release.link)
-    redact = redactor(secrets_of(settings, places, environ))
+    databases = _databases(service, settings, places, environ)
+    secret_addresses = databases.secrets() if databases else set[str]()
+    redact = redactor(secrets_of(settings, places, environ) | secret_addresses)
     origin = origin_of(settings.release.source, project, (settings.root, settings.backup.folder))
     commands = KeptCommands(settings, places, environ, redact) if settings.target in ELSEWHERE else None
     origin = ElsewhereOrigin(origin) if commands else origin
     store = ReleaseStore(places, settings.release, settings.processes, origin, redact)
+    rehearser = Rehearser(settings, places, environ=environ, databases=databases, redact=redact)
     target = _target(service, settings, places, environ, commands)
     traffic = _traffic(service, settings, places, target, store.path)
     checks = HttpChecks(settings, resolve=places.resolve, redact=redact, cwd=project)
@@ -83,7 +88,7 @@ def assemble(
         traffic=traffic,
         signals=signals,
         checks=checks,
-        backups=FolderBackups(service, settings, places, store),
+        backups=FolderBackups(service, settings, places, store, rehearser, databases),
         migrations=SqliteMigrations(places.resolve(migrations.database))
         if migrations and migrations.database and commands is None
         else None,
@@ -95,6 +100,13 @@ def assemble(
         commands=commands,
         store=_store(settings, environ),
     )
+
+
+def _databases(
+    service: str, settings: EnvironmentSettings, places: Places, environ: Mapping[str, str]
+) -> Dumps | None:
+    """The databases on servers. None of them is asked before it has to be."""
+    return Dumps(service, settings, places, environ) if settings.databases else None
 
 
 def _store(settings: EnvironmentSettings, environ: Mapping[str, str]) -> Store | None:

@@ -48,7 +48,7 @@ def metadata_of(
 ) -> dict[str, object]:
     """All that a rollback needs to know with nothing but the archive at hand. `around` has git's facts and the tools'
     versions; the commit of the release, where it has one, is the one that counts."""
-    release, paths = moment.release, settings.backup.kept_paths
+    release = moment.release
     processes = [_without_secrets(process) for process in moment.processes]
     return {
         "schema_version": 1,
@@ -66,12 +66,6 @@ def metadata_of(
         "processes": json.loads(msgspec.json.encode(processes, enc_hook=dict)),
         "paths": paths_of(settings),
         "databases": [database.name for database in settings.databases],
-        "contents": [
-            *(["code"] if release else []),
-            "configuration",
-            *(["data"] if paths else []),
-            *(["databases"] if settings.databases else []),
-        ],
     }
 
 

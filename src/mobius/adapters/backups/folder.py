@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,11 @@ from typing import Any
 from mobius.adapters.backups.around import git_facts, tool_versions
 from mobius.adapters.backups.contents import Moment, described, metadata_of
 from mobius.adapters.backups.kept import KeptBackups
+from mobius.adapters.backups.preflight import room_and_time, signing
 from mobius.adapters.backups.rehearsing import Rehearser
 from mobius.adapters.backups.restoring import Restorer
 from mobius.adapters.backups.taking import sources_of
+from mobius.adapters.databases.captures import Captured, Dumps
 from mobius.adapters.databases.migrations import SqlMigrations
 from mobius.adapters.places import Places
 from mobius.adapters.releases.store import ReleaseStore
@@ -26,18 +27,16 @@ from mobius.archive.tree import estimate
 from mobius.archive.verify import verify_archive
 from mobius.archive.write import Written, write_archive
 from mobius.errors import BackupInvalid, MobiusError
-from mobius.model.cost import Need
 from mobius.model.loss import Comparison
 from mobius.model.release import BackupRecord, Release
 from mobius.model.settings import EnvironmentSettings
-from mobius.model.verdict import CheckResult, Outcome
+from mobius.model.verdict import CheckResult
 from mobius.report.advancing import backing_up
-from mobius.report.affording import takes, too_little
-from mobius.report.words import size
 from mobius.rules.advancing import Pace
-from mobius.rules.affording import expected, shortage
+from mobius.rules.release_point import FILES, Point, release_point, sqlite_points
 
 NAMES_TRIED = 100
+CALLED = {"release": "code", "mobius.toml": "configuration", "data": "data", "databases": "databases"}
 
 
 class FolderBackups(Restorer):
@@ -51,11 +50,13 @@ class FolderBackups(Restorer):
         places: Places,
         store: ReleaseStore,
         rehearser: Rehearser | None = None,
+        databases: Dumps | None = None,
     ) -> None:
         super().__init__(settings, places, store)
         self._service = service
         self._folder = settings.backup.folder
         self._kept = KeptBackups(service, settings.name, self._folder)
+        self._databases = databases
         self._rehearser = rehearser or Rehearser(settings, places)
         backup = settings.backup
         self._signatures = Signatures(backup.sign_key, backup.allowed_signers, backup.require_signature)
@@ -72,39 +73,71 @@ class FolderBackups(Restorer):
         progress: Callable[[str], None],
     ) -> BackupRecord:
         made = self._published(kind, run_id, since) if run_id else None
-        if made is not None:
-            return made
-        began = time.monotonic()
-        written = self._write(kind, release, run_id, progress)
-        took_s = time.monotonic() - began
+        if made is None:
+            began = time.monotonic()
+            written = self._write(kind, release, run_id, progress)
+            # How long it took is not in the archive, which is finished before that is known: the journal has it.
+            measured = {
+                "took_s": round(time.monotonic() - began, 3),
+                "read_bytes": written.manifest.size_bytes,
+            }
+            record = described(written.path)
+            assert record is not None
+            metadata = {**(record.metadata or {}), **measured}
+            made = replace(record, verified_at=time.time(), metadata=metadata)
         if kind == "release" and release is not None:
-            self._publish_the_days_name(written.path)
-        record = described(written.path)
-        assert record is not None
-        # How long it took is not in the archive, which is finished before that is known: the journal has it.
-        measured = {"took_s": round(took_s, 3), "read_bytes": written.manifest.size_bytes}
-        return replace(record, verified_at=time.time(), metadata={**(record.metadata or {}), **measured})
+            self._publish_the_days_name(Path(made.path))  # also where it was killed just before
+        return made
 
     def _write(
         self, kind: str, release: Release | None, run_id: int, progress: Callable[[str], None]
     ) -> Written:
         start = "emergency" if kind == "emergency" else self._service if release else "initial"
-        sources, metadata = self._sources(release), self._metadata(kind, release, run_id)
-        for _ in range(NAMES_TRIED):
-            target = self._kept.free_name(start)
-            progress(f"backup: {target.name}")
-            with contextlib.suppress(NameTaken):  # by another backup of the same second
-                return write_archive(
-                    target,
-                    sources,
-                    metadata,
-                    checksum_root=self._places.project,
-                    progress=Pace(progress, backing_up, time.monotonic),
-                    sign=self._sign,
-                )
+        sources, begun_unix = self._sources(release), time.time()
+        with self._captured(progress) as captured:
+            files_unix = time.time()
+
+            def complete(facts: Mapping[str, object]) -> Mapping[str, object]:
+                now, databases = time.time(), facts.get("databases")
+                points = [
+                    *captured.points,
+                    Point(FILES, FILES, round(files_unix, 3), round(now - files_unix, 3)),
+                ]
+                points += sqlite_points(databases) if isinstance(databases, Mapping) else ()
+                return {
+                    "capture": release_point(begun_unix, now, points),
+                    "postgresql": captured.facts or {},
+                }
+
+            held = {source.prefix.partition("/")[0] for source in (*sources, *captured.sources)}
+            metadata = {
+                **self._metadata(kind, release, run_id, captured),
+                "contents": [CALLED[prefix] for prefix in CALLED if prefix in held],
+            }
+            for _ in range(NAMES_TRIED):
+                target = self._kept.free_name(start)
+                progress(f"backup: {target.name}")
+                with contextlib.suppress(NameTaken):  # by another backup of the same second
+                    return write_archive(
+                        target,
+                        [*sources, *captured.sources],
+                        metadata,
+                        checksum_root=self._places.project,
+                        progress=Pace(progress, backing_up, time.monotonic),
+                        sign=self._sign,
+                        complete=complete,
+                        nice=self._settings.backup.nice,
+                    )
         raise MobiusError(
             f"no free name for a backup in {self._folder}: {NAMES_TRIED} were taken",
             "another backup is being made at every one of them; look with: mobius backup list",
+        )
+
+    def _captured(self, progress: Callable[[str], None]) -> AbstractContextManager[Captured]:
+        return (
+            contextlib.nullcontext(Captured())
+            if self._databases is None
+            else self._databases.captured(progress)
         )
 
     @property
@@ -115,7 +148,8 @@ class FolderBackups(Restorer):
         """Of two that are made at once, the day's name is that of the last, whichever ends first."""
         newest = self._kept.newest_of_the_day(archive)
         day = archive.with_name(archive.name[: -len("_HHMMSS.zip")] + ".zip")
-        publish_alias(newest, day, checksum_root=self._places.project, sign=self._sign)
+        if not self._kept.are_the_same(newest, day):
+            publish_alias(newest, day, checksum_root=self._places.project, sign=self._sign)
 
     def _published(self, kind: str, run_id: int, since: float) -> BackupRecord | None:
         """This run's own, if it is still whole."""
@@ -129,10 +163,16 @@ class FolderBackups(Restorer):
     def _sources(self, release: Release | None) -> list[Any]:
         return list(sources_of(self._settings, self._places, self._store, release))
 
-    def _metadata(self, kind: str, release: Release | None, run_id: int) -> dict[str, object]:
+    def _metadata(
+        self, kind: str, release: Release | None, run_id: int, captured: Captured
+    ) -> dict[str, object]:
         processes = self._store.processes(release.id) if release else ()
         tree = self._store.path(release.id) if release else None
         tools = tool_versions(processes, tree if tree and tree.is_dir() else None)
+        if captured.facts:
+            tools["postgresql"] = {
+                name: facts.get("server_version") for name, facts in captured.facts.items()
+            }
         newest = max((found.created_at for found in self.found()), default=0.0)
         moment = Moment(kind, release, run_id, processes, self._schema_revision(), newest)
         around = {**git_facts(self._places.project), "tools": tools}
@@ -152,44 +192,15 @@ class FolderBackups(Restorer):
     # -- looking ------------------------------------------------------------------------------------------------
 
     def preflight(self, live: Release | None, past: Sequence[BackupRecord] = ()) -> tuple[CheckResult, ...]:
-        name = "backup"
-        try:
-            size_bytes = estimate(self._sources(live)).size_bytes
-            folder = _existing(self._folder)
-            if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK) or _is_read_only(folder):
-                advice = "make it a folder that you may write to, or set backup.folder in mobius.toml"
-                return (CheckResult(name, Outcome.FAIL, f"{folder} cannot be written", 0.0, advice),)
-            needs = self._needs(size_bytes, folder)
-        except MobiusError as problem:
-            return (CheckResult(name, Outcome.FAIL, problem.message, 0.0, problem.hint),)
-        except OSError as problem:
-            told = f"{problem.filename or self._folder} cannot be looked at: {problem.strerror or problem}"
-            return (CheckResult(name, Outcome.FAIL, told, 0.0, "let this user look at it"),)
-        if (short := shortage(needs)) is not None:
-            told, advice = too_little(short)
-            return (CheckResult(name, Outcome.FAIL, told, 0.0, advice), *self._preflight_of_signatures())
-        free = min(need.free_bytes for need in needs)
-        told = f"{size(size_bytes)} to back up, {size(free)} free; {takes(expected(size_bytes, past))}"
-        return (CheckResult(name, Outcome.PASS, told, 0.0), *self._preflight_of_signatures())
+        def size_bytes() -> int:
+            dumps = self._databases.size_bytes() if self._databases else 0
+            return estimate(self._sources(live)).size_bytes + dumps
 
-    def _needs(self, size_bytes: int, folder: Path) -> list[Need]:
-        """The archive, at worst as large as what is in it, and the copy that the rehearsal restores from it."""
-        root = _existing(self._places.root)
-        wanted = ((folder, "the archive"), (root, "the copy of its rehearsal"))
-        return [
-            Need(purpose, str(place), place.stat().st_dev, size_bytes, shutil.disk_usage(place).free)
-            for place, purpose in wanted
-        ]
-
-    def _preflight_of_signatures(self) -> tuple[CheckResult, ...]:
-        signatures, name = self._signatures, "signature"
-        if not (signatures.key or signatures.allowed or signatures.required):
-            return ()
-        try:
-            told = signatures.try_out(self._folder)
-        except MobiusError as problem:
-            return (CheckResult(name, Outcome.FAIL, problem.message, 0.0, problem.hint),)
-        return (CheckResult(name, Outcome.PASS, told, 0.0),)
+        return (
+            room_and_time(size_bytes, self._folder, self._places.root, past),
+            *(self._databases.preflight() if self._databases else ()),
+            *signing(self._signatures, self._folder),
+        )
 
     def signer(self, path: Path) -> str:
         return self._signatures.check(path)
@@ -247,13 +258,3 @@ class FolderBackups(Restorer):
 
     def prune(self, names: Sequence[str]) -> tuple[str, ...]:
         return self._kept.prune(names)
-
-
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest above it that is there."""
-    return next(path for path in [folder, *folder.parents] if path.exists())
-
-
-def _is_read_only(folder: Path) -> bool:
-    """A mount that nobody may write to; root may write to anything else."""
-    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY) if hasattr(os, "statvfs") else False

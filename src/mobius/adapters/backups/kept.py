@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mobius.adapters.backups.contents import described, is_day_name
 from mobius.archive.durable import in_words
-from mobius.archive.publish import sweep, withdraw
+from mobius.archive.publish import signature_of, sweep, withdraw
 from mobius.model.release import BackupRecord
 
 
@@ -50,8 +50,16 @@ class KeptBackups:
         return self.folder / f"{start}_{moment:%Y%m%d_%H%M%S}.zip"
 
     def newest_of_the_day(self, archive: Path) -> Path:
-        """The archive of the same day with the last name: what the day's name stands for."""
-        return max(archive.parent.glob(f"{archive.name[: -len('_HHMMSS.zip')]}_??????.zip"), default=archive)
+        """Of the backups of a good state of the same day, the one with the last name: what the day's name is for."""
+        start = archive.name[: -len("HHMMSS.zip")]
+        named = [found for found in self.found() if found.kind == "release" and found.name.startswith(start)]
+        return max((Path(found.path) for found in named), default=archive)
+
+    def are_the_same(self, archive: Path, day: Path) -> bool:
+        """Whether the day's name stands for this archive already, whole with its checksum and signature."""
+        one, other = self._ours(archive), self._ours(day)
+        signed = signature_of(archive).exists() == signature_of(day).exists()
+        return one is not None and other is not None and one.sha256 == other.sha256 and signed
 
     def prune(self, names: Sequence[str]) -> tuple[str, ...]:
         """Takes these away with all that lies beside them; first the second names of the same archives, each of which
