@@ -35,7 +35,8 @@ def signed(
         **{name.lower(): " ".join(value.split()) for name, value in headers.items()},
         **({"x-amz-security-token": keys.token} if keys.token else {}),
     }
-    asked = "&".join(f"{quote(name, safe='')}={quote(query[name], safe='')}" for name in sorted(query))
+    escaped = sorted((quote(name, safe=""), quote(value, safe="")) for name, value in query.items())
+    asked = "&".join(f"{name}={value}" for name, value in escaped)
     names = ";".join(sorted(sent))
     lines = "".join(f"{name}:{sent[name]}\n" for name in sorted(sent))
     request = "\n".join([method, parts.path or "/", asked, lines, names, payload_sha256])

@@ -123,6 +123,8 @@ def of_obstore(place: S3Place, doing: str, problem: BaseException, *, now: float
     text = str(problem)
     if "169.254.169.254" in text or ("redential" in text and "<Code>" not in text):
         return no_keys(place, doing)
+    if "redirect without LOCATION" in text:
+        return refused(place, doing, Refusal(301), now=now)
     status = re.search(r"status code: (\d{3})", text)
     if status is None and "<Code>" not in text:
         return unreachable(place, doing, _of_the_line(text))
