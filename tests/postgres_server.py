@@ -89,7 +89,7 @@ class PostgresServer:
             "initdb", "-D", self.data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"
         )
 
-    def run(self, name: str, *words: str | Path) -> str:
+    def run(self, name: str | Path, *words: str | Path) -> str:
         """One of PostgreSQL's programs, as the server's user; what it said."""
         done = subprocess.run(
             [self.home / name, *map(str, words)],
