@@ -326,6 +326,10 @@ class Backups(Protocol):
         is kept beside it under `key`. Repeating it with the same key finishes what was begun, and no more. Raises
         `MobiusError` with every path as it was. `kept` says where what was replaced is, by path."""
 
+    def take_back_data(self, key: str) -> None:
+        """Undoes `restore_data` and `prepare_data` of this key: the replaced data is live again, and nothing is left
+        laid out. Nothing to undo is a success; may be repeated."""
+
     def compare(self, path: Path, *, within_s: float) -> Comparison:
         """What was written since the archive was made, told apart as far as the time allows. Changes nothing. Raises
         `BackupInvalid`; what could not be compared is in it."""

@@ -7,6 +7,7 @@ from contextlib import suppress
 from mobius.errors import Locked, MobiusError
 from mobius.flows.monitor import monitor, open_window
 from mobius.flows.perform import NeedsPerson, perform
+from mobius.flows.put_back import is_putting_back, put_back
 from mobius.flows.record import Record
 from mobius.flows.take_back import let_held_requests_go, stop_for_a_person
 from mobius.flows.turn import turn
@@ -25,6 +26,8 @@ def rollback(run: Run, ports: Ports) -> Run:
         _begin(record)
         try:
             ports.target.prepare()
+            if unfinished := is_putting_back(record):
+                raise unfinished
             perform([step for step in run.plan.rollout if step.phase != AFTERWARDS], record)
             _tell(record)
             perform([step for step in run.plan.rollout if step.phase == AFTERWARDS], record)
@@ -122,6 +125,15 @@ def _refused_or_failed(record: Record, problem: Exception) -> Run:
     touched = any(step.effect and step.id in begun for step in record.run.plan.rollout)
     own_code = getattr(problem, "exit_code", 13)
     code = own_code if not touched and own_code in REFUSALS else 13
+    plan = record.run.plan
+    again = put_back(
+        record,
+        plan.rollout,
+        live_id=plan.previous_id,
+        live_slot=plan.previous_slot,
+        free_slot=plan.slot,
+    )
+    why = f"{why}; {again}" if again else why
     let_held_requests_go(record)
     environment = record.run.environment
     return record.move(

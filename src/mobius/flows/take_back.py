@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from mobius.errors import Locked, MobiusError
 from mobius.flows.perform import NeedsPerson, perform
+from mobius.flows.put_back import is_putting_back, put_back
 from mobius.flows.record import Record
 from mobius.model.plan import WayBack
 from mobius.model.run import Run, RunState
@@ -24,6 +25,8 @@ def take_back(record: Record, way: WayBack, *, because: str) -> Run:
         words = f"going back to {plan.previous_id or 'nothing live'} ({way.way}): {because}"
         record.move(RunState.ROLLING_BACK, "rollback begun", words, data=told, sentence=because)
     try:
+        if unfinished := is_putting_back(record):
+            raise unfinished
         perform([step for step in way.steps if step.phase != AFTERWARDS], record)
         seconds = max(0.0, clock.now() - decided_at)
         perform([step for step in way.steps if step.phase == AFTERWARDS], record)
@@ -32,7 +35,7 @@ def take_back(record: Record, way: WayBack, *, because: str) -> Run:
     except NeedsPerson as doubt:
         return stop_for_a_person(record, doubt)
     except Exception as problem:
-        return _failed(record, problem)
+        return _failed(record, way, problem)
     again = "stayed live" if way.phase == BEFORE else f"is live again after {seconds:.1f} s"
     return record.move(
         RunState.ROLLED_BACK,
@@ -81,8 +84,13 @@ def _decided_at(record: Record, way: WayBack) -> float:
     return min(begun, default=record.ports.clock.now())
 
 
-def _failed(record: Record, problem: Exception) -> Run:
+def _failed(record: Record, way: WayBack, problem: Exception) -> Run:
     why = problem.message if isinstance(problem, MobiusError) else f"{type(problem).__name__}: {problem}"
+    plan = record.run.plan
+    again = put_back(
+        record, way.steps, live_id=plan.release_id, live_slot=plan.slot, free_slot=plan.previous_slot
+    )
+    why = f"{why}; {again}" if again else why
     let_held_requests_go(record)
     environment = record.run.environment
     choices = [

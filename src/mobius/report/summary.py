@@ -105,7 +105,10 @@ def _held(held: Mapping[str, Any]) -> str:
 def _not_live_any_more(lost: Mapping[str, Any]) -> str:
     if not lost:
         return ""
-    counts = ", ".join(f"{number:,} {what}" for what, number in dict(lost["counts"] or {}).items())
+    counts = ", ".join(
+        counted(number, f"{what.partition(' ')[0].removesuffix('s')} {what.partition(' ')[2]}", what)
+        for what, number in dict(lost["counts"] or {}).items()
+    )
     more = "" if lost["whole"] else " and more"
     told = f"{counts or 'nothing'}{more}; listed in {lost['listed']}"
     return f"{told}; get it back: {lost['get_back']}" if counts and lost.get("get_back") else told

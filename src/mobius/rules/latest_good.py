@@ -16,14 +16,15 @@ def in_order(
 
     A candidate guards a release (never an emergency backup) that was healthy: it did not fail, and was live or is
     accepted. Rehearsed ones come first, then verified ones, the newest first among each; a backup of what is live
-    now, and not accepted yet, comes last: it is what one wants to leave. Of a release that nobody knows (the
-    journal was lost, or somebody else deploys it) its backup's kind has to do.
+    now, and not accepted yet, comes last: it is what one wants to leave. Of a release of whose life nobody knows
+    (the journal was lost, or somebody else deploys it) its backup's kind has to do.
     """
     by_id = {release.id: release for release in releases}
+    lives_are_known = any(release.live_since or release.accepted for release in releases)
     good: list[BackupRecord] = []
     passed: list[str] = []
     for backup in known:
-        why = _why_not(backup, by_id.get(backup.release_id), now)
+        why = _why_not(backup, by_id.get(backup.release_id) if lives_are_known else None, now)
         if why:
             passed.append(f"{backup.name} {why}")
         else:

@@ -112,6 +112,14 @@ class MemoryBackups:
         self.laid_out.append((path.name, key))
         return {"backup": path.name}
 
+    def take_back_data(self, key: str) -> None:
+        """What was replaced under the key is there again."""
+        replaced = self._replaced.pop(key, None)
+        self._restores = {(name, of) for name, of in self._restores if of != key}
+        if replaced is not None:
+            self._data.clear()
+            self._data.update(copy.deepcopy(dict(replaced)))
+
     def compare(self, path: Path, *, within_s: float) -> Comparison:
         """The lists of the data as tables of rows, each row its own key."""
         archive = self._open(path)

@@ -15,6 +15,8 @@ from mobius.adapters.backups.comparing import Comparer
 from mobius.adapters.backups.contents import member_of, outermost, with_secrets_of
 from mobius.adapters.backups.exchanging import Exchange, exchange_of, replaced_of
 from mobius.adapters.backups.open_files import users_of
+from mobius.adapters.backups.returning_databases import ReturningDatabases
+from mobius.adapters.databases.captures import Dumps
 from mobius.adapters.places import Places
 from mobius.adapters.releases.store import ReleaseStore
 from mobius.archive.extract import extract_archive
@@ -31,10 +33,17 @@ class Restorer:
     """Restores archives of one environment. One that lies in its own backup folder is trusted to hold links out of
     the release (a virtual environment has one); any other is held to every rule."""
 
-    def __init__(self, settings: EnvironmentSettings, places: Places, store: ReleaseStore) -> None:
+    def __init__(
+        self,
+        settings: EnvironmentSettings,
+        places: Places,
+        store: ReleaseStore,
+        databases: Dumps | None = None,
+    ) -> None:
         self._settings = settings
         self._places = places
         self._store = store
+        self._returning = ReturningDatabases(databases, places.root / "run", self._extract)
 
     def prepare_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
         paths = self._paths_of(path)
@@ -46,11 +55,12 @@ class Restorer:
                     laid_out.append(change)
                 change.lay_out(member, lambda beside, m=member: self._extract(path, beside, m))  # type: ignore[misc]
                 progress(f"laid out {name}")
+            servers = self._returning.prepare(path, key=key, progress=progress)
         except BaseException:  # nothing may stay behind on a disk that is full
             for change in laid_out:
                 change.forget()
             raise
-        return {"backup": path.name, "laid_out": list(paths.values())}
+        return {"backup": path.name, "laid_out": [*paths.values(), *servers]}
 
     def restore_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
         self.prepare_data(path, key=key, progress=lambda _: None)
@@ -60,13 +70,21 @@ class Restorer:
             for name, change in changes.items():
                 change.exchange()
                 progress(f"restored {name}")
+            replaced = self._returning.exchange(path, key=key, progress=progress)
         except MobiusError:  # all of them, or none
             for change in reversed(changes.values()):
                 change.take_back()
                 change.forget()
             raise
         kept = {name: str(change.kept) for name, change in changes.items() if change.kept}
-        return {"backup": path.name, "restored": list(changes), "kept": kept}
+        return {"backup": path.name, "restored": [*changes, *replaced], "kept": {**kept, **replaced}}
+
+    def take_back_data(self, key: str) -> None:
+        self._returning.take_back(key)
+        for name in reversed(outermost(self._settings.backup.paths)):
+            change = exchange_of(self._places.resolve(name), key)
+            change.take_back()
+            change.forget()
 
     def compare(self, path: Path, *, within_s: float) -> Comparison:
         return self._comparer().compare(path, self._places.resolve, within_s=within_s)

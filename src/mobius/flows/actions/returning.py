@@ -169,7 +169,7 @@ def _list_lost(step: Step, record: Record) -> Mapping[str, Any]:
     back = f"mobius backup restore {kept} -e {run.environment} --only PATH" if kept else ""
     told = {"backup": path.name, "counts": dict(counts), "late": late, "whole": whole, "listed": artifact}
     told |= {"emergency": kept, "get_back": back}
-    words = ", ".join(f"{count:,} {what}" for what, count in counts.items()) or "nothing"
+    words = ", ".join(_in_words(what, count) for what, count in counts.items()) or "nothing"
     sentence = f"not in the live data any more: {words}{'' if whole else ' and more'}, listed in {LOST_ROWS}"
     if kept and (counts or late):
         sentence += f"; {kept} has it"
@@ -177,3 +177,9 @@ def _list_lost(step: Step, record: Record) -> Mapping[str, Any]:
         sentence += f", but for {late:,} that came after it was taken: they are in the data that was replaced"
     record.say("lost", sentence, told)
     return told
+
+
+def _in_words(what: str, count: int) -> str:
+    """ "1 row added", "12 rows added" """
+    kind, _, change = what.partition(" ")
+    return f"{count:,} {kind.removesuffix('s') if count == 1 else kind} {change}"
