@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mobius.adapters.backups.folder import FolderBackups
 from mobius.adapters.places import Places
@@ -77,5 +78,9 @@ class Yard:
 
     def with_paths(self, *paths: str) -> FolderBackups:
         """The same backups where mobius.toml names other paths."""
-        settings = replace(self.settings, backup=replace(self.settings.backup, paths=paths))
+        return self.with_backup(paths=paths)
+
+    def with_backup(self, **changes: Any) -> FolderBackups:
+        """The same backups where mobius.toml says something else of them."""
+        settings = replace(self.settings, backup=replace(self.settings.backup, **changes))
         return FolderBackups("dhash", settings, Places(self.project, self.root), self.store)
