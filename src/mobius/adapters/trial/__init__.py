@@ -1,0 +1,1 @@
+"""Migrations tried on a copy of the real data, with observers at the keyholes."""

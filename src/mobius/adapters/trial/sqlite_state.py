@@ -1,0 +1,151 @@
+"""An SQLite database at one moment: its schema, its rows by number and checksum, its pages, and what is broken"
+" in it."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import hashlib
+import sqlite3
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mobius.archive.sqlite_capture import open_for_reading
+from mobius.model.trial import Rows
+
+OURS = "mobius_migrations"
+_FETCH = 2000
+_MASK = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table: its columns in order, how many rows, and a sum over them for each set of columns that was asked."""
+
+    columns: tuple[str, ...]
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What there is. `schema`: a line for each object, as it was written."""
+
+    tables: Mapping[str, Table]
+    schema: tuple[str, ...]
+    broken: frozenset[str]
+
+
+def state_of(path: Path) -> State:
+    """Looks at the database at `path`; its rows are counted, not read."""
+    with contextlib.closing(open_for_reading(path, 10.0)) as db:
+        named = [
+            row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        ]
+        tables = {}
+        for name in named:
+            if name.startswith("sqlite_") or name == OURS:
+                continue
+            columns = tuple(row[1] for row in db.execute(f"PRAGMA table_info({quoted(name)})"))
+            with contextlib.suppress(sqlite3.OperationalError):  # a virtual table whose module is not here
+                tables[name] = Table(
+                    columns, db.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()[0]
+                )
+        return State(tables, _schema(db), frozenset(_broken(db)))
+
+
+def rows_between(
+    before: Path,
+    after: Path,
+    was: State,
+    becomes: State,
+    *,
+    touched: Collection[str],
+    only_touched: bool = False,
+) -> tuple[Rows, ...]:
+    """Table by table: the rows of `before` beside those of `after`, over the columns that both have. `only_touched`:
+    take checksums of tables that a statement names, and only count the others."""
+    found = []
+    with (
+        contextlib.closing(open_for_reading(before, 10.0)) as old,
+        contextlib.closing(open_for_reading(after, 10.0)) as new,
+    ):
+        for name, table in was.tables.items():
+            then = becomes.tables.get(name)
+            is_touched = name in touched
+            if then is None:
+                found.append(Rows(name, table.rows, -1, touched=is_touched))
+                continue
+            both = [column for column in table.columns if column in then.columns]
+            sums = ("", "")
+            if both and (is_touched or not only_touched):
+                sums = (_checksum(old, name, both), _checksum(new, name, both))
+            found.append(Rows(name, table.rows, then.rows, *sums, touched=is_touched))
+    return tuple(found)
+
+
+def _checksum(db: sqlite3.Connection, table: str, columns: list[str]) -> str:
+    """A sum that does not depend on the order of rows; values keep their type, so that 1 and '1' differ."""
+    total = 0
+    cursor = db.execute(f"SELECT {', '.join(quoted(column) for column in columns)} FROM {quoted(table)}")
+    while rows := cursor.fetchmany(_FETCH):
+        for row in rows:
+            digest = hashlib.blake2b(repr(row).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+            total = (total + int.from_bytes(digest, "big")) & _MASK
+    return f"{total:016x}"
+
+
+def schema_difference(was: State, becomes: State) -> str:
+    """What was added and taken away, a line each."""
+    lines = difflib.unified_diff(was.schema, becomes.schema, lineterm="", n=0)
+    return "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
+
+
+def changed_bytes(before: Path, after: Path) -> int:
+    """How much of the file is written anew, page by page."""
+    size = _page_size(before)
+    old, new = (Counter(_pages(path, size)) for path in (before, after))
+    return size * sum((new - old).values())
+
+
+def _page_size(path: Path) -> int:
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(18)[16:18], "big")
+    return 65_536 if size == 1 else max(512, size)
+
+
+def _pages(path: Path, size: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while page := file.read(size):
+            yield hashlib.blake2b(page, digest_size=16).digest()
+
+
+def _schema(db: sqlite3.Connection) -> tuple[str, ...]:
+    rows = db.execute(
+        "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name != ? ORDER BY type, name", (OURS,)
+    )
+    return tuple(" ".join(row[0].split()) for row in rows)
+
+
+def _broken(db: sqlite3.Connection) -> Iterator[str]:
+    """What does not hold: pages, references, views that no longer open."""
+    try:
+        problems = [str(row[0]) for row in db.execute("PRAGMA quick_check(5)")]
+        yield from (f"quick_check: {' '.join(problem.split())}" for problem in problems if problem != "ok")
+    except sqlite3.DatabaseError as error:
+        yield f"quick_check: {error}"
+    with contextlib.suppress(sqlite3.DatabaseError):
+        broken = Counter((str(row[0]), str(row[2])) for row in db.execute("PRAGMA foreign_key_check"))
+        for (table, parent), count in sorted(broken.items()):
+            yield f"{count} row(s) of {table} refer to rows of {parent} that are not there"
+    for (view,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY name").fetchall():
+        try:
+            db.execute(f"SELECT * FROM {quoted(view)} LIMIT 0")
+        except sqlite3.DatabaseError as error:
+            yield f"the view {view} no longer opens: {error}"
+
+
+def quoted(name: str) -> str:
+    """A name as SQL needs it."""
+    return '"' + name.replace('"', '""') + '"'
