@@ -42,6 +42,7 @@ def check_environment(values: dict[str, Any], tree: Tree, around: Place, mistake
         mistakes.add(kind.place, f'"{kind.value}" is not available in this version: only "sql" is')
     check_units(values, tree, mistakes)
     _check_commands(values, tree, around, mistakes)
+    _check_signatures(values["backup"], tree, mistakes)
     _check_times(values, tree, around, mistakes)
 
 
@@ -54,6 +55,18 @@ def _check_commands(values: dict[str, Any], tree: Tree, around: Place, mistakes:
     for one, other in (("stop", "start"), ("start", "stop")):
         if (given := at(tree, "command", one)) and other not in _dict(gave):
             mistakes.add(given.place, f"given without {other}: a restore needs both")
+
+
+def _check_signatures(backup: dict[str, Any], tree: Tree, mistakes: Mistakes) -> None:
+    """Who can put an archive into the folder could put a key beside it; and what nothing signs would all be refused."""
+    allowed, required = at(tree, "backup", "allowed_signers"), at(tree, "backup", "require_signature")
+    if allowed and backup["folder"] and backup["allowed_signers"]:
+        folder = under(Path("/"), backup["folder"])
+        if under(Path("/"), backup["allowed_signers"]).is_relative_to(folder):
+            mistakes.add(allowed.place, "lies in the folder of the backups, expected a file outside of it")
+    for key in ("sign_key", "allowed_signers"):
+        if required and backup["require_signature"] and not backup[key]:
+            mistakes.add(required.place, f"given without {key}: every new backup would be refused")
 
 
 def _check_times(values: dict[str, Any], tree: Tree, around: Place, mistakes: Mistakes) -> None:
