@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mobius.archive.durable import in_words
 from mobius.archive.swap import SwapState, observe_swap, record_of, swap_back, swap_in
 from mobius.archive.swap_inside import OURS, observe_inside, swap_back_inside, swap_inside, unfinished
 from mobius.errors import MobiusError
@@ -46,21 +47,22 @@ class Exchange:
 
     def lay_out(self, member: str, extract: Callable[[Path], None]) -> None:
         """Extracts beside, whole or not at all. Raises `MobiusError` (disk full, a damaged archive), nothing left."""
+        shutil.rmtree(self.laid_out_in, ignore_errors=True)  # left by a kill, or by a try before
         if self.is_laid_out or self.is_done:
             return
         self._refuse_what_cannot_be_exchanged()
-        self.laid_out_in.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(self.laid_out_in, ignore_errors=True)
-        try:
-            extract(self.laid_out_in)
-            restored = self.laid_out_in / member
-            if self.inside and not restored.is_dir():
-                raise MobiusError(
-                    f"{self.live} is a mount, and the backup holds a file for it", "unmount it first"
-                )
-            restored.rename(self.new)
-        finally:
-            shutil.rmtree(self.laid_out_in, ignore_errors=True)
+        with in_words(f"{self.live} could not be restored", self.live.parent):
+            self.laid_out_in.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                extract(self.laid_out_in)
+                restored = self.laid_out_in / member
+                if self.inside and not restored.is_dir():
+                    raise MobiusError(
+                        f"{self.live} is a mount, and the backup holds a file for it", "unmount it first"
+                    )
+                restored.rename(self.new)
+            finally:
+                shutil.rmtree(self.laid_out_in, ignore_errors=True)
 
     def exchange(self) -> None:
         """The restored content is live, the present one kept. May be repeated."""
@@ -73,14 +75,16 @@ class Exchange:
     def forget(self) -> None:
         """Removes what was laid out and never used."""
         if not record_of(self.old).exists():
-            _remove(self.new)
+            with in_words(f"{self.new} could not be removed", self.new.parent):
+                _remove(self.new)
 
     def let_go(self) -> bool:
         """Removes the content that was replaced; False where there is none, or the exchange is not done."""
         if not self.is_done:
             return False
-        _remove(self.old)
-        record_of(self.old).unlink(missing_ok=True)
+        with in_words(f"{self.old} could not be removed", self.old.parent):
+            _remove(self.old)
+            record_of(self.old).unlink(missing_ok=True)
         return True
 
     def _refuse_what_cannot_be_exchanged(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from mobius.adapters.backups.comparing import Comparer
+from mobius.adapters.backups.comparing_servers import server_changes
 from mobius.adapters.backups.contents import member_of, outermost, with_secrets_of
 from mobius.adapters.backups.exchanging import Exchange, exchange_of, replaced_of
 from mobius.adapters.backups.open_files import users_of
@@ -19,8 +20,9 @@ from mobius.adapters.backups.returning_databases import ReturningDatabases
 from mobius.adapters.databases.captures import Dumps
 from mobius.adapters.places import Places
 from mobius.adapters.releases.store import ReleaseStore
+from mobius.archive.durable import in_words
 from mobius.archive.extract import extract_archive
-from mobius.archive.verify import verify_archive
+from mobius.archive.verify import read_metadata, verify_archive
 from mobius.errors import BackupInvalid, MobiusError
 from mobius.model.loss import Comparison, LostRow
 from mobius.model.release import Release, tree_of
@@ -43,6 +45,7 @@ class Restorer:
         self._settings = settings
         self._places = places
         self._store = store
+        self._databases = databases
         self._returning = ReturningDatabases(databases, places.root / "run", self._extract)
 
     def prepare_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
@@ -87,7 +90,10 @@ class Restorer:
             change.forget()
 
     def compare(self, path: Path, *, within_s: float) -> Comparison:
-        return self._comparer().compare(path, self._places.resolve, within_s=within_s)
+        found = self._comparer().compare(path, self._places.resolve, within_s=within_s)
+        notes = list(found.notes)
+        servers = server_changes(read_metadata(path), self._databases, notes, within_s=within_s)
+        return replace(found, tables=(*found.tables, *servers), notes=tuple(notes))
 
     def lost(self, path: Path, *, key: str, emergency: Path | None, within_s: float) -> Iterator[LostRow]:
         def replaced(name: str) -> Path:
@@ -154,6 +160,10 @@ class Restorer:
             raise BackupInvalid(
                 f"{path.name} names its release {release.id!r}, which is no name of one", "mobius backup list"
             )
+        with in_words(f"the release of {path.name} could not be laid out", self._places.releases):
+            return self._laid_out(path, release, processes)
+
+    def _laid_out(self, path: Path, release: Release, processes: tuple[ProcessSettings, ...]) -> Release:
         if self._store.is_staged(release.id):
             return release
         self._store.remove(release.id)

@@ -14,7 +14,7 @@ from mobius.adapters.databases.leftovers import own_folder
 from mobius.adapters.databases.pgbackrest import Pgbackrest
 from mobius.adapters.databases.postgres_address import address_of, connected, named_address, parsed
 from mobius.adapters.databases.postgres_dump import DUMP, FACTS, Dumper, unreadable
-from mobius.adapters.databases.postgres_facts import PostgresFacts, facts_from, one, server_of
+from mobius.adapters.databases.postgres_facts import PostgresFacts, facts_from, one, rows_of, server_of, table_sizes
 from mobius.adapters.databases.postgres_restore import Restorer, kept_from_before, may_restore
 from mobius.adapters.databases.postgres_scratch import Scratch, scratch_cluster, scratch_database
 from mobius.adapters.places import Places
@@ -138,6 +138,14 @@ class Dumps:
     def _restorer(self, database: DatabaseSettings) -> Restorer:
         address = address_of(database, self._settings, self._places, self._environ)
         return Restorer(address, self._environ, database.jobs, database.timeout_s)
+
+    def counted(self, name: str, *, within_s: float) -> Mapping[str, int]:
+        """The rows of each table of the live database, counted now. Raises `MobiusError` where that takes longer, or
+        the server does not answer."""
+        database = self._named(name)
+        address = address_of(database, self._settings, self._places, self._environ)
+        with connected(address, f"{name} was not counted", statement_timeout_s=within_s) as db:
+            return rows_of(db, list(table_sizes(db)))
 
     # -- looking ----------------------------------------------------------------------------------------------
 
