@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobius.archive import Skipped, Source, estimate
+from mobius.archive import tree as tree_module
 from mobius.archive.listing import Excludes, sorted_names
 from mobius.archive.tree import Found, walk
 from mobius.errors import MobiusError, UsageError
@@ -154,6 +155,14 @@ def test_a_source_that_is_a_link_is_followed_and_links_inside_are_not(tmp_path: 
     (tmp_path / "real" / "again").symlink_to(".")
     (tmp_path / "named").symlink_to("real")
     assert members(Source("s", tmp_path / "named")) == ["s", "s/again", "s/f"]
+
+
+def test_folders_without_end_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree_module, "_DEEPEST", 4)
+    make(tmp_path, "a/b/c/f")
+    with pytest.raises(MobiusError, match=r"a/b/c cannot be backed up: its folder is the 4th below another"):
+        members(Source("s", tmp_path))
+    assert members(Source("s", tmp_path / "a")) == ["s", "s/b", "s/b/c", "s/b/c/f"]
 
 
 def test_what_is_no_file_is_said(tmp_path: Path) -> None:

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 from mobius.archive.publish import Workspace
 from mobius.archive.sqlite_capture import Capture, capture_database
 from mobius.archive.tree import Found, order_of
 from mobius.errors import MobiusError
-
-
-class Captured(NamedTuple):
-    """A copy of a database, and when it was made."""
-
-    capture: Capture
-    at_unix: float
-
-    def facts(self) -> dict[str, object]:
-        return self.capture.facts.as_json() | {
-            "captured_at_unix": round(self.at_unix, 3),
-            "captured_in_s": round(self.capture.duration_s, 3),
-        }
 
 
 class Captures:
@@ -36,11 +21,11 @@ class Captures:
         self._scratch = space.scratch()
         self._ahead = deque(ahead)
         self._executor = ThreadPoolExecutor(1, "capture")
-        self._next: tuple[str, Future[Captured]] | None = None
+        self._next: tuple[str, Future[Capture]] | None = None
         self._number = 0
         self._begin_next()
 
-    def take(self, found: Found) -> Captured:
+    def take(self, found: Found) -> Capture:
         """The copy of one database, which the caller removes. Raises what capturing it raised."""
         while self._next is not None and order_of(self._next[0]) < order_of(found.member):
             self._drop_next()  # it turned out to be something else
@@ -58,7 +43,7 @@ class Captures:
     def _drop_next(self) -> None:
         assert self._next is not None
         with contextlib.suppress(MobiusError, OSError):
-            self._next[1].result().capture.target.unlink(missing_ok=True)
+            self._next[1].result().target.unlink(missing_ok=True)
         self._begin_next()
 
     def _begin_next(self) -> None:
@@ -68,9 +53,8 @@ class Captures:
             self._number += 1
             self._next = (found.member, self._executor.submit(self._capture, found, str(self._number % 2)))
 
-    def _capture(self, found: Found, name: str) -> Captured:
-        begun = time.time()
-        return Captured(capture_database(Path(found.path), self._place(name)), begun)
+    def _capture(self, found: Found, name: str) -> Capture:
+        return capture_database(Path(found.path), self._place(name))
 
     def _place(self, name: str) -> Path:
         return self._scratch.with_name(f"{self._scratch.name}-{name}")

@@ -38,6 +38,8 @@ def in_words(doing: str, folder: Path) -> Iterator[None]:
         elif error.errno in _NOT_WRITABLE:
             at = error.filename or folder
             why, hint = f"permission denied: {os.fspath(at)}", f"let this user read and write {os.fspath(at)}"
+        elif error.errno == errno.EIO:
+            why, hint = f"the disk below {folder} failed: {error}", "look what it says: dmesg, smartctl"
         else:
             why, hint = str(error), ""
         raise MobiusError(f"{doing}: {why}", hint) from error

@@ -240,15 +240,18 @@ class Filler:
             opened.close()
 
     def _take_database(self, found: Found, inode: str) -> None:
-        captured = self._captures.take(found)
-        copy = captured.capture.target
+        capture = self._captures.take(found)
+        copy = capture.target
         try:
             opened = opened_capture(found, str(copy), inode)
             if opened.seen.st_size > CHUNK_BYTES:
                 self._take_large(opened)
             else:
                 self._take_run(pack_capture(self._engine, opened))
-            self._databases[found.member] = captured.facts()
+            self._databases[found.member] = capture.facts.as_json() | {
+                "captured_at_unix": round(capture.at_unix, 3),
+                "captured_in_s": round(capture.duration_s, 3),
+            }
         finally:
             copy.unlink(missing_ok=True)
 

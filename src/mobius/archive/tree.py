@@ -17,6 +17,7 @@ from mobius.archive.sqlite_capture import COMPANIONS, is_sqlite
 from mobius.errors import MobiusError, UsageError
 
 GONE = (errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", errno.ENOENT))
+_DEEPEST = 500  # folders; a restore refuses more, since it holds each on the way open
 _SMALLEST_PAGE_BYTES = 512  # every SQLite database is a multiple of this
 
 
@@ -136,6 +137,11 @@ def _of_source(number: int, source: Source) -> Iterator[Found | Skipped]:
         seen = _look(f"{source.prefix}/{below}", path, number)
         yield seen
         if isinstance(seen, Found) and seen.kind == "directory":
+            if len(stack) >= _DEEPEST - source.prefix.count("/") - 1:
+                raise MobiusError(
+                    f"{path} cannot be backed up: its folder is the {_DEEPEST}th below another",
+                    "exclude it; it looks like a mistake of the program that made it",
+                )
             stack.append((path, below + "/", _names(path)))
 
 
