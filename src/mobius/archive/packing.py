@@ -193,7 +193,9 @@ def pack_capture(engine: Engine, opened: Opened) -> Run:
 
 def read_whole(fd: int, size: int) -> bytes:
     """Exactly `size` bytes from the start; Changed when there are fewer or more."""
-    content = read_at(fd, size + 1, 0)
+    content = os.pread(fd, size + 1, 0) if hasattr(os, "pread") else b""
+    if len(content) != size:
+        content = read_at(fd, size + 1, 0)
     if len(content) != size:
         raise Changed
     return content
