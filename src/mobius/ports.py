@@ -311,11 +311,19 @@ class Backups(Protocol):
         `BackupInvalid` for a signature that is wrong, or missing though required."""
 
     def rehearse(
-        self, backup: BackupRecord, *, migrate_from: Path | None, progress: Callable[[str], None]
+        self,
+        backup: BackupRecord,
+        *,
+        boot: bool | None = None,
+        migrate_from: Path | None,
+        progress: Callable[[str], None],
     ) -> Mapping[str, Any]:
         """Restores into a scratch place, checks every hash and database, applies the migrations pending in
-        `migrate_from` to the restored copy, says how long it took (`restore_s`), and removes the scratch
-        place. Raises `BackupInvalid` or `MobiusError`; the live data is never touched."""
+        `migrate_from` to a copy of the restored one, says how long it took (`restore_s`), and removes the scratch
+        place. With `boot` (None: as `rehearsal.boot` says) the backed-up release is started on the restored copy, where
+        nothing that is live can be seen or reached: `booted`, or `failed` with the end of its `log`, or `not_proven`
+        with the reason why it could not be tried. Leaves evidence beside the backup. Raises `BackupInvalid` or
+        `MobiusError`; the live data is never touched."""
 
     def prepare_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
         """Lays the data of the archive out beside the present data, under `key`, so that `restore_data` has only to

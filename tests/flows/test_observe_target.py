@@ -25,7 +25,7 @@ def observed(*, auto_restore: bool = False, tag: str = "v1", **command: object) 
 
 def with_proven_backup(world: Elsewhere) -> str:
     made = back_up(world.ports, progress=nothing)
-    return rehearse(world.ports, "", progress=nothing).name if made.kind == "release" else ""
+    return rehearse(world.ports, "", progress=nothing)[0].name if made.kind == "release" else ""
 
 
 def test_a_deployment_is_refused_with_what_to_do() -> None:

@@ -1,31 +1,82 @@
-"""Proves outside of any run that a backup can be restored."""
+"""Proves that a backup can be gone back to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from mobius.errors import UsageError
+from mobius.errors import GateFailed, UsageError
 from mobius.flows.plan import find_backup
 from mobius.model.release import BackupRecord
 from mobius.ports import Note, Ports
+from mobius.report.rehearsing import failed_boot, rehearsal_words
+
+LOG_LINES = 20
 
 
-def rehearse(ports: Ports, named: str, *, progress: Callable[[str], None]) -> BackupRecord:
-    """Restores it in a scratch place, checks every hash and database, and writes down that it was done and how long
-    it took. Raises `UsageError` where there is none, `BackupInvalid` when it does not hold."""
+def rehearse(
+    ports: Ports, named: str, *, boot: bool | None = None, progress: Callable[[str], None]
+) -> tuple[BackupRecord, Mapping[str, Any]]:
+    """Restores it in a scratch place, checks every hash and database, starts its release there (`boot`; None: as
+    `rehearsal.boot` says), and writes down what was proven and how long it took.
+
+    Raises `UsageError` where there is none, `BackupInvalid` when it does not hold, `GateFailed` with the end of its
+    log when its release does not run on it; all but the first are written down, too.
+    """
+    environment = ports.settings.name
+    chosen = choose(ports, named)
+    ports.backups.verify(Path(chosen.path))
+    known = {backup.name: backup for backup in ports.journal.backups(environment)}
+    proven, facts = prove(
+        replace(known.get(chosen.name, chosen), verified_at=ports.clock.now()),
+        ports,
+        boot=boot,
+        progress=progress,
+    )
+    ports.journal.put_backup(environment, proven)
+    note = Note("rehearsed", f"{proven.name} {rehearsal_words(facts)}", facts)
+    ports.journal.say(None, environment, note, now=ports.clock.now(), who=str(ports.holder()))
+    refuse_what_does_not_run(proven, facts)
+    return proven, facts
+
+
+def choose(ports: Ports, named: str) -> BackupRecord:
+    """The backup of this name or path; the newest, when none is named. Raises `UsageError` where there is none."""
     chosen = find_backup(named, ports) if named else next(iter(ports.backups.found()), None)
     if chosen is None:
         name = ports.settings.name
         raise UsageError(f"there is no backup of {name} to rehearse", f"mobius backup create -e {name}")
-    ports.backups.verify(Path(chosen.path))
-    known = {backup.name: backup for backup in ports.journal.backups(ports.settings.name)}
-    result = ports.backups.rehearse(chosen, migrate_from=None, progress=progress)
-    now, restore_s = ports.clock.now(), float(result["restore_s"])
-    proven = replace(known.get(chosen.name, chosen), verified_at=now, rehearsed_at=now, restore_s=restore_s)
-    ports.journal.put_backup(ports.settings.name, proven)
-    told = f"{chosen.name} restored in {restore_s:.1f} s and checked"
-    note = Note("rehearsed", told, {**result, "proven": True})
-    ports.journal.say(None, ports.settings.name, note, now=now, who=str(ports.holder()))
-    return proven
+    return chosen
+
+
+def prove(
+    backup: BackupRecord,
+    ports: Ports,
+    *,
+    boot: bool | None,
+    migrate_from: Path | None = None,
+    progress: Callable[[str], None],
+) -> tuple[BackupRecord, dict[str, Any]]:
+    """The backup as it is known from now on, and everything that was found. What failed is proven no longer."""
+    boot = ports.settings.rehearsal.boot if boot is None else boot
+    found = dict(ports.backups.rehearse(backup, boot=boot, migrate_from=migrate_from, progress=progress))
+    failed = bool(found.get("failed"))
+    proven = replace(
+        backup,
+        rehearsed_at=0.0 if failed else ports.clock.now(),
+        restore_s=float(found["restore_s"]),
+        booted=bool(found.get("booted")),
+        not_proven=str(found.get("failed") or found.get("not_proven") or ""),
+        rto_s=float(found.get("rto_s") or 0.0),
+        rpo_s=float(found.get("rpo_s") or 0.0),
+    )
+    return proven, {**found, "asked_to_boot": boot, "proven": not failed}
+
+
+def refuse_what_does_not_run(backup: BackupRecord, facts: Mapping[str, Any]) -> None:
+    """Raises `GateFailed` with the end of its log."""
+    if facts.get("failed"):
+        message, hint = failed_boot(backup, facts)
+        raise GateFailed(message, hint, details=tuple(facts.get("log") or ())[-LOG_LINES:])

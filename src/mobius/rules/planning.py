@@ -91,7 +91,12 @@ def prove(facts: Facts, laid_out: Sequence[Step]) -> list[Step]:
         steps += [
             make.backup(facts.live.release_id, 0.0 if facts.pending else settings.backup.reuse_within_s),
             make.verify(),
-            make.rehearse(release.id, facts.pending, facts.restore_s),
+            make.rehearse(
+                release.id,
+                facts.pending,
+                facts.restore_s,
+                boot=facts.live.release_id if settings.rehearsal.boot else "",
+            ),
         ]
         steps += [make.copy_backup(settings.store)] if settings.store.url else []
     return steps

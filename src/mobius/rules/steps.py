@@ -99,10 +99,12 @@ def verify_file(path: str) -> Step:
     return Step("", "verify", "verify", f"check every hash of {path}", {"backup": path}, expected_s=2.0)
 
 
-def rehearse(release_id: str, pending: Sequence[str], restore_s: float) -> Step:
-    """Prove the way back before the way forward is taken."""
+def rehearse(release_id: str, pending: Sequence[str], restore_s: float, *, boot: str = "") -> Step:
+    """Prove the way back before the way forward is taken. `boot`: the release to start on the restored copy."""
     title = "restore it into a scratch place and check it" + (", then migrate the copy" if pending else "")
-    what = {"release_id": release_id, "names": list(pending)}
+    title += f", then boot {boot} on it, cut off, and smoke-test it" if boot else ""
+    what: dict[str, object] = {"release_id": release_id, "names": list(pending)}
+    what |= {"boot": True} if boot else {}
     return Step("", "rehearse", "rehearse", title, what, expected_s=restore_s or 5.0)
 
 

@@ -14,6 +14,7 @@ from mobius.adapters import records
 from mobius.adapters.journals.sqlite import SqliteJournal
 from mobius.adapters.places import Places
 from mobius.adapters.redaction import redactor, secrets_of
+from mobius.adapters.rehearsal.booting import why_no_boot
 from mobius.errors import UsageError
 from mobius.flows import by_hand, restart
 from mobius.flows import freeze as freezing
@@ -26,7 +27,7 @@ from mobius.flows.follow import follow
 from mobius.flows.off_site import copy_backup, stored_backups, tell_copied
 from mobius.flows.plan import plan_deploy
 from mobius.flows.plan_return import plan_rollback
-from mobius.flows.rehearse import rehearse
+from mobius.flows.rehearse import choose, rehearse
 from mobius.flows.releases import releases
 from mobius.flows.restart import plan_restart
 from mobius.flows.standing import standing
@@ -273,10 +274,26 @@ class App:
         return back_up(assemble(self.settings, there, self.environ, read_only=False), progress=progress)
 
     def rehearse(
-        self, name: str | None = None, backup: str = "", *, progress: Callable[[str], None] = lambda _: None
-    ) -> BackupRecord:
-        """Restores a backup (the newest, when none is named) in a scratch place, and writes down that it can be."""
-        return rehearse(self.ports(name), backup, progress=progress)
+        self,
+        name: str | None = None,
+        backup: str = "",
+        *,
+        boot: bool | None = None,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> tuple[BackupRecord, Mapping[str, Any]]:
+        """Restores a backup (the newest, when none is named) in a scratch place, starts its release there (`boot`;
+        None: as `rehearsal.boot` says), and writes down what was proven. Returns it with everything that was found."""
+        return rehearse(self.ports(name), backup, boot=boot, progress=progress)
+
+    def rehearsal_of(
+        self, name: str | None = None, backup: str = "", *, boot: bool | None = None
+    ) -> tuple[BackupRecord, bool, str]:
+        """What a rehearsal would be of: the backup, whether its release would be started, and why it could not be.
+        Changes nothing."""
+        settings = self.environment(name)
+        chosen = choose(self.ports(name, read_only=True), backup)
+        wanted = settings.rehearsal.boot if boot is None else boot
+        return chosen, wanted, why_no_boot(settings) if wanted else ""
 
     def copy_backup(
         self, name: str | None, backup: BackupRecord, *, progress: Callable[[str], None] = lambda _: None

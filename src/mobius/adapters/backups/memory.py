@@ -15,8 +15,6 @@ from mobius.model.release import BackupRecord, Release
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Clock
 
-DAY_S = 86_400.0
-
 
 @dataclass(frozen=True, slots=True)
 class Copied:
@@ -41,6 +39,7 @@ class MemoryBackups:
         self.disk_full = False
         self.paths: tuple[str, ...] = ("data",)  # what `backup.paths` said when an archive was made
         self.rehearsed: list[str] = []
+        self.rehearsal: dict[str, Any] = {}  # what the next ones find
         self.restored: list[str] = []  # every time data was really replaced
         self._data = data
         self._releases = releases
@@ -99,12 +98,30 @@ class MemoryBackups:
         return ""
 
     def rehearse(
-        self, backup: BackupRecord, *, migrate_from: Path | None, progress: Callable[[str], None]
+        self,
+        backup: BackupRecord,
+        *,
+        boot: bool | None = None,
+        migrate_from: Path | None,
+        progress: Callable[[str], None],
     ) -> Mapping[str, Any]:
-        """Restored into a scratch place, in no time."""
+        """Restored into a scratch place, in no time; `rehearsal` says how it went."""
         self._open(Path(backup.path))
         self.rehearsed.append(backup.name)
-        return {"backup": backup.name, "restore_s": 2.0, "migrations": str(migrate_from or "")}
+        now = self._clock.now()
+        return {
+            "backup": backup.name,
+            "sha256": backup.sha256,
+            "restore_s": 2.0,
+            "rpo_s": now - backup.created_at,
+            "migrations": str(migrate_from or ""),
+            "booted": False,
+            "not_proven": "a boot was not asked for",
+            "failed": "",
+            "rto_s": 0.0,
+            "smoke": [],
+            **self.rehearsal,
+        }
 
     def prepare_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
         """There is always room."""

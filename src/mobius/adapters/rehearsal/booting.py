@@ -17,7 +17,7 @@ from mobius.adapters.backups.contents import member_of, outermost, with_secrets_
 from mobius.adapters.places import Places
 from mobius.adapters.rehearsal.addresses import addressed
 from mobius.adapters.rehearsal.asked import As, Asked, Mount, ScratchDatabase, Served
-from mobius.adapters.rehearsal.bubblewrap import own_programs
+from mobius.adapters.rehearsal.bubblewrap import Bubblewrap, own_programs
 from mobius.adapters.rehearsal.layout import Copied, mounts, place_links, programs_of
 from mobius.adapters.targets.environment_file import environment_of
 from mobius.errors import MobiusError
@@ -108,6 +108,13 @@ def prepared(
         tuple(test.name for test in settings.smoke if _needs_network(test)),
         unseen,
     )
+
+
+def why_no_boot(settings: EnvironmentSettings) -> str:
+    """What can be said without a backup at hand: why no release of this environment can be booted here, or ""."""
+    if settings.target in ELSEWHERE:
+        return f'with target = "{settings.target}" somebody else starts the service'
+    return Bubblewrap().why_not()
 
 
 def _release_in(

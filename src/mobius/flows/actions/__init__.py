@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mobius.flows.actions import commanding, copying, proving, returning, serving
+from mobius.flows.actions import commanding, copying, proving, rehearsing, returning, serving
 from mobius.flows.actions.action import Action, Answer, NeedsPerson
 
 __all__ = ["ACTIONS", "Action", "Answer", "NeedsPerson"]
@@ -19,7 +19,7 @@ ACTIONS: Mapping[str, Action] = {
     "configure": Action(proving.configure),
     "backup": Action(proving.backup, proving.backup_is_there),
     "verify": Action(proving.verify),
-    "rehearse": Action(proving.rehearse),
+    "rehearse": Action(rehearsing.rehearse),
     "copy_backup": Action(copying.copy_away),
     "migrate": Action(serving.migrate, serving.migrated),
     "start": Action(serving.start),

@@ -13,7 +13,6 @@ from mobius.flows.actions.action import (
     Observed,
     advancing,
     known_releases,
-    migrations_folder,
     own_backup,
     remember_release,
     said,
@@ -131,14 +130,3 @@ def verify(step: Step, record: Record) -> Mapping[str, Any]:
     record.ports.backups.verify(Path(own.path), deep=own.run_id == record.run.id)
     _remember_backup(record, replace(own, verified_at=record.ports.clock.now()))
     return {"backup": own.path}
-
-
-def rehearse(step: Step, record: Record) -> Mapping[str, Any]:
-    ports, backup = record.ports, own_backup(record)
-    migrate_from = migrations_folder(step, record) if step.params["names"] else None
-    result = dict(ports.backups.rehearse(backup, migrate_from=migrate_from, progress=said(record)))
-    now, restore_s = ports.clock.now(), float(result["restore_s"])
-    _remember_backup(record, replace(backup, rehearsed_at=now, restore_s=restore_s))
-    told = {**result, "proven": True}
-    record.say("rehearsed", f"{backup.name} restored in {restore_s:.1f} s and checked", told)
-    return result

@@ -1,0 +1,72 @@
+"""The rehearsal of a deployment: its way back is proven, and timed, before its way forward is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mobius.errors import GateFailed
+from mobius.flows.actions.action import migrations_folder, own_backup, said
+from mobius.flows.record import Record
+from mobius.flows.rehearse import prove, refuse_what_does_not_run
+from mobius.model.plan import Step
+from mobius.model.release import BackupRecord
+from mobius.report.rehearsing import rehearsal_words, reused_words, slow_restore_words, slow_words
+from mobius.rules.rehearsing import Measured, counts, slow_restore, too_slow
+
+SAID = ("booted", "not_proven", "rto_s", "rpo_s")
+
+
+def rehearse(step: Step, record: Record) -> Mapping[str, Any]:
+    """The run's own backup, before anything moves. Stops the deployment where the previous release does not run on it,
+    or where the way back would take too long."""
+    ports, backup = record.ports, own_backup(record)
+    settings, now = ports.settings.rehearsal, ports.clock.now()
+    boot, pending = bool(step.params.get("boot")), bool(step.params["names"])
+    if counts(backup, now=now, within_s=settings.reuse_within_s, boot=boot, pending=pending):
+        facts = _of_before(backup)
+        record.say("rehearsed", reused_words(backup, now), facts)
+    else:
+        migrate_from = migrations_folder(step, record) if pending else None
+        proven, facts = prove(backup, ports, boot=boot, migrate_from=migrate_from, progress=said(record))
+        record.write(lambda _: ports.journal.put_backup(record.run.environment, proven))
+        record.say("rehearsed", f"{backup.name} {rehearsal_words(facts)}", facts)
+        refuse_what_does_not_run(backup, facts)
+    _refuse_what_takes_too_long(record, facts)
+    return {name: value for name, value in facts.items() if name != "log"}
+
+
+def _of_before(backup: BackupRecord) -> dict[str, Any]:
+    facts = {name: getattr(backup, name) for name in SAID if hasattr(backup, name)}
+    known = {"backup": backup.name, "restore_s": backup.restore_s, "rehearsed_at": backup.rehearsed_at}
+    return {**facts, **known, "proven": True, "reused": True}
+
+
+def _refuse_what_takes_too_long(record: Record, facts: Mapping[str, Any]) -> None:
+    """Judged on the way back that would be taken, by what was measured in this run."""
+    plan, settings = record.run.plan, record.ports.settings
+    measured = Measured(
+        backup_s=_took_s(record, "backup"),
+        restore_s=float(facts["restore_s"]),
+        boot_s=float(facts.get("boot_s") or 0.0),
+        health_s=max(settings.health.min_healthy_s, settings.health.successes * settings.health.interval_s),
+    )
+    found = too_slow(
+        plan,
+        measured,
+        rollback_within_s=settings.rollback_within_s,
+        emergency_within_s=settings.emergency_within_s,
+    )
+    if found is not None:
+        message, hint = slow_words(found.way, found.takes_s, found.target_s, found.setting)
+        raise GateFailed(message, hint)
+    if takes_s := slow_restore(plan, measured, rollback_within_s=settings.rollback_within_s):
+        told = slow_restore_words(takes_s, settings.rollback_within_s)
+        record.say("page", told, {"sentence": told}, topic="alert")
+
+
+def _took_s(record: Record, action: str) -> float:
+    """How long the steps of this kind took in this run."""
+    steps = {step.id: step.action for step in record.run.plan.rollout}
+    done = [r for r in record.steps().values() if steps.get(r.step_id) == action and r.is_done]
+    return sum(r.done_at - r.begun_at for r in done)
