@@ -8,8 +8,9 @@ from mobius.archive.manifest import Source
 from mobius.archive.publish import publish_alias, sidecar_of, sweep
 from mobius.archive.swap import Swapped, SwapState, observe_swap, swap_in
 from mobius.archive.tree import Estimate, Skipped, estimate
-from mobius.archive.verify import Opened, opened_verified, read_metadata, verify_archive
+from mobius.archive.verify import opened_verified, read_metadata, verify_archive
 from mobius.archive.write import Written, write_archive
+from mobius.archive.zip_in_examine import Opened
 from mobius.archive.zip_in_lines import Entry, Manifest
 
 __all__ = [

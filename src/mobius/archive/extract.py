@@ -24,7 +24,7 @@ from mobius.archive.durable import (
     sync_tree,
 )
 from mobius.archive.renames import rename_exclusively
-from mobius.archive.verify import Opened, Progress, is_under, opened_proving
+from mobius.archive.verify import Progress, opened_proving
 from mobius.archive.zip_in import Member
 from mobius.archive.zip_in_content import (
     Chunk,
@@ -36,6 +36,7 @@ from mobius.archive.zip_in_content import (
     small_contents,
     works_of,
 )
+from mobius.archive.zip_in_examine import Opened, is_under
 from mobius.archive.zip_in_lines import Entry, Manifest
 from mobius.archive.zip_in_names import Links
 from mobius.archive.zip_in_records import Reader

@@ -8,50 +8,21 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from mobius.archive.publish import sidecar_of
-from mobius.archive.zip_in import Archive, open_archive, walk
+from mobius.archive.zip_in import open_archive
 from mobius.archive.zip_in_content import Chunk, Crc, Work, in_parallel, prove_chunk, small_contents, works_of
-from mobius.archive.zip_in_lines import METADATA_NAME, Entry, Manifest, order_of
-from mobius.archive.zip_in_names import Links, Twins, why_unportable
+from mobius.archive.zip_in_examine import Opened, examine
+from mobius.archive.zip_in_lines import METADATA_NAME, Manifest
 from mobius.archive.zip_in_records import Reader
 from mobius.errors import BackupInvalid
 
 HINT = "try: mobius backup list --verified"
-TRUST_HINT = "if you know that this backup is your own, extract it as trusted"
 Progress = Callable[[int, int], None]
 _SIDECAR = re.compile(rb"([0-9a-f]{64})  ([^\r\n\\]+)\n")
 _READ_BYTES = 1 << 20
-_TOPS_LIMIT = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """An archive whose structure and manifest agree; the content of its members is not read yet.
-
-    `disk_bytes` is what its content takes on a disk, holes left out.
-    """
-
-    archive: Archive
-    manifest: Manifest
-    disk_bytes: int
-    linked: bool
-
-    def entries(self) -> Iterator[Entry]:
-        """All entries in the archive's order, read anew at each call."""
-        return self.archive.entries()
-
-    def under(self, prefix: str) -> Iterator[Entry]:
-        """The entries at or below `prefix`."""
-        return (entry for entry in self.archive.entries() if is_under(entry.path, prefix))
-
-
-def is_under(path: str, prefix: str) -> bool:
-    """Whether `path` is `prefix`, or below it."""
-    return path == prefix or path.startswith(prefix.rstrip("/") + "/")
 
 
 def verify_archive(path: Path, *, deep: bool = True, progress: Progress | None = None) -> Manifest:
@@ -156,83 +127,6 @@ def _where(reader: Reader, because: BackupInvalid | None) -> list[str]:
         return [because.message if because is not None else "nothing that holds content"]
     lines = [str(each) for each in found[:5]]
     return [*lines, "and more"] if len(found) > 5 else lines
-
-
-def examine(archive: Archive, sha256: str, *, portable: bool = False) -> Opened:
-    """Walk the archive once: structure, agreement, names, links. BackupInvalid names what is wrong first.
-
-    With `portable` also refuses what Windows reads differently, names that differ only by case, and links that lead
-    out of the destination.
-    """
-    files = paths = size_bytes = disk_bytes = 0
-    tops: list[str] = []
-    tree = b""
-    twins = Twins()
-    with Links() as links, Links() as firsts:
-        for member in walk(archive):
-            entry = member.entry
-            paths += 1
-            files += entry.kind == "file"
-            size_bytes += entry.size_bytes
-            disk_bytes += entry.size_bytes - sum(length for _, length in entry.holes)
-            if not (tree and order_of(entry.path).startswith(tree)):
-                tops.append(entry.path)
-                tree = order_of(entry.path) + b"\0" if entry.kind == "directory" else b""
-                if len(tops) > _TOPS_LIMIT:
-                    raise BackupInvalid("it holds more separate trees than any backup")
-            if entry.link:
-                _remember_first(firsts, entry)
-            if portable:
-                _check_portable(entry, twins, links)
-        if firsts:
-            _check_firsts(archive, firsts)
-        if portable:
-            _check_twins(archive, twins)
-            if out := links.leading_out():
-                raise _unsafe(f"the link {out[0]!r} -> {out[1]!r} leads out of the destination")
-        linked = bool(firsts)
-    size = archive.reader.size_bytes
-    manifest = Manifest(files, paths, size_bytes, archive.metadata, sha256, size, tuple(tops))
-    return Opened(archive, manifest, disk_bytes, linked)
-
-
-def _check_portable(entry: Entry, twins: Twins, links: Links) -> None:
-    if why := why_unportable(entry.path):
-        raise _unsafe(f"{entry.path!r} {why}")
-    twins.add(entry.path)
-    if entry.kind == "symlink":
-        links.add(entry.path, entry.link_target)
-
-
-def _check_twins(archive: Archive, twins: Twins) -> None:
-    suspects = twins.suspects()
-    if suspects and (pair := twins.pair((entry.path for entry in archive.entries()), suspects)):
-        raise _unsafe(f"{pair[1]!r} and {pair[0]!r} differ only by case")
-
-
-def _unsafe(why: str) -> BackupInvalid:
-    return BackupInvalid(f"it is not safe to extract: {why}", TRUST_HINT)
-
-
-def _remember_first(firsts: Links, entry: Entry) -> None:
-    content = f"{entry.size_bytes} {entry.sha256}"
-    firsts.add(entry.link, content)
-    if firsts[entry.link] != content or order_of(entry.link) >= order_of(entry.path):
-        raise BackupInvalid(f"{entry.path!r} is a hard link to {entry.link!r}, which is not the same file")
-
-
-def _check_firsts(archive: Archive, firsts: Links) -> None:
-    """What hard links name must be a file of the archive with the same content, and no link itself."""
-    named_there = 0
-    for entry in archive.entries():
-        content = firsts[entry.path]
-        if content is None:
-            continue
-        named_there += 1
-        if entry.kind != "file" or entry.link or content != f"{entry.size_bytes} {entry.sha256}":
-            raise BackupInvalid(f"a hard link names {entry.path!r}, which is not the same file")
-    if named_there != firsts.count():
-        raise BackupInvalid("a hard link names a file that is not in the archive")
 
 
 def check_content(opened: Opened, progress: Progress | None = None) -> None:

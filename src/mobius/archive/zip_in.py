@@ -207,7 +207,7 @@ def walk(archive: Archive) -> Iterator[Member]:
                 raise BackupInvalid(f"it is not safe to extract: {entry.path!r} {why}")
             order = order_of(entry.path)
             if number:
-                _check_order(entry, order, before, leaf)
+                check_order(entry, order, before, leaf)
             before, leaf = order, entry.kind != "directory"
             member = _checked(reader, entry, record, expected)
             expected = member.end
@@ -242,7 +242,8 @@ def _check_same_name(entry: Entry | None, record: Record) -> None:
     raise BackupInvalid(f"{entry.path!r} is in {MANIFEST_NAME} but not in the archive")
 
 
-def _check_order(entry: Entry, order: bytes, before: bytes, leaf: bool) -> None:
+def check_order(entry: Entry, order: bytes, before: bytes, leaf: bool) -> None:
+    """BackupInvalid unless the entry may come behind the one of order `before` (a `leaf` is no directory)."""
     if order == before:
         raise BackupInvalid(f"it holds {entry.path!r} twice")
     if order < before:

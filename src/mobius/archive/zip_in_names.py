@@ -108,6 +108,9 @@ class Links:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         if self._db is not None:
             self._db.close()
 

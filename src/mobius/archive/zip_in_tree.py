@@ -27,7 +27,7 @@ _NEW = (
     | getattr(os, "O_BINARY", 0)
 )
 _BY_FOLDER = os.open in os.supports_dir_fd and os.mkdir in os.supports_dir_fd
-_NOT_ALLOWED = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EINVAL, errno.E2BIG)
+_NOT_ALLOWED = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EINVAL, errno.E2BIG, errno.ENOENT)
 
 
 class Tree:
@@ -235,21 +235,26 @@ class Tree:
             os.chown(name, *_owner(entry), dir_fd=folder, follow_symlinks=False)
         else:
             self._note_owner(entry)
-        if entry.xattrs:
-            self._lose("extended attribute(s) of links")
+        for attribute, value in entry.xattrs.items():
+            # There is no setxattr by folder and name; this is the same place, whatever is renamed meanwhile.
+            self._restore_xattr(f"/proc/self/fd/{folder}/{name}", attribute, value)
         os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=folder, follow_symlinks=False)
 
     def _note_owner(self, entry: Entry) -> None:
         if sys.platform != "win32" and (entry.uid, entry.gid) != (os.geteuid(), os.getegid()):
             self._lose("owner(s): only root may give files to others")
 
-    def _restore_xattr(self, fd: int, name: str, value: str) -> None:
+    def _restore_xattr(self, place: int | str, name: str, value: str) -> None:
         gives_rights = name.startswith(("security.", "trusted."))
         if not hasattr(os, "setxattr") or (gives_rights and not self._trusted):
             self._lose(f"extended attribute(s) {name.partition('.')[0]}.*")
             return
         try:
-            os.setxattr(fd, name, base64.b64decode(value))
+            raw = base64.b64decode(value)
+            if isinstance(place, int):
+                os.setxattr(place, name, raw)
+            else:
+                os.setxattr(place, name, raw, follow_symlinks=False)
         except OSError as error:
             if error.errno not in _NOT_ALLOWED:
                 raise

@@ -1,4 +1,4 @@
-"""`mobius backup`: make, list, verify, prune."""
+"""`mobius backup`: make, list, verify, prune; restore, copy and fetch have files of their own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import click
 from mobius.archive.verify import read_metadata
 from mobius.cli import backup_store as store
 from mobius.cli.advancing import Shown
+from mobius.cli.backup_damage import damage_lines, surveyed
+from mobius.cli.backup_restore import command as restore
 from mobius.cli.context import app, environment_option, json_option, next_step, plain_option, width
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ def create(
 
 command.add_command(store.copy)
 command.add_command(store.fetch)
+command.add_command(restore)
 
 
 @command.command("list")
@@ -137,9 +140,12 @@ def _holds(ports: Ports, path: str) -> bool:
 @store.or_in_store(store.verify_stored, "Copies in the store (FILES are their names), read where they lie.")
 @environment_option
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--whole", is_flag=True, help="Of one that does not hold, name each path that is whole.")
 @json_option
 @click.pass_context
-def verify(ctx: click.Context, environment: str | None, files: tuple[Path, ...], as_json: bool) -> int:
+def verify(
+    ctx: click.Context, environment: str | None, files: tuple[Path, ...], whole: bool, as_json: bool
+) -> int:
     """Read FILES (or every backup) again and check every hash, and who signed. Exit 11 when one does not hold."""
     from mobius.errors import BackupInvalid
 
@@ -152,12 +158,15 @@ def verify(ctx: click.Context, environment: str | None, files: tuple[Path, ...],
             signer = ports.backups.verify(path)
         except BackupInvalid as problem:
             broken = broken or problem
-            told = {"file": str(path), "ok": False, "message": str(problem)}
+            found = surveyed(path, list_whole=whole)
+            told = {"file": str(path), "ok": False, "message": str(problem), **found}
         else:
             signed = f", signed by {signer}" if signer else ""
             told = {"file": str(path), "ok": True, "message": f"every hash holds{signed}", "signer": signer}
         text = json.dumps({"schema_version": 1, **told}) if as_json else f"{path}: {told['message']}"
         click.echo(text)
+        for line in damage_lines(told) if not as_json else ():
+            click.echo(line)
     if broken is not None:
         next_step(broken.hint, quiet=as_json)
         return broken.exit_code

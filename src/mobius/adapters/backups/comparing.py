@@ -18,7 +18,8 @@ from mobius.adapters.backups.comparing_files import file_changes, summed
 from mobius.adapters.databases.differing import pair
 from mobius.archive.extract import extract_archive
 from mobius.archive.sqlite_capture import check_database
-from mobius.archive.verify import Opened, opened_verified
+from mobius.archive.verify import opened_verified
+from mobius.archive.zip_in_examine import Opened
 from mobius.errors import BackupInvalid, MobiusError
 from mobius.model.loss import Comparison, LostRow, PathChange, TableChange
 
