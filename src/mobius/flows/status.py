@@ -149,6 +149,10 @@ def _backup(backups: Sequence[BackupRecord]) -> BackupNow | None:
         newest.verified_at,
         newest.rehearsed_at,
         newest.restore_s,
+        newest.booted,
+        newest.not_proven,
+        newest.rto_s,
+        newest.rpo_s,
     )
 
 

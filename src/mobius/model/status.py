@@ -72,6 +72,10 @@ class BackupNow:
     verified_at: float = 0.0
     rehearsed_at: float = 0.0
     restore_s: float = 0.0
+    booted: bool = False  # its release ran on the restored copy
+    not_proven: str = ""  # why it did not, or could not be tried
+    rto_s: float = 0.0
+    rpo_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

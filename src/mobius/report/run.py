@@ -16,6 +16,20 @@ from mobius.report.words import iso
 
 REPORT_SCHEMA = 1
 MOST_REMARKS = 5  # on what the counters left out
+REHEARSAL = (
+    *(
+        "restore_s",
+        "migrations",
+        "proven",
+        "asked_to_boot",
+        "booted",
+        "not_proven",
+        "failed",
+        "smoke",
+        "left_out",
+    ),
+    *("rto_s", "rpo_s", "evidence"),
+)
 BACKUP = ("name", "path", "sha256", "size_bytes")
 LIMITS = ("rollback_within_s", "emergency_within_s")
 LOST = ("backup", "counts", "late", "whole", "listed", "emergency", "get_back")
@@ -153,7 +167,7 @@ def _timeline(run: Run, steps: Sequence[StepRecord]) -> list[Json]:
 
 def _backup(events: Sequence[Event]) -> Json | None:
     """The backup this run can be taken back to, with its rehearsal."""
-    rehearsed = _last(events, "rehearsed", "restore_s", "migrations", "proven")
+    rehearsed = _last(events, "rehearsed", *REHEARSAL)
     made = _last([e for e in events if not _is_emergency(e)], "backup", *BACKUP)
     return {**(made or {}), "rehearsal": rehearsed} if made or rehearsed else None
 

@@ -151,6 +151,10 @@ def _backup(backup: BackupNow | None, now: float, tz: tzinfo | None) -> str:
     if backup.rehearsed_at:
         took = f" in {duration(backup.restore_s)}" if backup.restore_s else ""
         parts.append(f"restored{took} as a rehearsal {clock(backup.rehearsed_at, now, tz)}")
+        if backup.booted:
+            parts.append(f"its release booted on it, back in {duration(backup.rto_s)}")
+    elif backup.not_proven:
+        parts.append(f"NOT PROVEN: {backup.not_proven}")
     else:
         parts.append("not rehearsed")
     return ", ".join(parts)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mobius.report.paint import BAD, BOLD, GOOD, WARN, Paint
+from mobius.report.told import boot_words
 from mobius.report.words import (
     command_lines,
     counted,
@@ -135,7 +136,8 @@ def _backup(backup: Mapping[str, Any]) -> str:
     if backup.get("size_bytes"):
         parts.append(size(int(backup["size_bytes"])))
     if rehearsal := backup.get("rehearsal"):
-        parts.append(f"restored as a rehearsal in {duration(float(rehearsal.get('restore_s') or 0))}")
+        restored = f"restored as a rehearsal in {duration(float(rehearsal.get('restore_s') or 0))}"
+        parts.append(boot_words(restored, rehearsal))
     return ", ".join(parts)
 
 

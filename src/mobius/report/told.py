@@ -34,7 +34,7 @@ def told_from_data(kind: str, data: Mapping[str, Any]) -> str:
         case "backup":
             return f"backup {data.get('name', '')}, {size(int(data.get('size_bytes') or 0))}"
         case "rehearsed":
-            return f"restored in a scratch place in {duration(float(data.get('restore_s') or 0))}"
+            return boot_words(f"restored in a scratch place in {_seconds(data, 'restore_s')}", data)
         case "switched":
             return (
                 f"traffic moved from {data.get('from') or 'nothing'} to {data.get('to', '')}{_switch(data)}"
@@ -86,6 +86,17 @@ def smoke_words(data: Mapping[str, Any]) -> str:
     bad = [one for one in results if one.get("outcome") != "PASS"]
     said = f"{len(results) - len(bad)} of {len(results)} passed"
     return "; ".join([said, *(f"{b.get('name')}: {b.get('outcome')} {b.get('message', '')}" for b in bad)])
+
+
+def boot_words(restored: str, data: Mapping[str, Any]) -> str:
+    """How the boot of a rehearsal went, after the words for its restore; nothing where none was asked for."""
+    if data.get("failed"):
+        return f"{restored}, its release does NOT run on it: {data['failed']}"
+    if data.get("booted"):
+        return f"{restored}, its release booted on it, back in {_seconds(data, 'rto_s')}"
+    if data.get("asked_to_boot"):
+        return f"{restored}, NOT PROVEN that its release runs on it: {data.get('not_proven', '')}"
+    return restored
 
 
 def _switch(data: Mapping[str, Any]) -> str:
