@@ -9,13 +9,12 @@ from mobius.flows.healthy import await_healthy
 from mobius.flows.record import Record
 from mobius.model.plan import Step
 
-BEGUN = "putting back"
 STOPS = ("stop", "command")  # actions that take the service down before its data is changed
 
 
 def is_putting_back(record: Record) -> MobiusError | None:
     """Why a runner that carries on must finish putting back and never go on forward: what was stopped may run again."""
-    if not record.has_said(BEGUN):
+    if not record.has_said("putting back"):
         return None
     return MobiusError("its runner was killed while it brought back what was live")
 
@@ -40,10 +39,9 @@ def put_back(record: Record, steps: tuple[Step, ...], *, live_id: str, live_slot
 
 def _put_back(record: Record, steps: tuple[Step, ...], live_id: str, live_slot: str, free_slot: str) -> str:
     ports = record.ports
-    if not record.has_said(BEGUN):
-        record.say(
-            BEGUN, "going back cannot be finished: what was live is brought back, with the data it had"
-        )
+    if not record.has_said("putting back"):
+        told = "going back cannot be finished: what was live is brought back, with the data it had"
+        record.say("putting back", told)
     if ports.commands is None and free_slot and free_slot != live_slot:
         ports.target.stop(free_slot)
     ports.backups.take_back_data(key_of(record))

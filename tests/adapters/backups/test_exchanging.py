@@ -13,6 +13,7 @@ import pytest
 
 from adapters.backups.yard import Yard
 from mobius.adapters.backups.exchanging import exchange_of, half_done, is_mount, replaced_of
+from mobius.adapters.backups.mounts import look_at_mounts
 from mobius.archive.swap_inside import swap_inside
 from mobius.errors import MobiusError
 from mobius.ports import nothing
@@ -177,6 +178,24 @@ def test_a_disk_that_is_too_full_leaves_everything_as_it_was(yard: Yard, inside:
 
 
 @needs_root
+def test_mounts_are_said_before_a_deployment(yard: Yard) -> None:
+    def said() -> list[tuple[str, str]]:
+        checks = look_at_mounts({"shared/data": yard.data})
+        return [(str(check.outcome), check.message) for check in checks]
+
+    assert said() == []
+    inner = yard.data / "uploads"
+    with mounted(inner):
+        told = f"shared/data could not be restored: {inner} below it is a mount of its own"
+        assert said() == [("FAIL", told)]
+    shutil.rmtree(yard.data)
+    with mounted(yard.data):
+        told = "shared/data is a mount of its own: it is restored inside of it, child by child"
+        assert said() == [("PASS", told)]
+        assert told in [check.message for check in yard.backups.preflight(None)]
+
+
+@needs_root
 def test_an_exchange_in_a_mount_that_was_cut_is_seen(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(yard.data)
     with mounted(yard.data):
@@ -189,6 +208,7 @@ def test_an_exchange_in_a_mount_that_was_cut_is_seen(yard: Yard, monkeypatch: py
             with pytest.raises(KeyboardInterrupt):
                 swap_inside(change.new, change.live, change.old)
         assert half_done(yard.data) == (yard.data / ".mobius-before-k.swap.json",)
+        assert [str(check.outcome) for check in look_at_mounts({"shared/data": yard.data})] == ["FAIL"]
         yard.backups.restore_data(Path(made.path), key="k", progress=nothing)
         assert half_done(yard.data) == ()
 
