@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 from mobius.adapters.places import Places
-from mobius.adapters.redaction import SHOWN, redactor, secrets_of
-from mobius.model.settings import EnvironmentSettings, ProcessSettings
+from mobius.adapters.redaction import SHOWN, passwords_in, redactor, secrets_of
+from mobius.model.settings import DatabaseSettings, EnvironmentSettings, ProcessSettings
 
 SECRET = 'p@ss w/ö"rd'
 
@@ -75,3 +75,16 @@ def test_ordinary_words_are_no_secrets_even_when_they_are_handed_on(tmp_path: Pa
 def test_an_environment_file_that_cannot_be_read_hides_no_other_secret(tmp_path: Path) -> None:
     places = Places(tmp_path, tmp_path)
     assert secrets_of(settings(env_file="missing.env"), places, {"TOKEN": "token-value"}) == {"token-value"}
+
+
+def test_the_password_of_an_address_is_a_secret_by_itself(tmp_path: Path) -> None:
+    database = DatabaseSettings("app", url_env="DATABASE_URL")
+    settings = EnvironmentSettings("production", "http://127.0.0.1:1", tmp_path, databases=(database,))
+    environ = {"DATABASE_URL": "postgresql://ann:hunter%2F22@db.example/app?sslpassword=of-the-key"}
+    redact = redactor(secrets_of(settings, Places(tmp_path, tmp_path), environ))
+    told = f"{environ['DATABASE_URL']} hunter/22 hunter%2F22 of-the-key ann@db.example"
+    assert redact(told) == "«redacted» «redacted» «redacted» «redacted» ann@db.example"
+
+
+def test_text_that_is_no_address_holds_no_password() -> None:
+    assert passwords_in("password=x is no address") == passwords_in("http://[half") == set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from urllib.parse import quote, quote_plus
+from urllib.parse import parse_qs, quote, quote_plus, unquote, urlsplit
 
 from mobius.adapters.places import Places
 from mobius.adapters.targets.environment_file import read_environment_file
@@ -68,7 +68,20 @@ def secrets_of(settings: EnvironmentSettings, places: Places, environ: Mapping[s
                 found |= set(read_environment_file(places.resolve(process.env_file)).values())
             except MobiusError:
                 continue  # it is told where the file is needed
+    found |= {environ[database.url_env] for database in settings.databases if database.url_env in environ}
+    found |= {password for value in found for password in passwords_in(value)}
     return found - ORDINARY - {settings.name}
+
+
+def passwords_in(address: str) -> set[str]:
+    """The passwords of an address such as `postgresql://ann:secret@host/app`, as they are and as they stand in it."""
+    try:
+        split = urlsplit(address)
+        query = parse_qs(split.query) if split.scheme else {}
+    except ValueError:
+        return set()
+    found = {split.password, unquote(split.password)} if split.scheme and split.password else set()
+    return found | {value for name in ("password", "sslpassword") for value in query.get(name, ())}
 
 
 def _as_it_is(text: str) -> str:

@@ -53,7 +53,7 @@ class FolderBackups(Restorer):
         rehearser: Rehearser | None = None,
         databases: Dumps | None = None,
     ) -> None:
-        super().__init__(settings, places, store)
+        super().__init__(settings, places, store, databases)
         self._service = service
         self._folder = settings.backup.folder
         self._kept = KeptBackups(service, settings.name, self._folder)

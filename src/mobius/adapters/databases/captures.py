@@ -18,6 +18,7 @@ from mobius.adapters.databases.postgres_facts import PostgresFacts, facts_from, 
 from mobius.adapters.databases.postgres_restore import Restorer, kept_from_before, may_restore
 from mobius.adapters.databases.postgres_scratch import Scratch, scratch_cluster, scratch_database
 from mobius.adapters.places import Places
+from mobius.adapters.redaction import passwords_in
 from mobius.archive.durable import human, require_free_disk
 from mobius.archive.manifest import Source
 from mobius.errors import BackupInvalid, MobiusError, UsageError
@@ -154,11 +155,14 @@ class Dumps:
         return tuple(self._looked_at(database) for database in self._settings.databases)
 
     def secrets(self) -> set[str]:
-        """The addresses with their passwords, for whoever takes them out of texts; what is not known is left out."""
+        """The addresses that hold a password, and the passwords, for whoever takes them out of texts; what is not
+        known is left out."""
         found = set()
         for database in self._settings.databases:
             with contextlib.suppress(MobiusError):
-                found.add(named_address(database, self._settings, self._places, self._environ))
+                address = named_address(database, self._settings, self._places, self._environ)
+                if passwords := passwords_in(address):
+                    found |= {address, *passwords}
         return found
 
     def _capture(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from mobius.adapters.places import Places
 from mobius.adapters.redaction import redactor
@@ -131,17 +131,6 @@ def parsed(name: str, text: str) -> Address:
         )
     secrets = {key: values.pop(key) for key in SECRETS if key in values}
     return Address(name, values, secrets)
-
-
-def secrets_in(text: str) -> set[str]:
-    """The passwords of an address, found without psycopg."""
-    try:
-        split = urlsplit(_DRIVER.sub(r"\1", text))
-        query = parse_qs(split.query)
-    except ValueError:
-        return {text}
-    found = {unquote(split.password)} if split.password else set()
-    return found | {value for key in SECRETS for value in query.get(key, ())}
 
 
 def url_of(address: Address) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mobius.adapters.databases.postgres_address import Address, connected, driver, secrets_in, url_of
+from mobius.adapters.databases.postgres_address import Address, connected, driver, url_of
 from mobius.adapters.databases.postgres_cluster import Cluster, is_cut_off, scratch_place
 from mobius.adapters.databases.postgres_facts import PostgresFacts, one, server_of
 from mobius.adapters.databases.postgres_making import Filler, create_database
@@ -130,5 +130,5 @@ def _without_postgres(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environ.items()
-        if (not name.startswith("PG") or name in kept) and not secrets_in(value) and "://" not in value
+        if (not name.startswith("PG") or name in kept) and "://" not in value
     }
