@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,7 @@ def check_environment(values: dict[str, Any], tree: Tree, around: Place, mistake
     check_units(values, tree, mistakes)
     _check_commands(values, tree, around, mistakes)
     _check_signatures(values["backup"], tree, mistakes)
+    _check_store(values["store"], values["backup"], tree, mistakes)
     _check_times(values, tree, around, mistakes)
 
 
@@ -67,6 +69,26 @@ def _check_signatures(backup: dict[str, Any], tree: Tree, mistakes: Mistakes) ->
     for key in ("sign_key", "allowed_signers"):
         if required and backup["require_signature"] and not backup[key]:
             mistakes.add(required.place, f"given without {key}: every new backup would be refused")
+
+
+def _check_store(store: dict[str, Any], backup: dict[str, Any], tree: Tree, mistakes: Mistakes) -> None:
+    """An address, and never a password in it; and a place where copies do not lie beside the originals."""
+    for key in ("url", "endpoint"):
+        if (given := at(tree, "store", key)) and "@" in urlsplit(str(store[key])).netloc:
+            words = (
+                "holds a user or a password, expected AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to be set"
+            )
+            mistakes.add(given.place, words)
+    url, required = at(tree, "store", "url"), at(tree, "store", "required")
+    if url and "://" in store["url"]:
+        if not re.fullmatch(r"s3://[^/]+(/.*)?", store["url"]):
+            mistakes.add(url.place, 'is no address of a store, expected "s3://bucket/prefix" or a folder')
+    elif url and store["url"] and backup["folder"]:
+        folder = under(Path("/"), backup["folder"])
+        if under(Path("/"), store["url"]).is_relative_to(folder):
+            mistakes.add(url.place, "lies in the folder of the backups, expected one on another disk")
+    if required and store["required"] and not store["url"]:
+        mistakes.add(required.place, "given without url: there is nowhere to copy to")
 
 
 def _check_times(values: dict[str, Any], tree: Tree, around: Place, mistakes: Mistakes) -> None:

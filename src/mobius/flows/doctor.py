@@ -41,6 +41,7 @@ def examine(ports: Ports, around: Surroundings) -> tuple[CheckResult, ...]:
         ("units", lambda: around.units),
         ("traffic", ports.traffic.preflight),
         ("backup", lambda: ports.backups.preflight(now.live, ports.journal.backups(ports.settings.name))),
+        ("store", lambda: [ports.store.preflight()] if ports.store else []),
         ("data", lambda: _data(ports, around)),
         ("clock and journal", lambda: _journal(ports)),
         ("supervisor", lambda: _supervisor(ports, around, now)),

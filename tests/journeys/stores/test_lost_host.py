@@ -38,7 +38,10 @@ def test_a_new_host_with_nothing_but_its_configuration_brings_the_service_back(
     old.mobius("deploy", "--tag", "v1", expect=0)
     old.post(b"kept")
     old.mobius("deploy", "--tag", "v2", expect=0)
-    named = {each["name"]: each for each in map(json.loads, old.mobius("backup", "list", "--store", "--json").out.splitlines())}
+    named = {
+        each["name"]: each
+        for each in map(json.loads, old.mobius("backup", "list", "--store", "--json").out.splitlines())
+    }
     guarding = [name for name, each in named.items() if each["release_id"].startswith("v1")]
     assert len(guarding) == 1
     configuration = old.config.read_text("utf-8")
