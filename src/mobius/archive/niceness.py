@@ -9,7 +9,8 @@ import platform
 import sys
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from mobius.archive.durable import libc
 
@@ -26,35 +27,107 @@ class Interrupted(BaseException):
     """Who waited for the work was interrupted."""
 
 
-def run_nicely(work: Callable[[Callable[[], None]], T]) -> T:
+class Caller:
+    """Who asked for the work and waits for it, as the work sees it. This one is the thread that works."""
+
+    def checkpoint(self) -> None:
+        """To be called now and then: ends the work when its caller was interrupted."""
+
+    def tell(self, news: Callable[[], object]) -> None:
+        """Let the caller run `news`; of what comes faster than that, only the last."""
+        news()
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """Let the caller run `question`, and wait for its answer."""
+        return question()
+
+
+class WaitingCaller(Caller):
+    """A caller in a thread of its own: a progress that is written down durably does not hold the work up."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._news: Callable[[], object] | None = None
+        self._question: Future[Any] | None = None
+        self._asked: Callable[[], Any] | None = None
+        self._interrupted = False
+        self._ended = False
+
+    def checkpoint(self) -> None:
+        if self._interrupted:
+            raise Interrupted
+
+    def tell(self, news: Callable[[], object]) -> None:
+        self.checkpoint()
+        with self._changed:
+            self._news = news
+            self._changed.notify()
+
+    def ask(self, question: Callable[[], T]) -> T:
+        answer: Future[T] = Future()
+        with self._changed:
+            self.checkpoint()
+            self._asked, self._question = question, answer
+            self._changed.notify()
+        return answer.result()
+
+    def end(self) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+
+    def interrupt(self) -> None:
+        with self._changed:
+            self._interrupted = True
+            if self._question is not None and not self._question.done():
+                self._question.set_exception(Interrupted())
+
+    def serve(self) -> None:
+        """Do what the work hands over until it has ended; raises what `news` raises."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._ended or self._news or self._asked)
+                news, asked, ended = self._news, self._asked, self._ended
+                self._news = self._asked = None
+            if news is not None:
+                news()
+            if asked is not None and self._question is not None:
+                try:
+                    self._question.set_result(asked())
+                except Exception as error:
+                    self._question.set_exception(error)
+            if ended:
+                return
+
+
+def run_nicely(work: Callable[[Caller], T]) -> T:
     """Run `work` in a thread of low priority, which the threads that it starts inherit; raises what it raises.
 
-    Only root may raise a priority again, so it is never lowered for the thread that calls. `work` is given a function
-    to call now and then: it ends the work when its caller was interrupted (Ctrl-C).
+    Only root may raise a priority again, so it is never lowered for the thread that calls. That one waits, and does
+    what `work` hands to the Caller it is given. When it is interrupted (Ctrl-C), the work ends at its next checkpoint.
     """
     outcome: list[T] = []
     failure: list[BaseException] = []
-    interrupted = threading.Event()
-
-    def checkpoint() -> None:
-        if interrupted.is_set():
-            raise Interrupted
+    caller = WaitingCaller()
 
     def body() -> None:
-        step_back()
         try:
-            outcome.append(work(checkpoint))
+            step_back()
+            outcome.append(work(caller))
         except BaseException as error:
             failure.append(error)
+        finally:
+            caller.end()
 
     thread = threading.Thread(target=body, name="archive-nice")
     thread.start()
     try:
-        thread.join()
+        caller.serve()
     except BaseException:
-        interrupted.set()
-        thread.join()
+        caller.interrupt()
         raise
+    finally:
+        thread.join()
     if failure:
         raise failure[0]
     return outcome[0]

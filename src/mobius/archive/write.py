@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from mobius.archive.captures import Captures
 from mobius.archive.deflate import engine
 from mobius.archive.durable import drop_cache, in_words, require_free_disk
 from mobius.archive.fill import Filler, Progress
 from mobius.archive.manifest import Source
-from mobius.archive.niceness import run_nicely
+from mobius.archive.niceness import Caller, run_nicely
 from mobius.archive.pipeline import pool
 from mobius.archive.publish import NameTaken, Sign, Workspace, publish, recorded_name, workspace
 from mobius.archive.survey import Survey
@@ -25,6 +27,8 @@ from mobius.errors import BackupInvalid, UsageError
 
 Complete = Callable[[Mapping[str, object]], Mapping[str, object]]
 
+_A = TypeVar("_A")
+_B = TypeVar("_B")
 _PER_ENTRY_BYTES = 1024
 
 
@@ -57,7 +61,7 @@ def write_archive(
     `checksum_root` is the folder from which `sha256sum -c` shall find the archive. `metadata` must be JSON;
     the key "archive" is ours. `progress(done_bytes, total_bytes)` follows the reading of the sources. `sign` turns the
     content of the sidecar into its signature, which is published between the two. `nice` lets the service go first:
-    the threads of this backup get less processor and disk (`progress` and `sign` are then called in another thread).
+    the threads of this backup get less processor and disk. What is given to be called is called in the calling thread.
     `threads` pack; as many as there are processors unless it is given. `complete` is told the format's facts once all
     is read, and returns what else the metadata says. NameTaken is raised for a `target` that exists
     or is being written.
@@ -68,11 +72,14 @@ def write_archive(
     """
     _refuse_unusable(target)
 
-    def write(checkpoint: Callable[[], None]) -> Written:
+    def write(caller: Caller) -> Written:
         def tell(done_bytes: int, total_bytes: int) -> None:
-            checkpoint()
+            caller.checkpoint()
             if progress:
-                progress(done_bytes, total_bytes)
+                caller.tell(functools.partial(progress, done_bytes, total_bytes))
+
+        def asked(what: Callable[[_A], _B]) -> Callable[[_A], _B]:
+            return lambda given: caller.ask(lambda: what(given))
 
         with in_words(f"the backup {target.name} could not be written", target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -80,13 +87,15 @@ def write_archive(
                 _require_room(target, survey)
                 with workspace(target) as space:
                     facts = {"published_as": recorded_name(target, checksum_root)}
-                    sha256 = _fill(space, survey, sources, metadata, facts, tell, threads, complete)
-                    manifest = _reread(space, sha256, checkpoint)
-                    sidecar = publish(space, target, sha256, checksum_root=checksum_root, sign=sign)
+                    ends = asked(complete) if complete else None
+                    sha256 = _fill(space, survey, sources, metadata, facts, tell, threads, ends)
+                    manifest = _reread(space, sha256, caller.checkpoint)
+                    signs = asked(sign) if sign else None
+                    sidecar = publish(space, target, sha256, checksum_root=checksum_root, sign=signs)
         skipped = tuple(survey.skipped)
         return Written(target, sidecar, sha256, manifest.archive_size_bytes, manifest, skipped)
 
-    return run_nicely(write) if nice else write(lambda: None)
+    return run_nicely(write) if nice else write(Caller())
 
 
 def _refuse_unusable(target: Path) -> None:
