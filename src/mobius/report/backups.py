@@ -32,7 +32,8 @@ def table(listed: Sequence[Listed], now: float, width: int = 80) -> list[str]:
             name = ""
         old, big = age(backup.created_at, now), size(backup.size_bytes)
         line = f"{name:<{NAME}} {old:>{AGE}} {big:>{SIZE}} {release:<{RELEASE}}"
-        lines.append(shortened(f"{line} {', '.join(each.proven) or '-'}", width))
+        line += f" {', '.join(each.proven) or '-'}"
+        lines.append(line if len(line) <= width else f"{line[: width - 1]}…")
         lines += wrapped(fate_words(each.fate), width, "  ", "    ")
     return lines
 
