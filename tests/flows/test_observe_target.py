@@ -9,6 +9,7 @@ import pytest
 from elsewhere import Elsewhere, settings
 from mobius.errors import UsageError
 from mobius.flows.back_up import back_up
+from mobius.flows.plan_return import plan_rollback
 from mobius.flows.rehearse import rehearse
 from mobius.flows.status import status
 from mobius.model.run import RunState
@@ -82,6 +83,47 @@ def test_with_auto_restore_the_proven_backup_comes_back_between_stop_and_start()
     assert "backups.restore_data" in world.effects
 
 
+def test_data_that_others_share_never_goes_back_by_itself() -> None:
+    asked = settings("observe", deploy=(), rollback=())
+    shared = replace(asked.backup, shared_with=("billing",))
+    world = Elsewhere(settings=replace(asked, auto_restore=True, backup=shared))
+    world.commands.tag = "v1"
+    with_proven_backup(world)
+    world.scripts["v1"] = Script(bad_after=1)
+
+    assert world.monitor().state is RunState.INCONCLUSIVE
+    assert world.commands.ran == []
+
+
+def test_a_person_who_names_nothing_goes_back_to_the_latest_good_backup() -> None:
+    world = observed()
+    name = with_proven_backup(world)
+    world.data["rows"].append("since")
+
+    run = world.rollback()
+
+    assert run.plan.facts["backup"].endswith(name)
+    assert [ran[0] for ran in world.commands.ran] == ["stop", "start"]
+    assert world.data["rows"] == ["first"]
+    assert run.window_deadline - run.window_opened_at == 7200
+    assert world.events(run, "lost")
+
+
+def test_a_restore_that_fails_between_stop_and_start_starts_what_ran_again() -> None:
+    world = observed()
+    name = with_proven_backup(world)
+    world.data["rows"].append("since")
+    run = world.begin(plan_rollback(world.ports, backup=name, tool_version="0"))
+    world.break_step = next(step.id for step in run.plan.rollout if step.action == "restore_data")
+
+    run = world.carry_on(run)
+
+    assert (run.state, run.exit_code) == (RunState.FAILED, 13)
+    assert run.sentence.endswith("v1-seen runs again, with the data as it was")
+    assert [ran[0] for ran in world.commands.ran] == ["stop", "start"]
+    assert world.data["rows"] == ["first", "since"]
+
+
 def test_without_a_backup_or_without_stop_and_start_there_is_no_way_back_to_take() -> None:
     assert observed(auto_restore=True).monitor().plan.ways_back == ()
     world = observed(auto_restore=True, stop=())
@@ -99,12 +141,12 @@ def test_a_person_goes_back_to_a_backup_by_name() -> None:
     assert [ran[0] for ran in world.commands.ran] == ["stop", "start"]
 
 
-def test_going_back_without_a_name_says_which_backup_there_is() -> None:
+def test_in_an_emergency_no_data_goes_back_that_nobody_named_but_it_is_said_which_there_is() -> None:
     world = observed()
     name = with_proven_backup(world)
 
     with pytest.raises(UsageError) as refused:
-        world.rollback()
+        world.rollback(emergency=True)
 
     assert refused.value.hint.endswith(f"mobius rollback -e production --backup {name}")
 

@@ -14,6 +14,7 @@ from mobius.model.run import Run, RunState
 from mobius.ports import Ports
 from mobius.rules.commanding import watch_ways_back
 from mobius.rules.planning import with_hash
+from mobius.rules.sharing import may_go_back_unasked
 from mobius.rules.ways_back import choose, touched
 
 WHAT_RUNS = Release("what-runs-now", "", "", "", "")  # of which no deployment is known
@@ -170,7 +171,7 @@ def plan_watch(
             ways_back=ways_back,
             acceptance=(),
             facts={
-                "auto_restore": settings.auto_restore,
+                "auto_restore": may_go_back_unasked(settings),
                 "policy": settings.policy.name,
                 "policy_base": settings.policy.base,
                 "policy_note": settings.policy.note,

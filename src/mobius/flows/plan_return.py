@@ -39,12 +39,12 @@ def plan_rollback(
     tool_version: str,
 ) -> Plan:
     """The plan of going back: to the previous release, to release `to`, to the archive `backup`, or to the `latest`
-    good one. With `compare` it says what would be lost, which takes a moment. Raises `UsageError`, or `BackupInvalid`
-    where what was named does not hold."""
+    good one, which is also where a service goes that is only observed. With `compare` it says what would be lost, which
+    takes a moment. Raises `UsageError`, or `BackupInvalid` where what was named does not hold."""
     now = standing(ports)
     skipped: tuple[str, ...] = ()
     found = None
-    if latest:
+    if latest or (not (to or backup or emergency) and _has_only_backups(ports)):
         found, skipped = latest_good(ports)
     _refuse_without_commands(backup or (found.name if found else ""), ports)
     if backup:
@@ -83,6 +83,12 @@ def plan_rollback(
         tool_version=tool_version,
     )
     return compose_rollback(facts)
+
+
+def _has_only_backups(ports: Ports) -> bool:
+    """Where a service is only observed, and there is no command that brings its code back."""
+    settings = ports.settings
+    return settings.target == "observe" and not settings.command.rollback and can_restore(settings)
 
 
 def _of_the_data(

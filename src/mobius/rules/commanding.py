@@ -15,6 +15,7 @@ from mobius.model.settings import EnvironmentSettings
 from mobius.rules import steps as make
 from mobius.rules.planning import Facts, prove, remembered, with_hash
 from mobius.rules.returning import ReturnFacts, returning
+from mobius.rules.sharing import may_go_back_unasked
 from mobius.rules.ways_back import AFTER
 
 ELSEWHERE = ("command", "observe")  # targets whose releases somebody else lays out and runs
@@ -64,7 +65,7 @@ def compose_deploy(facts: Facts) -> Plan:
         ways_back=_ways_back(back, facts.restore_s),
         acceptance=make.numbered("accept", [make.prune()]),
         checks=facts.checks,
-        facts={**remembered(facts), "auto_restore": settings.auto_restore},
+        facts={**remembered(facts), "auto_restore": may_go_back_unasked(settings)},
         tool_version=facts.tool_version,
     )
     return with_hash(plan)

@@ -13,6 +13,11 @@ def sharers(settings: EnvironmentSettings) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
+def may_go_back_unasked(settings: EnvironmentSettings) -> bool:
+    """Whether data may be restored without a person: it was allowed, and nobody else uses it."""
+    return settings.auto_restore and not sharers(settings)
+
+
 def unnamed(settings: EnvironmentSettings, also: Sequence[str]) -> tuple[str, ...]:
     """Those that nobody named: going back would take their data back behind their backs."""
     return tuple(service for service in sharers(settings) if service not in also)

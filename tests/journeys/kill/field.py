@@ -63,6 +63,10 @@ class Field:
         """Back to the release before."""
         return self._struck(strike, "rollback")
 
+    def strike(self, strike: Strike, *words: str) -> tuple[Done, Path]:
+        """Any command, struck."""
+        return self._struck(strike, *words)
+
     def start_a_house_that_nobody_needed(self) -> None:
         """A supervisor that was killed when its run had nothing more to ask of it: status says so, and what to do."""
         if self.service.host.is_running():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -59,3 +60,30 @@ def test_it_is_backed_up_rehearsed_and_comes_back_by_itself_where_that_is_allowe
         answers(service, "v0")
         assert service.get()["value"] == "good"
         assert ran(service) == ["stop  after ", "start  after "]
+
+
+def test_a_person_who_names_nothing_goes_back_to_the_latest_good_backup_and_nothing_is_forgotten(
+    new_service: Callable[..., Service],
+) -> None:
+    with by_hand(new_service, target="observe", without=("deploy", "rollback")) as service:
+        add_tag(service, "v0")
+        made = service.mobius("backup", "create", "--json", expect=0).json
+        service.mobius("rehearse", "--json", expect=0)
+        (service.folder / "data" / "value").write_text("broken")
+        (service.folder / "data" / "since").write_text("written since")
+
+        asked = service.mobius("rollback", expect=2)
+        assert f"Written since {made['name']}" in asked.err
+        assert "data: files: 1 added, 1 changed" in asked.err and asked.err.endswith("  add --yes\n")
+
+        service.mobius("rollback", "--yes", expect=0)
+        answers(service, "v0")
+        assert service.get()["value"] == "good"
+        assert not (service.folder / "data" / "since").exists()
+        assert ran(service) == ["stop  after ", "start  after "]
+        report = json.loads(service.mobius("report", "--json", expect=0).out)
+        assert report["emergency_backup"]["name"].startswith("emergency_")
+        assert [limit["kept"] for limit in report["rollback"]["limits"]] == [True, True]
+        assert report["rollback"]["lost"]["counts"] == {"files added": 1, "files changed": 1}
+        window = report["window"]
+        assert round(window["deadline"]["unix"] - window["opened"]["unix"]) == 7200
