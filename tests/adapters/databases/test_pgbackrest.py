@@ -140,9 +140,9 @@ def test_a_point_that_was_never_reached_says_so(archived: Archived, dumps: Dumps
     point = captured(dumps, tmp_path)
     facts = point / "facts.json"
     facts.write_text(facts.read_text().replace("mobius_dhash_production", "nowhere_dhash_production"))
-    with pytest.raises(MobiusError, match="recovery ended before configured recovery target was reached"):
-        with dumps.scratch("app", point):
-            pass
+    never = "recovery ended before configured recovery target was reached"
+    with pytest.raises(MobiusError, match=never), dumps.scratch("app", point):
+        pass
     assert not list(base_of(tmp_path / "root").glob("pg-*"))
 
 

@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from adapters.databases.test_postgres_dump import dumps_of, told
+from journeys.service import wait_until
 from mobius.adapters.databases.captures import Dumps
 from mobius.adapters.databases.postgres_cluster import base_of, is_cut_off, server_uid
 from mobius.errors import BackupInvalid, MobiusError
@@ -111,7 +112,9 @@ def test_the_live_database_cannot_be_reached_from_it(
         "PGDATA": str(server.data),
         "DATABASE_URL": app.url,
     }
-    query = "SELECT xact_commit + xact_rollback, sessions FROM pg_stat_database WHERE datname = %s"
+    query = "SELECT sessions FROM pg_stat_database WHERE datname = %s"
+    inside = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+    wait_until(lambda: server.query(inside, [app.name]) == [(0,)], what="the last client to leave")
     before = server.query(query, [app.name])
     with contextlib.ExitStack() as stack:
         with monkeypatch.context() as outside:

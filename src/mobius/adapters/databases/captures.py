@@ -14,7 +14,14 @@ from mobius.adapters.databases.leftovers import own_folder
 from mobius.adapters.databases.pgbackrest import Pgbackrest
 from mobius.adapters.databases.postgres_address import address_of, connected, named_address, parsed
 from mobius.adapters.databases.postgres_dump import DUMP, FACTS, Dumper, unreadable
-from mobius.adapters.databases.postgres_facts import PostgresFacts, facts_from, one, rows_of, server_of, table_sizes
+from mobius.adapters.databases.postgres_facts import (
+    PostgresFacts,
+    facts_from,
+    one,
+    rows_of,
+    server_of,
+    table_sizes,
+)
 from mobius.adapters.databases.postgres_restore import Restorer, kept_from_before, may_restore
 from mobius.adapters.databases.postgres_scratch import Scratch, scratch_cluster, scratch_database
 from mobius.adapters.places import Places

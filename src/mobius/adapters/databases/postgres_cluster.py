@@ -189,8 +189,16 @@ class Cluster:
                 start_new_session=True,
             )
         try:
-            self._await(log)
+            self._await()
             yield self.address("postgres")
+        except MobiusError as problem:
+            # Whoever was connected saw only that the line was cut; the server's last words say why.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(2)
+                raise MobiusError(
+                    f"{problem.message}: {_last_words(log)}", problem.hint, details=problem.details
+                ) from problem
+            raise
         finally:
             self._stop()
 
@@ -210,7 +218,7 @@ class Cluster:
         }
         return Address(database, where, {"password": self.password} if self.password else {})
 
-    def _await(self, log: Path) -> None:
+    def _await(self) -> None:
         """Until it answers; its own log says why it does not."""
         psycopg = driver()
         until = time.monotonic() + START_TIMEOUT_S
@@ -225,11 +233,14 @@ class Cluster:
                     self._refuse_another(db)
                     return
             except psycopg.OperationalError as problem:
-                said = log.read_text("utf-8", "replace").strip().splitlines()
-                if ended or time.monotonic() > until:
-                    why = next((line for line in reversed(said) if "FATAL" in line), str(problem))
+                if ended:
                     raise MobiusError(
-                        f"a scratch PostgreSQL did not start: {why.strip()}", "", details=tuple(said[-8:])
+                        "a scratch PostgreSQL did not start", "look at its last words"
+                    ) from None
+                if time.monotonic() > until:
+                    raise MobiusError(
+                        f"a scratch PostgreSQL did not answer within {START_TIMEOUT_S:.0f} s: {problem}",
+                        "the machine may be busy: try again",
                     ) from None
             time.sleep(0.05)
 
@@ -250,6 +261,16 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait(20)
+
+
+def _last_words(log: Path) -> str:
+    """The reason that a server gave for its end."""
+    said = log.read_text("utf-8", "replace").strip().splitlines()
+    # What it told to clients that came too early or too late is no reason.
+    fatal = [
+        line for line in said if ("FATAL" in line or "PANIC" in line) and "database system is" not in line
+    ]
+    return (fatal or said or ["it said nothing"])[-1].strip()
 
 
 def server_words(uid: int, *, cut_off: bool) -> list[str]:
