@@ -14,6 +14,7 @@ from typing import Any
 
 from mobius.adapters.backups.folder import FolderBackups
 from mobius.adapters.backups.rehearsing import Rehearser
+from mobius.adapters.databases.captures import Dumps
 from mobius.adapters.places import Places
 from mobius.adapters.rehearsal.asked import Asked, Booted, Isolation, Mount
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
@@ -74,6 +75,7 @@ class Ground:
         env: Mapping[str, str] | None = None,
         isolation: Isolation | None = None,
         rehearsal: RehearsalSettings | None = None,
+        python: Sequence[str] = (),
         **more: Any,
     ) -> None:
         self.project, self.root = folder, folder / ".mobius" / "production"
@@ -84,7 +86,7 @@ class Ground:
         if not self.data.exists():
             self._lay_out()
         process = ProcessSettings(
-            "api", (*PYTHON, program), env={"DATABASE": str(self.database), **(env or {})}
+            "api", (*(python or PYTHON), program), env={"DATABASE": str(self.database), **(env or {})}
         )
         self.settings = replace(
             EnvironmentSettings(
@@ -119,7 +121,13 @@ class Ground:
 
     @property
     def rehearser(self) -> Rehearser:
-        return Rehearser(self.settings, self.places, self.isolation, self.environ)
+        return Rehearser(self.settings, self.places, self.isolation, self.environ, self.dumps)
+
+    @property
+    def dumps(self) -> Dumps | None:
+        if not self.settings.databases:
+            return None
+        return Dumps("dhash", self.settings, self.places, self.environ)
 
     def backup(self) -> BackupRecord:
         """A backup of release v1 with the data of now."""
@@ -127,7 +135,7 @@ class Ground:
         store = ReleaseStore(self.places, self.settings.release, self.settings.processes, origin)
         source = store.find("v1")
         release = store.stage(Release("v1-1a2b", "v1", "", source.digest, "c" * 64), progress=nothing)
-        backups = FolderBackups("dhash", self.settings, self.places, store)
+        backups = FolderBackups("dhash", self.settings, self.places, store, None, self.dumps)
         return backups.create(kind="release", release=release, run_id=1, progress=nothing)
 
     def rehearse(self, backup: BackupRecord | None = None, **how: Any) -> Mapping[str, Any]:

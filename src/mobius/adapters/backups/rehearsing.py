@@ -14,9 +14,10 @@ from mobius.adapters.backups.contents import member_of, outermost
 from mobius.adapters.databases.migrations import SqlMigrations
 from mobius.adapters.places import Places
 from mobius.adapters.rehearsal.asked import Booted, Databases, Isolation, ScratchDatabase
-from mobius.adapters.rehearsal.booting import NotProvenError, Prepared, Restored, prepared
+from mobius.adapters.rehearsal.booting import Prepared, Restored, prepared
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
 from mobius.adapters.rehearsal.evidence import write_evidence
+from mobius.adapters.rehearsal.not_proven import NotProvenError
 from mobius.adapters.rehearsal.scratch import scratch_place
 from mobius.archive.extract import Extracted, extract_archive
 from mobius.archive.sqlite_capture import check_database, is_sqlite

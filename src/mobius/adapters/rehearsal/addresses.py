@@ -52,6 +52,14 @@ def same_database(value: str, live: str) -> bool:
     return all(one[name] == other[name] for name in ("host", "port", "dbname"))
 
 
+def user_of(address: str) -> str:
+    """Who asks by this address, "" where it does not say."""
+    if _SCHEME.match(address):
+        return _parts(address)["user"]
+    found = re.search(r"(?:^|\s)user\s*=\s*'?([^\s']+)", address)
+    return found[1] if found else ""
+
+
 def as_libpq(scratch: str) -> dict[str, str]:
     """The same for a program that is given no address at all."""
     parts = _parts(scratch)

@@ -7,7 +7,7 @@ import re
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +15,19 @@ import msgspec
 
 from mobius.adapters.backups.contents import member_of, outermost, with_secrets_of
 from mobius.adapters.places import Places
-from mobius.adapters.rehearsal.addresses import addressed
+from mobius.adapters.rehearsal.addresses import addressed, user_of
 from mobius.adapters.rehearsal.asked import As, Asked, Mount, ScratchDatabase, Served
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap, own_programs
 from mobius.adapters.rehearsal.layout import Copied, mounts, place_links, programs_of
+from mobius.adapters.rehearsal.not_proven import NotProvenError
 from mobius.adapters.targets.environment_file import environment_of
-from mobius.errors import MobiusError
 from mobius.model.release import Release, tree_of
-from mobius.model.settings import EnvironmentSettings, ProcessSettings, SmokeSettings
+from mobius.model.settings import DatabaseSettings, EnvironmentSettings, ProcessSettings, SmokeSettings
 from mobius.rules.commanding import ELSEWHERE
 
 PASSED = re.compile(r"PATH|LANG|LANGUAGE|LC_[A-Z]+|TZ")
 FIRST_PORT = 20_000
 ELSEWHERE_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-
-
-class NotProvenError(MobiusError):
-    """It cannot be booted here; the message says why, and is no word against the release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +49,19 @@ class Restored:
     room: Path
     metadata: Mapping[str, Any]
     databases: Mapping[str, ScratchDatabase]
+    urls: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def url(self, database: DatabaseSettings, live: str) -> str:
+        """Where the release finds the scratch copy of this database, whose live address is `live`."""
+        scratch = self.databases[database.name]
+        address = getattr(scratch, "address", None)
+        if address is None:
+            return scratch.url
+        from mobius.adapters.rehearsal.release_role import url_for_release
+
+        if database.name not in self.urls:  # one role, one password, for every process
+            self.urls[database.name] = url_for_release(address, user_of(live or database.url))
+        return self.urls[database.name]
 
 
 def prepared(
@@ -72,7 +81,7 @@ def prepared(
     env = {name: value for name, value in environ.items() if PASSED.fullmatch(name)}
     paths = env.get("PATH", os.defpath)
     served = tuple(
-        _served(number, process, release, tree, env, copies, settings, places, environ, restored.databases)
+        _served(number, process, release, tree, env, copies, settings, places, environ, restored)
         for number, process in enumerate(webs)
     )
     smoke = tuple(test for test in settings.smoke if not _needs_network(test))
@@ -187,13 +196,15 @@ def _served(
     settings: EnvironmentSettings,
     places: Places,
     environ: Mapping[str, str],
-    databases: Mapping[str, ScratchDatabase],
+    restored: Restored,
 ) -> Served:
     """As its slot would start it, but for where it listens, its home, and the addresses of its databases."""
     port, socket = FIRST_PORT + number, f"/tmp/{process.name}.sock"
     file = _copy_of(places.resolve(process.env_file), copies) if process.env_file else None
     own = environment_of(process, settings.name, places, environ, env_file=file)
-    scratch = {each.name: (each, databases[each.name].url) for each in settings.databases}
+    scratch = {
+        each.name: (each, restored.url(each, own.get(each.url_env, ""))) for each in settings.databases
+    }
     given = {
         **env,
         "HOME": "/tmp",
