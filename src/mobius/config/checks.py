@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from mobius.config.build import under
+from mobius.config.databases import check_databases
 from mobius.config.mistakes import Mistakes, Place
 from mobius.config.tree import Leaf, Node, Tree, at, is_sound
 from mobius.config.units import check_units
@@ -27,9 +28,10 @@ _ONLY_WITH = {
 
 def check_environment(values: dict[str, Any], tree: Tree, around: Place, mistakes: Mistakes) -> None:
     """The mistakes within one environment. What rests on a value that is wrong by itself is not judged."""
-    for key in ("process", "smoke", "gate"):
+    for key in ("process", "smoke", "gate", "database"):
         check_names(tree.get(key), mistakes)
     check_smoke(tree.get("smoke"), values.get("url"), mistakes)
+    check_databases(tree.get("database"), mistakes)
     kinds = [row["kind"] for row in values["process"]]
     if values["target"] in RUNS_PROCESSES and "web" not in kinds and is_sound(tree.get("process")):
         words = 'no process of kind "web" to give traffic to, expected a [[process]] with name and start'
