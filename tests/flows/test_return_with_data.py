@@ -238,3 +238,12 @@ def test_with_the_journal_lost_the_archives_say_which_is_the_latest_good_one() -
 
     assert plan.release_id.startswith("v1")
     assert "emergency" not in str(plan.facts["backup"])
+
+
+def test_what_an_earlier_way_back_replaced_goes_with_the_retention_of_a_deployment() -> None:
+    world, backup = with_v2()
+    world.backups.let_go_before = 0.0
+
+    world.deploy("v3")
+
+    assert world.backups.let_go_before == pytest.approx(world.clock.now() - 30 * 86_400, abs=10_000)

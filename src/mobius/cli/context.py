@@ -110,4 +110,7 @@ def confirm(question: str, *, yes: bool) -> None:
         from mobius.errors import UsageError
 
         raise UsageError(f"{question} There is no terminal to ask.", "add --yes")
-    click.confirm(question, abort=True)
+    if not click.confirm(question):
+        from mobius.errors import MobiusError
+
+        raise MobiusError("nothing was changed: the answer was no")

@@ -58,7 +58,8 @@ def losing_sentence(loss: str, rows: tuple[int, int, int], files: int, *, exact:
     parts += [f"{counted(removed, 'removed row')} would come back"] if removed else []
     parts += [f"{counted(files, 'file')} would be as before"] if files else []
     words = ", ".join(parts) or "The tables themselves would change"
-    return f"{words[0].upper()}{words[1:]}" + ("" if exact else ", at least")
+    words = words if exact else f"at least {words[0].lower()}{words[1:]}"
+    return f"{words[0].upper()}{words[1:]}"
 
 
 def losing_json(found: Comparison, judged: Any) -> dict[str, Any]:

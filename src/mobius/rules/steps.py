@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import PurePath
 from typing import Any
 
 from mobius.model.plan import Repeat, Step
@@ -96,7 +97,9 @@ def verify() -> Step:
 
 def verify_file(path: str) -> Step:
     """The same for a named archive."""
-    return Step("", "verify", "verify", f"check every hash of {path}", {"backup": path}, expected_s=2.0)
+    return Step(
+        "", "verify", "verify", f"check every hash of {_name(path)}", {"backup": path}, expected_s=2.0
+    )
 
 
 def rehearse(release_id: str, pending: Sequence[str], restore_s: float, *, boot: str = "") -> Step:
@@ -129,16 +132,20 @@ def take_down(release_id: str, names: Sequence[str]) -> Step:
 
 def prepare_data(path: str = "", restore_s: float = 0.0) -> Step:
     """Lay the data of a backup out beside the present data, while everything still serves."""
-    whose = path or "this run's backup"
+    whose = _name(path) or "this run's backup"
     title = f"lay out the data of {whose} beside the live data"
     return Step("", "lay out", "prepare_data", title, {"backup": path}, expected_s=restore_s or 5.0)
 
 
 def restore_data(path: str = "", *, even_if_open: bool = False) -> Step:
     """Put the data of a backup (this run's own when no path is given) in place of the present data."""
-    title = f"restore the data of {path}" if path else "restore the data of this run's backup"
+    title = f"restore the data of {_name(path)}" if path else "restore the data of this run's backup"
     what = {"backup": path, "even_if_open": even_if_open}
     return Step("", "data", "restore_data", title, what, Repeat.REPEATABLE, 0.5, effect=True)
+
+
+def _name(path: str) -> str:
+    return PurePath(path).name if path else ""
 
 
 def list_lost(path: str = "") -> Step:
@@ -156,7 +163,12 @@ def let_go() -> Step:
 def restore_release(path: str) -> Step:
     """Lay out the code that a backup holds."""
     return Step(
-        "", "stage", "restore_release", f"lay out the release of {path}", {"backup": path}, expected_s=5.0
+        "",
+        "stage",
+        "restore_release",
+        f"lay out the release of {_name(path)}",
+        {"backup": path},
+        expected_s=5.0,
     )
 
 

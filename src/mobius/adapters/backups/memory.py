@@ -47,6 +47,7 @@ class MemoryBackups:
         self._restores: set[tuple[str, str]] = set()
         self._replaced: dict[str, Mapping[str, Any]] = {}
         self.laid_out: list[tuple[str, str]] = []
+        self.let_go_before = 0.0
         self.users: tuple[str, ...] = ()  # who has the data open, besides the service
 
     def create(
@@ -159,6 +160,7 @@ class MemoryBackups:
 
     def let_go(self, key: str, *, before: float) -> tuple[str, ...]:
         """What was replaced under the key is gone."""
+        self.let_go_before = before
         return ("memory",) if self._replaced.pop(key, None) is not None else ()
 
     def in_use(self, ours: Sequence[int]) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from mobius.flows.actions.action import (
     Answer,
     Observed,
     migrations_folder,
-    own_backup,
     remember_release,
     said,
 )
@@ -24,6 +23,7 @@ from mobius.model.release import ReleaseState
 from mobius.model.verdict import Outcome
 from mobius.rules.retention import releases_to_remove
 
+DAY_S = 86_400.0
 TO_MAKE_ROOM = ("start", "accept")  # phases in which only a slot that nobody needs may be stopped
 
 
@@ -146,22 +146,6 @@ def _generation(record: Record) -> int:
     return max(done, default=0)
 
 
-def hold(step: Step, record: Record) -> Mapping[str, Any]:
-    door = record.ports.settings.door
-    record.ports.traffic.hold(door.hold_max_s, door.hold_max_requests, door.hold_max_bytes)
-    return {"max_s": door.hold_max_s}
-
-
-def release_hold(step: Step, record: Record) -> Mapping[str, Any]:
-    record.ports.traffic.release_hold()
-    return {}
-
-
-def restore_data(step: Step, record: Record) -> Mapping[str, Any]:
-    path = step.params["backup"] or own_backup(record).path
-    return record.ports.backups.restore_data(Path(path), key=f"run-{record.run.id}", progress=said(record))
-
-
 def restore_release(step: Step, record: Record) -> Mapping[str, Any]:
     release = record.ports.backups.restore_release(Path(step.params["backup"]))
     remember_release(record, replace(release, state=ReleaseState.STAGED))
@@ -219,4 +203,8 @@ def _prune(record: Record) -> Mapping[str, Any]:
     for release_id in removed:
         ports.releases.remove(release_id)
     pruned = keep.prune(ports)
-    return {"releases": list(removed), "backups": list(pruned)}
+    # What an earlier way back replaced stays as long as backups do, and no longer.
+    old = ports.clock.now() - ports.settings.backup.retention_days * DAY_S
+    gone = ports.backups.let_go("", before=old)
+    let_go = {"let_go": list(gone)} if gone else {}
+    return {"releases": list(removed), "backups": list(pruned), **let_go}
