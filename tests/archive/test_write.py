@@ -485,10 +485,14 @@ def test_a_really_full_disk_publishes_nothing_and_says_so(project: Path, tmp_pat
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(write_module, "require_free_disk", lambda *_: None)
-            with pytest.raises(MobiusError, match=r"the disk below .* is full"):
+            for number in range(2000):  # so that what lies beside the archive fills the disk, too
+                (project / "release" / f"{number:04}").touch()
+            with pytest.raises(MobiusError, match=r"the disk below .* is full") as caught:
                 write_archive(small / "x.zip", [Source("r", project / "release")], {}, checksum_root=small)
         assert listing(small) == set()
+        assert caught.value.__traceback__ is not None  # it is still held, with all that it refers to
     finally:
+        # Nothing there is open any more: not even a file without a name.
         subprocess.run(["umount", str(small)], check=True)
 
 

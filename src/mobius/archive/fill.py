@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -35,7 +34,7 @@ from mobius.archive.reading import Changed
 from mobius.archive.sqlite_capture import is_sqlite
 from mobius.archive.survey import Survey
 from mobius.archive.tree import GONE, Found, Skipped, went_away
-from mobius.archive.zip_out_file import ArchiveOut
+from mobius.archive.zip_out_file import ArchiveOut, spool
 from mobius.errors import MobiusError
 
 Progress = Callable[[int, int], None]
@@ -118,7 +117,8 @@ class Filler:
 
     def finish(self, metadata: Mapping[str, object], folder: Path) -> str:
         """Write metadata, manifest and directory; returns the SHA-256 of the archive."""
-        with tempfile.TemporaryFile(dir=folder) as file:
+        with contextlib.ExitStack() as until:
+            file = spool(folder, until)
             file.write(encode_metadata(metadata))
             write_own(self._out, self._engine, self._pool, METADATA_NAME, file)
         write_own(self._out, self._engine, self._pool, MANIFEST_NAME, self._out.lines())

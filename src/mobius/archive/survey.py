@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import marshal
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from mobius.archive.manifest import Source
 from mobius.archive.tree import Found, Skipped, walk
+from mobius.archive.zip_out_file import spool
 
 _BLOCK = 1024
 _DATABASES_AHEAD = 1000
@@ -21,7 +21,8 @@ class Survey:
     they take on disk. `databases` are the first thousand of them: those worth capturing ahead."""
 
     def __init__(self, sources: Sequence[Source], folder: Path) -> None:
-        self._spool: BinaryIO = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed by close)
+        self._closing = contextlib.ExitStack()
+        self._spool = spool(folder, self._closing)
         self.skipped: list[Skipped] = []
         self.databases: list[Found] = []
         self.paths = self.size_bytes = self.allocated_bytes = 0
@@ -44,7 +45,7 @@ class Survey:
             yield from map(Found._make, block)
 
     def close(self) -> None:
-        self._spool.close()
+        self._closing.close()
 
     def _fill(self, sources: Sequence[Source]) -> None:
         block: list[tuple[object, ...]] = []

@@ -3,6 +3,7 @@ beside it, in files without a name, so that memory does not grow with their numb
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -39,8 +40,10 @@ class ArchiveOut:
     def __init__(self, file: BinaryIO, folder: Path) -> None:
         self._fd = file.fileno()
         self._digest = hashlib.sha256()
-        self._directory: BinaryIO = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed in __exit__)
-        self._lines: BinaryIO = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        with contextlib.ExitStack() as spools:
+            self._directory = spool(folder, spools)
+            self._lines = spool(folder, spools)
+            self._spools = spools.pop_all()
         self._sent = 0
         self.offset = 0
         self.members = 0
@@ -49,8 +52,7 @@ class ArchiveOut:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._directory.close()
-        self._lines.close()
+        self._spools.close()
 
     def append(self, data: bytes) -> None:
         """Write and hash; raises OSError."""
@@ -128,6 +130,18 @@ class ArchiveOut:
             size = self.offset - self._sent
             call(self._fd, ctypes.c_int64(self._sent), ctypes.c_int64(size), _SYNC_FILE_RANGE_WRITE)
         self._sent = self.offset
+
+
+def spool(folder: Path, until: contextlib.ExitStack) -> BinaryIO:
+    """A file without a name in `folder`, closed with `until`, also where the disk is too full for its last bytes."""
+    made: BinaryIO = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed by the stack)
+
+    def close() -> None:
+        with contextlib.suppress(OSError):
+            made.close()
+
+    until.callback(close)
+    return made
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
