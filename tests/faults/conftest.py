@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,9 +32,14 @@ def ask(shim: Path) -> Iterator[Ask]:
 
 
 @pytest.fixture(scope="session")
-def stages(ask: Ask, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stage]:
-    """`stages("create")`: prepared once, played many times."""
-    folder = tmp_path_factory.mktemp("stages")
+def stages(ask: Ask, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Stage]]:
+    """`stages("create")`: prepared once, played many times; in memory where there is a disk of memory, since thousands
+    of fsyncs on a shared disk take hours."""
+    memory = Path("/dev/shm")
+    if memory.is_dir() and os.access(memory, os.W_OK):
+        folder = Path(tempfile.mkdtemp(prefix="mobius-faults-", dir=memory))
+    else:
+        folder = tmp_path_factory.mktemp("stages")
     made: dict[str, Stage] = {}
 
     def stage(name: str) -> Stage:
@@ -39,4 +47,7 @@ def stages(ask: Ask, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str]
             made[name] = stage_of(name, folder, ask)
         return made[name]
 
-    return stage
+    try:
+        yield stage
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -248,6 +248,7 @@ SOME_BYTES(preadv64v2, (int fd, const struct iovec *data, int count, off64_t at,
 BY_FD(int, fsync, (int fd), (fd), CHANGES, PLAIN, fd)
 BY_FD(int, fdatasync, (int fd), (fd), CHANGES, PLAIN, fd)
 BY_FD(int, syncfs, (int fd), (fd), CHANGES, PLAIN, fd)
+BY_FD(int, sync_file_range, (int fd, off64_t at, off64_t size, unsigned how), (fd, at, size, how), CHANGES, PLAIN, fd)
 BY_FD(int, ftruncate, (int fd, off_t size), (fd, size), CHANGES, PLAIN, fd)
 BY_FD(int, ftruncate64, (int fd, off64_t size), (fd, size), CHANGES, PLAIN, fd)
 BY_FD(int, fallocate, (int fd, int how, off_t at, off_t size), (fd, how, at, size), CHANGES, SPACE, fd)
@@ -306,13 +307,14 @@ ALLOCATE(posix_fallocate64, off64_t)
 /* Opening is a change only where it may make or empty a file. */
 #define MODE_OF(how)                                                                                                   \
     mode_t mode = 0;                                                                                                   \
-    if ((how) & (O_CREAT | __O_TMPFILE)) {                                                                             \
+    if ((how) & O_CREAT || UNNAMED(how)) {                                                                             \
         va_list more;                                                                                                  \
         va_start(more, how);                                                                                           \
         mode = va_arg(more, mode_t);                                                                                   \
         va_end(more);                                                                                                  \
     }
-#define MAKES(how) ((how) & (O_CREAT | O_TRUNC | __O_TMPFILE))
+#define UNNAMED(how) (((how) & __O_TMPFILE) == __O_TMPFILE) /* of several bits, one of them O_DIRECTORY's */
+#define MAKES(how) ((how) & (O_CREAT | O_TRUNC) || UNNAMED(how))
 
 #define OPEN(name)                                                                                                     \
     int name(const char *path, int how, ...) {                                                                         \

@@ -12,14 +12,17 @@ from faults.stage import Stage
 
 FAULTS = [kind for kind in KINDS if kind != "count"]
 SAMPLED = [
-    ("write", "stays full", 8),
-    ("write", "killed after", 10),
-    ("write", "broken once", 8),
-    ("write", "short", 4),
-    ("write", "quota", 4),
-    ("extract", "stays full", 6),
-    ("swap", "killed after", 10),
-    ("swap", "full once", 8),
+    ("write", "stays full", 6),
+    ("write", "short", 3),
+    ("create", "killed after", 6),
+    ("create", "broken once", 6),
+    ("create", "quota", 4),
+    ("extract", "stays full", 4),
+    ("swap", "killed after", 6),
+    ("restore data", "killed after", 8),
+    ("restore data", "full once", 6),
+    ("restore release", "killed before", 4),
+    ("rehearse", "killed after", 5),
 ]
 
 

@@ -287,12 +287,17 @@ def _checksum(body: dict[str, Any]) -> str:
 def write_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """Whole or not at all: temporary file, fsync, rename, fsync of the folder."""
     temporary = path.with_name(f".{path.name}.tmp")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(fd, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(fd, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
     with contextlib.suppress(OSError):  # a folder cannot be opened on Windows
         folder = os.open(path.parent, os.O_RDONLY)
         try:
