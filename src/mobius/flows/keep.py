@@ -52,6 +52,7 @@ def _remembered(found: BackupRecord, known: BackupRecord | None) -> BackupRecord
         verified_at=max(found.verified_at, known.verified_at),
         rehearsed_at=max(found.rehearsed_at, known.rehearsed_at),
         restore_s=known.restore_s if newer else found.restore_s,
+        booted=known.booted if newer else found.booted,
     )
 
 

@@ -87,7 +87,7 @@ def prove(facts: Facts, laid_out: Sequence[Step]) -> list[Step]:
     settings, release = facts.settings, facts.release
     steps = [make.gate(asked) for asked in settings.checks if asked.when in ("before", "both")]
     steps += laid_out
-    if facts.live.release_id or settings.backup.paths:
+    if facts.live.release_id or settings.backup.kept_paths:
         steps += [
             make.backup(facts.live.release_id, 0.0 if facts.pending else settings.backup.reuse_within_s),
             make.verify(),

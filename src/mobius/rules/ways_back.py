@@ -51,7 +51,7 @@ def ways_back(
         steps = with_data(settings, new, old, [], make.take_down(new.release_id, pending))
         lost = "what was written into the new columns and tables"
         ways.append(WayBack(AFTER, Way.DOWN, make.numbered("back-down", steps), 10.0, lost))
-    if settings.backup.paths:
+    if settings.backup.kept_paths:
         steps = with_data(settings, new, old, [make.prepare_data("", restore_s)], make.restore_data())
         steps.append(make.list_lost())
         lost = "every write since the backup; the emergency backup keeps them"

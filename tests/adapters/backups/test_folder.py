@@ -161,6 +161,25 @@ def test_the_folder_alone_tells_all_that_a_lost_journal_knew(yard: Yard) -> None
     assert (found.metadata or {})["release"]["tag"] == "v1"
 
 
+def test_a_rehearsal_is_known_from_the_file_beside_the_archive_it_was_of(yard: Yard) -> None:
+    made = yard.create(release=yard.stage())
+    assert (yard.backups.found()[0].rehearsed_at, yard.backups.found()[0].verified_at) == (
+        0.0,
+        made.created_at,
+    )
+    yard.backups.rehearse(made, migrate_from=None, progress=nothing)
+    (found,) = Yard(yard.project).backups.found()
+    assert found.rehearsed_at > made.created_at
+    assert found.restore_s > 0
+    evidence = Path(f"{made.path}.rehearsal.json")
+    told = json.loads(evidence.read_text())
+    for other in ({**told, "sha256": "0" * 64}, {**told, "at": "never", "restore_s": None}, [told]):
+        evidence.write_text(json.dumps(other))
+        assert yard.backups.found()[0].rehearsed_at == 0.0
+    yard.backups.prune([made.name])
+    assert not evidence.exists()
+
+
 # Pruning
 
 

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from mobius.adapters.redaction import SECRET_NAME, SHOWN
+from mobius.adapters.rehearsal.evidence import read_evidence
 from mobius.archive.publish import sidecar_of
 from mobius.archive.verify import read_metadata
 from mobius.errors import MobiusError
@@ -102,7 +103,7 @@ def described(path: Path) -> BackupRecord | None:
         says = read_metadata(path)
         release = msgspec.convert(says.get("release"), Release | None)
         sha256, created_at = sidecar_of(path).read_text("utf-8")[:64], float(str(says["created_unix"]))
-        rehearsal = rehearsal_of(path, sha256)
+        rehearsal = read_evidence(path, sha256) or {}
         return BackupRecord(
             name=path.name,
             path=str(path),
@@ -117,23 +118,12 @@ def described(path: Path) -> BackupRecord | None:
             restore_s=_figure(rehearsal.get("restore_s")),
             metadata=dict(says),
             booted=rehearsal.get("booted") is True,
+            not_proven=str(rehearsal.get("not_proven") or ""),
+            rto_s=_figure(rehearsal.get("rto_s")),
+            rpo_s=_figure(rehearsal.get("rpo_s")),
         )
     except (MobiusError, OSError, KeyError, ValueError, msgspec.MsgspecError):
         return None
-
-
-def evidence_of(path: Path) -> Path:
-    """`dhash_x.zip` -> `dhash_x.zip.rehearsal.json`: what its rehearsal found."""
-    return path.with_name(path.name + ".rehearsal.json")
-
-
-def rehearsal_of(path: Path, sha256: str) -> dict[str, object]:
-    """What the rehearsal of this very archive found; empty where there was none."""
-    try:
-        says = msgspec.json.decode(evidence_of(path).read_bytes())
-    except (OSError, msgspec.MsgspecError):
-        return {}
-    return says if isinstance(says, dict) and says.get("sha256") == sha256 else {}
 
 
 def _figure(found: object) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mobius.adapters.backups.around import git_facts, tool_versions
-from mobius.adapters.backups.contents import Moment, described, metadata_of, outermost
+from mobius.adapters.backups.contents import Moment, described, metadata_of
 from mobius.adapters.backups.kept import KeptBackups
 from mobius.adapters.backups.mounts import look_at_mounts
 from mobius.adapters.backups.preflight import room_and_time, signing
@@ -201,7 +201,7 @@ class FolderBackups(Restorer):
             room_and_time(size_bytes, self._folder, self._places.root, past),
             *(self._databases.preflight() if self._databases else ()),
             *signing(self._signatures, self._folder),
-            *look_at_mounts({n: self._places.resolve(n) for n in outermost(self._settings.backup.paths)}),
+            *look_at_mounts({n: self._places.resolve(n) for n in self._settings.backup.kept_paths}),
         )
 
     def signer(self, path: Path) -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from mobius.adapters.backups.comparing import Comparer
 from mobius.adapters.backups.comparing_servers import server_changes
-from mobius.adapters.backups.contents import member_of, outermost, with_secrets_of
+from mobius.adapters.backups.contents import member_of, with_secrets_of
 from mobius.adapters.backups.exchanging import Exchange, exchange_of, replaced_of
 from mobius.adapters.backups.open_files import users_of
 from mobius.adapters.backups.returning_databases import ReturningDatabases
@@ -84,7 +84,7 @@ class Restorer:
 
     def take_back_data(self, key: str) -> None:
         self._returning.take_back(key)
-        for name in reversed(outermost(self._settings.backup.paths)):
+        for name in reversed(self._settings.backup.kept_paths):
             change = exchange_of(self._places.resolve(name), key)
             change.take_back()
             change.forget()
@@ -107,7 +107,7 @@ class Restorer:
 
     def let_go(self, key: str, *, before: float) -> tuple[str, ...]:
         gone = []
-        for name in outermost(self._settings.backup.paths):
+        for name in self._settings.backup.kept_paths:
             live = self._places.resolve(name)
             old = {each for each, at in replaced_of(live) if at < before}
             for each in sorted(old | {key} - {""}):
@@ -116,7 +116,7 @@ class Restorer:
         return tuple(gone)
 
     def in_use(self, ours: Sequence[int]) -> tuple[str, ...]:
-        places = [self._places.resolve(name) for name in outermost(self._settings.backup.paths)]
+        places = [self._places.resolve(name) for name in self._settings.backup.kept_paths]
         return users_of(places, self._places.root, ours)
 
     def _comparer(self) -> Comparer:
@@ -134,7 +134,7 @@ class Restorer:
     def _refuse_strange_places(self, path: Path, named: Mapping[str, object]) -> None:
         """An archive does not choose where it writes. One of our own may go where mobius.toml said when it was made;
         one from elsewhere only where it says now."""
-        configured = {PurePosixPath(name) for name in self._settings.backup.paths}
+        configured = {PurePosixPath(name) for name in self._settings.backup.kept_paths}
         for member, name in named.items():
             place = PurePosixPath(str(name))
             inside = not place.is_absolute() and ".." not in place.parts and member == member_of(str(name))
