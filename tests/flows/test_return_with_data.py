@@ -63,7 +63,7 @@ def test_what_was_written_since_is_listed_once_users_are_served() -> None:
     assert lost.message == (
         f"not in the live data any more: {len(rows)} rows added, listed in lost-rows.jsonl; {emergency} has it"
     )
-    assert lost.data["get_back"] == f"mobius backup restore {emergency} -e production --only PATH"
+    assert lost.data["get_back"] == f"mobius backup restore {emergency} -e production --only data/data"
     kinds = [event.kind for event in world.journal.events(run_id=run.id)]
     assert kinds.index("rolled back") < kinds.index("lost") < kinds.index("window opened")
 

@@ -78,14 +78,20 @@ def test_what_would_be_lost_is_said_before_and_listed_after_and_the_replaced_dat
         ("rollback_within", 600.0, True),
         ("emergency_within", 300.0, True),
     ]
-    assert report["lost"]["emergency"].startswith("emergency_")
+    kept = report["lost"]["emergency"]
+    assert kept.startswith("emergency_")
+    command = report["lost"]["get_back"].split()
+    assert command == ["mobius", "backup", "restore", kept, "-e", "production", "--only", "data/shared/data"]
+    service.mobius(*command[1:], "--to", "was", expect=0)
+    with closing(sqlite3.connect(service.folder / "was/data/shared/data/app.db")) as db:
+        assert db.execute("SELECT count(*) FROM posts").fetchone() == (8,)
     assert report["traffic_back_s"] <= report["seconds"]
 
-    [kept] = database.parent.parent.glob(".data.before-run-3-*[0-9]")
-    with closing(sqlite3.connect(kept / "app.db")) as db:
+    [replaced] = database.parent.parent.glob(".data.before-run-3-*[0-9]")
+    with closing(sqlite3.connect(replaced / "app.db")) as db:
         assert db.execute("SELECT count(*) FROM posts").fetchone() == (8,)
     service.mobius("accept", expect=0)
-    assert not kept.exists(), "the emergency backup has all of it"
+    assert not replaced.exists(), "the emergency backup has all of it"
 
 
 def test_a_process_that_has_the_data_open_and_is_not_the_service_stops_it_before_anything_is_touched(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mobius.errors import Locked, MobiusError
@@ -166,7 +167,7 @@ def _list_lost(step: Step, record: Record) -> Mapping[str, Any]:
             counts[f"{'rows' if row.table else 'files'} {row.change}"] += 1
     artifact = str(ports.artifact(LOST_ROWS, "".join(f"{line}\n" for line in lines)))
     kept = emergency.name if emergency else ""
-    back = f"mobius backup restore {kept} -e {run.environment} --only PATH" if kept else ""
+    back = _get_back(record, kept) if kept else ""
     told = {"backup": path.name, "counts": dict(counts), "late": late, "whole": whole, "listed": artifact}
     told |= {"emergency": kept, "get_back": back}
     words = ", ".join(_in_words(what, count) for what, count in counts.items()) or "nothing"
@@ -177,6 +178,14 @@ def _list_lost(step: Step, record: Record) -> Mapping[str, Any]:
         sentence += f", but for {late:,} that came after it was taken: they are in the data that was replaced"
     record.say("lost", sentence, told)
     return told
+
+
+def _get_back(record: Record, kept: str) -> str:
+    """The command that takes the paths out of the emergency backup, into a folder of its own."""
+    words = ["mobius", "backup", "restore", kept, "-e", record.run.environment]
+    for name in record.ports.settings.backup.paths:
+        words += ["--only", f"data/{PurePosixPath(name)}"]
+    return shlex.join(words)
 
 
 def _in_words(what: str, count: int) -> str:
