@@ -186,7 +186,7 @@ def _not_proven(reason: str) -> dict[str, Any]:
 
 def _rows(copy: Path, databases: Mapping[str, ScratchDatabase]) -> dict[str, int]:
     """Every SQLite file of the copy is whole, or this raises; how many rows each database holds."""
-    files = [p for p in sorted(copy.rglob("*")) if p.is_file() and not p.is_symlink() and is_sqlite(p)]
+    files = sorted(p for p in copy.rglob("*") if p.is_file() and not p.is_symlink() and is_sqlite(p))
     rows = {str(path.relative_to(copy)): sum(check_database(path).tables.values()) for path in files}
     return {**rows, **{f"databases/{name}": sum(each.rows.values()) for name, each in databases.items()}}
 

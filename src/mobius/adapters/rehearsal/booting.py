@@ -92,6 +92,7 @@ def prepared(
     links = {places.root / "current": Path("releases") / tree.name}
     if release.id != tree.name:
         links[places.releases / release.id] = Path(tree.name)
+    hidden = _hidden(settings, places)
     sockets = [database.socket for database in restored.databases.values() if database.socket is not None]
     return Prepared(
         Asked(
@@ -109,8 +110,13 @@ def prepared(
         ),
         mounts(
             [*empty, *copies],
-            hidden=_hidden(settings, places),
-            shown=[*own_programs(), *programs_of(webs, tree, paths), *sockets, *settings.rehearsal.show],
+            hidden=hidden,
+            shown=[
+                *own_programs(),
+                *programs_of(webs, tree, paths, hidden),
+                *sockets,
+                *settings.rehearsal.show,
+            ],
             links=links,
             room=restored.room,
         ),

@@ -71,16 +71,22 @@ def mounts(
     return tuple(sorted(by_place.values(), key=lambda mount: mount.at.parts))
 
 
-def programs_of(processes: Sequence[ProcessSettings], tree: Path, path: str) -> list[Path]:
+def programs_of(
+    processes: Sequence[ProcessSettings], tree: Path, path: str, hidden: Iterable[Path]
+) -> list[Path]:
     """The folders where the programs of these start commands are installed, and those that run their scripts; not
-    what lies in the release itself, or belongs to the system."""
+    what lies in the release itself, or belongs to the system. Of a folder that holds something hidden, the program
+    alone."""
+    secret = {_real(place) for place in hidden}
     found: list[Path] = []
     for process in processes:
         program = process.start[0]
         named = str(tree / program) if "/" in program else shutil.which(program, path=path)
         for file in _followed(Path(named)) if named else ():
             if not _is_in(file, tree) and not any(_is_in(file, system) for system in SYSTEM):
-                found.append(_installation(file))
+                folder = _installation(file)
+                holds = any(_is_in(place, _real(folder)) for place in secret)
+                found.append(file if holds else folder)
     return list(dict.fromkeys(found))
 
 
@@ -100,10 +106,14 @@ def _followed(program: Path) -> list[Path]:
 
 
 def _installation(program: Path) -> Path:
-    """`/opt/node` for `/opt/node/bin/node`; the file alone where that would be a folder of everything."""
+    """`/opt/node` for `/opt/node/bin/node`; the file alone where that would be a folder of everything, and for a link
+    to a program, unless it is that of a virtual environment."""
     folder = program.parent.parent
-    whole = program.parent.name in PROGRAM_FOLDERS and folder not in NEVER_WHOLE
-    return folder if whole and folder.parent not in (Path("/home"),) else program
+    if program.parent.name not in PROGRAM_FOLDERS or folder in NEVER_WHOLE or folder.parent == Path("/home"):
+        return program
+    if program.is_symlink() and not (folder / "pyvenv.cfg").exists():
+        return program
+    return folder
 
 
 def _system() -> list[Path]:
