@@ -125,3 +125,19 @@ def test_a_live_database_that_cannot_be_read_is_said(yard: Yard) -> None:
 
     [note] = compared(yard, made.path).notes
     assert note.startswith("shared/data/app.db could not be compared: ")
+
+
+def test_databases_too_large_to_lay_out_in_time_are_counted_only(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = yard.create(release=yard.stage())
+    with closing(sqlite3.connect(yard.data / "app.db")) as db, db:
+        db.execute("INSERT INTO posts VALUES (2, 'two')")
+    monkeypatch.setattr("mobius.adapters.backups.comparing.LAID_OUT_BYTES_PER_S", 10)
+
+    found = compared(yard, made.path)
+
+    [posts] = [table for table in found.tables if table.table == "posts"]
+    assert (posts.rows_then, posts.rows_now, posts.added) == (1, 2, None)
+    assert posts.counted_only.endswith("KiB are too much to lay out before asking")
+    assert judge_loss(found).rows_added == 1

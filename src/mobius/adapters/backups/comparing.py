@@ -9,22 +9,43 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mobius.adapters.backups.comparing_files import file_changes, summed
-from mobius.adapters.databases.differing import pair
+from mobius.adapters.databases.differing import COUNTING_S, counted, pair
+from mobius.archive.durable import human
 from mobius.archive.extract import extract_archive
-from mobius.archive.sqlite_capture import check_database
 from mobius.archive.verify import opened_verified
 from mobius.archive.zip_in_examine import Opened
 from mobius.errors import BackupInvalid, MobiusError
 from mobius.model.loss import Comparison, LostRow, PathChange, TableChange
 
 Place = Callable[[str], Path]  # a configured path to where its content lies now, or was put
+LAID_OUT_BYTES_PER_S = 100_000_000  # a slow disk's pace
 DEAD_S = 3600.0  # a scratch place of another process, older than this, was left by its death
+
+
+@dataclass(frozen=True, slots=True)
+class _Database:
+    """A captured SQLite database: its member, and the backup path (member and configured) that holds it."""
+
+    member: str
+    outer: str
+    path: str
+    size_bytes: int
+
+    @property
+    def shown(self) -> str:
+        return self.path + self.member[len(self.outer) :]
+
+    def at(self, place: Place) -> Path:
+        """Where it lies now, or was put."""
+        inside = self.member[len(self.outer) :].lstrip("/")
+        return place(self.path) / inside if inside else place(self.path)
 
 
 class Comparer:
@@ -65,10 +86,10 @@ class Comparer:
             databases = list(_databases(opened))
             named = _paths(opened.manifest.metadata)
         with self._laid_out(path, databases) as copies:
-            for member, live_of in databases:
-                live = place_of(live_of, member, place)
+            for database in databases:
+                live = database.at(place)
                 if live.is_file():
-                    with pair(live, copies / member, _shown(live_of, member)) as both:
+                    with pair(live, copies / database.member, database.shown) as both:
                         yield from both.rows(until)
         with opened_verified(path) as opened:
             for member, name in named:
@@ -80,7 +101,7 @@ class Comparer:
     def _tables(
         self,
         path: Path,
-        databases: list[tuple[str, tuple[str, str]]],
+        databases: Sequence[_Database],
         place: Place,
         until: float,
         recorded: Mapping[str, Mapping[str, int]],
@@ -88,14 +109,15 @@ class Comparer:
         notes: list[str],
     ) -> None:
         try:
+            self._refuse_what_takes_too_long(databases, until)
             with self._laid_out(path, databases) as copies:
-                for member, live_of in databases:
-                    live, name = place_of(live_of, member, place), _shown(live_of, member)
+                for database in databases:
+                    live, name = database.at(place), database.shown
                     if not live.is_file():
                         notes.append(f"{name} is not there now; it comes back")
                         continue
                     try:
-                        with pair(live, copies / member, name) as both:
+                        with pair(live, copies / database.member, name) as both:
                             tables.extend(both.changes(until))
                     except MobiusError as problem:
                         notes.append(f"{name} could not be compared: {problem.message}")
@@ -103,12 +125,18 @@ class Comparer:
             raise
         except (MobiusError, OSError) as problem:  # no room for the copies, most likely
             why = problem.message if isinstance(problem, MobiusError) else str(problem)
-            for member, live_of in databases:
-                live = place_of(live_of, member, place)
-                tables.extend(_counted(live, _shown(live_of, member), recorded.get(member, {}), why, notes))
+            for database in databases:
+                then = recorded.get(database.member, {})
+                tables.extend(_counted(database.at(place), database.shown, then, why, until, notes))
+
+    def _refuse_what_takes_too_long(self, databases: Sequence[_Database], until: float) -> None:
+        """Whoever is asked at three in the morning does not wait for a copy of everything."""
+        size_bytes = sum(database.size_bytes for database in databases)
+        if size_bytes > LAID_OUT_BYTES_PER_S * max(until - time.monotonic(), 1.0):
+            raise MobiusError(f"{human(size_bytes)} are too much to lay out before asking")
 
     @contextmanager
-    def _laid_out(self, path: Path, databases: list[tuple[str, tuple[str, str]]]) -> Iterator[Path]:
+    def _laid_out(self, path: Path, databases: Sequence[_Database]) -> Iterator[Path]:
         """The archive's databases in a scratch place, gone at the end; so are those of the dead."""
         self._scratch.mkdir(parents=True, exist_ok=True)
         for left in self._scratch.glob("compared-*"):
@@ -118,17 +146,10 @@ class Comparer:
         shutil.rmtree(copies, ignore_errors=True)
         try:
             if databases:
-                extract_archive(path, copies, prefixes=[member for member, _ in databases], trusted=True)
+                extract_archive(path, copies, prefixes=[each.member for each in databases], trusted=True)
             yield copies
         finally:
             shutil.rmtree(copies, ignore_errors=True)
-
-
-def place_of(live_of: tuple[str, str], member: str, place: Place) -> Path:
-    """Where a database of the archive lies now."""
-    outer, name = live_of
-    inside = member[len(outer) :].lstrip("/")
-    return place(name) / inside if inside else place(name)
 
 
 def _paths(metadata: Mapping[str, object]) -> list[tuple[str, str]]:
@@ -139,17 +160,11 @@ def _paths(metadata: Mapping[str, object]) -> list[tuple[str, str]]:
     return [(str(member), str(name)) for member, name in named.items()]
 
 
-def _databases(opened: Opened) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Each captured database with the member and the configured path that hold it."""
+def _databases(opened: Opened) -> Iterator[_Database]:
     for member, name in _paths(opened.manifest.metadata):
         for entry in opened.under(member):
             if entry.database:
-                yield entry.path, (member, name)
-
-
-def _shown(live_of: tuple[str, str], member: str) -> str:
-    outer, name = live_of
-    return name + member[len(outer) :]
+                yield _Database(entry.path, member, name, entry.size_bytes)
 
 
 def _recorded(metadata: Mapping[str, object]) -> dict[str, Mapping[str, int]]:
@@ -160,21 +175,14 @@ def _recorded(metadata: Mapping[str, object]) -> dict[str, Mapping[str, int]]:
 
 
 def _counted(
-    live: Path, name: str, then: Mapping[str, int], why: str, notes: list[str]
+    live: Path, name: str, then: Mapping[str, int], why: str, until: float, notes: list[str]
 ) -> Iterator[TableChange]:
     try:
-        now = check_database(live).tables
+        now = counted(live, until + COUNTING_S)
     except (MobiusError, OSError) as problem:
         notes.append(f"{name} could not be counted: {problem}")
         return
     for table in sorted({*now, *then}):
         gone, new = table not in now, table not in then
-        yield TableChange(
-            name,
-            table,
-            then.get(table),
-            now.get(table),
-            counted_only=why,
-            is_new=new,
-            is_gone=gone,
-        )
+        rows = now.get(table)
+        yield TableChange(name, table, then.get(table), rows, counted_only=why, is_new=new, is_gone=gone)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mobius.archive.sqlite_capture import in_plain_words, primary_code
+from mobius.archive.sqlite_capture import in_plain_words, open_for_reading, primary_code
 from mobius.model.loss import LostRow, TableChange
 
 NO_TIME = "no time left to compare"
@@ -115,6 +115,19 @@ class Pair:
 
     def _one(self, query: str) -> int:
         return int(self._db.execute(query).fetchone()[0])
+
+
+def counted(now: Path, until: float, *, busy_timeout_s: float = 5.0) -> dict[str, int | None]:
+    """The rows of each table; None for one that could not be counted until then. Raises `MobiusError` as `pair`."""
+    rows: dict[str, int | None] = {}
+    with in_plain_words(now), contextlib.closing(open_for_reading(now, busy_timeout_s)) as db:
+        for name in _tables(db, "main"):
+            try:
+                with _limited(db, until):
+                    rows[name] = int(db.execute(f"SELECT count(*) FROM main.{_quoted(name)}").fetchone()[0])
+            except sqlite3.OperationalError:  # out of time, or it lacks what only the application has
+                rows[name] = None
+    return rows
 
 
 @contextlib.contextmanager
