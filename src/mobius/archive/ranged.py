@@ -63,11 +63,36 @@ def restore_only(
     Raises UsageError for a path that the archive does not hold, BackupInvalid where what is wanted is damaged or not
     safe, MobiusError for what is in the way or not writable.
     """
+    with named(path), opened_file(path) as file:
+        reader = Reader(file)
+        return restore_from(
+            reader,
+            path,
+            only,
+            destination,
+            force=force,
+            trusted=trusted,
+            dry_run=dry_run,
+            progress=progress,
+        )
+
+
+def restore_from(
+    reader: Reader,
+    path: Path,
+    only: Sequence[str],
+    destination: Path,
+    *,
+    force: bool = False,
+    trusted: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Restored:
+    """The same from wherever `reader` reads; the name of `path` is what its errors say."""
     if not only:
         raise UsageError("no path to restore was named", "name one: --only data/app.db")
     prefixes = _outermost(only)
-    with named(path), opened_file(path) as file:
-        reader = Reader(file)
+    with named(path):
         notes = _notes(reader)
         wanted, linked = _look(reader, prefixes, portable=not trusted or sys.platform == "win32")
         places = tuple(destination / prefix for prefix in prefixes)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mobius.cli import backup_store as store
 from mobius.cli.advancing import Shown
 from mobius.cli.context import app, environment_option, json_option, next_step, plain_option
 
@@ -54,12 +55,20 @@ def command(
     """
     from mobius.report.restored import text
 
-    ports = app(ctx, or_last=True).ports(environment, read_only=True)
-    ports.backups.signer(file)
-    trusted = trusted or file.resolve().parent == ports.settings.backup.folder.resolve()
+    the_app = app(ctx, or_last=True)
+    ports = the_app.ports(environment, read_only=True)
     folder = folder or Path(file.stem)
-    with Shown(as_json=as_json, plain=plain) as shown:
-        done = _restored(file, only, folder, force, trusted, dry_run, shown)
+    if only and store.is_only_there(ports, str(file)):
+        done = store.restore_there(ports, file, only, folder, force=force, trusted=trusted, dry_run=dry_run)
+    else:
+        name = ports.settings.name
+        named = store.at_hand(the_app, name, str(file), dry_run=dry_run, as_json=as_json, plain=plain)
+        here = ports.settings.backup.folder / named
+        file = here if file.name == named and not file.exists() and here.exists() else file
+        ports.backups.signer(file)
+        trusted = trusted or file.resolve().parent == ports.settings.backup.folder.resolve()
+        with Shown(as_json=as_json, plain=plain) as shown:
+            done = _restored(file, only, folder, force, trusted, dry_run, shown)
     if as_json:
         told = {
             "file": str(file),

@@ -15,6 +15,7 @@ from mobius.cli.advancing import Shown
 from mobius.cli.context import app, environment_option, json_option, next_step, plain_option
 
 if TYPE_CHECKING:
+    from mobius.archive.ranged import Restored
     from mobius.model.release import BackupRecord
     from mobius.ports import Ports
     from mobius.wiring import App
@@ -197,23 +198,32 @@ def prune_stored(ctx: click.Context, environment: str | None, dry_run: bool, as_
     return 0
 
 
-def at_hand(the_app: App, name: str, backup: str, *, dry_run: bool, as_json: bool, plain: bool) -> str:
-    """The backup that was named, fetched from the store where it is not here; it says so first. What is in neither
-    place is left to whoever needs it, to say so."""
-    from mobius.errors import MobiusError, UsageError
+def is_only_there(ports: Ports, file: str) -> bool:
+    """Whether this names a backup that is not here, but in the store. Where the store cannot be asked, it says so on
+    stderr, and nobody counts on it."""
+    from mobius.errors import MobiusError
     from mobius.flows.off_site import is_stored
 
-    ports = the_app.ports(name, read_only=True)
-    is_bare = Path(backup).name == backup and backup.endswith(".zip") and not Path(backup).exists()
-    if ports.store is None or not is_bare or backup in {Path(path).name for path in ports.backups.files()}:
-        return backup
-    place = ports.store.place()
+    is_bare = Path(file).name == file and file.endswith(".zip") and not Path(file).exists()
+    if ports.store is None or not is_bare or file in {Path(path).name for path in ports.backups.files()}:
+        return False
     try:
-        if not is_stored(ports, backup):
-            return backup
+        return is_stored(ports, file)
     except MobiusError as problem:
-        click.echo(f"{backup} is not here, and the store cannot be asked: {problem.message}", err=True)
+        click.echo(f"{file} is not here, and the store cannot be asked: {problem.message}", err=True)
+        return False
+
+
+def at_hand(the_app: App, name: str, backup: str, *, dry_run: bool, as_json: bool, plain: bool) -> str:
+    """The backup that was named, fetched from the store where it is only there; it says so first. What is in neither
+    place is left to whoever needs it, to say so."""
+    from mobius.errors import UsageError
+
+    ports = the_app.ports(name, read_only=True)
+    if not is_only_there(ports, backup):
         return backup
+    assert ports.store is not None
+    place = ports.store.place()
     if dry_run:
         fetching = f"mobius backup fetch {backup} -e {name}"
         raise UsageError(f"{backup} is not here, but in {place}", f"fetch it first: {fetching}")
@@ -221,3 +231,15 @@ def at_hand(the_app: App, name: str, backup: str, *, dry_run: bool, as_json: boo
     with Shown(as_json=as_json, plain=plain) as shown:
         the_app.fetch_backup(name, backup, progress=shown)
     return backup
+
+
+def restore_there(ports: Ports, file: Path, only: tuple[str, ...], folder: Path, **how: Any) -> Restored:
+    """Some paths out of a copy in the store, without fetching the whole; it says so first, and how much it read."""
+    from mobius.flows.fetching import restore_stored
+    from mobius.report.words import size
+
+    assert ports.store is not None
+    click.echo(f"{file} is not here, but in {ports.store.place()}: what is wanted is read there", err=True)
+    done, read_bytes = restore_stored(ports, str(file), only, folder, **how)
+    click.echo(f"{size(read_bytes)} were read", err=True)
+    return done

@@ -8,9 +8,10 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mobius.archive.durable import (
     drop_cache,
@@ -21,6 +22,8 @@ from mobius.archive.durable import (
     sync_folder,
 )
 from mobius.archive.publish import sidecar_of
+from mobius.archive.ranged import Restored, restore_from
+from mobius.archive.read_at import ReaderAt
 from mobius.archive.signature import Signatures
 from mobius.errors import BackupInvalid, MobiusError, UsageError
 from mobius.flows.off_site import CHECKSUM, beside_in_store, folder_of, sha256_in, store_of
@@ -75,6 +78,20 @@ def verify_stored(ports: Ports, named: str, *, progress: Callable[[str], None]) 
     if digest.hexdigest() != sha256:
         raise _does_not_match(store.place(name), sha256, digest.hexdigest())
     return _signer(ports, store, name, named)
+
+
+def restore_stored(
+    ports: Ports, named: str, only: Sequence[str], destination: Path, **how: Any
+) -> tuple[Restored, int]:
+    """Restores some paths of a copy without fetching the whole: what was restored, and how many bytes were read.
+    Each piece is compared with its hash in the manifest; who signed the checksum is proven where that is asked for.
+    Raises as `restore_only`."""
+    store = store_of(ports)
+    name, _, size_bytes = _look_up(store, ports, named)
+    _signer(ports, store, name, named)
+    reader = ReaderAt(lambda at, length: b"".join(store.read(name, offset=at, length=length)), size_bytes)
+    done = restore_from(reader, Path(named), only, destination, **how)
+    return done, reader.read_bytes
 
 
 def _look_up(store: Store, ports: Ports, named: str) -> tuple[str, str, int]:

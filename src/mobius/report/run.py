@@ -31,6 +31,7 @@ REHEARSAL = (
     *("rto_s", "rpo_s", "evidence"),
 )
 BACKUP = ("name", "path", "sha256", "size_bytes")
+COPY = ("place", "sha256", "checked", "was_there", "sent_bytes", "kept_bytes", "took_s")
 LIMITS = ("rollback_within_s", "emergency_within_s")
 LOST = ("backup", "counts", "late", "whole", "listed", "emergency", "get_back")
 SWITCH = ("from", "to", "generation", "took_ms", "failed_requests")
@@ -169,7 +170,9 @@ def _backup(events: Sequence[Event]) -> Json | None:
     """The backup this run can be taken back to, with its rehearsal."""
     rehearsed = _last(events, "rehearsed", *REHEARSAL)
     made = _last([e for e in events if not _is_emergency(e)], "backup", *BACKUP)
-    return {**(made or {}), "rehearsal": rehearsed} if made or rehearsed else None
+    copied = _last(events, "backup copied", *COPY) or _last(events, "copy failed", "sentence", "choices")
+    found = {"rehearsal": rehearsed, **({"copy": copied} if copied else {})}
+    return {**(made or {}), **found} if made or rehearsed else None
 
 
 def _is_emergency(event: Event) -> bool:

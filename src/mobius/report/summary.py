@@ -138,6 +138,8 @@ def _backup(backup: Mapping[str, Any]) -> str:
     if rehearsal := backup.get("rehearsal"):
         restored = f"restored as a rehearsal in {duration(float(rehearsal.get('restore_s') or 0))}"
         parts.append(boot_words(restored, rehearsal))
+    if copy := backup.get("copy"):
+        parts.append(f"copied to {copy['place']}" if copy.get("place") else "NOT COPIED off this machine")
     return ", ".join(parts)
 
 

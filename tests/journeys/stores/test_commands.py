@@ -57,6 +57,16 @@ def test_copies_are_made_listed_verified_fetched_and_pruned(
     pruned = service.mobius("backup", "prune", "--store", "--dry-run", "--json", expect=0).json
     assert (pruned["removed"], len(pruned["backups"])) == ([], 2)
 
+    archive = service.folder / "backups" / made
+    archive.rename(tmp_path / made)
+    out = tmp_path / "out"
+    restored = service.mobius(
+        "backup", "restore", made, "--only", "data/shared/data/app.db", "--to", str(out), "--json", expect=0
+    )
+    assert f"{made} is not here, but in {disk}: what is wanted is read there" in restored.err
+    assert (out / "data" / "shared" / "data" / "app.db").read_bytes().startswith(b"SQLite format 3")
+    (tmp_path / made).rename(archive)
+
     copy = disk / "probe" / "production" / made
     content = bytearray(copy.read_bytes())
     content[len(content) // 2] ^= 1
@@ -76,6 +86,9 @@ def test_a_disk_that_is_not_mounted_is_told_and_where_a_copy_is_required_it_stop
     service.add_release("v2")
     service.mobius("deploy", "--tag", "v1", expect=0)
     assert not disk.exists()
+    report = service.mobius("report", "--json", expect=0).json
+    assert report["backup"]["copy"]["sentence"].endswith(f"the store {disk} is not there")
+    assert "NOT COPIED off this machine" in service.mobius("report", expect=0).out
     warnings = service.status()["warnings"]
     assert any(f"is on this machine alone: the store {disk} is not there" in words for words in warnings)
     doctor = service.mobius("doctor")  # wrapped, and the path may be broken in two
