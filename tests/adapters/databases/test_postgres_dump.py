@@ -295,6 +295,17 @@ def test_a_disk_that_is_full_leaves_nothing(app: Database, tmp_path: Path) -> No
         subprocess.run(["umount", small], check=True)
 
 
+def test_what_a_killed_backup_left_is_gone_at_the_next(app: Database, tmp_path: Path) -> None:
+    left = tmp_path / "backups" / ".dumps-0123456789ab" / "app" / "dump"
+    left.mkdir(parents=True)
+    (left / "toc.dat").write_text("half")
+    with dumps_of(tmp_path, DatabaseSettings("app", url=app.url)).captured(told) as captured:
+        (mine,) = (tmp_path / "backups").iterdir()
+        assert captured.sources[0].path.parent == mine != left.parent.parent
+        assert mine.stat().st_mode & 0o777 == 0o700
+    assert list((tmp_path / "backups").iterdir()) == []
+
+
 def test_preflight_says_what_it_would_use(
     app: Database, postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
