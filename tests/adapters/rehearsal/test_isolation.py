@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import pytest
 from adapters.rehearsal.ground import SECRET, Ground, everything
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
 from mobius.adapters.rehearsal.scratch import scratch_place
-from mobius.model.settings import RehearsalSettings, SystemdSettings
+from mobius.model.settings import RehearsalSettings, SmokeSettings, SystemdSettings
 
 pytestmark = pytest.mark.skipif(bool(Bubblewrap().why_not()), reason=Bubblewrap().why_not() or "there")
 
@@ -142,6 +143,16 @@ def test_what_it_wrote_stays_in_the_copy_and_goes_with_it(place: Path) -> None:
     assert told["booted"], told
     assert ground.words() == ["live"]
     assert ground.scratch() == []
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+def test_a_node_service_runs_there_too_within_its_memory(place: Path) -> None:
+    limits = RehearsalSettings(boot=True, timeout_s=60.0, memory_bytes=1 << 30)
+    smoke = (SmokeSettings("files", url="/", expect=("json.files == 2", 'json.status == "OK"')),)
+    ground = Ground(place, "server.js", python=("node",), rehearsal=limits, smoke=smoke)
+    told = ground.rehearse()
+    assert told["booted"], told
+    assert [path.name for path in ground.data.iterdir()] == ["app.db"]
 
 
 def test_nothing_of_it_runs_on_afterwards(place: Path) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from journeys.service import Service
+from journeys.service import Service, wait_until
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
 
 pytestmark = pytest.mark.slow
@@ -130,3 +133,42 @@ def test_where_nothing_can_be_cut_off_it_is_not_booted_and_that_is_said(
     )
     by_hand = service.mobius("rehearse", "--json", expect=4)
     assert by_hand.json["not_proven"] == reason
+
+
+@can_boot
+def test_a_runner_killed_while_it_rehearses_is_started_again_and_nothing_is_left(
+    new_service: Callable[..., Service],
+) -> None:
+    service = new_service(more=BOOT, alone=False)
+    service.add_release("v1", listens_after_s=3)
+    service.add_release("v2")
+    service.mobius("deploy", "--tag", "v1", expect=0)
+    service.post()
+    going = service.start("deploy", "--tag", "v2")
+    wait_until(lambda: _booting(service), 60, what="the release of the backup is started")
+    (run_id,) = service.journal("SELECT max(id) FROM runs")[0]
+    killed = service.runner_pid(run_id)
+    assert killed
+    os.kill(killed, signal.SIGKILL)
+    assert service.finish(going, timeout_s=180).code == 0
+    assert service.get("/")["release"] == "v2"
+    assert service.rows("SELECT count(*) FROM posts") == [(1,)]
+    steps = service.journal(
+        "SELECT attempt, done_at > 0 FROM steps WHERE step_id LIKE '%-rehearse' AND run_id = (SELECT max(id) FROM runs"
+        " WHERE kind = 'deploy') ORDER BY attempt"
+    )
+    assert steps == [(1, 0), (2, 1)]
+    assert rehearsed(service)[1]["booted"] is True
+    wait_until(lambda: not _booting(service), 30, what="nothing of a boot runs")
+    assert left(service) == []
+
+
+def _booting(service: Service) -> list[int]:
+    """The processes of a boot of this service's release."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            words = process.cmdline()
+            if words and Path(words[0]).name == "bwrap" and any(str(service.root) in word for word in words):
+                found.append(process.pid)
+    return found
