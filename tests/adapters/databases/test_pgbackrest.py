@@ -11,11 +11,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from adapters.backups.yard import Yard
 from adapters.databases.test_postgres_dump import dumps_of, told
+from mobius.adapters.backups.folder import FolderBackups
+from mobius.adapters.backups.rehearsing import Rehearser
 from mobius.adapters.databases import pgbackrest
 from mobius.adapters.databases.captures import Dumps
 from mobius.adapters.databases.postgres_cluster import base_of
 from mobius.adapters.databases.postgres_facts import facts_from
+from mobius.adapters.places import Places
 from mobius.errors import BackupInvalid, MobiusError
 from mobius.model.settings import DatabaseSettings
 from mobius.model.verdict import Outcome
@@ -213,3 +217,29 @@ def test_wal_that_does_not_arrive_is_no_restore_point(
         server.query("ALTER SYSTEM RESET archive_command")
         server.stop()
         server.start()
+
+
+def test_a_backup_with_a_restore_point_is_made_and_rehearsed_like_any_other(
+    archived: Archived, tmp_path: Path
+) -> None:
+    yard = Yard(tmp_path)
+    settings = replace(yard.settings, databases=(archived.settings,))
+    places = Places(yard.project, yard.root)
+    dumps = Dumps("dhash", settings, places, archived.environ)
+    backups = FolderBackups(
+        "dhash", settings, places, yard.store, Rehearser(settings, places, databases=dumps), dumps
+    )
+    rows = archived.server.query("SELECT count(*) FROM post", database="app")[0][0]
+    made = backups.create(kind="release", release=yard.stage(), run_id=1, progress=told)
+    assert made.metadata is not None
+    point = made.metadata["postgresql"]["app"]["restore_point"]
+    kinds = {each["kind"] for each in made.metadata["capture"]["points"]}
+    assert kinds == {"pgbackrest", "sqlite", "files"} and point["stanza"] == "main"
+    assert made.size_bytes < 1_000_000  # the rows are in the repository
+    rehearsed = backups.rehearse(made, migrate_from=None, progress=told)
+    assert rehearsed["databases"]["databases/app"] == rows
+    # Refused before anything is touched: the files are as they were.
+    yard.write("later")
+    with pytest.raises(MobiusError, match="pgBackRest puts back the whole server"):
+        backups.restore_data(Path(made.path), key="1", progress=told)
+    assert yard.read() == "later"
