@@ -101,7 +101,8 @@ def watch_ways_back(settings: EnvironmentSettings, backup: str, restore_s: float
 
 def can_restore(settings: EnvironmentSettings) -> bool:
     """Whether the service can be stopped and started around a restore."""
-    return bool(settings.command.stop and settings.command.start and settings.backup.paths)
+    has_data = settings.backup.kept_paths or settings.databases
+    return bool(settings.command.stop and settings.command.start and has_data)
 
 
 def _ways_back(back: Change, restore_s: float) -> tuple[WayBack, ...]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from mobius.adapters.backups.exchanging import exchange_of, half_done, is_mount,
 from mobius.adapters.backups.mounts import look_at_mounts
 from mobius.archive.swap_inside import swap_inside
 from mobius.errors import MobiusError
+from mobius.model.loss import PathChange
 from mobius.ports import nothing
 
 needs_root = pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="mounting needs root")
@@ -215,3 +217,27 @@ def test_an_exchange_in_a_mount_that_was_cut_is_seen(yard: Yard, monkeypatch: py
 
 def _killed(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def test_a_database_that_is_named_by_itself_is_compared_listed_put_back_and_taken_back(yard: Yard) -> None:
+    with closing(sqlite3.connect(yard.data / "app.db")) as db, db:
+        db.execute("CREATE TABLE posts (id INTEGER PRIMARY KEY)")
+    backups = yard.with_paths("shared/data/app.db")
+    made = backups.create(kind="release", release=None, run_id=1, progress=nothing)
+    with closing(sqlite3.connect(yard.data / "app.db")) as db, db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("INSERT INTO posts VALUES (7)")
+
+    def rows() -> int:
+        with closing(sqlite3.connect(yard.data / "app.db")) as db:
+            return int(db.execute("SELECT count(*) FROM posts").fetchone()[0])
+
+    found = backups.compare(Path(made.path), within_s=30)
+    assert next((t.database, t.table, t.added) for t in found.tables) == ("shared/data/app.db", "posts", 1)
+    assert found.paths == (PathChange("shared/data/app.db", 0, 0, 0),)
+    backups.restore_data(Path(made.path), key="k", progress=nothing)
+    assert rows() == 0
+    listed = list(backups.lost(Path(made.path), key="k", emergency=None, within_s=30))
+    assert [(row.table, row.key) for row in listed] == [("posts", {"id": 7})]
+    backups.take_back_data("k")
+    assert rows() == 1

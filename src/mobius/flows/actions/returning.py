@@ -183,7 +183,7 @@ def _list_lost(step: Step, record: Record) -> Mapping[str, Any]:
 def _get_back(record: Record, kept: str) -> str:
     """The command that takes the paths out of the emergency backup, into a folder of its own."""
     words = ["mobius", "backup", "restore", kept, "-e", record.run.environment]
-    for name in record.ports.settings.backup.paths:
+    for name in record.ports.settings.backup.kept_paths:
         words += ["--only", f"data/{PurePosixPath(name)}"]
     return shlex.join(words)
 
