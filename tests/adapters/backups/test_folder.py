@@ -173,7 +173,7 @@ def test_a_rehearsal_is_known_from_the_file_beside_the_archive_it_was_of(yard: Y
     assert found.restore_s > 0
     evidence = Path(f"{made.path}.rehearsal.json")
     told = json.loads(evidence.read_text())
-    for other in ({**told, "sha256": "0" * 64}, {**told, "at": "never", "restore_s": None}, [told]):
+    for other in ({**told, "sha256": "0" * 64}, {**told, "rehearsed_at": "never", "restore_s": None}, [told]):
         evidence.write_text(json.dumps(other))
         assert yard.backups.found()[0].rehearsed_at == 0.0
     yard.backups.prune([made.name])

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from adapters.rehearsal.ground import SECRET, Ground, everything
+from mobius.adapters.backups.contents import described
 from mobius.adapters.rehearsal.asked import Booted
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
 from mobius.adapters.rehearsal.evidence import evidence_of, read_evidence
@@ -49,6 +50,9 @@ def test_what_was_proven_lies_beside_the_backup_bound_to_it(place: Path) -> None
     assert said["rehearsed_at"] > 0 and set(said["tools"]) >= {"mobius", "python", "system"}
     assert read_evidence(Path(backup.path), backup.sha256) == said
     assert read_evidence(Path(backup.path), "another archive") is None
+    known = described(Path(backup.path))
+    assert known is not None and known.booted and known.rehearsed_at == said["rehearsed_at"]
+    assert (known.rto_s, known.rpo_s, known.not_proven) == (said["rto_s"], said["rpo_s"], "")
 
 
 def test_a_failed_boot_is_written_down_as_not_rehearsed(place: Path) -> None:
@@ -65,6 +69,9 @@ def test_a_failed_boot_is_written_down_as_not_rehearsed(place: Path) -> None:
     assert told["log"] == ["api: boom"]
     said = read_evidence(Path(backup.path), backup.sha256)
     assert said is not None and said["failed"] == "front page: 500"
+    known = described(Path(backup.path))  # as whoever lost the journal learns of it
+    assert known is not None
+    assert (known.rehearsed_at, known.booted, known.not_proven) == (0.0, False, "front page: 500")
 
 
 def test_what_could_not_be_tried_is_no_word_against_the_release(place: Path) -> None:

@@ -114,11 +114,11 @@ def described(path: Path) -> BackupRecord | None:
             run_id=int(str(says["run_id"])),
             kind=str(says["kind"]),
             verified_at=created_at,
-            rehearsed_at=_figure(rehearsal.get("at")),
+            rehearsed_at=_figure(rehearsal.get("rehearsed_at")),
             restore_s=_figure(rehearsal.get("restore_s")),
             metadata=dict(says),
             booted=rehearsal.get("booted") is True,
-            not_proven=str(rehearsal.get("not_proven") or ""),
+            not_proven=str(rehearsal.get("failed") or rehearsal.get("not_proven") or ""),
             rto_s=_figure(rehearsal.get("rto_s")),
             rpo_s=_figure(rehearsal.get("rpo_s")),
         )
