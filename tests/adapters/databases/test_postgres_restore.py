@@ -316,3 +316,46 @@ def test_a_kill_at_any_statement_is_finished_by_the_next_try(
 
 def _before(app: Database) -> list[str]:
     return [name for name in of_app(app) if "_before_" in name]
+
+
+def test_an_owner_who_is_no_superuser_dumps_and_restores(new_database: NewDatabase, tmp_path: Path) -> None:
+    app = new_database("app")
+    role = f"{app.name}_owner"
+    app.execute(f"CREATE ROLE {role} LOGIN")
+    try:
+        app.execute(f'ALTER DATABASE "{app.name}" OWNER TO {role}')
+        url = app.server.url(app.name, user=role)
+        with psycopg.connect(url, autocommit=True) as db:
+            db.execute("CREATE EXTENSION pg_trgm")
+            db.execute("CREATE SCHEMA shop CREATE TABLE post (id serial PRIMARY KEY, body text)")
+            db.execute("INSERT INTO shop.post (body) VALUES ('first')")
+        dumps = dumps_of(tmp_path, DatabaseSettings("app", url=url))
+        (tmp_path / "into").mkdir()
+        (source,) = dumps.capture(tmp_path / "into", told).sources
+        with pytest.raises(MobiusError) as caught:
+            dumps.restore("app", source.path, told, key="1")
+        assert caught.value.message.endswith("permission denied to create database")
+        assert (
+            caught.value.hint == f"let {role} own the database, and make others: ALTER ROLE {role} CREATEDB;"
+        )
+        app.execute(f"ALTER ROLE {role} CREATEDB")
+        (result,) = dumps.preflight()
+        assert "could not restore it" not in result.message
+        app.execute("DELETE FROM shop.post")
+        # A superuser who looks on is no connection that an owner may end; it leaves by itself.
+        with psycopg.connect(app.url) as looking:
+            leaves = threading.Timer(1.0, looking.close)
+            leaves.start()
+            dumps.restore("app", source.path, told, key="1")
+            leaves.join()
+        assert app.execute("SELECT body FROM shop.post") == [("first",)]
+        owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
+        assert app.one(owner) == role
+        with dumps.scratch("app", source.path) as scratch:
+            assert scratch.rows == {"shop.post": 1}
+    finally:
+        for name in of_app(app):
+            app.server.query(f'ALTER DATABASE "{app.name}{name}" OWNER TO mobius')
+            database = Database(app.server, f"{app.name}{name}")
+            database.execute(f"REASSIGN OWNED BY {role} TO mobius")
+        app.execute(f"DROP ROLE {role}")

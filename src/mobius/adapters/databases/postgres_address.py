@@ -193,6 +193,8 @@ def _advice(error: Any, text: str, address: Address) -> str:
     errors = psycopg.errors
     if isinstance(error, errors.QueryCanceled):
         return f"raise timeout of the database {address.name} in mobius.toml, or look for what holds it up"
+    if isinstance(error, errors.InsufficientPrivilege) and ("create database" in text or "owner of" in text):
+        return f"let {user} own the database, and make others: ALTER ROLE {user} CREATEDB;"
     if isinstance(error, errors.InsufficientPrivilege):
         return f"let {user} read everything: GRANT pg_read_all_data TO {user};"
     if isinstance(error, errors.DiskFull) or "No space left" in text:

@@ -54,11 +54,9 @@ def create_database(db: psycopg.Connection[Any], name: str, like: Properties, *,
     elif major >= 15:
         words.append(sql.SQL("LOCALE_PROVIDER libc"))
     if exactly:
-        words.append(
-            sql.SQL("OWNER {} TABLESPACE {}").format(
-                sql.Identifier(like.owner), sql.Identifier(like.tablespace)
-            )
-        )
+        words.append(sql.SQL("OWNER {}").format(sql.Identifier(like.owner)))
+        if like.tablespace != "pg_default":  # to name that one takes a right that few have
+            words.append(sql.SQL("TABLESPACE {}").format(sql.Identifier(like.tablespace)))
     try:
         db.execute(sql.SQL(" ").join(words))
     except driver().errors.InvalidParameterValue as problem:

@@ -7,7 +7,7 @@ import enum
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,10 +166,7 @@ class Restorer:
         def empty() -> None:
             with contextlib.suppress(MobiusError), self._maintenance() as db:
                 while not done.wait(0.05):
-                    db.execute(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY(%s)",
-                        [list(databases)],
-                    )
+                    end_connections(db, databases)
 
         ending = threading.Thread(target=empty, daemon=True)
         ending.start()
@@ -230,9 +227,15 @@ def _rename_ready(db: psycopg.Connection[Any], names: Names) -> None:
         except driver().errors.ObjectInUse:
             if time.monotonic() > until:
                 raise
-            db.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [names.part]
-            )
+            end_connections(db, [names.part])
+
+
+def end_connections(db: psycopg.Connection[Any], databases: Sequence[str]) -> None:
+    """Of everybody whom this user may end: an owner does not end a superuser, whose looking is over soon."""
+    query = "SELECT pid FROM pg_stat_activity WHERE datname = ANY(%s)"
+    for (pid,) in db.execute(query, [list(databases)]).fetchall():
+        with contextlib.suppress(driver().errors.InsufficientPrivilege):
+            db.execute("SELECT pg_terminate_backend(%s)", [pid])
 
 
 def _rename(db: psycopg.Connection[Any], name: str, to: str) -> None:
