@@ -144,7 +144,8 @@ def test_without_a_folder_to_be_found_in_nothing_is_begun_twice(
         f"error: {HOST} has no folder in which a command could be found again, so it was not begun twice",
         f"  look what became of it: mobius --on {HOST}:shop status",
     ]
-    wait_until(lambda: len(runs(service)) == 1, what="the first one goes on")
+    # To its end: what nobody can find again nobody could end with the test, either.
+    wait_until(lambda: runs(service) == [(1, "deploy", "accepted")], what="the first one goes on to its end")
 
 
 @pytest.mark.slow
