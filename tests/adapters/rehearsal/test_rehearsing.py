@@ -24,6 +24,7 @@ from mobius.model.settings import (
     BackupSettings,
     DatabaseSettings,
     ProcessSettings,
+    RehearsalSettings,
     ReleaseSettings,
     SmokeSettings,
     SystemdSettings,
@@ -283,3 +284,21 @@ def test_a_program_that_lies_proves_nothing(place: Path, tmp_path: Path) -> None
     told = Ground(place, isolation=Bubblewrap(str(tmp_path))).rehearse()
     assert (told["booted"], told["failed"]) == (False, "")
     assert told["not_proven"] == "bubblewrap could not set it up: it said nothing that can be read"
+
+
+def test_before_a_deployment_it_is_said_whether_a_boot_can_be_had(place: Path) -> None:
+    ground, isolation = memory(place)
+    (check,) = ground.rehearser.preflight()
+    assert (check.outcome, check.message) == (
+        Outcome.PASS,
+        "the previous release is started on its restored backup, cut off by memory",
+    )
+    isolation.reason = "bubblewrap is not installed: its program bwrap is not on the PATH"
+    (check,) = ground.rehearser.preflight()
+    assert (check.outcome, check.advice) == (Outcome.PASS, "apt install bubblewrap")
+    assert (
+        check.message.startswith("NOT PROVEN will be said of every way back, ")
+        and isolation.reason in check.message
+    )
+    ground.settings = replace(ground.settings, rehearsal=RehearsalSettings())
+    assert ground.rehearser.preflight() == ()

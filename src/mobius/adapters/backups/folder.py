@@ -202,6 +202,7 @@ class FolderBackups(Restorer):
             *(self._databases.preflight() if self._databases else ()),
             *signing(self._signatures, self._folder),
             *look_at_mounts({n: self._places.resolve(n) for n in self._settings.backup.kept_paths}),
+            *self._rehearser.preflight(),
         )
 
     def signer(self, path: Path) -> str:

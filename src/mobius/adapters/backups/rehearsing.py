@@ -14,7 +14,7 @@ from mobius.adapters.backups.contents import member_of, outermost
 from mobius.adapters.databases.migrations import SqlMigrations
 from mobius.adapters.places import Places
 from mobius.adapters.rehearsal.asked import Booted, Databases, Isolation, ScratchDatabase
-from mobius.adapters.rehearsal.booting import Prepared, Restored, prepared
+from mobius.adapters.rehearsal.booting import Prepared, Restored, prepared, why_no_boot
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
 from mobius.adapters.rehearsal.evidence import write_evidence
 from mobius.adapters.rehearsal.not_proven import NotProvenError
@@ -85,6 +85,17 @@ class Rehearser:
                 **booted,
             }
             return {**facts, "evidence": self._evidence(backup, facts, progress)}
+
+    def preflight(self) -> tuple[CheckResult, ...]:
+        """Whether a boot that is asked for can be had here. Never a no: what is not proven stops nothing."""
+        if not self._settings.rehearsal.boot:
+            return ()
+        if why := why_no_boot(self._settings, self._isolation):
+            told = f"NOT PROVEN will be said of every way back, for no release can be started on its backup: {why}"
+            advice = "apt install bubblewrap" if "not installed" in why else "or set rehearsal.boot = false"
+            return (CheckResult("rehearsal", Outcome.PASS, told, 0.0, advice),)
+        told = f"the previous release is started on its restored backup, cut off by {self._isolation.name}"
+        return (CheckResult("rehearsal", Outcome.PASS, told, 0.0),)
 
     # -- the databases ------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ import msgspec
 from mobius.adapters.backups.contents import member_of, outermost, with_secrets_of
 from mobius.adapters.places import Places
 from mobius.adapters.rehearsal.addresses import addressed, user_of
-from mobius.adapters.rehearsal.asked import As, Asked, Mount, ScratchDatabase, Served
+from mobius.adapters.rehearsal.asked import As, Asked, Isolation, Mount, ScratchDatabase, Served
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap, own_programs
 from mobius.adapters.rehearsal.layout import Copied, mounts, place_links, programs_of
 from mobius.adapters.rehearsal.not_proven import NotProvenError
@@ -125,11 +125,11 @@ def prepared(
     )
 
 
-def why_no_boot(settings: EnvironmentSettings) -> str:
+def why_no_boot(settings: EnvironmentSettings, isolation: Isolation | None = None) -> str:
     """What can be said without a backup at hand: why no release of this environment can be booted here, or ""."""
     if settings.target in ELSEWHERE:
         return f'with target = "{settings.target}" somebody else starts the service'
-    return Bubblewrap().why_not()
+    return (isolation or Bubblewrap()).why_not()
 
 
 def _release_in(
