@@ -1,0 +1,249 @@
+"""Migrations tried on a real PostgreSQL: locks, rewrites, waits, rows and the way down are as they were measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from mobius.adapters.databases.postgres_address import parsed
+from mobius.adapters.trial.postgres import Script, try_on_database
+from mobius.model.linting import Impact
+from mobius.model.plan import Way
+from mobius.model.trial import Booted, Rows, Trial, TrialStatement
+from mobius.rules.migrations import lint
+from mobius.rules.trials import judge_trial
+from postgres_server import Database
+
+WORKS = Booted(True, True, seconds=1.0)
+NOT_TRIED = Booted(False, why="not asked")
+
+
+@pytest.fixture
+def shop(new_database: Callable[..., Database]) -> Database:
+    """Users with their orders and a few tags."""
+    database = new_database("shop")
+    for sql in (
+        "CREATE TABLE users (id int PRIMARY KEY, name varchar(20), nick text, score int, at timestamptz DEFAULT now())",
+        "CREATE TABLE orders (id int PRIMARY KEY, user_id int, qty int NOT NULL, note text)",
+        "CREATE TABLE tags (id int PRIMARY KEY, name varchar(20))",
+        "INSERT INTO users SELECT i, 'user' || i, 'nick' || i, i % 100 FROM generate_series(1, 4000) i",
+        "INSERT INTO orders SELECT i, 1 + i % 4000, 1 + i % 5, 'note' FROM generate_series(1, 4000) i",
+        "INSERT INTO tags SELECT i, 'tag' || i FROM generate_series(1, 50) i",
+        "ANALYZE",
+    ):
+        database.execute(sql)
+    return database
+
+
+def tried(
+    database: Database, up: str, down: str | None = None, *, fast: bool = True, wrapped: bool = True
+) -> Trial:
+    script = Script("003_step", up, down, wrapped)
+    return try_on_database(parsed("shop", database.url), [script], fast=fast)
+
+
+def first(trial: Trial) -> TrialStatement:
+    return trial.statements[0]
+
+
+def modes(statement: TrialStatement, relation: str) -> list[str]:
+    return [lock.mode.removesuffix("Lock") for lock in statement.locks if lock.relation == relation]
+
+
+def rows_of(trial: Trial, table: str) -> Rows:
+    return next(rows for rows in trial.rows if rows.table == table)
+
+
+@pytest.mark.parametrize(
+    ("up", "table", "mode", "rewrites"),
+    [
+        ("CREATE INDEX by_user ON orders (user_id)", "orders", "Share", ()),
+        ("ALTER TABLE users ADD COLUMN paid boolean NOT NULL DEFAULT false", "users", "AccessExclusive", ()),
+        (
+            "ALTER TABLE users ADD COLUMN token uuid DEFAULT gen_random_uuid()",
+            "users",
+            "AccessExclusive",
+            ("users", "users_pkey"),
+        ),
+        (
+            "ALTER TABLE orders ALTER COLUMN id TYPE bigint",
+            "orders",
+            "AccessExclusive",
+            ("orders", "orders_pkey"),
+        ),
+        ("ALTER TABLE users ALTER COLUMN name TYPE varchar(60)", "users", "AccessExclusive", ()),
+        ("ALTER TABLE users ALTER COLUMN name TYPE text", "users", "AccessExclusive", ()),
+        ("ALTER TABLE orders ALTER COLUMN note SET NOT NULL", "orders", "AccessExclusive", ()),
+        (
+            "ALTER TABLE orders ADD CONSTRAINT f FOREIGN KEY (user_id) REFERENCES users (id)",
+            "users",
+            "ShareRowExclusive",
+            (),
+        ),
+        ("ALTER TABLE orders ADD CONSTRAINT c CHECK (qty > 0) NOT VALID", "orders", "AccessExclusive", ()),
+        ("ALTER TABLE users ADD CONSTRAINT u UNIQUE (nick)", "users", "AccessExclusive", ()),
+        ("ALTER TABLE users ADD COLUMN n bigserial", "users", "AccessExclusive", ("users", "users_pkey")),
+        ("UPDATE users SET score = score + 1", "users", "RowExclusive", ()),
+        ("ALTER TABLE users DROP COLUMN nick", "users", "AccessExclusive", ()),
+        ("ALTER TABLE users RENAME COLUMN nick TO handle", "users", "AccessExclusive", ()),
+        ("ALTER TABLE users RENAME TO people", "users", "AccessExclusive", ()),
+        ("TRUNCATE orders", "orders", "AccessExclusive", ("orders", "orders_pkey")),
+    ],
+)
+def test_the_locks_and_rewrites_of_a_statement_are_seen(
+    shop: Database, up: str, table: str, mode: str, rewrites: tuple[str, ...]
+) -> None:
+    statement = first(tried(shop, up))
+    assert statement.error == ""
+    assert modes(statement, table) == [mode]
+    assert statement.rewrites == rewrites
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("up", "table", "mode"),
+    [
+        ("CREATE INDEX CONCURRENTLY by_user ON orders (user_id)", "orders", "ShareUpdateExclusive"),
+        ("VACUUM FULL users", "users", "AccessExclusive"),
+    ],
+)
+def test_what_commits_by_itself_is_seen_by_another_session(
+    shop: Database, up: str, table: str, mode: str
+) -> None:
+    shop.execute("INSERT INTO orders SELECT i, 1 + i % 4000, 1, 'x' FROM generate_series(4001, 300000) i")
+    shop.execute("INSERT INTO users SELECT i, 'u', 'n', 1 FROM generate_series(4001, 300000) i")
+    statement = first(tried(shop, up, wrapped=False))
+    assert mode in modes(statement, table)
+    assert ("users" in statement.rewrites) is (table == "users")
+
+
+def test_validating_a_constraint_blocks_nobody(shop: Database) -> None:
+    shop.execute("ALTER TABLE orders ADD CONSTRAINT c CHECK (qty > 0) NOT VALID")
+    statement = first(tried(shop, "ALTER TABLE orders VALIDATE CONSTRAINT c"))
+    assert modes(statement, "orders") == ["ShareUpdateExclusive"]
+
+
+@pytest.mark.slow
+def test_a_column_filled_in_the_transaction_that_added_it_keeps_readers_out_all_the_while(
+    shop: Database,
+) -> None:
+    shop.execute("INSERT INTO users SELECT i, 'u', 'n', 1 FROM generate_series(4001, 250000) i")
+    trial = tried(shop, "ALTER TABLE users ADD COLUMN grade int; UPDATE users SET grade = score;")
+    update = trial.statements[1]
+    assert update.read_blocked_s > 0.8 * update.seconds
+    verdict = judge_trial(trial, old=WORKS, new=WORKS)
+    assert any("nobody can read for" in reason for reason in verdict.reasons)
+    assert verdict.impact >= Impact.MEDIUM
+
+
+@pytest.mark.slow
+def test_an_index_keeps_writers_out_and_readers_not(shop: Database) -> None:
+    shop.execute("INSERT INTO orders SELECT i, 1 + i % 4000, 1, 'x' FROM generate_series(4001, 300000) i")
+    index = first(tried(shop, "CREATE INDEX by_note ON orders (note, user_id)"))
+    assert index.write_blocked_s > 0.6 * index.seconds
+    assert index.read_blocked_s < 0.5 * index.seconds
+
+
+def test_a_migration_without_a_lock_timeout_makes_readers_queue_behind_an_open_query(shop: Database) -> None:
+    without = tried(shop, "ALTER TABLE users ADD COLUMN a int", fast=False)
+    assert without.queue_blocked_s is not None
+    assert without.queue_blocked_s > 1.0
+    assert "readers wait" in judge_trial(without, old=WORKS, new=WORKS).reasons[-1]
+
+
+def test_one_with_a_lock_timeout_does_not(shop: Database) -> None:
+    with_one = tried(shop, "SET LOCAL lock_timeout = '300ms'; ALTER TABLE users ADD COLUMN b int", fast=False)
+    assert with_one.queue_blocked_s is not None
+    assert with_one.queue_blocked_s < 1.0
+
+
+def test_a_constraint_that_the_data_violates_fails_on_the_copy(shop: Database) -> None:
+    trial = tried(shop, "ALTER TABLE orders ADD CONSTRAINT c CHECK (qty > 3)")
+    assert first(trial).error == 'check constraint "c" of relation "orders" is violated by some row'
+    assert (
+        judge_trial(trial, old=WORKS, new=WORKS).stops[0].startswith("the migration fails on the copy: check")
+    )
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "why"),
+    [
+        ("ALTER TABLE users ADD COLUMN a int", "ALTER TABLE users DROP COLUMN a", ""),
+        (
+            "ALTER TABLE users RENAME COLUMN nick TO handle",
+            "ALTER TABLE users RENAME COLUMN handle TO nick",
+            "",
+        ),
+        (
+            "ALTER TABLE users ALTER COLUMN score TYPE bigint",
+            "ALTER TABLE users ALTER COLUMN score TYPE int",
+            "",
+        ),
+        (
+            "ALTER TABLE orders ALTER qty TYPE text",
+            "ALTER TABLE orders ALTER qty TYPE int USING qty::int",
+            "",
+        ),
+        ("ALTER TABLE orders ALTER note SET NOT NULL", "ALTER TABLE orders ALTER note DROP NOT NULL", ""),
+        (
+            "ALTER TABLE users DROP COLUMN nick",
+            "ALTER TABLE users ADD COLUMN nick text",
+            "the way down loses data: users has as many rows, and other values in them",
+        ),
+        (
+            "DELETE FROM orders WHERE qty = 5; ALTER TABLE orders ADD CONSTRAINT few CHECK (qty < 5)",
+            "ALTER TABLE orders DROP CONSTRAINT few",
+            "the way down loses data: 800 rows of orders are gone",
+        ),
+        ("ALTER TABLE users ADD COLUMN a int", "SELECT 1", "the way down leaves another schema: "),
+        (
+            "ALTER TABLE users ADD COLUMN a int",
+            "DROP TABLE nowhere",
+            'the way down fails: table "nowhere" does not',
+        ),
+    ],
+)
+def test_a_way_down_is_open_when_it_gives_everything_back(
+    shop: Database, up: str, down: str, why: str
+) -> None:
+    way = judge_trial(tried(shop, up, down, fast=False), old=NOT_TRIED, new=NOT_TRIED).ways[1]
+    assert way.way is Way.DOWN
+    assert (way.is_open, way.why.startswith(why) if why else way.why) == (not why, True if why else "")
+
+
+def test_rows_that_a_cascade_takes_along_are_found(shop: Database) -> None:
+    shop.execute("ALTER TABLE orders ADD FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE")
+    trial = tried(shop, "DELETE FROM users WHERE id <= 10")
+    assert (rows_of(trial, "orders").before, rows_of(trial, "orders").after) == (4000, 3990)
+    assert judge_trial(trial, old=WORKS, new=WORKS).stops == (
+        "10 rows of orders are gone, though no statement names it",
+    )
+
+
+def test_the_facts_of_the_copy_take_back_what_the_text_alone_must_say(shop: Database) -> None:
+    shop.execute("ALTER TABLE users ADD CONSTRAINT nick_there CHECK (nick IS NOT NULL)")
+    text = """SET lock_timeout = '1s';
+    ALTER TABLE users ALTER COLUMN name TYPE varchar(60);
+    ALTER TABLE users ALTER COLUMN nick SET NOT NULL;
+    ALTER TABLE tags ALTER COLUMN name SET NOT NULL;"""
+    known = tried(shop, "SELECT 1").known
+    assert {each.hazard for each in lint(text).findings} == {"column-type-change", "set-not-null-scans"}
+    assert [(each.hazard, each.line, each.severity) for each in lint(text, known=known).findings] == [
+        ("set-not-null-scans", 4, Impact.LOW)
+    ]
+
+
+def test_copies_are_gone_at_the_end_also_when_it_fails(shop: Database) -> None:
+    tried(shop, "ALTER TABLE users ADD COLUMN a int", "ALTER TABLE users DROP COLUMN a", fast=False)
+    tried(shop, "this is no SQL", fast=False)
+    assert [name for name in shop.server.databases() if name.startswith(shop.name)] == [shop.name]
+
+
+def test_schemas_and_names_in_quotes_are_told_apart(shop: Database) -> None:
+    shop.execute('CREATE SCHEMA "Back Office"')
+    shop.execute('CREATE TABLE "Back Office"."Übersicht" (id int)')
+    shop.execute('CREATE TABLE "Back Office".users (id int)')
+    trial = tried(shop, 'DROP TABLE "Back Office"."Übersicht"')
+    assert rows_of(trial, "Back Office.Übersicht") == Rows("Back Office.Übersicht", 0, -1, touched=True)
+    assert rows_of(trial, "Back Office.users").before == 0
