@@ -41,7 +41,7 @@ def test_no_line_is_longer_than_the_terminal() -> None:
         listed(
             "a-service-with-a-very-long-name-indeed_20270115_080000.zip", 1, *many, proven="rehearsed signed"
         ),
-        listed("x" * 200 + ".zip", -1, "younger than 30 d", proven="NOT SIGNED WELL"),
+        listed("x" * 200 + ".zip", -1, "younger than 30 d", proven="SIGNATURE REFUSED"),
     ]
     lines = table(rows, NOW)
     assert max(map(len, lines)) <= 80

@@ -50,7 +50,10 @@ def test_what_stands_still_has_no_estimate() -> None:
 
 
 def test_at_the_end_of_reading_it_says_what_comes_now() -> None:
-    assert Told().after(2.0, 1000) == "backup: 1 GB read, reading the archive back"
+    told = Told()
+    assert told.after(0.1, 1000) == "backup: 1 GB read, reading the archive back", "at once"
+    told.after(0.1, 1000)
+    assert len(told.lines) == 1, "and once"
 
 
 def test_lines_come_at_most_twice_a_second_with_figures_for_programs() -> None:

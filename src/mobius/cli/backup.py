@@ -86,10 +86,9 @@ def list_all(ctx: click.Context, environment: str | None, as_json: bool, verifie
     for line in table(listed, ports.clock.now(), width()) if not as_json else ():
         click.echo(line)
     damaged = _damaged(ports)
-    for path in damaged:
-        told = {"name": path.name, "path": str(path), "damaged": True}
-        text = f"{path.name:<31} DAMAGED: it cannot be read"
-        click.echo(json.dumps({"schema_version": 1, **told}) if as_json else text)
+    for path, why in damaged:
+        told = {"name": path.name, "path": str(path), "damaged": True, "message": why}
+        click.echo(json.dumps({"schema_version": 1, **told}) if as_json else f"{path.name} DAMAGED: {why}")
     if not listed and not damaged:
         next_step(f"there is none; make one: mobius backup create -e {ports.settings.name}", quiet=as_json)
     else:
@@ -105,24 +104,30 @@ def _listed(ports: Ports, fate: Fate) -> Listed:
     proven = "booted" if backup.booted else "rehearsed" if backup.rehearsed_at else "verified"
     try:
         signed = "signed" if ports.backups.signer(Path(backup.path)) else ""
-    except MobiusError:
-        signed = "NOT SIGNED WELL"
+    except MobiusError:  # nothing is proven of what nobody may use
+        return Listed(fate, ("SIGNATURE REFUSED",))
     return Listed(fate, tuple(word for word in (proven, signed) if word))
 
 
-def _damaged(ports: Ports) -> list[Path]:
-    """Files that no listing can name otherwise; a second name of a backup that is listed is none."""
-    known = {found.path for found in ports.backups.found()}
-    return [path for path in ports.backups.files() if str(path) not in known and not _is_readable(path)]
-
-
-def _is_readable(path: Path) -> bool:
+def _damaged(ports: Ports) -> list[tuple[Path, str]]:
+    """Files that no listing can name otherwise, and why; second names, and what is of others, are none of them."""
     from mobius.errors import MobiusError
 
-    try:
-        return bool(read_metadata(path))
-    except MobiusError:
-        return False
+    found = ports.backups.found()
+    known, ours = {backup.path for backup in found}, (ports.service, ports.settings.name)
+    damaged = []
+    for path in ports.backups.files():
+        if str(path) in known:
+            continue
+        try:
+            says = read_metadata(path)
+        except MobiusError:
+            damaged.append((path, "it cannot be read"))
+            continue
+        is_second_name = path.stem.rpartition("_")[2].isdigit() and len(path.stem.rpartition("_")[2]) == 8
+        if (says.get("service"), says.get("environment")) == ours and not is_second_name:
+            damaged.append((path, "its checksum is missing, or that of another file"))
+    return damaged
 
 
 def _holds(ports: Ports, path: str) -> bool:

@@ -27,12 +27,14 @@ class Pace:
         self._monotonic = monotonic
         began = monotonic()
         self._told_at = began
+        self._ended = False
         self._seen: deque[tuple[float, int]] = deque([(began, 0)])
 
     def __call__(self, done_bytes: int, total_bytes: int) -> None:
-        now = self._monotonic()
-        if now - self._told_at < EVERY_S:
+        now, at_the_end = self._monotonic(), done_bytes >= total_bytes
+        if now - self._told_at < EVERY_S and (self._ended or not at_the_end):
             return
+        self._ended = at_the_end  # told once at once, for what comes then may take long
         self._told_at = now
         self._seen.append((now, done_bytes))
         while len(self._seen) > 2 and self._seen[1][0] <= now - LOOK_BACK_S:

@@ -129,6 +129,16 @@ def test_only_whole_archives_of_this_service_and_environment_are_found(yard: Yar
     assert {other.name, staging.name}.isdisjoint({ours.name})
 
 
+def test_one_that_was_renamed_is_none_until_its_checksum_says_so_too(yard: Yard) -> None:
+    made = yard.create(release=yard.stage())
+    renamed = yard.folder / "dhash_20990101_000000.zip"
+    for ending in ("", ".sha256"):
+        shutil.copy(made.path + ending, f"{renamed}{ending}")
+    assert [found.name for found in yard.backups.found()] == [made.name], "it would be the newest by its name"
+    with pytest.raises(BackupInvalid, match="its checksum is that of another file"):
+        yard.backups.describe(renamed)
+
+
 def test_what_is_not_ours_cannot_be_described(yard: Yard) -> None:
     ours = yard.create()
     shutil.make_archive(str(yard.folder / "photos"), "zip", yard.data)

@@ -84,7 +84,16 @@ def test_a_backup_is_signed_listed_and_verified_and_whoever_signs_otherwise_is_r
         if signature is None:
             signature_of(made).touch()
     assert service.get()["release"] == "v1"
-    assert "NOT SIGNED" in service.mobius("backup", "list").out
+    assert "SIGNATURE REFUSED" in service.mobius("backup", "list").out
+    for ending in ("", ".sha256"):
+        shutil.copy(f"{made}{ending}", service.folder / "backups" / f"probe_20990101_000000.zip{ending}")
+    (service.folder / "backups" / "torn.zip").write_bytes(made.read_bytes()[:500])
+    listed_again = service.mobius("backup", "list", expect=11).out
+    assert (
+        "probe_20990101_000000.zip DAMAGED: its checksum is missing, or that of another file\n"
+        in listed_again
+    )
+    assert "torn.zip DAMAGED: it cannot be read\n" in listed_again
 
 
 def test_a_second_deployment_takes_the_signed_backup_up_again_and_says_so(service: Service) -> None:

@@ -102,7 +102,10 @@ def described(path: Path) -> BackupRecord | None:
     try:
         says = read_metadata(path)
         release = msgspec.convert(says.get("release"), Release | None)
-        sha256, created_at = sidecar_of(path).read_text("utf-8")[:64], float(str(says["created_unix"]))
+        sha256, _, recorded = sidecar_of(path).read_text("utf-8").rstrip("\n").partition("  ")
+        if PurePosixPath(recorded).name != path.name:
+            return None  # renamed, or the checksum of another
+        created_at = float(str(says["created_unix"]))
         rehearsal = read_evidence(path, sha256) or {}
         return BackupRecord(
             name=path.name,
