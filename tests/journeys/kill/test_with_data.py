@@ -17,12 +17,50 @@ ENDED = ("accepted", "observing")
 WRITES = 46  # a little more than such a run has
 
 
+def ready(folder: Path) -> Field:
+    """A kept release, and windows that last: nothing here waits for a verdict."""
+    ground = Field(Service(folder, window="10m", interval="200ms"))
+    try:
+        ground.service.mobius("deploy", "--tag", ground.next_tag(), "--detach", "--quiet", expect=0)
+        ground.service.mobius("accept", expect=0)
+    except BaseException:
+        ground.service.close()
+        raise
+    ground.live, ground.broken = ground.tags[-1], False
+    return ground
+
+
+@pytest.fixture(scope="module")
+def fields(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Field]]:
+    """The present field, a new one when the last is in doubt."""
+    made: list[Field] = []
+
+    def present() -> Field:
+        if not made or made[-1].broken:
+            for old in made:
+                old.service.close()
+            made.append(ready(tmp_path_factory.mktemp("field") / "service"))
+        return made[-1]
+
+    try:
+        yield present
+    finally:
+        for one in made:
+            one.service.close()
+
+
+@pytest.fixture
+def ground(fields: Callable[[], Field]) -> Field:
+    """A service in order, with a release to go back to."""
+    return fields()
+
+
 def struck(ground: Field, strike: Strike) -> bool:
     """Deploys, writes, goes back with the data, struck; and looks whether all of it went back. False where the moment
     never came."""
     service = ground.service
     back_to, before = ground.live, service.rows("SELECT id FROM posts ORDER BY id")
-    service.mobius("deploy", "--tag", ground.next_tag(), "--quiet", expect=0)
+    service.mobius("deploy", "--tag", ground.next_tag(), "--detach", "--quiet", expect=0)
     assert service.post()["code"] == 200
     backup = sorted(path.name for path in (service.folder / "backups").glob("probe_*_*.zip"))[-1]
     ground.strike(strike, "rollback", "--backup", backup, "--yes")
@@ -52,7 +90,7 @@ def test_every_write_of_a_rollback_with_data(fields: Callable[[], Field], when: 
             kills += struck(ground, strike_at(number, when))
         except AssertionError as complaint:
             complaints.append(f"write {number} ({ground.struck_write()}): {complaint}")
-    print(f"{kills} kills, {len(complaints)} complaints")
+        print(f"{number}: {ground.struck_write()}; {kills} kills, {len(complaints)} complaints", flush=True)
     assert not complaints, "\n\n".join(complaints)
     assert kills > 30
 
@@ -62,15 +100,17 @@ def on_a_mount(tmp_path: Path) -> Iterator[Field]:
     """The data lies on a file system of its own, so that its children change places."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         pytest.skip("mounting needs root")
-    service = Service(tmp_path / "service", window="600ms", interval="200ms")
-    data = service.root / "shared" / "data"
+    data = tmp_path / "service" / ".mobius" / "production" / "shared" / "data"
     data.mkdir(parents=True)
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "mobius-test", data]).returncode:
         pytest.skip("nothing may be mounted here")
+    made: list[Field] = []
     try:
-        yield Field(service).begin()
+        made.append(ready(tmp_path / "service"))
+        yield made[0]
     finally:
-        service.close()
+        for one in made:
+            one.service.close()
         subprocess.run(["umount", "-l", data], check=True)
 
 
