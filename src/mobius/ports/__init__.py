@@ -1,0 +1,71 @@
+"""The ports: what flows ask of the outside world, every promise written on the method.
+
+Adapters implement them; each kind has a memory adapter, and one contract suite in `tests/adapters/contracts`
+holds every adapter to their words. All methods are synchronous; what needs concurrency keeps it inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mobius.model.loss import Comparison as Comparison
+from mobius.model.loss import LostRow as LostRow
+from mobius.model.release import Release
+from mobius.model.run import Holder
+from mobius.model.seen import CommandSeen as CommandSeen
+from mobius.model.seen import Counters as Counters
+from mobius.model.seen import Migration as Migration
+from mobius.model.seen import Note as Note
+from mobius.model.seen import ProcessStatus as ProcessStatus
+from mobius.model.seen import Source as Source
+from mobius.model.seen import Switched as Switched
+from mobius.model.settings import EnvironmentSettings
+from mobius.model.stored import Created as Created
+from mobius.model.stored import Stored as Stored
+from mobius.ports.keeping import Backups as Backups
+from mobius.ports.keeping import Migrations as Migrations
+from mobius.ports.keeping import NameTaken as NameTaken
+from mobius.ports.keeping import NotStored as NotStored
+from mobius.ports.keeping import Store as Store
+from mobius.ports.looking import Checks as Checks
+from mobius.ports.looking import Signals as Signals
+from mobius.ports.recording import Clock as Clock
+from mobius.ports.recording import Journal as Journal
+from mobius.ports.recording import Lock as Lock
+from mobius.ports.serving import CommandLost as CommandLost
+from mobius.ports.serving import Commands as Commands
+from mobius.ports.serving import Launcher as Launcher
+from mobius.ports.serving import Releases as Releases
+from mobius.ports.serving import Target as Target
+from mobius.ports.serving import Traffic as Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything a flow may touch of one environment."""
+
+    settings: EnvironmentSettings
+    service: str
+    clock: Clock
+    journal: Journal
+    lock: Lock
+    releases: Releases
+    target: Target
+    traffic: Traffic
+    signals: Callable[[Release], Signals]  # for the release that is being watched
+    checks: Checks
+    backups: Backups
+    migrations: Migrations | None
+    launcher: Launcher
+    holder: Callable[[], Holder]
+    redact: Callable[[str], str]
+    deployment_log: Callable[[str], None]  # one line to logs/deployment.log
+    artifact: Callable[[str, str], Path]  # (name, text) to ARTIFACT_DIR
+    commands: Commands | None = None  # where somebody else deploys: `target` is command or observe
+    store: Store | None = None  # where copies of backups go; None where `store.url` is not set
+
+
+def nothing(_: str) -> None:
+    """A progress that nobody looks at."""
