@@ -15,9 +15,11 @@ import pytest
 from adapters.rehearsal.ground import SECRET, Ground, everything
 from mobius.adapters.backups.contents import described
 from mobius.adapters.rehearsal.asked import Booted
+from mobius.adapters.rehearsal.booting import Restored, prepared
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
 from mobius.adapters.rehearsal.evidence import evidence_of, read_evidence
 from mobius.adapters.rehearsal.memory import MemoryDatabases, MemoryIsolation, MemoryScratch
+from mobius.adapters.rehearsal.not_proven import NotProvenError
 from mobius.adapters.rehearsal.scratch import scratch_place
 from mobius.errors import BackupInvalid, MobiusError
 from mobius.model.settings import (
@@ -180,6 +182,32 @@ def test_smoke_tests_that_need_the_network_are_left_out_and_named(place: Path) -
     told = ground.rehearse()
     assert told["left_out"] == ["the bank", "certificate"]
     assert isolation.asked is not None and [test.name for test in isolation.asked.smoke] == ["front page"]
+
+
+def test_a_link_in_place_of_the_data_is_never_mounted(place: Path) -> None:
+    ground, _ = memory(place)
+    copy = place / "copy"
+    (copy / "release").mkdir(parents=True)
+    (copy / "data" / "shared").mkdir(parents=True)
+    (copy / "data" / "shared" / "data").symlink_to(ground.data)
+    backup = ground.backup()
+    restored = Restored(copy, place / "room", dict(backup.metadata or {}), {})
+    with pytest.raises(NotProvenError) as refused:
+        prepared(restored, ground.settings, ground.places, {})
+    assert refused.value.message == "data/shared/data of the backup is a link that leads away"
+
+
+def test_an_archive_from_elsewhere_is_held_to_the_rules_of_a_restore(place: Path) -> None:
+    ground, _ = memory(place)
+    (ground.tree / "out").symlink_to("/etc")
+    backup = ground.backup()
+    assert ground.rehearse(backup)["booted"]
+    elsewhere = place / "elsewhere"
+    elsewhere.mkdir()
+    for name in (backup.name, f"{backup.name}.sha256"):
+        (elsewhere / name).write_bytes((Path(backup.path).parent / name).read_bytes())
+    with pytest.raises(BackupInvalid, match="out"):
+        ground.rehearse(replace(backup, path=str(elsewhere / backup.name)))
 
 
 def test_a_damaged_backup_is_refused_and_leaves_nothing(place: Path) -> None:

@@ -61,7 +61,8 @@ class Rehearser:
         with scratch_place(self._places.root / "run") as place:
             began = time.monotonic()
             progress(f"restoring {backup.name} into a scratch place")
-            extracted = extract_archive(Path(backup.path), place / "copy", trusted=True)
+            ours = Path(backup.path).resolve().parent == self._settings.backup.folder.resolve()
+            extracted = extract_archive(Path(backup.path), place / "copy", trusted=ours)
             with self._scratch_databases(extracted.path, progress) as databases:
                 restore_s = time.monotonic() - began
                 rows = _rows(extracted.path, databases)

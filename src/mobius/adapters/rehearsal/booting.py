@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,10 +14,11 @@ import msgspec
 from mobius.adapters.backups.contents import member_of, outermost, with_secrets_of
 from mobius.adapters.places import Places
 from mobius.adapters.rehearsal.addresses import addressed, user_of
-from mobius.adapters.rehearsal.asked import As, Asked, Isolation, Mount, ScratchDatabase, Served
+from mobius.adapters.rehearsal.asked import Asked, Isolation, Mount, ScratchDatabase, Served
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap, own_programs
 from mobius.adapters.rehearsal.layout import Copied, mounts, place_links, programs_of
 from mobius.adapters.rehearsal.not_proven import NotProvenError
+from mobius.adapters.rehearsal.whose import give, user_of_service
 from mobius.adapters.targets.environment_file import environment_of
 from mobius.model.release import Release, tree_of
 from mobius.model.settings import DatabaseSettings, EnvironmentSettings, ProcessSettings, SmokeSettings
@@ -76,6 +75,7 @@ def prepared(
     _refuse_what_is_not_there(settings, restored.databases)
     tree = places.releases / tree_of(release.id)
     copies = [Copied(tree, restored.copy / "release"), *_data(restored, settings, places)]
+    _refuse_what_leads_away(restored.copy, copies)
     place_links(restored.copy / "release", settings.release.link, places)
     empty, unseen = _empty_places(copies, settings, places, restored.room)
     env = {name: value for name, value in environ.items() if PASSED.fullmatch(name)}
@@ -85,10 +85,10 @@ def prepared(
         for number, process in enumerate(webs)
     )
     smoke = tuple(test for test in settings.smoke if not _needs_network(test))
-    user = _user(settings, places)
+    user = user_of_service(settings, places)
     if user is not None:
-        _give(restored.copy, user)
-        _give(restored.room, user)
+        give(restored.copy, user)
+        give(restored.room, user)
     links = {places.root / "current": Path("releases") / tree.name}
     if release.id != tree.name:
         links[places.releases / release.id] = Path(tree.name)
@@ -173,6 +173,14 @@ def _data(restored: Restored, settings: EnvironmentSettings, places: Places) -> 
     return [copied for copied in found if os.path.lexists(copied.copy)]
 
 
+def _refuse_what_leads_away(copy: Path, copies: Sequence[Copied]) -> None:
+    """What is mounted must lie in the scratch place itself: a link in an archive may lead to what is live."""
+    inside = copy.resolve()
+    for copied in copies:
+        if not copied.copy.resolve().is_relative_to(inside):
+            raise NotProvenError(f"{copied.copy.relative_to(copy)} of the backup is a link that leads away")
+
+
 def _empty_places(
     copies: Sequence[Copied], settings: EnvironmentSettings, places: Places, room: Path
 ) -> tuple[list[Copied], tuple[str, ...]]:
@@ -251,31 +259,3 @@ def _hidden(settings: EnvironmentSettings, places: Places) -> list[Path]:
         *(places.resolve(name) for name in named),
         *(path for path in secret if path is not None),
     ]
-
-
-def _user(settings: EnvironmentSettings, places: Places) -> As | None:
-    """Whom the service runs as, where we may become that; None for ourselves."""
-    if settings.target != "systemd" or os.geteuid() != 0:
-        return None
-    import grp
-    import pwd
-
-    try:
-        named = settings.systemd.user
-        user = pwd.getpwnam(named) if named else pwd.getpwuid(places.project.stat().st_uid)
-        group = grp.getgrnam(settings.systemd.group).gr_gid if settings.systemd.group else user.pw_gid
-    except (KeyError, OSError) as problem:
-        raise NotProvenError(f"the user that the service runs as is not known here: {problem}") from problem
-    if user.pw_uid == 0:
-        return None
-    return As(user.pw_uid, group, tuple(os.getgrouplist(user.pw_name, group)))
-
-
-def _give(folder: Path, user: As) -> None:
-    """The copy belongs to whoever runs on it, as what is live does."""
-    for path, folders, files in os.walk(folder):
-        for name in (".", *folders, *files):
-            with suppress(OSError):
-                inside = Path(path, name)
-                if stat.S_ISLNK(inside.lstat().st_mode) or inside.lstat().st_uid == 0:
-                    os.chown(inside, user.uid, user.gid, follow_symlinks=False)

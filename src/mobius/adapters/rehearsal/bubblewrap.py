@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
-import select
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 import msgspec
 import psutil
 
-from mobius.adapters.rehearsal.asked import TOLD_BYTES, Asked, Booted, Line, Mount
+from mobius.adapters.rehearsal.asked import Asked, Booted, Mount
+from mobius.adapters.rehearsal.following import Boot, end, last
 from mobius.model.verdict import Outcome
 
 PROGRAM = "bwrap"
 INSIDE = "mobius.adapters.rehearsal.inside"
 TRY_S = 10.0
-LOOK_S = 0.2
 LEAST_FREE_BYTES = 256 << 20  # below it a boot is ended: the disk is that of the live data
 TEMPORARY_BYTES = 1 << 30  # of /tmp and /dev/shm, which are memory
 # What a process that runs as root may read or write in /proc without any capability, as container runtimes cover it.
@@ -70,7 +66,7 @@ class Bubblewrap:
             )
         except (OSError, subprocess.SubprocessError) as problem:
             return f"bubblewrap could not be started: {problem}"
-        return "" if tried.returncode == 0 else f"bubblewrap makes no namespaces here: {_last(tried.stderr)}"
+        return "" if tried.returncode == 0 else f"bubblewrap makes no namespaces here: {last(tried.stderr)}"
 
     def boot(self, asked: Asked, mounts: Sequence[Mount], *, within_s: float, scratch: Path) -> Booted:
         if self._program is None:
@@ -101,7 +97,7 @@ class Bubblewrap:
         ]
 
     @contextmanager
-    def _running(self, asked: Asked, mounts: Sequence[Mount]) -> Iterator[_Boot]:
+    def _running(self, asked: Asked, mounts: Sequence[Mount]) -> Iterator[Boot]:
         """The boot, and its end: when this is left, nothing of it runs."""
         read_info, write_info = os.pipe()
         process: subprocess.Popen[bytes] | None = None
@@ -117,17 +113,17 @@ class Bubblewrap:
             )
             os.close(write_info)
             write_info = -1
-            boot = _Boot(process)
+            boot = Boot(process)
             boot.ask(asked)
             yield boot
         finally:
             if process is not None:
-                _end(process, read_info)
+                end(process, read_info)
             for fd in (read_info, write_info):
                 if fd >= 0:
                     os.close(fd)
 
-    def _follow(self, boot: _Boot, until: float, within_s: float, scratch: Path) -> Booted:
+    def _follow(self, boot: Boot, until: float, within_s: float, scratch: Path) -> Booted:
         """Reads what is said inside until it is done, or has to be ended."""
         healthy_s, is_up = 0.0, False
         for line in boot.lines():
@@ -144,48 +140,9 @@ class Bubblewrap:
             if line.kind == "done" and line.outcome in list(Outcome):
                 outcome = Outcome(line.outcome)
                 return Booted(outcome, line.sentence, healthy_s, line.after_s, line.smoke, line.log)
-        words = _last(boot.errors()) or "it said nothing that can be read"
+        words = last(boot.errors()) or "it said nothing that can be read"
         what = "the boot ended by itself" if is_up else "bubblewrap could not set it up"
         return Booted(Outcome.ERROR, f"{what}: {words}", healthy_s)
-
-
-class _Boot:
-    """A boot that runs: its pipes, never trusted to be short or to be ours."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stderr is not None
-        self.process = process
-        self._errors: list[bytes] = []
-        self._reader = threading.Thread(target=_keep, args=(process.stderr, self._errors), daemon=True)
-        self._reader.start()
-
-    def ask(self, asked: Asked) -> None:
-        """Keeps the input open: its end tells the inside that we are gone."""
-        assert self.process.stdin is not None
-        with suppress(BrokenPipeError):
-            self.process.stdin.write(msgspec.json.encode(asked) + b"\n")
-            self.process.stdin.flush()
-
-    def lines(self) -> Iterator[Line | None]:
-        """What is said, and None again and again while nothing is. Ends with the output, or when it is too long."""
-        assert self.process.stdout is not None
-        fd, total, rest = self.process.stdout.fileno(), 0, b""
-        while True:
-            if not select.select([fd], [], [], LOOK_S)[0]:
-                yield None
-                continue
-            chunk = os.read(fd, 65_536)
-            total += len(chunk)
-            if not chunk or total > TOLD_BYTES:
-                return
-            *whole, rest = (rest + chunk).split(b"\n")
-            for text in whole:
-                with suppress(msgspec.MsgspecError):
-                    yield msgspec.json.decode(text, type=Line)
-
-    def errors(self) -> str:
-        self._reader.join(1.0)
-        return b"".join(self._errors).decode(errors="replace")
 
 
 def _namespaces(*, with_user: bool) -> list[str]:
@@ -246,45 +203,3 @@ def _packages() -> list[Path]:
     """mobius and what the program inside imports besides, wherever it is installed."""
     others = [Path(module.__file__).parent for module in (msgspec, psutil) if module.__file__]
     return [Path(__file__).resolve().parents[2], *others]
-
-
-def _end(process: subprocess.Popen[bytes], info: int) -> None:
-    """Kills the first process in there, and with it everything; bubblewrap itself ends when it is gone."""
-    pid = _child(info)
-    if pid and process.poll() is None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, 9)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(TRY_S)
-    if process.poll() is None:
-        process.kill()  # its child dies with it
-        process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with suppress(OSError):
-                pipe.close()
-
-
-def _child(info: int) -> int:
-    """The pid of the first process inside, as we see it; 0 where bubblewrap did not come so far."""
-    if not select.select([info], [], [], LOOK_S)[0]:
-        return 0
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return int(json.loads(os.read(info, 65_536))["child-pid"])
-    return 0
-
-
-def _keep(pipe: IO[bytes], kept: list[bytes]) -> None:
-    """The beginning of what is said there, and the rest read away."""
-    size = 0
-    with suppress(OSError, ValueError):
-        while chunk := os.read(pipe.fileno(), 4096):
-            if size < 16_384:
-                kept.append(chunk)
-                size += len(chunk)
-    pipe.close()
-
-
-def _last(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
