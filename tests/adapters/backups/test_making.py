@@ -20,9 +20,11 @@ import pytest
 from adapters.backups.yard import Yard
 from mobius.adapters.backups import kept as kept_module
 from mobius.adapters.backups import taking
+from mobius.adapters.backups.around import tool_versions
 from mobius.archive import sidecar_of
 from mobius.errors import MobiusError
 from mobius.model.advance import Advance
+from mobius.model.settings import ProcessSettings
 from mobius.model.verdict import Outcome
 from mobius.ports import nothing
 
@@ -360,6 +362,23 @@ def test_it_tells_commit_branch_changes_tools_and_what_it_holds(yard: Yard) -> N
         ["unzip", "-p", str(day_name(yard)), "backup_metadata.json"], capture_output=True, check=True
     ).stdout
     assert json.loads(inside)["git_branch"] == "trunk"
+
+
+@pytest.mark.parametrize("start", [("node", "index.js"), ("npm", "start"), ("./serve",)])
+def test_the_version_of_node_is_told_where_the_service_runs_on_it(
+    start: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("node", "npm"):
+        (tmp_path / name).write_text("#!/bin/sh\necho v22.9.1\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    processes = [ProcessSettings("api", start)]
+    expected = None if start == ("./serve",) else "22.9.1"
+    assert tool_versions(processes, tmp_path).get("node") == expected
+    (tmp_path / "package.json").touch()
+    assert tool_versions(processes, tmp_path)["node"] == "22.9.1"
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert tool_versions(processes, tmp_path)["node"] == "", "it runs on node, and nobody can say on which"
 
 
 def test_outside_of_a_repository_nothing_is_claimed_of_it(yard: Yard) -> None:
