@@ -17,8 +17,8 @@ from mobius.adapters.backups.folder import FolderBackups
 from mobius.adapters.backups.rehearsing import Rehearser
 from mobius.adapters.databases import pgbackrest
 from mobius.adapters.databases.captures import Dumps
-from mobius.adapters.databases.postgres_cluster import base_of
 from mobius.adapters.databases.postgres_facts import facts_from
+from mobius.adapters.databases.scratch_place import base_of
 from mobius.adapters.places import Places
 from mobius.errors import BackupInvalid, MobiusError
 from mobius.model.settings import DatabaseSettings

@@ -17,7 +17,8 @@ import pytest
 from adapters.databases.test_postgres_dump import dumps_of, told
 from journeys.service import wait_until
 from mobius.adapters.databases.captures import Dumps
-from mobius.adapters.databases.postgres_cluster import base_of, is_cut_off, server_uid
+from mobius.adapters.databases.postgres_cluster import is_cut_off
+from mobius.adapters.databases.scratch_place import base_of, server_uid
 from mobius.errors import BackupInvalid, MobiusError
 from mobius.model.settings import DatabaseSettings
 from postgres_server import Database, PostgresServer, new_server

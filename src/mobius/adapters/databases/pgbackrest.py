@@ -5,18 +5,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import secrets
-import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mobius.adapters.databases.pgbackrest_stanza import Stanza
 from mobius.adapters.databases.postgres_address import Address, connected, driver, url_of
-from mobius.adapters.databases.postgres_cluster import Cluster, is_cut_off, scratch_place, server_uid
+from mobius.adapters.databases.postgres_cluster import Cluster, is_cut_off
 from mobius.adapters.databases.postgres_dump import FACTS, read_facts
 from mobius.adapters.databases.postgres_facts import (
     PostgresFacts,
@@ -28,6 +27,7 @@ from mobius.adapters.databases.postgres_facts import (
 )
 from mobius.adapters.databases.postgres_programs import program, running
 from mobius.adapters.databases.postgres_scratch import Scratch
+from mobius.adapters.databases.scratch_place import scratch_place
 from mobius.archive.durable import require_free_disk
 from mobius.errors import BackupInvalid, MobiusError
 from mobius.model.settings import DatabaseSettings
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 COUNTED_BYTES = 1 << 30  # a larger table is not counted: that alone could take as long as the backup
 ARCHIVE_TIMEOUT_S = 300.0
-_PRIVATE = ("--log-level-file=off", "--log-level-console=warn", "--log-level-stderr=warn")
 # Of what a standby must have no less than its primary; recovery refuses to start otherwise.
 _AT_LEAST = {
     "max_connections": "max_connections",
@@ -55,6 +54,11 @@ class Pgbackrest:
     database: DatabaseSettings
     environ: Mapping[str, str]
 
+    @property
+    def stanza(self) -> Stanza:
+        """What pgBackRest calls the server."""
+        return Stanza(self.database.stanza, self.environ)
+
     def capture(
         self, address: Address, into: Path, name: str, progress: Callable[[str], None]
     ) -> PostgresFacts:
@@ -66,7 +70,7 @@ class Pgbackrest:
         doing = f"no restore point of {self.database.name} could be named"
         begun = time.monotonic()
         with connected(address, doing, statement_timeout_s=self.database.timeout_s) as db:
-            backup = self._newest_backup()
+            backup = self.stanza.newest_backup()
             before = read_facts(db, address.database, time.time(), largest_bytes=COUNTED_BYTES)
             point = f"{name}_{secrets.token_hex(2)}"[-63:]
             lsn, at_unix = one(db, "SELECT pg_create_restore_point(%s)::text", point), time.time()
@@ -77,7 +81,7 @@ class Pgbackrest:
             progress(
                 f"restore point {point} of {self.database.name} at {lsn}: waiting for {wal} in the repository"
             )
-            self._await(db, wal, doing)
+            self.stanza.await_wal(db, wal, doing, timeout_s=min(ARCHIVE_TIMEOUT_S, self.database.timeout_s))
         same = {table: rows for table, rows in before.tables.items() if after.get(table) == rows}
         facts = replace(
             before,
@@ -111,7 +115,7 @@ class Pgbackrest:
             )
             place.own(place.data)
             place.own(place.folder / "tablespaces")
-            self._run(
+            self.stanza.run(
                 [
                     *("--type=name", f"--target={point['name']}", "--target-action=promote"),
                     *(f"--set={point['backup']}", "--archive-mode=off"),
@@ -125,7 +129,7 @@ class Pgbackrest:
             first.extra = {**self._own_files(place.folder, "local all all trust"), **_at_least(first)}
             place.own(place.socket, 0o700)  # only we, while it asks for no password
             # The repository may lie on another host: recovery needs what mobius itself has.
-            with first.started(cut_off=False, environ=self._environment()) as address:
+            with first.started(cut_off=False, environ=self.stanza.environment()) as address:
                 second = Cluster(place, facts.server_major)
                 self._let_in(address, second, doing)
             place.own(place.socket, 0o711)
@@ -170,65 +174,9 @@ class Pgbackrest:
                 "the server archives no WAL",
                 f"archive_command = 'pgbackrest --stanza={self.database.stanza} …'",
             )
-        backup = self._newest_backup()
+        backup = self.stanza.newest_backup()
         age_h = (time.time() - float(backup["timestamp"]["stop"])) / 3600
         return f"pgBackRest backup {backup['label']}, {age_h:.0f} h old"
-
-    # -- what pgBackRest knows --------------------------------------------------------------------------------
-
-    def _newest_backup(self) -> Mapping[str, Any]:
-        stanza = self._info()
-        good = [backup for backup in stanza.get("backup", []) if not backup.get("error")]
-        if not good:
-            name = self.database.stanza
-            raise MobiusError(
-                f"pgBackRest has no backup of the stanza {name}: nothing to go back from",
-                f"pgbackrest --stanza={name} backup",
-            )
-        newest: Mapping[str, Any] = good[-1]
-        return newest
-
-    def _info(self) -> Mapping[str, Any]:
-        name = self.database.stanza
-        text = self._run(["--output=json", "info"], f"the stanza {name} cannot be looked at", timeout_s=60)
-        try:
-            stanzas = json.loads(text[text.index("[") :])
-        except ValueError:
-            raise MobiusError(f"pgbackrest info says what is no JSON: {text[:200]}", "") from None
-        found = next((each for each in stanzas if each.get("name") == name and each.get("db")), None)
-        if found is None:
-            raise MobiusError(
-                f"pgBackRest knows no stanza {name}", f"pgbackrest --stanza={name} stanza-create, then backup"
-            )
-        return dict(found)
-
-    def _await(self, db: psycopg.Connection[Any], wal: str, doing: str) -> None:
-        """Until the repository has this WAL file, which is after everything that was committed before the point."""
-        until = time.monotonic() + min(ARCHIVE_TIMEOUT_S, self.database.timeout_s)
-        while not any(_has(archive, wal) for archive in self._info().get("archive", [])):
-            if time.monotonic() > until:
-                failed = one(db, "SELECT last_failed_wal FROM pg_stat_archiver")
-                raise MobiusError(
-                    f"{doing}: {wal} did not arrive in the repository"
-                    + (f"; the server could not archive {failed}" if failed else ""),
-                    f"pgbackrest --stanza={self.database.stanza} check, and look into the server's log",
-                )
-            time.sleep(0.2)
-
-    def _run(self, words: Sequence[str], doing: str, *, timeout_s: float) -> str:
-        found = shutil.which("pgbackrest", path=self.environ.get("PATH"))
-        if found is None:
-            raise MobiusError(f"{doing}: pgbackrest is not installed", "apt install pgbackrest")
-        argv = [found, f"--stanza={self.database.stanza}", *_PRIVATE, *words]
-        with running(
-            argv, env=self._environment(), timeout_s=timeout_s, cwd=Path("/"), uid=server_uid()
-        ) as run:
-            return run.wait(doing, str, lambda text: _advice(text, self.database))
-
-    def _environment(self) -> dict[str, str]:
-        """Its own settings, and nothing that leads to a database."""
-        kept = {name: value for name, value in self.environ.items() if name.startswith("PGBACKREST_")}
-        return {**kept, "PATH": self.environ.get("PATH", os.defpath), "LC_ALL": "C"}
 
     # -- the scratch cluster ----------------------------------------------------------------------------------
 
@@ -282,12 +230,6 @@ def _counted(db: psycopg.Connection[Any], facts: PostgresFacts) -> list[tuple[st
     return [table for table in table_sizes(db) if ".".join(table) in facts.tables]
 
 
-def _has(archive: Mapping[str, Any], wal: str) -> bool:
-    """Names of one timeline sort by position."""
-    newest = str(archive.get("max") or "")
-    return newest[:8] == wal[:8] and newest >= wal
-
-
 def _at_least(cluster: Cluster) -> dict[str, str]:
     """What the live server had when it wrote its last checkpoint."""
     argv = [program("pg_controldata", cluster.major, same=True).path, cluster.place.data]
@@ -295,13 +237,3 @@ def _at_least(cluster: Cluster) -> dict[str, str]:
         text = asking.wait("the restored cluster cannot be looked at", str, lambda _: "")
     found = dict(re.findall(r"^(\w+) setting:\s+(\d+)$", text, re.MULTILINE))
     return {setting: found[name] for name, setting in _AT_LEAST.items() if name in found}
-
-
-def _advice(text: str, database: DatabaseSettings) -> str:
-    if "No space left" in text:
-        return "free some space: a scratch copy is as large as the whole server"
-    if "timeout expired" in text:
-        return f"raise timeout of the database {database.name} in mobius.toml"
-    if "Permission denied" in text or "unable to open" in text:
-        return "let the user postgres read pgBackRest's configuration and repository"
-    return f"pgbackrest --stanza={database.stanza} check"

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mobius.adapters.databases.postgres_address import Address, connected, driver, url_of
-from mobius.adapters.databases.postgres_cluster import Cluster, is_cut_off, scratch_place
+from mobius.adapters.databases.postgres_cluster import Cluster, is_cut_off
 from mobius.adapters.databases.postgres_facts import PostgresFacts, one, server_of
 from mobius.adapters.databases.postgres_making import Filler, create_database
+from mobius.adapters.databases.scratch_place import scratch_place
 from mobius.archive.durable import require_free_disk
 from mobius.errors import MobiusError
 
