@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -9,14 +11,17 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from archive.by_hand import Piece, build, sidecar
+from archive.by_hand import Piece, build, publish, sidecar
 from archive.hostile import CASES
 from mobius.archive.damage import survey
 from mobius.archive.extract import extract_archive
+from mobius.archive.publish import sidecar_of, signature_of
+from mobius.archive.signature import Signatures
 from mobius.archive.verify import verify_archive
 from mobius.errors import BackupInvalid
 
-TABLE = tomllib.loads((Path(__file__).parent.parent / "vectors/backup/cases.toml").read_text())["case"]
+VECTORS = tomllib.loads((Path(__file__).parent.parent / "vectors/backup/cases.toml").read_text())
+TABLE = VECTORS["case"]
 
 
 PARAMS = [
@@ -159,3 +164,40 @@ def test_a_mutated_archive_with_a_fitting_checksum_is_refused_or_comes_out_the_s
     assert (room / "out/d/b").read_bytes() == b"stored"
     assert (room / "out/d/link").readlink() == Path("a")
     assert sorted(each.name for each in (room / "out/d").iterdir()) == ["a", "b", "link"]
+
+
+def new_key(folder: Path, name: str) -> Signatures:
+    """Signs with a new key; believes `ours` alone, and requires that it signed."""
+    argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)]
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, timeout=30)
+    return Signatures(folder / name, folder / "signers", True)
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+@pytest.mark.parametrize("case", VECTORS["signature"], ids=[case["name"] for case in VECTORS["signature"]])
+def test_each_signature_is_judged_as_the_table_says(case: dict[str, str], tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    ours, theirs = new_key(keys, "ours"), new_key(keys, "theirs")
+    (keys / "signers").write_text(f"ops {(keys / 'ours.pub').read_text()}")
+    (tmp_path / "backups").mkdir()
+    path = publish(tmp_path / "backups" / "x.zip", SEED)
+    content = sidecar_of(path).read_bytes()
+    flipped = bytearray(ours.sign(content))
+    flipped[len(flipped) // 2] ^= 1
+    made = {
+        "ours": ours.sign(content),
+        "missing": None,
+        "empty": b"",
+        "one bit flipped": bytes(flipped),
+        "of somebody else": theirs.sign(content),
+        "of another archive": ours.sign(b"0" * 64 + content[64:]),
+    }[case["name"]]
+    if made is not None:
+        signature_of(path).write_bytes(made)
+    if case["expect"] == "ok":
+        assert ours.check(path) == "ops"
+        return
+    with pytest.raises(BackupInvalid) as caught:
+        ours.check(path)
+    assert case["expect"].removeprefix("reject: ") in caught.value.message

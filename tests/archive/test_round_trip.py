@@ -7,12 +7,15 @@ import stat
 import subprocess
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 
 import pytest
 
-from archive.by_hand import MIB, Piece, publish
+from archive.by_hand import MIB, Piece, publish, sidecar
+from archive.hostile import CASES
 from mobius.archive import Source, extract_archive, write_archive
+from mobius.archive.zip_in_inflate import engine
 from mobius.errors import BackupInvalid
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -152,6 +155,25 @@ def test_a_wanted_hard_link_brings_its_content_where_the_first_name_is_not_wante
     out = tree.parent / "out/d/deep"
     assert (out / "twin").read_bytes() == (tree / "big").read_bytes()
     assert (out / "twin").samefile(out / "er/triplet")
+
+
+def test_without_isal_zlib_reads_the_same(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = write_archive(tree.parent / "x.zip", [Source("d", tree)], {}, checksum_root=tree.parent)
+    monkeypatch.setitem(sys.modules, "isal", None)
+    engine.cache_clear()
+    try:
+        assert engine().error is zlib.error
+        extract_archive(written.path, tree.parent / "out", trusted=True)
+        for name, expect in (("an end in the middle", "end too early"), ("no tail", "do not end where they should"),
+                             ("pointing back into another", "it cannot be unpacked")):  # fmt: skip
+            path = tree.parent / "hostile.zip"
+            path.write_bytes(CASES[f"chunks: {name}"]())
+            sidecar(path)
+            with pytest.raises(BackupInvalid, match=expect):
+                extract_archive(path, tree.parent / "hostile")
+    finally:
+        engine.cache_clear()
+    assert everything(tree.parent / "out/d") == everything(tree)
 
 
 def test_set_uid_never_comes_back(tmp_path: Path) -> None:

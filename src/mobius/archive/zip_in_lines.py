@@ -17,6 +17,7 @@ from mobius.errors import BackupInvalid
 
 METADATA_NAME = "backup_metadata.json"
 MANIFEST_NAME = "MANIFEST.jsonl"
+_TARGET_LIMIT_BYTES = 4095  # what Linux takes for a link's
 LINE_LIMIT_BYTES = 64 << 20  # the chunks of a file of some 800 GB
 _ONE_CHUNK = rb'\s*\[\s*(0|[1-9][0-9]{0,7})\s*,\s*"([0-9a-f]{64})"\s*\]'
 _FIRST_CHUNK, _NEXT_CHUNK = re.compile(rb"\s*\[" + _ONE_CHUNK), re.compile(rb"\s*," + _ONE_CHUNK)
@@ -74,7 +75,7 @@ class Entry(
     @property
     def chunks(self) -> Iterator[tuple[int, bytes]]:
         """(packed bytes, SHA-256) of each chunk; none for a file that is not chunked."""
-        raw = bytes(self.raw_chunks)
+        raw = memoryview(self.raw_chunks)
         place = 0
         while found := (_NEXT_CHUNK if place else _FIRST_CHUNK).match(raw, place):
             place = found.end()
@@ -161,7 +162,15 @@ def _why_unsound(entry: Entry) -> str:
         return "it does not say where its content is"
     if entry.kind == "symlink":
         target = entry.link_target.encode()
-        if not target or b"\0" in target or entry.link or entry.holes or entry.raw_chunks or entry.database:
+        if (
+            not target
+            or b"\0" in target
+            or len(target) > _TARGET_LIMIT_BYTES
+            or entry.link
+            or entry.holes
+            or entry.raw_chunks
+            or entry.database
+        ):
             return "a link has a target and nothing else"
         same = len(target) == entry.size_bytes and hashlib.sha256(target).hexdigest() == entry.sha256
         return "" if same else f"the link {entry.path} has another target than its hash says"
