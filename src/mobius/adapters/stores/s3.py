@@ -1,4 +1,4 @@
-"""A store that is a bucket which speaks S3: obstore asks it, uploads in parts are in `s3_upload`."""
+"""A store that is a bucket which speaks S3: obstore asks it, uploads are in `s3_upload`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,15 @@ from mobius.adapters.stores.agreed import (
 )
 from mobius.adapters.stores.s3_place import s3_place
 from mobius.adapters.stores.s3_requests import STALL_S, Refused, S3Requests
-from mobius.adapters.stores.s3_upload import PART_BYTES, NameIsThere, is_same, part_bytes_for, told_of, upload
+from mobius.adapters.stores.s3_upload import (
+    PART_BYTES,
+    NameIsThere,
+    is_same,
+    part_bytes_for,
+    put_whole,
+    told_of,
+    upload,
+)
 from mobius.adapters.stores.s3_words import of_obstore, refused
 from mobius.errors import MobiusError
 from mobius.model.settings import StoreSettings
@@ -59,7 +67,7 @@ class S3Store:
         size_bytes = content.stat().st_size
         try:
             if size_bytes <= PART_BYTES:
-                composite, made = "", self._create_small(name, content, sha256, doing)
+                composite, made = "", self._create_small(name, content, sha256, deadline, doing)
             elif self._requests is None:
                 composite, made = "", self._create_whole(name, content, sha256, deadline, doing, progress)
             else:
@@ -86,9 +94,12 @@ class S3Store:
         progress(size_bytes)
         return self._checked(name, sha256, composite, made, deadline)
 
-    def _create_small(self, name: str, content: Path, sha256: str, doing: str) -> Created:
+    def _create_small(self, name: str, content: Path, sha256: str, deadline: Deadline, doing: str) -> Created:
         body = content.read_bytes()
         refuse_changed(content.name, expected=sha256, found=sha256_of_pieces([body]))
+        if self._requests is not None:
+            put_whole(self._requests, self._key(name), body, deadline=deadline, only_new=True)
+            return Created(len(body), 0, "")
         import obstore.exceptions as known
 
         try:
@@ -180,8 +191,16 @@ class S3Store:
         return sha256_of_pieces(pieces())
 
     def replace(self, name: str, content: bytes) -> None:
-        with self._in_words(f"{self.place(checked_name(name))} could not be written"):
-            self._obstore.put(self._bucket, name, small(content, name))
+        doing = f"{self.place(checked_name(name))} could not be written"
+        body = small(content, name)
+        if self._requests is None:
+            with self._in_words(doing):
+                self._obstore.put(self._bucket, name, body)
+            return
+        try:
+            put_whole(self._requests, self._key(name), body, deadline=self._deadline(), only_new=False)
+        except Refused as no:
+            raise refused(self._place, doing, no.refusal, now=time.time()) from None
 
     def remove(self, name: str) -> None:
         with self._in_words(f"{self.place(checked_name(name))} could not be removed"):

@@ -1,7 +1,7 @@
 """An upload in parts that goes on where the one before was cut, also by kill -9: the store itself remembers them.
 
 obstore has no call for this: it can neither find the parts of an upload that was begun, nor complete one on the
-condition that its name is free.
+condition that its name is free. Nor can it give the checksum that a bucket asks for which locks its objects.
 """
 
 from __future__ import annotations
@@ -79,6 +79,37 @@ def upload(
     if begun and not sender.kept_bytes:
         remark = "the parts of the attempt before are of other content: all were sent again"
     return Sent(sender.sent_bytes, sender.kept_bytes, _composite(parts), remark)
+
+
+def put_whole(requests: S3Requests, key: str, body: bytes, *, deadline: Deadline, only_new: bool) -> None:
+    """One object in one request, with both of its checksums: a bucket that locks its objects asks for the MD5. Raises
+    `NameIsThere` (`only_new`), `Refused` or `MobiusError`."""
+    raw = hashlib.sha256(body).digest()
+    headers = {
+        "content-md5": base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode(),
+        "x-amz-checksum-sha256": base64.b64encode(raw).decode(),
+    }
+
+    def put(condition: Mapping[str, str]) -> None:
+        requests.send(
+            "PUT",
+            key,
+            {},
+            headers={**headers, **condition},
+            body=body,
+            payload_sha256=raw.hex(),
+            deadline=deadline,
+            doing=f"sending {key}",
+        )
+
+    try:
+        put({"if-none-match": "*"} if only_new else {})
+    except Refused as no:
+        if only_new and no.refusal.status in (409, 412):
+            raise NameIsThere from None
+        if not only_new or (no.refusal.status != 501 and no.refusal.code != "NotImplemented"):
+            raise
+        put({})  # as in `_finish`
 
 
 def _begun_before(requests: S3Requests, key: str, deadline: Deadline) -> tuple[str, dict[int, Part], str]:
