@@ -86,6 +86,17 @@ def test_what_was_replaced_long_ago_is_let_go_too(yard: Yard) -> None:
     assert names(yard.data.parent) == [".data.before-new", ".data.before-new.swap.json", "data"]
 
 
+def test_what_was_laid_out_by_a_run_that_was_given_up_goes_too(yard: Yard) -> None:
+    made = yard.create(release=yard.stage())
+    yard.backups.prepare_data(Path(made.path), key="k", progress=nothing)
+    now = (yard.data.parent / ".data.new-k").stat().st_ctime
+
+    yard.backups.let_go("", before=now - 1)
+    assert names(yard.data.parent) == [".data.new-k", "data"]
+    yard.backups.let_go("", before=now + 1)
+    assert names(yard.data.parent) == ["data"]
+
+
 def test_a_restore_that_fails_in_its_second_path_takes_the_first_one_back(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:

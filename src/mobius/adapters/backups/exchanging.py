@@ -127,6 +127,14 @@ def replaced_of(live: Path) -> tuple[tuple[str, float], ...]:
     return tuple(sorted(begun.items()))
 
 
+def laid_out_of(live: Path) -> tuple[tuple[str, float], ...]:
+    """What was laid out and never used, by key, with the time it was (unix seconds): its run was given up."""
+    live = live.resolve() if live.is_symlink() else live
+    found = [*live.parent.glob(f".{_escaped(live.name)}.new-*"), *live.glob(f"{OURS}new-*")]
+    # Not the time of its content, which came out of the archive: when it got its name.
+    return tuple((path.name.partition("new-")[2], path.lstat().st_ctime) for path in sorted(found))
+
+
 def is_mount(path: Path) -> bool:
     """Whether something is mounted exactly here: it cannot be renamed."""
     return os.path.ismount(path) or os.fspath(path.resolve()) in _mounts()

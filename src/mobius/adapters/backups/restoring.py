@@ -14,7 +14,7 @@ import msgspec
 from mobius.adapters.backups.comparing import Comparer
 from mobius.adapters.backups.comparing_servers import server_changes
 from mobius.adapters.backups.contents import member_of, with_secrets_of
-from mobius.adapters.backups.exchanging import Exchange, exchange_of, replaced_of
+from mobius.adapters.backups.exchanging import Exchange, exchange_of, laid_out_of, replaced_of
 from mobius.adapters.backups.open_files import users_of
 from mobius.adapters.backups.returning_databases import ReturningDatabases
 from mobius.adapters.databases.captures import Dumps
@@ -110,6 +110,8 @@ class Restorer:
         for name in self._settings.backup.kept_paths:
             live = self._places.resolve(name)
             old = {each for each, at in replaced_of(live) if at < before}
+            for each in [each for each, at in laid_out_of(live) if at < before]:
+                exchange_of(live, each).forget()
             for each in sorted(old | {key} - {""}):
                 if exchange_of(live, each).let_go():
                     gone.append(name)

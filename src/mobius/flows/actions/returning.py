@@ -176,8 +176,19 @@ def _list_lost(step: Step, record: Record) -> Mapping[str, Any]:
         sentence += f"; {kept} has it"
     if late:
         sentence += f", but for {late:,} that came after it was taken: they are in the data that was replaced"
+    for name, place in _kept_on_servers(record).items():
+        sentence += f"; the rows of the database {name} are not listed, it is kept as {place}"
     record.say("lost", sentence, told)
     return told
+
+
+def _kept_on_servers(record: Record) -> Mapping[str, str]:
+    """Databases that were replaced, by the name under which their server keeps what was live."""
+    names = {database.name for database in record.ports.settings.databases}
+    kept: dict[str, str] = {}
+    for step in record.steps().values():
+        kept |= {name: str(at) for name, at in dict(step.result.get("kept") or {}).items() if name in names}
+    return kept
 
 
 def _get_back(record: Record, kept: str) -> str:
