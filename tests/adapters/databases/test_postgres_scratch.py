@@ -208,6 +208,27 @@ def test_an_extension_that_is_not_there_is_named(dumps: Dumps, tmp_path: Path) -
         pass
 
 
+def test_a_locale_that_this_machine_lacks_is_named(app: Database, dumps: Dumps, tmp_path: Path) -> None:
+    dump = dumped(dumps, tmp_path)
+    facts = dump / "facts.json"
+    facts.write_text(facts.read_text().replace('"C.UTF-8"', '"tlh_QO.UTF-8"'))
+    with pytest.raises(MobiusError) as caught, dumps.scratch("app", dump):
+        pass
+    assert caught.value.message == (
+        f'the database {app.name} cannot be made: invalid locale name: "tlh_QO.UTF-8"'
+    )
+    assert caught.value.hint == "make its locale on that machine: sudo locale-gen tlh_QO.UTF-8"
+
+
+def test_an_icu_collation_comes_back(new_database: NewDatabase, tmp_path: Path) -> None:
+    app = new_database("app", "LOCALE_PROVIDER icu ICU_LOCALE 'de-u-co-phonebk' TEMPLATE template0")
+    app.execute("CREATE TABLE word (word text)")
+    dumps = dumps_of(tmp_path, DatabaseSettings("app", url=app.url))
+    with dumps.scratch("app", dumped(dumps, tmp_path)) as scratch:
+        query = "SELECT daticulocale FROM pg_database WHERE datname = current_database()"
+        assert ask(scratch.url, query) == app.one(query) != ""
+
+
 def test_a_database_that_mobius_toml_does_not_name_is_refused(dumps: Dumps, tmp_path: Path) -> None:
     with pytest.raises(MobiusError) as caught:
         dumps.scratch("shop", tmp_path)

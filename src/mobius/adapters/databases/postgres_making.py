@@ -59,7 +59,7 @@ def create_database(db: psycopg.Connection[Any], name: str, like: Properties, *,
             words.append(sql.SQL("TABLESPACE {}").format(sql.Identifier(like.tablespace)))
     try:
         db.execute(sql.SQL(" ").join(words))
-    except driver().errors.InvalidParameterValue as problem:
+    except (driver().errors.WrongObjectType, driver().errors.InvalidParameterValue) as problem:
         raise MobiusError(
             f"the database {name} cannot be made: {str(problem).splitlines()[0]}",
             f"make its locale on that machine: sudo locale-gen {like.collate}",
