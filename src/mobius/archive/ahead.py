@@ -26,7 +26,7 @@ from mobius.archive.tree import GONE, Found, Skipped, unreadable, went_away
 
 Result = list[Run | Alone | Skipped] | Opened | Chunk | Ended | Alone | Skipped | None
 
-# Of 64 to 1,024 paths, all as fast within the noise; below, handing over costs more than packing tiny files.
+# Between 8 and 1,024 paths made no difference to the processor time of 30,000 tiny files.
 BATCH_PATHS = 256
 BATCH_BYTES = CHUNK_BYTES
 
