@@ -13,6 +13,7 @@ import pytest
 
 from mobius.archive import Source, Written, extract_archive, write_archive
 from mobius.archive import extract as extract_module
+from mobius.archive import zip_in_filling as filling_module
 from mobius.errors import BackupInvalid, MobiusError, UsageError
 
 Backup = Callable[..., Written]
@@ -92,7 +93,7 @@ def test_a_failure_in_the_middle_leaves_nothing(
 
     written = backup()
     before = sorted(project.iterdir())
-    monkeypatch.setattr(extract_module, "_write", fail)
+    monkeypatch.setattr(filling_module, "_write", fail)
     with pytest.raises(MobiusError, match=r"could not be extracted to .*: the disk below"):
         extract_archive(written.path, project / "out")
     assert sorted(project.iterdir()) == before

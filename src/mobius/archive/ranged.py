@@ -13,15 +13,16 @@ from pathlib import Path
 
 from mobius.archive.damage import member_by_manifest, readable_entries
 from mobius.archive.durable import in_words, require_free_disk, sync_folder, sync_tree
-from mobius.archive.extract import Filling, Wanted, sentences, staging_for, wanted_below, write_hard_links
 from mobius.archive.renames import exchange, rename_exclusively
 from mobius.archive.verify import HINT, Progress, named, opened_file
 from mobius.archive.zip_in import open_archive
 from mobius.archive.zip_in_content import Damaged
 from mobius.archive.zip_in_examine import check_safe
+from mobius.archive.zip_in_filling import Filling, Wanted, sentences, wanted_below, write_hard_links
 from mobius.archive.zip_in_lines import Entry
 from mobius.archive.zip_in_names import Links
 from mobius.archive.zip_in_records import Reader
+from mobius.archive.zip_in_staging import staging_for
 from mobius.archive.zip_in_tree import Tree
 from mobius.errors import BackupInvalid, MobiusError, UsageError
 
