@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,8 +58,16 @@ def create(
     else:
         took = measured(float(says.get("took_s") or 0), int(says.get("read_bytes") or 0))
         click.echo(f"{made.path}  {size(made.size_bytes)}  sha256 {made.sha256[:16]}…  verified{took}")
-    next_step(f"check it yourself: sha256sum -c {made.path}.sha256", quiet=as_json)
+    next_step(f"check it yourself: {_sha256sum(Path(made.path), the_app.settings.project)}", quiet=as_json)
     return 0
+
+
+def _sha256sum(archive: Path, project: Path) -> str:
+    """The command to type here: the checksum names the archive as it is seen from the project."""
+    if not archive.is_relative_to(project):
+        return f"sha256sum -c {shlex.quote(f'{archive}.sha256')}"
+    words = f"sha256sum -c {shlex.quote(f'{archive.relative_to(project)}.sha256')}"
+    return words if Path.cwd() == project else f"cd {shlex.quote(str(project))} && {words}"
 
 
 command.add_command(store.copy)
