@@ -49,7 +49,7 @@ def test_the_way_back_is_proven_by_booting_it_and_said_everywhere(
     service.mobius("deploy", "--tag", "v1", expect=0)
     for _ in range(3):
         service.post()
-    service.mobius("deploy", "--tag", "v2", expect=0)
+    service.mobius("deploy", "--tag", "v2", "--detach", expect=0)
 
     message, facts = rehearsed(service)
     assert "its release booted on it in " in message and "1 smoke test passed; back in " in message
@@ -123,7 +123,7 @@ def test_where_nothing_can_be_cut_off_it_is_not_booted_and_that_is_said(
     service.add_release("v1")
     service.add_release("v2")
     service.mobius("deploy", "--tag", "v1", expect=0)
-    service.mobius("deploy", "--tag", "v2", expect=0)
+    service.mobius("deploy", "--tag", "v2", "--detach", expect=0)
     reason = "bubblewrap is not installed: its program bwrap is not on the PATH"
     message, facts = rehearsed(service)
     assert f"; NOT PROVEN that its release runs on it: {reason}" in message
