@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 from adapters.backups.yard import Yard
+from mobius.adapters.backups.folder import FolderBackups
+from mobius.adapters.places import Places
 from mobius.adapters.stores.memory import MemoryStore
 from mobius.errors import BackupInvalid, UsageError
 from mobius.flows.fetching import fetch, verify_stored
@@ -165,3 +168,45 @@ def test_a_listing_says_of_each_what_it_guards(place: Place) -> None:
     assert (copy.record.name, copy.record.sha256) == (place.record.name, place.record.sha256)
     assert copy.record.release_id == place.record.release_id
     assert copy.record.created_at == place.record.created_at
+
+
+def test_what_nobody_went_on_with_for_a_day_is_swept_by_the_next_fetch(place: Place) -> None:
+    old, new = place.folder / ".old.zip.fetch", place.folder / ".new.zip.fetch"
+    for left in (old, new):
+        left.mkdir()
+        (left / ".lock").touch()
+    os.utime(old, (1.0, 1.0))
+    place.fetch()
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_an_archive_that_somebody_put_there_with_its_checksum_is_refused_without_a_signature(
+    place: Place, tmp_path: Path
+) -> None:
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    allowed = tmp_path / "allowed"
+    allowed.write_text(f"ann {key.with_suffix('.pub').read_text()}")
+    backup = replace(
+        place.yard.settings.backup, sign_key=key, allowed_signers=allowed, require_signature=True
+    )
+    settings = replace(place.ports.settings, backup=backup)
+    places = Places(place.yard.project, place.yard.root)
+    strict = FolderBackups("dhash", settings, places, place.yard.store)
+    ports = replace(place.ports, settings=settings, backups=strict)
+    name = place.record.name
+    with pytest.raises(BackupInvalid):
+        fetch(ports, name, None, progress=nothing)
+    assert place.files() == []
+    with pytest.raises(BackupInvalid):
+        verify_stored(ports, name, progress=nothing)
+
+    signed = strict.create(kind="release", release=None, run_id=2, progress=nothing)
+    copy_backup(ports, signed, progress=nothing)
+    for file in place.folder.iterdir():
+        if not file.is_symlink():
+            file.unlink()
+    assert verify_stored(ports, signed.name, progress=nothing) == "ann"
+    fetch(ports, signed.name, None, progress=nothing)
+    assert place.files() == [signed.name, f"{signed.name}.sha256", f"{signed.name}.sig"]
+    assert strict.verify(place.folder / signed.name) == "ann"

@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,7 @@ from mobius.report.copying import fetching, verifying
 from mobius.rules.advancing import Pace
 
 STEP_BYTES = 1 << 20
+LEFT_S = 86_400.0
 
 
 def fetch(ports: Ports, named: str, folder: Path | None, *, progress: Callable[[str], None]) -> Fetched:
@@ -127,6 +129,7 @@ def _refuse_another(ports: Ports, target: Path, sha256: str) -> None:
 def _staging(into: Path, named: str) -> Iterator[Path]:
     """A hidden folder that the next attempt finds again; the kernel's lock on it dies with us."""
     staging = into / f".{named}.fetch"
+    _sweep(into)
     staging.mkdir(mode=0o700, exist_ok=True)
     fd = os.open(staging / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -135,6 +138,17 @@ def _staging(into: Path, named: str) -> Iterator[Path]:
         yield staging
     finally:
         os.close(fd)
+
+
+def _sweep(into: Path) -> None:
+    """What was left more than a day ago, and nobody went on with: it may be as large as a backup."""
+    for left in into.glob(".*.zip.fetch"):
+        lock = left / ".lock"
+        if not lock.exists() or time.time() - left.stat().st_mtime < LEFT_S:
+            continue
+        with lock.open("r+b") as file:
+            if lock_file(file.fileno(), wait=False):
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _continue(

@@ -115,7 +115,8 @@ class Store(Protocol):
     are letters, digits and `._-`, and never begin with a dot. Any number of processes may use it at once.
 
     Every method raises `MobiusError`, with the next step, where the store cannot be reached, refuses who we are,
-    forbids what is asked, or is not there; no message holds a credential. None blocks longer than `store.timeout`.
+    forbids what is asked, or is not there; no message holds a credential. None blocks longer than `store.timeout`;
+    `read` for one piece.
     """
 
     def place(self, name: str = "") -> str:

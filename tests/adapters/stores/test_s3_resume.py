@@ -178,6 +178,27 @@ def test_a_store_that_tells_no_checksum_is_read_back(
     assert made.checked == "read back"
 
 
+def test_a_cut_while_reading_is_mended_unheard(
+    server: S3Server, line: Line, archive: tuple[Path, str]
+) -> None:
+    create(over(line, server), "read.zip", archive)
+    passed = [0]
+
+    def cut_once(data: bytes) -> bytes:
+        before, passed[0] = passed[0], passed[0] + len(data)
+        if before < 20 * MIB <= passed[0]:
+            line.cut()
+        return data
+
+    line.down = cut_once
+    digest = hashlib.sha256()
+    for piece in over(line, server).read("read.zip"):
+        assert len(piece) <= 8 * MIB
+        digest.update(piece)
+    assert digest.hexdigest() == archive[1]
+    assert passed[0] > 20 * MIB
+
+
 def test_content_that_changes_on_the_line_is_found_and_taken_away(
     server: S3Server, line: Line, archive: tuple[Path, str]
 ) -> None:

@@ -239,21 +239,34 @@ class S3Store:
                         yield Stored(each["path"], int(each["size"]), each["last_modified"].timestamp())
 
     def read(self, name: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        deadline, doing = self._deadline(), f"{self.place(name)} could not be read"
         seen = self.look(name)
         if seen is None:
             raise NotStored(f"there is no {self.place(name)}", "mobius backup list --store")
         end = seen.size_bytes if length is None else min(seen.size_bytes, offset + length)
         at = offset
         while at < end:
-            deadline.check(f"reading {self.place(name)}")
-            wanted = min(PIECE_BYTES, end - at)
-            with self._in_words(doing):
-                piece = bytes(self._obstore.get_range(self._bucket, name, start=at, length=wanted))
+            piece = self._piece(name, at, min(PIECE_BYTES, end - at))
             if not piece:
-                raise MobiusError(f"{doing}: it became shorter while it was read", "do it again")
+                raise MobiusError(
+                    f"{self.place(name)} could not be read: it became shorter while it was read",
+                    "do it again",
+                )
             at += len(piece)
             yield piece
+
+    def _piece(self, name: str, at: int, length: int) -> bytes:
+        """obstore asks again where no answer comes; not where the line is cut in the middle of one."""
+        for wait_s in (0.5, 1.0, 2.0, None):
+            try:
+                with self._in_words(f"{self.place(name)} could not be read"):
+                    return bytes(self._obstore.get_range(self._bucket, name, start=at, length=length))
+            except NotStored:
+                raise
+            except MobiusError:
+                if wait_s is None:
+                    raise
+                time.sleep(wait_s)
+        raise AssertionError("the last attempt returns or raises")
 
     def preflight(self) -> CheckResult:
         try:
