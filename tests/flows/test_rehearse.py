@@ -155,6 +155,13 @@ def test_by_hand_a_boot_can_be_asked_for_and_left_out() -> None:
     assert not rehearse(of.ports, "", boot=False, progress=nothing)[1]["asked_to_boot"]
 
 
+def test_by_hand_the_newest_that_one_would_go_back_to_is_taken() -> None:
+    of = world(**BOOTED)
+    made = back_up(of.ports, progress=nothing)
+    of.backups.create(kind="emergency", release=None, run_id=9, progress=nothing)
+    assert rehearse(of.ports, "", progress=nothing)[0].name == made.name
+
+
 def test_where_there_is_no_backup_there_is_nothing_to_rehearse() -> None:
     with pytest.raises(UsageError, match="there is no backup of production to rehearse"):
         rehearse(World().ports, "", progress=nothing)

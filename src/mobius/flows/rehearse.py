@@ -43,8 +43,11 @@ def rehearse(
 
 
 def choose(ports: Ports, named: str) -> BackupRecord:
-    """The backup of this name or path; the newest, when none is named. Raises `UsageError` where there is none."""
-    chosen = find_backup(named, ports) if named else next(iter(ports.backups.found()), None)
+    """The backup of this name or path; when none is named the newest, before those of a state not known to be good,
+    which nobody goes back to unasked. Raises `UsageError` where there is none."""
+    there = () if named else ports.backups.found()
+    good = [backup for backup in there if backup.kind != "emergency"]
+    chosen = find_backup(named, ports) if named else next(iter([*good, *there]), None)
     if chosen is None:
         name = ports.settings.name
         raise UsageError(f"there is no backup of {name} to rehearse", f"mobius backup create -e {name}")

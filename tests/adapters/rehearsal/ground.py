@@ -76,6 +76,7 @@ class Ground:
         isolation: Isolation | None = None,
         rehearsal: RehearsalSettings | None = None,
         python: Sequence[str] = (),
+        arguments: Sequence[str] = (),
         **more: Any,
     ) -> None:
         self.project, self.root = folder, folder / ".mobius" / "production"
@@ -86,7 +87,9 @@ class Ground:
         if not self.data.exists():
             self._lay_out()
         process = ProcessSettings(
-            "api", (*(python or PYTHON), program), env={"DATABASE": str(self.database), **(env or {})}
+            "api",
+            (*(python or PYTHON), program, *arguments),
+            env={"DATABASE": str(self.database), **(env or {})},
         )
         self.settings = replace(
             EnvironmentSettings(

@@ -114,6 +114,11 @@ def test_a_runtime_outside_of_the_system_is_shown_whole(place: Path) -> None:
     assert needed(place, str(node)) == [place / "node-20"]
 
 
+def test_a_shim_is_shown_with_what_it_leads_to(place: Path) -> None:
+    python = program(place / "pyenv" / "shims" / "python3")
+    assert needed(place, "python3", str(python.parent)) == [place / "pyenv"]
+
+
 def test_a_link_to_it_is_shown_as_well_and_not_what_lies_around_it(place: Path) -> None:
     node = program(place / "node-20" / "bin" / "node")
     (place / "bin").mkdir()

@@ -93,6 +93,18 @@ def test_a_release_that_is_broken_is_found_out_with_what_it_said(place: Path) ->
     assert told["log"] == ["api: Traceback: no such column: word.colour"]
 
 
+def test_a_program_that_is_not_shown_inside_is_no_word_against_the_release(place: Path) -> None:
+    if why := Bubblewrap().why_not():
+        pytest.skip(why)
+    told = Ground(place, "-c", python=("sh",), arguments=("exec /home/nobody/runtime",)).rehearse()
+    assert (told["booted"], told["failed"], told["not_proven"]) == (
+        False,
+        "",
+        "api needs a program that is not shown in here: name its folder in rehearsal.show",
+    )
+    assert "not found" in told["log"][0]
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

@@ -69,6 +69,9 @@ def main() -> None:
     say(judged(asked, started, began))
 
 
+NOT_FOUND = (126, 127)  # as POSIX has it for shells: found and not to be run, not found
+
+
 def say(line: Line) -> None:
     """One line, at once."""
     sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
@@ -79,6 +82,10 @@ def judged(asked: Asked, started: Sequence[Started], began: float) -> Line:
     """The health gate as a deployment has it, then every smoke test."""
     checks = _checks(asked)
     why = _await_healthy(asked, checks, started)
+    if why and (lacking := next((one for one in started if one.process.poll() in NOT_FOUND), None)):
+        # A shell's word for a program that is not there: it may well be there where the service runs.
+        told = f"{lacking.served.name} needs a program that is not shown in here: name its folder in rehearsal.show"
+        return Line("done", outcome="ERROR", sentence=told, log=_log(started))
     if why:
         return Line("done", outcome="FAIL", sentence=why, log=_log(started))
     say(Line("healthy", after_s=time.monotonic() - began))

@@ -26,7 +26,7 @@ ETC = (
 NEVER_WHOLE = tuple(
     Path(p) for p in ("/", "/home", "/root", "/etc", "/opt", "/srv", "/var", "/run", "/tmp", "/mnt")
 )
-PROGRAM_FOLDERS = ("bin", "sbin")
+PROGRAM_FOLDERS = ("bin", "sbin", "shims")  # shims: pyenv, asdf
 
 
 @dataclass(frozen=True, slots=True)
