@@ -159,6 +159,8 @@ def open_large(found: Found) -> Opened:
         seen = regular(fd)
         if seen.st_size <= CHUNK_BYTES or read_at(fd, len(HEADER), 0) == HEADER:
             raise Changed
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)  # the kernel reads further ahead
         holes = holes_of(fd, seen)
         return Opened(found, fd, seen, holes, _attributes_of(fd, seen, holes), inode_of(seen))
     except BaseException:

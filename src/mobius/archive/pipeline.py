@@ -18,7 +18,8 @@ class Pool:
     """Threads for the pieces of one archive: at most `window` pieces, of about a MiB each, wait or are worked on."""
 
     def __init__(self, threads: int | None = None) -> None:
-        self.threads = min(threads or _processors(), MOST_THREADS)
+        # Two more than there are processors: some always wait for the disk.
+        self.threads = min(threads or _processors() + 2, MOST_THREADS)
         self.window = 2 * self.threads + 2
         self._executor = ThreadPoolExecutor(self.threads, "archive")
 

@@ -60,11 +60,11 @@ def write_archive(
 
     `checksum_root` is the folder from which `sha256sum -c` shall find the archive. `metadata` must be JSON;
     the key "archive" is ours. `progress(done_bytes, total_bytes)` follows the reading of the sources. `sign` turns the
-    content of the sidecar into its signature, which is published between the two. `nice` lets the service go first:
-    the threads of this backup get less processor and disk. What is given to be called is called in the calling thread.
-    `threads` pack; as many as there are processors unless it is given. `complete` is told the format's facts once all
-    is read, and returns what else the metadata says. NameTaken is raised for a `target` that exists
-    or is being written.
+    content of the sidecar into its signature, which is published between the two. `complete` is told the format's facts
+    once all is read, and returns what else the metadata says. `nice` lets the service go first: the threads of this
+    backup get less processor and disk. What is given to be called is called in the calling thread. `threads` pack; two
+    more than there are processors unless it is given. NameTaken is raised for a `target` that exists or is being
+    written.
 
     On any failure nothing is published and the temporary file is gone. Raises MobiusError for what cannot be
     read, keeps changing, or does not fit on the disk; BackupInvalid for a malformed database, or when the
