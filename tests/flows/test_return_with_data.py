@@ -11,7 +11,7 @@ from mobius.adapters.checks.memory import bad
 from mobius.errors import GateFailed, UsageError
 from mobius.flows.plan_return import plan_rollback
 from mobius.model.release import BackupRecord
-from mobius.model.run import RunState
+from mobius.model.run import Run, RunState
 from mobius.model.settings import DoorSettings, GateCommand
 from world import SETTINGS, Killed, Script, World
 
@@ -241,9 +241,61 @@ def test_with_the_journal_lost_the_archives_say_which_is_the_latest_good_one() -
 
 
 def test_what_an_earlier_way_back_replaced_goes_with_the_retention_of_a_deployment() -> None:
-    world, backup = with_v2()
+    world, _ = with_v2()
     world.backups.let_go_before = 0.0
 
     world.deploy("v3")
 
     assert world.backups.let_go_before == pytest.approx(world.clock.now() - 30 * 86_400, abs=10_000)
+
+
+def a_bad_v2_on_whose_data_v1_does_not_come_up(**settings: object) -> tuple[World, Run]:
+    """v2 will turn bad in its window; v1 answers only once its data is back."""
+    world = World(settings=replace(SETTINGS, **settings))  # type: ignore[arg-type]
+    world.deploy("v1")
+    world.data["rows"].append("before v2")
+    world.scripts["v2"] = Script(bad_after=1)
+    run = world.begin(world.plan("v2"))
+    unwell, well = Script(healthy=False), Script()
+    world.interrupt(lambda name, _: name == "traffic.switch", lambda: world.scripts.update(v1=unwell))
+    world.interrupt(lambda name, _: name == "backups.restore_data", lambda: world.scripts.update(v1=well))
+    return world, run
+
+
+def test_with_auto_restore_data_goes_back_by_itself_where_code_alone_does_not_come_up() -> None:
+    world, run = a_bad_v2_on_whose_data_v1_does_not_come_up(auto_restore=True)
+
+    run = world.carry_on(run)
+
+    assert (run.state, run.exit_code) == (RunState.ROLLED_BACK, 12)
+    assert [event.data["way"] for event in world.events(run, "rollback begun")] == ["code alone", "restore"]
+    assert world.migrations.applied() == ()
+    assert world.data["rows"] == ["first", "before v2"]
+    world.assert_serves("v1")
+
+
+def test_a_runner_killed_anywhere_in_it_ends_with_v1_its_data_and_nobody_waiting() -> None:
+    for effects in range(1, 400, 3):
+        world, run = a_bad_v2_on_whose_data_v1_does_not_come_up(auto_restore=True)
+        world.die_after(effects)
+        try:
+            world.carry_on(run)
+            assert effects > 100
+            return
+        except Killed:
+            world.die_after(None)
+        run = world.carry_on(world.journal.run(run.id))
+        assert run.state is RunState.ROLLED_BACK, effects
+        assert world.data["rows"] == ["first", "before v2"], effects
+        world.assert_serves("v1")
+        assert not world.traffic.held, effects
+
+
+@pytest.mark.parametrize("shared", [(), ("billing",)])
+def test_without_it_or_where_data_is_shared_a_person_is_called_instead(shared: tuple[str, ...]) -> None:
+    backup = replace(SETTINGS.backup, shared_with=shared)
+    world, run = a_bad_v2_on_whose_data_v1_does_not_come_up(auto_restore=bool(shared), backup=backup)
+
+    assert world.carry_on(run).sentence.startswith("going back failed: ")
+    assert world.backups.restored == []
+    assert [migration.name for migration in world.migrations.applied()] == ["002_titles"]

@@ -8,8 +8,9 @@ from mobius.errors import Locked, MobiusError
 from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.put_back import is_putting_back, put_back
 from mobius.flows.record import Record
-from mobius.model.plan import WayBack
+from mobius.model.plan import Way, WayBack
 from mobius.model.run import Run, RunState
+from mobius.rules.sharing import may_go_back_unasked
 from mobius.rules.steps import AFTERWARDS
 from mobius.rules.ways_back import BEFORE
 
@@ -19,6 +20,7 @@ def take_back(record: Record, way: WayBack, *, because: str) -> Run:
     nobody can tell whether a step of it happened, it stops for a person."""
     record = record.on_the_way_back()
     clock, plan = record.ports.clock, record.run.plan
+    way = _as_it_was_begun(record, way)
     decided_at = _decided_at(record, way)
     if record.run.state is not RunState.ROLLING_BACK:
         told = {"way": str(way.way), "to": plan.previous_id, "because": because, "decided_at": decided_at}
@@ -35,7 +37,14 @@ def take_back(record: Record, way: WayBack, *, because: str) -> Run:
     except NeedsPerson as doubt:
         return stop_for_a_person(record, doubt)
     except Exception as problem:
-        return _failed(record, way, problem)
+        data = _with_data_unasked(record, way)
+        if data is None:
+            return _failed(record, way, problem)
+        why = problem.message if isinstance(problem, MobiusError) else str(problem)
+        told = {"way": str(data.way), "to": plan.previous_id, "because": because, "decided_at": decided_at}
+        words = f"code alone did not bring {plan.previous_id} back ({why}); auto_restore: its data goes back with it"
+        record.say("rollback begun", words, told)
+        return take_back(record, data, because=because)
     again = "stayed live" if way.phase == BEFORE else f"is live again after {seconds:.1f} s"
     return record.move(
         RunState.ROLLED_BACK,
@@ -53,6 +62,24 @@ def take_back(record: Record, way: WayBack, *, because: str) -> Run:
         exit_code=12,
         sentence=because,
     )
+
+
+def _as_it_was_begun(record: Record, way: WayBack) -> WayBack:
+    """A runner that carries on finishes the way that goes back with the data, once that was begun: requests are held
+    in it, and what was stopped is not started by the other."""
+    data = record.run.plan.way_back(way.phase, Way.RESTORE)
+    begun = record.steps().keys()
+    return data if data is not None and any(step.id in begun for step in data.steps) else way
+
+
+def _with_data_unasked(record: Record, way: WayBack) -> WayBack | None:
+    """The way back with the data, where the release before does not come up on what the data is now, and nobody need
+    be asked. Not when traffic has moved already: then it did come up."""
+    begun, plan = record.steps().keys(), record.run.plan
+    moved = any(step.action == "switch" and step.id in begun for step in way.steps)
+    if way.way is not Way.CODE_ALONE or way.phase == BEFORE or moved:
+        return None
+    return plan.way_back(way.phase, Way.RESTORE) if may_go_back_unasked(record.ports.settings) else None
 
 
 def stop_for_a_person(record: Record, doubt: MobiusError) -> Run:
