@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mobius.archive.zip_in_lines import Entry
+from mobius.errors import BackupInvalid
 
 _FOLDER = (
     os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -74,7 +75,7 @@ class Tree:
 
     def _mkdir(self, path: str, mode: int) -> None:
         if not _BY_FOLDER:
-            (self.root / path).mkdir(mode=mode)
+            self._place(path).mkdir(mode=mode)
             return
         folder, name = self._parent(path)
         os.mkdir(name, mode, dir_fd=folder)
@@ -85,7 +86,7 @@ class Tree:
             folder, name = self._parent(path)
             fd = os.open(name, _NEW, 0o600, dir_fd=folder)
         else:
-            fd = os.open(self.root / path, _NEW, 0o600)
+            fd = os.open(self._place(path), _NEW, 0o600)
         self._open.add(fd)
         return fd
 
@@ -100,7 +101,7 @@ class Tree:
     def link(self, first: str, entry: Entry) -> None:
         """A hard link to a file that was written; before any symlink is."""
         if not _BY_FOLDER:
-            (self.root / entry.path).hardlink_to(self.root / first)
+            self._place(entry.path).hardlink_to(self._place(first))
             return
         source, source_name = self._parent(first)
         with self._walked(entry.path.rpartition("/")[0]) as folder:
@@ -139,6 +140,7 @@ class Tree:
 
     def _finish_one(self, stack: list[tuple[str, int, Entry | None]], entry: Entry) -> None:
         name = entry.path.rpartition("/")[2]
+        _refuse_climbing(name)
         if entry.kind == "directory":
             stack.append((entry.path + "/", self._sub(stack, entry.path), entry))
         elif _BY_FOLDER:
@@ -146,7 +148,7 @@ class Tree:
             os.symlink(entry.link_target, name, dir_fd=folder)
             self._restore_link(folder, name, entry)
         else:
-            place = self.root / entry.path
+            place = self._place(entry.path)
             place.symlink_to(entry.link_target)
             if os.utime in os.supports_follow_symlinks:
                 os.utime(place, ns=(entry.mtime_ns, entry.mtime_ns), follow_symlinks=False)
@@ -155,6 +157,7 @@ class Tree:
         if not _BY_FOLDER:
             return -1
         folder = stack[-1][1] if stack else self._root_fd
+        _refuse_climbing(path.rpartition("/")[2])
         return os.open(path.rpartition("/")[2], _FOLDER, dir_fd=folder)
 
     def _leave(self, level: tuple[str, int, Entry | None]) -> None:
@@ -177,6 +180,7 @@ class Tree:
     def _parent(self, path: str) -> tuple[int, str]:
         """The open folder that `path` lies in, kept for this thread's next file, and the name in it."""
         folder, _, name = path.rpartition("/")
+        _refuse_climbing(name)
         if not folder:
             return self._root_fd, name
         kept: tuple[str, int] | None = getattr(self._here, "folder", None)
@@ -190,6 +194,12 @@ class Tree:
         self._open.add(fd)
         self._here.folder = (folder, fd)
         return fd, name
+
+    def _place(self, path: str) -> Path:
+        """Where folders cannot be opened, by its whole path."""
+        for part in path.split("/"):
+            _refuse_climbing(part)
+        return self.root / path
 
     @contextlib.contextmanager
     def _walked(self, folder: str) -> Iterator[int]:
@@ -207,6 +217,7 @@ class Tree:
         fd = self._root_fd
         for part in folder.split("/"):
             try:
+                _refuse_climbing(part)
                 deeper = os.open(part, _FOLDER, dir_fd=fd)
             finally:
                 if fd != self._root_fd:
@@ -263,6 +274,12 @@ class Tree:
     def _lose(self, what: str) -> None:
         with self._lock:
             self.lost[what] += 1
+
+
+def _refuse_climbing(part: str) -> None:
+    """The last guard: an archive was judged before, but somebody may write to it while it is read."""
+    if part in ("", ".", "..") or "/" in part or (os.altsep or "/") in part or os.sep in part:
+        raise BackupInvalid(f"it is not safe to extract: {part!r} is no name of a file")
 
 
 def _may_give_away() -> bool:
