@@ -79,7 +79,9 @@ EFFECTS: Mapping[str, frozenset[str]] = {
     "target": _names("prepare start stop restart"),
     "traffic": _names("switch drain hold release_hold"),
     "checks": _names("gate health smoke"),
-    "backups": _names("create verify rehearse prepare_data restore_data take_back_data restore_release let_go prune"),
+    "backups": _names(
+        "create verify rehearse prepare_data restore_data take_back_data restore_release let_go prune"
+    ),
     "migrations": _names("apply down"),
     "store": _names("create replace remove"),
     "launcher": _names("launch"),
