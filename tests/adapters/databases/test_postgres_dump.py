@@ -19,7 +19,7 @@ from mobius.adapters.places import Places
 from mobius.errors import ConfigurationError, MobiusError
 from mobius.model.settings import BackupSettings, DatabaseSettings, EnvironmentSettings, ProcessSettings
 from mobius.model.verdict import Outcome
-from postgres_server import Database, PostgresServer
+from postgres_server import Database, PostgresServer, programs
 
 NewDatabase = Callable[..., Database]
 PASSWORD = "s3cret/p@ss word"
@@ -261,11 +261,31 @@ def test_a_pg_dump_older_than_the_server_is_refused(
     monkeypatch.setenv("PATH", f"{old.parent}:/usr/bin-not")
     major = app.one("SHOW server_version").split(".")[0]
     (result,) = dumps_of(tmp_path, DatabaseSettings("app", url=app.url)).preflight()
-    assert (
-        result.message
-        == f"pg_dump is version 13.2, and the server is version {major}: no other works with it"
-    )
+    assert result.message == f"pg_dump is version 13.2, and the server is version {major}: it does not fit"
     assert result.advice == f"apt install postgresql-client-{major}"
+
+
+def test_a_machine_that_could_not_rehearse_is_told_what_to_install(
+    app: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mobius.adapters.databases import postgres_programs
+
+    home = programs()
+    assert home is not None
+    for name in ("pg_dump", "pg_restore"):
+        (tmp_path / name).symlink_to(home / name)
+    monkeypatch.setattr(postgres_programs, "_HOMES", ())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    major = app.one("SHOW server_version").split(".")[0]
+    (result,) = dumps_of(tmp_path, DatabaseSettings("app", url=app.url)).preflight()
+    assert (result.outcome, result.message, result.advice) == (
+        Outcome.FAIL,
+        f"initdb of PostgreSQL {major} is not installed here",
+        f"apt install postgresql-{major}",
+    )
+    elsewhere = DatabaseSettings("app", url=app.url, scratch_url="postgresql://scratch.example/postgres")
+    (result,) = dumps_of(tmp_path, elsewhere).preflight()
+    assert result.outcome is Outcome.PASS, result
 
 
 def test_without_the_driver_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from mobius.adapters.databases.leftovers import own_folder
 from mobius.adapters.databases.pgbackrest import Pgbackrest
 from mobius.adapters.databases.postgres_address import address_of, connected, named_address, parsed
+from mobius.adapters.databases.postgres_cluster import require_programs
 from mobius.adapters.databases.postgres_dump import DUMP, FACTS, Dumper, unreadable
 from mobius.adapters.databases.postgres_facts import (
     PostgresFacts,
@@ -194,13 +195,15 @@ class Dumps:
         try:
             address = address_of(database, self._settings, self._places, self._environ)
             with connected(address, f"{address} cannot be asked", statement_timeout_s=30.0) as db:
-                version, _, _ = server_of(db)
+                version, major, _ = server_of(db)
                 size = human(one(db, "SELECT pg_database_size(current_database())"))
                 unread, unable, kept = unreadable(db), may_restore(db), kept_from_before(db)
                 if database.engine == "pgbackrest":
                     how = Pgbackrest(database, self._environ).look(db)
                 else:
                     how = f"pg_dump {Dumper(address, self._environ).pg_dump_for(db).version}"
+                if database.engine == "pgbackrest" or not database.scratch_url:
+                    require_programs(major)  # for the rehearsal
                 user = one(db, "SELECT current_user")
         except MobiusError as problem:
             return CheckResult(name, Outcome.FAIL, problem.message, _ms(begun), problem.hint)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mobius.adapters.databases.postgres_address import Address, driver
 from mobius.adapters.databases.postgres_programs import program, running
-from mobius.adapters.databases.scratch_place import ScratchPlace
+from mobius.adapters.databases.scratch_place import ScratchPlace, server_uid
 from mobius.errors import MobiusError
 
 SUPERUSER = "mobius_scratch"
@@ -209,6 +209,13 @@ def _unshare() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return found if done.returncode == 0 else ""
+
+
+def require_programs(major: int) -> None:
+    """Raises `MobiusError` where no scratch cluster of this version could be started on this machine."""
+    for name in ("initdb", "postgres", "pg_restore", "pg_controldata"):
+        program(name, major, same=name != "pg_restore")
+    server_words(server_uid(), cut_off=False)
 
 
 def is_cut_off() -> bool:

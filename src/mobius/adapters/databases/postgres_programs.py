@@ -48,11 +48,11 @@ def program(name: str, server_major: int, *, same: bool = False) -> Program:
     if fit:
         return fit[0]
     if found:
-        told = f"{name} is version {found[-1].version}, and the server is version {server_major}"
+        told = f"{name} is version {found[-1].version}, and the server is version {server_major}: it does not fit"
     else:
-        told = f"{name} is not installed"
-    package = "postgresql" if name in ("initdb", "postgres") else "postgresql-client"
-    raise MobiusError(f"{told}: no other works with it", f"apt install {package}-{server_major}")
+        told = f"{name} of PostgreSQL {server_major} is not installed here"
+    package = "postgresql-client" if name in ("pg_dump", "pg_restore") else "postgresql"
+    raise MobiusError(told, f"apt install {package}-{server_major}")
 
 
 def _installed(name: str) -> Iterator[Program]:
