@@ -237,9 +237,9 @@ def _ending(draft: Draft, body_bytes: int, records: list[bytes]) -> bytes:
 
 def sidecar(path: Path) -> None:
     """Make the checksum fit, as somebody does who changes a backup on purpose."""
-    path.with_name(path.name + ".sha256").write_text(
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
-    )
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    path.with_name(path.name + ".sha256").write_text(f"{digest}  {path.name}\n")
 
 
 def publish(path: Path, pieces: Sequence[Piece], **how: Any) -> Path:
