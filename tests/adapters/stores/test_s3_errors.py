@@ -333,6 +333,8 @@ def test_a_broken_credentials_file_is_not_shown(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
         s3_place(StoreSettings(url="s3://b"), {"AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "c")})
     assert SECRET not in f"{refused.value} {refused.value.hint}"
+    store = S3Store(StoreSettings(url="s3://b"), {"AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "c")})
+    assert store.preflight().outcome is Outcome.ERROR  # and nothing before: every command makes a store
 
 
 def test_the_role_of_a_machine_is_used_where_there_are_no_keys(server: S3Server, tmp_path: Path) -> None:

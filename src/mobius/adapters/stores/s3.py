@@ -20,7 +20,7 @@ from mobius.adapters.stores.agreed import (
     sha256_of_pieces,
     small,
 )
-from mobius.adapters.stores.s3_place import s3_place
+from mobius.adapters.stores.s3_place import S3Place, s3_place
 from mobius.adapters.stores.s3_requests import STALL_S, Refused, S3Requests
 from mobius.adapters.stores.s3_upload import (
     PART_BYTES,
@@ -50,7 +50,7 @@ class S3Store:
 
     def __init__(self, settings: StoreSettings, environ: Mapping[str, str]) -> None:
         self._settings = settings
-        self._place = s3_place(settings, environ)
+        self._environ = environ
         self._ca_bundle = environ.get("AWS_CA_BUNDLE", "")
 
     def place(self, name: str = "") -> str:
@@ -283,6 +283,11 @@ class S3Store:
 
     def _deadline(self) -> Deadline:
         return Deadline(self._settings.timeout_s)
+
+    @cached_property
+    def _place(self) -> S3Place:
+        """Not before it is needed: a broken file of the AWS tools must not stop a way back."""
+        return s3_place(self._settings, self._environ)
 
     @cached_property
     def _requests(self) -> S3Requests | None:
