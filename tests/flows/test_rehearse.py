@@ -104,11 +104,19 @@ def test_a_restore_that_nobody_takes_without_asking_is_told_when_it_takes_too_lo
     of = world(SETTINGS, restore_s=700.0)
     run = of.deploy("v2")
     assert run.state is RunState.ACCEPTED
-    pages = [event.message for event in of.journal.events(run_id=run.id) if event.kind == "page"]
-    assert pages == [
-        "going back with the data would take 11 min 43 s, longer than rollback_within (10 min);"
+    assert rehearsed(of, run.id).message.endswith(
+        "; going back with the data would take 11 min 43 s, longer than rollback_within (10 min);"
         " code alone is the way that is taken"
-    ]
+    )
+
+
+def test_a_restore_that_is_taken_without_asking_stops_the_deployment_when_it_takes_too_long() -> None:
+    of = world(replace(SETTINGS, auto_restore=True), restore_s=700.0)
+    run = of.deploy("v2")
+    assert (run.state, run.exit_code, of.live_tag) == (RunState.REFUSED, 3, "v1")
+    assert run.sentence == (
+        "the way back, restore, would take 11 min 43 s by what was measured, and rollback_within is 10 min"
+    )
 
 
 def test_the_same_backup_is_not_rehearsed_again_within_the_time_that_it_counts() -> None:

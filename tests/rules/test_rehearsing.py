@@ -55,6 +55,12 @@ def test_data_of_any_size_stops_nobody_while_code_alone_is_the_way_that_is_taken
     assert slow_restore(plan(CODE), MEASURED, rollback_within_s=600.0) == 0.0
 
 
+def test_data_that_goes_back_without_asking_must_hold_the_target() -> None:
+    asked = plan(CODE, RESTORE, auto_restore=True)
+    found = too_slow(asked, MEASURED, rollback_within_s=600.0, emergency_within_s=300.0, data_unasked=True)
+    assert found == TooSlow(Way.RESTORE, 621.0, 600.0, "rollback_within")
+
+
 def test_where_only_the_data_brings_back_the_emergency_target_is_judged_first() -> None:
     assert judged(plan(RESTORE, auto_restore=True)) == TooSlow(Way.RESTORE, 621.0, 300.0, "emergency_within")
 

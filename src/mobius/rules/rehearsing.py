@@ -48,17 +48,25 @@ def way_back_s(way: WayBack, measured: Measured) -> float:
 
 
 def too_slow(
-    plan: Plan, measured: Measured, *, rollback_within_s: float, emergency_within_s: float
+    plan: Plan,
+    measured: Measured,
+    *,
+    rollback_within_s: float,
+    emergency_within_s: float,
+    data_unasked: bool = False,
 ) -> TooSlow | None:
     """The way back that would be taken and misses its target; None where it holds, or where there is none.
 
     What is judged is the way that would really be taken: without asking, and by `rollback --emergency`. Where code
-    alone is open both are that, however large the data is; a restore that only a person may choose stops nobody.
+    alone is open both are that, however large the data is; a restore that only a person may choose stops nobody. With
+    `data_unasked` the data goes back by itself where code alone does not help: then that is judged, too.
     """
     chosen, emergency = unasked(plan), _emergency(plan)
+    data = plan.way_back(AFTER, Way.RESTORE) if data_unasked else None
     for way, target_s, setting in (
         (emergency, emergency_within_s, "emergency_within"),
         (chosen, rollback_within_s, "rollback_within"),
+        (data, rollback_within_s, "rollback_within"),
     ):
         if way is not None and plan.previous_id and (takes_s := way_back_s(way, measured)) > target_s:
             return TooSlow(way.way, takes_s, target_s, setting)

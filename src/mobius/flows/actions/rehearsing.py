@@ -13,6 +13,7 @@ from mobius.model.plan import Step
 from mobius.model.release import BackupRecord
 from mobius.report.rehearsing import rehearsal_words, reused_words, slow_restore_words, slow_words
 from mobius.rules.rehearsing import Measured, counts, slow_restore, too_slow
+from mobius.rules.sharing import may_go_back_unasked
 
 SAID = ("booted", "not_proven", "rto_s", "rpo_s")
 
@@ -23,46 +24,55 @@ def rehearse(step: Step, record: Record) -> Mapping[str, Any]:
     ports, backup = record.ports, own_backup(record)
     settings, now = ports.settings.rehearsal, ports.clock.now()
     boot, pending = bool(step.params.get("boot")), bool(step.params["names"])
-    if counts(backup, now=now, within_s=settings.reuse_within_s, boot=boot, pending=pending):
-        facts = _of_before(backup)
-        record.say("rehearsed", reused_words(backup, now), facts)
+    reused = counts(backup, now=now, within_s=settings.reuse_within_s, boot=boot, pending=pending)
+    if reused:
+        proven, facts = backup, _of_before(backup)
+        words = reused_words(backup, now)
     else:
         migrate_from = migrations_folder(step, record) if pending else None
         proven, facts = prove(backup, ports, boot=boot, migrate_from=migrate_from, progress=said(record))
         record.write(lambda _: ports.journal.put_backup(record.run.environment, proven))
-        record.say("rehearsed", f"{backup.name} {rehearsal_words(facts)}", facts)
-        refuse_what_does_not_run(backup, facts)
-    _refuse_what_takes_too_long(record, facts)
+        words = f"{backup.name} {rehearsal_words(facts)}"
+    measured, within_s = _measured(record, backup, facts), ports.settings.rollback_within_s
+    if takes_s := slow_restore(record.run.plan, measured, rollback_within_s=within_s):
+        words += f"; {slow_restore_words(takes_s, within_s)}"
+    record.say("rehearsed", words, facts)
+    refuse_what_does_not_run(backup, facts)
+    _refuse_what_takes_too_long(record, measured)
     return {name: value for name, value in facts.items() if name != "log"}
 
 
 def _of_before(backup: BackupRecord) -> dict[str, Any]:
     facts = {name: getattr(backup, name) for name in SAID if hasattr(backup, name)}
     known = {"backup": backup.name, "restore_s": backup.restore_s, "rehearsed_at": backup.rehearsed_at}
+    known["boot_s"] = max(0.0, backup.rto_s - backup.restore_s)
     return {**facts, **known, "proven": True, "reused": True}
 
 
-def _refuse_what_takes_too_long(record: Record, facts: Mapping[str, Any]) -> None:
-    """Judged on the way back that would be taken, by what was measured in this run."""
-    plan, settings = record.run.plan, record.ports.settings
-    measured = Measured(
-        backup_s=_took_s(record, "backup"),
+def _measured(record: Record, backup: BackupRecord, facts: Mapping[str, Any]) -> Measured:
+    """By what was measured in this run; a backup that serves again says how long it took when it was made."""
+    settings, made = record.ports.settings, (backup.metadata or {}).get("took_s")
+    return Measured(
+        backup_s=max(_took_s(record, "backup"), float(made) if isinstance(made, int | float) else 0.0),
         restore_s=float(facts["restore_s"]),
         boot_s=float(facts.get("boot_s") or 0.0),
         health_s=max(settings.health.min_healthy_s, settings.health.successes * settings.health.interval_s),
     )
+
+
+def _refuse_what_takes_too_long(record: Record, measured: Measured) -> None:
+    """Judged on the way back that would be taken."""
+    settings = record.ports.settings
     found = too_slow(
-        plan,
+        record.run.plan,
         measured,
         rollback_within_s=settings.rollback_within_s,
         emergency_within_s=settings.emergency_within_s,
+        data_unasked=may_go_back_unasked(settings),
     )
     if found is not None:
         message, hint = slow_words(found.way, found.takes_s, found.target_s, found.setting)
         raise GateFailed(message, hint)
-    if takes_s := slow_restore(plan, measured, rollback_within_s=settings.rollback_within_s):
-        told = slow_restore_words(takes_s, settings.rollback_within_s)
-        record.say("page", told, {"sentence": told}, topic="alert")
 
 
 def _took_s(record: Record, action: str) -> float:
