@@ -13,12 +13,12 @@ import pytest
 
 from adapters.backups.yard import Yard
 from adapters.databases.test_postgres_dump import dumps_of, told
+from adapters.databases.test_postgres_scratch import nothing_left
 from mobius.adapters.backups.folder import FolderBackups
 from mobius.adapters.backups.rehearsing import Rehearser
 from mobius.adapters.databases import pgbackrest
 from mobius.adapters.databases.captures import Dumps
 from mobius.adapters.databases.postgres_facts import facts_from
-from mobius.adapters.databases.scratch_place import base_of
 from mobius.adapters.places import Places
 from mobius.errors import BackupInvalid, MobiusError
 from mobius.model.settings import DatabaseSettings
@@ -120,7 +120,7 @@ def test_a_point_is_named_archived_and_restored_apart_from_the_live_server(
             }
         assert "before the point" in bodies and "after the point" not in bodies
         assert shown == {"archive_mode": ("off",), "listen_addresses": ("",)}
-    assert not list(base_of(tmp_path / "root").glob("pg-*"))
+    assert nothing_left(tmp_path)
     # The live server goes on as it was, and its repository was not written to by the copy.
     assert server.query("SELECT count(*) FROM post", database="app")[0][0] == rows + 1
     assert server.query("SELECT archived_count FROM pg_stat_archiver")[0][0] <= archiver + 1
@@ -147,7 +147,7 @@ def test_a_point_that_was_never_reached_says_so(archived: Archived, dumps: Dumps
     never = "recovery ended before configured recovery target was reached"
     with pytest.raises(MobiusError, match=never), dumps.scratch("app", point):
         pass
-    assert not list(base_of(tmp_path / "root").glob("pg-*"))
+    assert nothing_left(tmp_path)
 
 
 def test_going_back_in_place_is_refused_with_the_commands(

@@ -16,6 +16,7 @@ from mobius.adapters.databases.leftovers import own_folder
 from mobius.errors import MobiusError
 
 _LONGEST_FOLDER = 107 - len("/pg-0123456789ab/socket/.s.PGSQL.5432")
+_TRIES = 10
 _PLAIN = re.compile(r"[A-Za-z0-9/._+-]+")
 
 
@@ -54,10 +55,30 @@ class ScratchPlace:
 @contextlib.contextmanager
 def scratch_place(root: Path) -> Iterator[ScratchPlace]:
     """A new place; what is left of those whose process died is swept first. `root` is the environment's."""
-    with own_folder(base_of(root), "pg", 0o711) as folder:
-        place = ScratchPlace(folder, server_uid())
+    with contextlib.ExitStack() as stack:
+        place = ScratchPlace(_folder(root, stack), server_uid())
         place.own(place.socket, 0o711)
         yield place
+
+
+def _folder(root: Path, stack: contextlib.ExitStack) -> Path:
+    """Made in a base that the last one removes when it leaves: where that was just now, in a new one."""
+    for _ in range(_TRIES):
+        base = base_of(root)
+        try:
+            folder = stack.enter_context(own_folder(base, "pg", 0o711))
+        except FileNotFoundError:
+            continue
+        inner = stack.pop_all()
+        stack.callback(_remove_if_empty, base)
+        stack.push(inner.__exit__)
+        return folder
+    raise MobiusError(f"no scratch folder could be made in {base}", "try again")
+
+
+def _remove_if_empty(base: Path) -> None:
+    with contextlib.suppress(OSError):
+        base.rmdir()
 
 
 def base_of(root: Path) -> Path:
