@@ -23,7 +23,7 @@ import pytest
 from adapters.rehearsal.ground import SECRET, Ground, everything
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
 from mobius.adapters.rehearsal.scratch import scratch_place
-from mobius.model.settings import RehearsalSettings, SmokeSettings, SystemdSettings
+from mobius.model.settings import BackupSettings, RehearsalSettings, SmokeSettings, SystemdSettings
 
 pytestmark = pytest.mark.skipif(bool(Bubblewrap().why_not()), reason=Bubblewrap().why_not() or "there")
 
@@ -213,6 +213,22 @@ def test_it_runs_as_the_user_that_the_service_has(place: Path) -> None:
     assert (facts["uid"], facts["groups"]) == (nobody.pw_uid, [nobody.pw_gid])
     assert facts["capabilities"] == facts["permitted"] == "0000000000000000"
     assert {name for name, (how, _) in found.items() if how == "worked"} <= MAY
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_that_user_may_write_beside_a_single_file_of_the_backup(place: Path) -> None:
+    """SQLite puts its journal there."""
+    backup = BackupSettings(databases=("data.db",), folder=place / "backups")
+    ground = Ground(
+        place,
+        env={"DATABASE": str(place / "data.db")},
+        target="systemd",
+        systemd=SystemdSettings(user="nobody"),
+        backup=backup,
+    )
+    ground.database.rename(place / "data.db")
+    told = ground.rehearse()
+    assert told["booted"], told
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="to become nobody takes root")

@@ -165,9 +165,13 @@ def test_the_env_file_is_read_from_the_backup(place: Path) -> None:
     (ground.root / "shared" / ".env").write_text("MODE=of the backup\n")
     made = ground.backup()
     (ground.root / "shared" / ".env").write_text("MODE=of now\n")
+    seen: list[str] = []
+    isolation.look = lambda _, mounts: seen.extend(
+        (m.source / ".env").read_text() for m in mounts if m.at == ground.root / "shared"
+    )
     ground.rehearse(made)
     assert isolation.asked is not None and isolation.asked.processes[0].env["MODE"] == "of the backup"
-    assert {m.at: m.kind for m in isolation.mounts}[ground.root / "shared"] == "copy"
+    assert seen == ["MODE=of the backup\n"]  # the file lies where the live one does, too
 
 
 def test_a_link_into_shared_that_no_backup_holds_is_found_empty_and_named(place: Path) -> None:

@@ -86,14 +86,26 @@ def prepared(
     )
     smoke = tuple(test for test in settings.smoke if not _needs_network(test))
     user = user_of_service(settings, places)
-    if user is not None:
-        give(restored.copy, user)
-        give(restored.room, user)
     links = {places.root / "current": Path("releases") / tree.name}
     if release.id != tree.name:
         links[places.releases / release.id] = Path(tree.name)
     hidden = _hidden(settings, places)
     sockets = [database.socket for database in restored.databases.values() if database.socket is not None]
+    laid_out = mounts(
+        [*empty, *copies],
+        hidden=hidden,
+        shown=[
+            *own_programs(),
+            *programs_of(webs, tree, paths, hidden),
+            *sockets,
+            *settings.rehearsal.show,
+        ],
+        links=links,
+        room=restored.room,
+    )
+    if user is not None:
+        give(restored.copy, user)
+        give(restored.room, user)
     return Prepared(
         Asked(
             environment=settings.name,
@@ -108,18 +120,7 @@ def prepared(
             user=user,
             memory_bytes=settings.rehearsal.memory_bytes,
         ),
-        mounts(
-            [*empty, *copies],
-            hidden=hidden,
-            shown=[
-                *own_programs(),
-                *programs_of(webs, tree, paths, hidden),
-                *sockets,
-                *settings.rehearsal.show,
-            ],
-            links=links,
-            room=restored.room,
-        ),
+        laid_out,
         tuple(test.name for test in settings.smoke if _needs_network(test)),
         unseen,
     )

@@ -146,12 +146,15 @@ def _with_folders_around(copies: Sequence[Copied], room: Path) -> list[Copied]:
     folders: dict[Path, Path] = {}
     whole = [copied for copied in copies if copied.copy.is_dir()]
     for number, copied in enumerate(copied for copied in copies if not copied.copy.is_dir()):
-        around = next((one for one in whole if _is_in(copied.live, one.live)), None)
-        if around is not None:
-            continue  # it lies in another copy already
-        folder = folders.setdefault(copied.live.parent, room / f"around-{number}")
-        folder.mkdir(parents=True, exist_ok=True)
-        copied.copy.rename(folder / copied.live.name)
+        above = [one for one in whole if _is_in(copied.live, one.live)]
+        if above:  # the folder that holds it is there: `shared/` of our own, or a copy
+            nearest = max(above, key=lambda one: len(one.live.parts))
+            place = nearest.copy / copied.live.relative_to(nearest.live)
+        else:
+            place = folders.setdefault(copied.live.parent, room / f"around-{number}") / copied.live.name
+        if not os.path.lexists(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            copied.copy.rename(place)
     return [*whole, *(Copied(live, folder) for live, folder in folders.items())]
 
 
