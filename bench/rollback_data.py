@@ -20,7 +20,7 @@ from bench.rollback import CONFIGURATION, Sample
 QUESTION = """\
 From the moment `mobius rollback --backup FILE --emergency` is typed to all traffic on the release and the data of the
 backup: every hash checked, an emergency backup of the present state made and verified, the data laid out, exchanged,
-the release started and healthy. Held: how long new requests waited. Goal: 1 GB in 60 s (the mission's limit is 5 min)."""
+the release started and healthy. Held: how long new requests waited. Goal: 1 GB in 60 s (the mission: 5 min)."""
 GOAL_S = 60.0
 
 
