@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,10 +66,13 @@ def command(
         named = store.at_hand(the_app, name, str(file), dry_run=dry_run, as_json=as_json, plain=plain)
         here = ports.settings.backup.folder / named
         file = here if file.name == named and not file.exists() and here.exists() else file
-        ports.backups.signer(file)
+        signer = ports.backups.signer(file)
         trusted = trusted or file.resolve().parent == ports.settings.backup.folder.resolve()
         with Shown(as_json=as_json, plain=plain) as shown:
             done = _restored(file, only, folder, force, trusted, dry_run, shown)
+        if only and signer:
+            what = f"signed by {signer}: that covers the archive's checksum, which --only does not compare"
+            done = replace(done, notes=(*done.notes, what))
     if as_json:
         told = {
             "file": str(file),
