@@ -11,6 +11,7 @@ Skipped where PostgreSQL is not installed. Run as root, the server runs as the u
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import pwd
 import secrets
@@ -29,6 +30,7 @@ import pytest
 PORT = 5432  # of the name of the socket; nothing listens on the network
 SUPERUSER = "mobius"
 LONG_S = 60.0
+PR_SET_PDEATHSIG = 1  # of the thread that started it
 
 
 def programs() -> Path | None:
@@ -122,6 +124,7 @@ class PostgresServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=_end_with_us,
                 **self.identity.options,
             )
         until = time.monotonic() + LONG_S
@@ -232,6 +235,12 @@ def new_database(postgres_server: PostgresServer) -> Iterator[Callable[..., Data
         for name in postgres_server.databases():
             if any(name.startswith(each) for each in made):
                 postgres_server.query(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _end_with_us() -> None:
+    """In the child: the kernel ends it when the tests are killed before they could."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGQUIT), 0, 0, 0)
 
 
 def _errors() -> type[Exception]:
