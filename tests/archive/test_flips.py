@@ -129,7 +129,8 @@ def found_each(tmp_path: Path, times: int) -> None:
             verify_archive(written.path, deep=turn % 2 == 0)
         found = survey(written.path)
         assert found.damaged
-        assert found.whole + found.lost <= written.manifest.paths
+        # No CRC-32 covers a name: the archive's own two may look like content.
+        assert found.whole + found.lost <= written.manifest.paths + (0 if found.by_hash else 2)
 
 
 def test_flips_and_cuts_of_a_larger_backup_are_found_and_surveyed(tmp_path: Path) -> None:

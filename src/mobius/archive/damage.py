@@ -66,28 +66,25 @@ def survey_of(
 ) -> Survey:
     """`survey` of an open file, that remembers no more than `limit` damages."""
     found = _Found(limit, on_whole)
-    damaged_manifest = ""
     seen = _Seen()
-    try:
-        for work, result in _proven(reader, _members(reader, seen)):
-            found.take(work, result)
-    except BackupInvalid as error:
-        damaged_manifest = error.message
+    for work, result in _proven(reader, _members(reader, seen)):
+        found.take(work, result)
     found.end_file()
-    if damaged_manifest:
-        found.add(Damage("", 0, 0, seen.end, reader.size_bytes - seen.end, damaged_manifest))
+    if seen.problem:
+        found.add(Damage("", 0, 0, seen.end, reader.size_bytes - seen.end, seen.problem))
         for name, damage in scanned(reader, seen.end):
             found.count(name, damage)
     elif not found.damaged and (problem := _why_not_sound(reader)):
         found.add(Damage("", 0, 0, 0, reader.size_bytes, problem))
-    return Survey(tuple(found.damaged), found.whole, found.lost, by_hash=not damaged_manifest)
+    return Survey(tuple(found.damaged), found.whole, found.lost, by_hash=not seen.problem)
 
 
 @dataclass(slots=True)
 class _Seen:
-    """How far the manifest could be followed: where its last readable member ends."""
+    """How far the manifest could be followed: where its last readable member ends, and what is wrong then."""
 
     end: int = 0
+    problem: str = ""
 
 
 @dataclass(slots=True)
@@ -177,10 +174,13 @@ def damage_of_whole(reader: Reader, member: Member) -> Damage | None:
 
 
 def _members(reader: Reader, seen: _Seen) -> Iterator[Member]:
-    for entry in readable_entries(reader):
-        member = member_by_manifest(reader, entry)
-        seen.end = max(seen.end, member.end)
-        yield member
+    try:
+        for entry in readable_entries(reader):
+            member = member_by_manifest(reader, entry)
+            seen.end = max(seen.end, member.end)
+            yield member
+    except BackupInvalid as error:
+        seen.problem = error.message
 
 
 def readable_entries(reader: Reader) -> Iterator[Entry]:
