@@ -43,6 +43,7 @@ def or_in_store(instead: Command, words: str) -> Callable[[Command], Command]:
 @environment_option
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option("--latest", is_flag=True, help="The newest backup of a healthy release.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be copied.")
 @json_option
 @plain_option
 @click.pass_context
@@ -51,6 +52,7 @@ def copy(
     environment: str | None,
     files: tuple[str, ...],
     latest: bool,
+    dry_run: bool,
     as_json: bool,
     plain: bool,
 ) -> int:
@@ -58,12 +60,17 @@ def copy(
 
     What is there already is compared; another archive of the same name is refused, never overwritten.
     """
-    from mobius.flows.off_site import copied_facts
-    from mobius.report.copying import copied_words
+    from mobius.flows.off_site import copied_facts, would_copy
+    from mobius.report.copying import copied_words, would_copy_words
 
     the_app = app(ctx)
     name = the_app.environment(environment).name
-    for backup in _chosen(the_app.ports(name, read_only=True), files, latest):
+    ports = the_app.ports(name, read_only=True)
+    for backup in _chosen(ports, files, latest):
+        if dry_run:
+            would = would_copy(ports, backup)
+            click.echo(json.dumps({"schema_version": 1, **would}) if as_json else would_copy_words(would))
+            continue
         with Shown(as_json=as_json, plain=plain) as shown:
             shown(f"copying {backup.name}")
             copied = the_app.copy_backup(name, backup, progress=shown)
@@ -107,17 +114,35 @@ def _named(ports: Ports, known: tuple[BackupRecord, ...], file: str) -> BackupRe
     metavar="DIR",
     help="Put it there, instead of the folder for backups.",
 )
+@click.option("--dry-run", is_flag=True, help="Only say what would be fetched.")
 @json_option
 @plain_option
 @click.pass_context
 def fetch(
-    ctx: click.Context, environment: str | None, name: str, folder: Path | None, as_json: bool, plain: bool
+    ctx: click.Context,
+    environment: str | None,
+    name: str,
+    folder: Path | None,
+    dry_run: bool,
+    as_json: bool,
+    plain: bool,
 ) -> int:
     """Bring the backup NAME back from the store; it has its name only once every hash was checked."""
     from mobius.report.copying import fetched_words
+    from mobius.report.words import size
 
     the_app = app(ctx)
     of = the_app.environment(environment).name
+    if dry_run:
+        from mobius.flows.fetching import look_up
+
+        ports = the_app.ports(of, read_only=True)
+        place, sha256, size_bytes = look_up(ports, name)
+        into = str(folder.absolute() if folder else ports.settings.backup.folder)
+        would = {"name": name, "place": place, "sha256": sha256, "size_bytes": size_bytes, "to": into}
+        words = f"{place} ({size(size_bytes)}) would be fetched to {into}"
+        click.echo(json.dumps({"schema_version": 1, "dry_run": True, **would}) if as_json else words)
+        return 0
     with Shown(as_json=as_json, plain=plain) as shown:
         fetched = the_app.fetch_backup(of, name, folder=folder.absolute() if folder else None, progress=shown)
     told = {"schema_version": 1, "event": "fetched", **asdict(fetched)}

@@ -96,6 +96,13 @@ def restore_stored(
     return done, reader.read_bytes
 
 
+def look_up(ports: Ports, named: str) -> tuple[str, str, int]:
+    """Where a copy is, for people; its SHA-256 by its checksum; its size. Raises as `fetch`."""
+    store = store_of(ports)
+    name, sha256, size_bytes = _look_up(store, ports, named)
+    return store.place(name), sha256, size_bytes
+
+
 def _look_up(store: Store, ports: Ports, named: str) -> tuple[str, str, int]:
     """(name in the store, SHA-256 by its checksum, size)."""
     if "/" in named or not named.endswith(".zip"):

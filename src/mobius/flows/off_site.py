@@ -61,6 +61,13 @@ def copy_backup(ports: Ports, backup: BackupRecord, *, progress: Callable[[str],
     return Copied(backup.name, store.place(name), sha256, size_bytes, created, took_s)
 
 
+def would_copy(ports: Ports, backup: BackupRecord) -> dict[str, Any]:
+    """What `copy_backup` would do, for a dry run: looks, changes nothing."""
+    store, name = store_of(ports), folder_of(ports) + backup.name
+    told = {"name": backup.name, "place": store.place(name), "size_bytes": backup.size_bytes}
+    return {"dry_run": True, **told, "is_there": store.look(name) is not None}
+
+
 def _checksum_beside(path: Path) -> bytes:
     try:
         return sidecar_of(path).read_bytes()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from mobius.model.stored import Copied, Fetched, StoredBackup
 from mobius.report.words import ago, duration, size
 
@@ -40,6 +43,13 @@ def copied_words(copied: Copied) -> str:
     kept = f", {size(made.kept_bytes)} kept from an attempt that was cut" if made.kept_bytes else ""
     remark = f"; {made.remark}" if made.remark else ""
     return f"{copied.name} is in {copied.place}: {sent}{kept}, checked by {_checked(made.checked)}{remark}"
+
+
+def would_copy_words(would: Mapping[str, Any]) -> str:
+    """One sentence of a dry run."""
+    if would["is_there"]:
+        return f"{would['name']} is in {would['place']} already; the two would be compared"
+    return f"{would['name']} ({size(would['size_bytes'])}) would be copied to {would['place']}"
 
 
 def _checked(by: str) -> str:

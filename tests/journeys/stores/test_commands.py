@@ -31,6 +31,10 @@ def test_copies_are_made_listed_verified_fetched_and_pruned(
     status = service.status()
     assert f"{made} is on this machine alone; mobius backup copy --latest -e production" in status["warnings"]
 
+    before = sorted(disk.rglob("*"))
+    dry = service.mobius("backup", "copy", "--latest", "--dry-run", expect=0)
+    assert dry.out.endswith(f"would be copied to {disk}/probe/production/{made}\n")
+    assert sorted(disk.rglob("*")) == before
     copied = service.mobius("backup", "copy", "--latest", "--json", expect=0).json
     assert (copied["name"], copied["was_there"], copied["checked"]) == (
         made,
@@ -50,6 +54,9 @@ def test_copies_are_made_listed_verified_fetched_and_pruned(
     assert len(listed) == 2
 
     elsewhere = tmp_path / "elsewhere"
+    dry = service.mobius("backup", "fetch", made, "--to", str(elsewhere), "--dry-run", expect=0)
+    assert dry.out.endswith(f"would be fetched to {elsewhere}\n")
+    assert not elsewhere.exists()
     service.mobius("backup", "fetch", made, "--to", str(elsewhere), expect=0)
     service.mobius("backup", "verify", str(elsewhere / made), expect=0)
     verified = service.mobius("backup", "verify", "--store", expect=0)
