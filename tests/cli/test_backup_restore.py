@@ -70,6 +70,8 @@ def test_one_file_or_everything_comes_back_and_nothing_is_overwritten(project: P
     assert whole.stdout == "restored 3 files, 2.1 MB: all\n", whole.stderr
     assert (project / "all/data/files/sub/big").read_bytes() == (project / "files/sub/big").read_bytes()
     assert (project / "files/a.txt").read_text() == "changed\n"
+    there = mobius(project, "restore", str(file), "--to", "all", "--dry-run")
+    assert (there.returncode, there.stderr.splitlines()[0]) == (1, "error: all exists already")
     wrong = mobius(project, "restore", str(file), "--only", "files/a.txt")
     assert wrong.returncode == 2
     assert wrong.stderr.splitlines()[-2:] == [

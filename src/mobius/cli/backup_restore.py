@@ -102,6 +102,7 @@ def _restored(
 ) -> Restored:
     from mobius.archive.extract import extract_archive
     from mobius.archive.ranged import Restored, restore_only
+    from mobius.errors import MobiusError, UsageError
     from mobius.report.restored import restoring
     from mobius.rules.advancing import Pace
 
@@ -111,12 +112,14 @@ def _restored(
             file, only, folder, force=force, trusted=trusted, dry_run=dry_run, progress=progress
         )
     if force:
-        from mobius.errors import UsageError
-
         raise UsageError("--force goes with --only", "a whole backup is restored into a new folder: --to DIR")
     if dry_run:
         from mobius.archive.verify import verify_archive
 
+        if folder.exists():
+            raise MobiusError(
+                f"{folder} exists already", "restore to a folder that does not exist yet: --to DIR"
+            )
         manifest = verify_archive(file, progress=progress)
         return Restored((folder,), manifest.files, manifest.paths, manifest.size_bytes)
     folder.parent.mkdir(parents=True, exist_ok=True)
