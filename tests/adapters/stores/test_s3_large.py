@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mobius.adapters.stores.agreed import Deadline
 from mobius.adapters.stores.s3 import S3Store
 from mobius.errors import MobiusError
 from s3_server import ENVIRON, S3Server, s3_server
@@ -27,10 +28,13 @@ def server() -> Iterator[S3Server]:
 def test_more_than_a_thousand_objects_are_listed_page_by_page_in_order(server: S3Server) -> None:
     server.make_bucket("many")
     names = [f"dhash/production/{number:05}.zip" for number in range(1_100)]
+    send = server.requests("many").send
+
+    def put(name: str) -> None:
+        send("PUT", f"of/mobius/{name}", {}, deadline=Deadline(60), doing="a test", body=b"1")
+
     with ThreadPoolExecutor(8) as pool:
-        list(
-            pool.map(lambda name: server.ask("PUT", f"of/mobius/{name}", {}, bucket="many", body=b"1"), names)
-        )
+        list(pool.map(put, names))
     store = S3Store(server.settings("many"), ENVIRON)
     assert [each.name for each in store.listed("dhash/production/")] == names
     assert [each.name for each in store.listed("dhash/production/0104")] == names[1040:1050]
