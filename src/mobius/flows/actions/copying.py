@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mobius.errors import GateFailed, Locked, MobiusError
-from mobius.flows.actions.action import own_backup, said
+from mobius.flows.actions.action import advancing, own_backup
 from mobius.flows.off_site import copied_facts, copy_backup
 from mobius.flows.record import Record
 from mobius.model.plan import Step
@@ -18,7 +18,7 @@ def copy_away(step: Step, record: Record) -> Mapping[str, Any]:
     else it is told, and the deployment goes on."""
     backup = own_backup(record)
     try:
-        copied = copy_backup(record.ports, backup, progress=said(record))
+        copied = copy_backup(record.ports, backup, progress=advancing(record))
     except Locked:
         raise
     except Exception as problem:
