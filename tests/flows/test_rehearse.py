@@ -156,6 +156,17 @@ def test_by_hand_a_release_that_does_not_run_is_a_no_and_the_backup_is_proven_no
     assert (known.rehearsed_at, known.booted) == (0.0, False)
 
 
+def test_migrations_that_lose_what_nobody_names_stop_it() -> None:
+    of = world(**BOOTED)
+    made = back_up(of.ports, progress=nothing)
+    of.backups.rehearsal = {"stops": ["500 rows of orders are gone, though no statement names it"]}
+    with pytest.raises(GateFailed) as refused:
+        rehearse(of.ports, made.name, progress=nothing)
+    assert refused.value.message == (
+        "the migrations must not run: 500 rows of orders are gone, though no statement names it (on the restored copy)"
+    )
+
+
 def test_by_hand_a_boot_can_be_asked_for_and_left_out() -> None:
     of = world(SETTINGS)
     back_up(of.ports, progress=nothing)

@@ -79,7 +79,14 @@ def prove(
 
 
 def refuse_what_does_not_run(backup: BackupRecord, facts: Mapping[str, Any]) -> None:
-    """Raises `GateFailed` with the end of its log."""
+    """Raises `GateFailed` for migrations that lost what nobody named, and for a release that does not run on its own
+    backup, with the end of its log."""
+    if stops := facts.get("stops"):
+        raise GateFailed(
+            f"the migrations must not run: {stops[0]} (on the restored copy)",
+            "where that is meant, say it: a statement of its own for that table; a rebuild needs foreign keys off",
+            details=tuple(stops[1:]),
+        )
     if facts.get("failed"):
         message, hint = failed_boot(backup, facts)
         raise GateFailed(message, hint, details=tuple(facts.get("log") or ())[-LOG_LINES:])

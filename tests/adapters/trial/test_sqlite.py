@@ -151,6 +151,13 @@ def test_a_command_that_fails_says_what_it_said(copy: Path) -> None:
     assert [each.error for each in trial.statements] == ["alembic ended with 1: KeyError: 'x'"]
 
 
+def test_the_first_migration_makes_the_database(tmp_path: Path) -> None:
+    trial = tried(tmp_path / "new.db", "CREATE TABLE users (id INTEGER PRIMARY KEY);", "DROP TABLE users;")
+    assert [each.error for each in trial.statements] == ["", ""]
+    assert judge_trial(trial, old=WORKS, new=WORKS).stops == ()
+    assert trial.down.there and not trial.down.error and not trial.down.schema_differs
+
+
 def test_nothing_is_left_beside_the_copy(copy: Path) -> None:
     tried(copy, "ALTER TABLE users ADD COLUMN a;", "ALTER TABLE users DROP COLUMN a;")
     left = {path.name for path in copy.parent.iterdir()} - {

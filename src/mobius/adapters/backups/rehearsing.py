@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from mobius.adapters.backups.contents import member_of, outermost
-from mobius.adapters.databases.migrations import SqlMigrations
 from mobius.adapters.places import Places
 from mobius.adapters.rehearsal.asked import Booted, Databases, Isolation, ScratchDatabase
 from mobius.adapters.rehearsal.booting import Prepared, Restored, prepared, why_no_boot
@@ -19,6 +18,8 @@ from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
 from mobius.adapters.rehearsal.evidence import write_evidence
 from mobius.adapters.rehearsal.not_proven import NotProvenError
 from mobius.adapters.rehearsal.scratch import scratch_place
+from mobius.adapters.trial.facts import trial_facts
+from mobius.adapters.trial.sqlite import try_on_copy
 from mobius.archive.extract import Extracted, extract_archive
 from mobius.archive.sqlite_capture import check_database, is_sqlite
 from mobius.errors import MobiusError
@@ -67,7 +68,9 @@ class Rehearser:
                 restore_s = time.monotonic() - began
                 rows = _rows(extracted.path, databases)
                 progress(f"restored in {restore_s:.1f} s; {len(rows)} database(s) are whole")
-                migrated = self._migrated(place, migrate_from, progress) if migrate_from else []
+                migrated = (
+                    self._migrated(place, migrate_from, progress) if migrate_from else {"migrations": []}
+                )
                 restored = Restored(extracted.path, place / "room", extracted.manifest.metadata, databases)
                 booted = self._booted(restored, place, progress) if boot else _not_proven(NOT_ASKED)
             facts = {
@@ -82,7 +85,7 @@ class Rehearser:
                 "files": extracted.manifest.files,
                 "size_bytes": extracted.size_bytes,
                 "databases": rows,
-                "migrations": migrated,
+                **migrated,
                 **booted,
             }
             return {**facts, "evidence": self._evidence(backup, facts, progress)}
@@ -114,7 +117,7 @@ class Rehearser:
                     there[database.name] = opened.enter_context(self._databases.scratch(database.name, dump))
             yield there
 
-    def _migrated(self, place: Path, migrate_from: Path, progress: Callable[[str], None]) -> list[str]:
+    def _migrated(self, place: Path, migrate_from: Path, progress: Callable[[str], None]) -> dict[str, Any]:
         """The pending migrations, on a copy of the restored database: the release starts on what was backed up."""
         migrations = self._settings.migrations
         assert migrations is not None and migrations.database is not None
@@ -128,10 +131,12 @@ class Rehearser:
                 f"the migrations cannot be rehearsed: {migrations.database} is not in the backup",
                 "add its folder to backup.paths in mobius.toml",
             )
-        applied = SqlMigrations(migrate_from, copy).apply_pending(copy)
+        trial = try_on_copy(copy, migrate_from, fast=True, raising=True)
         copy.unlink(missing_ok=True)
-        progress(f"rehearsed {len(applied)} migration(s) on the restored copy")
-        return [migration.name for migration in applied]
+        progress(
+            f"rehearsed {len(trial.migrations)} migration(s) on the restored copy in {trial.seconds:.1f} s"
+        )
+        return {"migrations": list(trial.migrations), **trial_facts(trial)}
 
     def _restored(self, live: Path, copy: Path) -> Path | None:
         for name in outermost([*self._settings.backup.paths, *self._settings.backup.databases]):

@@ -30,12 +30,14 @@ SMALL_ROWS = 10_000
 FELT_S = 0.0005
 
 
-def try_on_copy(copy: Path, directory: Path, *, fast: bool = False) -> Trial:
+def try_on_copy(copy: Path, directory: Path, *, fast: bool = False, raising: bool = False) -> Trial:
     """Runs what is pending in `directory` on `copy`, which is ours to spoil; then the way down, on a copy of that.
 
     `fast`: checksums of the tables that a statement names, counts of the others. Raises what `SqlMigrations` raises for
-    files that are wrong before any of them runs; a migration that fails is part of what is returned.
+    files that are wrong before any of them runs; a migration that fails is part of what is returned, or raised, too
+    (`raising`).
     """
+    copy.touch()  # before the first deployment there is none
     migrations = SqlMigrations(directory, copy)
     names, revision = [each.name for each in migrations.pending()], migrations.revision()
     watch = _Watch(copy)
@@ -85,6 +87,7 @@ class _Watch:
     def __init__(self, copy: Path) -> None:
         self.probes = Probes(copy)
         self.seen: list[tuple[str, str, float, float, str]] = []
+        self.failure: MobiusError | sqlite3.Error | None = None
 
     @contextlib.contextmanager
     def around(self, migration: Migration | None, statement: Statement | None) -> Iterator[None]:
@@ -114,7 +117,7 @@ def _tried(
         try:
             up()
         except (MobiusError, sqlite3.Error) as error:
-            problem = str(error)
+            problem, watch.failure = str(error), error
     seconds = time.monotonic() - began
     becomes = _settled(copy)
     ran = _statements(watch, problem, names)
