@@ -238,6 +238,11 @@ def test_that_user_may_write_beside_a_single_file_of_the_backup(place: Path) -> 
 def test_nobody_special_can_boot_a_release_too(place: Path) -> None:
     """As mobius runs on most hosts: no root, a user namespace."""
     nobody = pwd.getpwnam("nobody")
+    for folder in filter(None, sys.path):
+        if any(
+            not each.stat().st_mode & 0o001 for each in (Path(folder), *Path(folder).parents) if each.is_dir()
+        ):
+            pytest.skip(f"nobody may not come to {folder}")
     (place / "free").mkdir()
     os.chown(place / "free", nobody.pw_uid, nobody.pw_gid)
     python = "/usr/bin/python3"  # ours may lie in a home folder, where nobody else may go

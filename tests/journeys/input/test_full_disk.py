@@ -56,7 +56,7 @@ def test_a_full_disk_is_refused_before_anything_is_touched(small: Project) -> No
 
     assert (done.code, done.out) == (3, "")
     assert done.err.startswith("error: v2 was not deployed: 1 check(s) not passed, nothing was changed\n")
-    assert "  backup: needs about " in done.err and "are free" in done.err
+    assert "  backup: needs up to 6" in done.err and " free\n" in done.err
     assert "free " in done.err.splitlines()[-1] and str(small.folder) in done.err.splitlines()[-1]
     assert small.serves("v1")
     assert [p.pid for p in small.host.status().slots["blue"].processes] == processes
