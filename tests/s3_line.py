@@ -12,11 +12,12 @@ Change = Callable[[bytes], bytes]
 
 
 class Line:
-    """Relays to `port`. After `cut_after` more bytes to the server every connection is cut, once; while `dead`, new
-    ones are, too. `up` and `down` change what passes."""
+    """Relays to `port`. After `cut_after` more bytes to the server every connection is cut, once (with `dies_then` the
+    line is dead from that moment on); while `dead`, new ones are, too. `up` and `down` change what passes."""
 
     def __init__(self, port: int) -> None:
         self.cut_after: int | None = None
+        self.dies_then = False
         self.dead = False
         self.sent_bytes = 0
         self.up: Change = bytes
@@ -56,7 +57,12 @@ class Line:
                 continue
             server = socket.create_connection(("127.0.0.1", self._server_port))
             with self._lock:
-                self._open |= {client, server}
+                is_late = self.dead  # it died while we connected
+                self._open |= set() if is_late else {client, server}
+            if is_late:
+                client.close()
+                server.close()
+                continue
             for source, sink, is_up in ((client, server, True), (server, client, False)):
                 threading.Thread(target=self._relay, args=(source, sink, is_up), daemon=True).start()
 
@@ -82,7 +88,7 @@ class Line:
             self.cut_after -= count
             if self.cut_after > 0:
                 return False
-            self.cut_after = None
+            self.cut_after, self.dead = None, self.dead or self.dies_then
             self.passed.set()
             return True
 

@@ -10,7 +10,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,12 +94,7 @@ def test_a_cut_that_is_mended_is_not_even_noticed(
 def test_after_a_cut_in_the_middle_the_next_attempt_sends_only_what_is_missing(
     server: S3Server, line: Line, archive: tuple[Path, str]
 ) -> None:
-    def stay_dead() -> None:
-        line.passed.wait()
-        line.dead = True
-
-    threading.Thread(target=stay_dead, daemon=True).start()
-    line.cut_after = 60 * MIB
+    line.cut_after, line.dies_then = 60 * MIB, True
     with pytest.raises(MobiusError) as cut:
         create(over(line, server), "middle.zip", archive)
     assert cut.value.message == (
