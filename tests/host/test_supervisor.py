@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -52,6 +53,18 @@ def test_a_second_supervisor_leaves_with_10_and_says_who_is_there(site: Site) ->
     assert done.returncode == 10
     pid = site.client.ping().pid
     assert done.stderr == f"another supervisor (pid {pid}) already runs for {site.root}\n"
+
+
+def test_one_on_its_way_out_holds_the_lock_a_moment_longer_and_is_waited_for(site: Site) -> None:
+    site.kill_supervisor()
+    lock = os.open(site.root / "run" / "host.lock", os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    going = threading.Timer(0.5, os.close, [lock])
+    going.start()
+    try:
+        assert ensure_running(site.root).ping().pid
+    finally:
+        going.join()
 
 
 def test_it_belongs_to_no_terminal_and_ignores_its_end(site: Site) -> None:

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +19,7 @@ from mobius.host.systemd import Notify, take_handed_sockets
 LOCKED = 10
 ANSWER_WITHIN_S = 5.0
 LOOK_AGAIN_S = 0.02
+GONE_WITHIN_S = 5.0
 
 
 def main() -> NoReturn:
@@ -92,18 +94,34 @@ async def _tell_systemd(root: Path, notify: Notify) -> None:
 
 
 def take_lock(root: Path) -> int:
-    """Holds the lock of this root until the process ends, or ends it with 10: another supervisor is there."""
+    """Holds the lock of this root until the process ends, or ends it with 10: another supervisor is there. One that is
+    on its way out has no socket any more, and the lock for a moment longer: it is waited for."""
+    fd = os.open(root / "run" / "host.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    until = time.monotonic() + GONE_WITHIN_S
+    while not _locked(fd):
+        if _answers(root) or time.monotonic() > until:
+            holder = os.pread(fd, 32, 0).decode(errors="replace").strip()
+            who = f" (pid {holder})" if holder.isdigit() else ""
+            print(f"another supervisor{who} already runs for {root}", file=sys.stderr)
+            sys.exit(LOCKED)
+        time.sleep(LOOK_AGAIN_S)
+    return fd
+
+
+def _locked(fd: int) -> bool:
     import fcntl
 
-    fd = os.open(root / "run" / "host.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = os.pread(fd, 32, 0).decode(errors="replace").strip()
-        who = f" (pid {holder})" if holder.isdigit() else ""
-        print(f"another supervisor{who} already runs for {root}", file=sys.stderr)
-        sys.exit(LOCKED)
-    return fd
+        return False
+    return True
+
+
+def _answers(root: Path) -> bool:
+    from mobius.host.client import HostClient
+
+    return HostClient(root).is_running()
 
 
 def detach(root: Path) -> None:

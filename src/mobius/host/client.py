@@ -75,10 +75,6 @@ def ensure_running(root: Path, timeout_s: float = 10.0) -> HostClient:
             client.ping()
             return client
         except HostUnavailable as error:
-            if complaint and not unit and time.monotonic() < deadline:
-                # The one before it may be on its way out: its socket is gone, and its lock not yet.
-                complaint = _start_detached(root, timeout_s)
-                continue
             if time.monotonic() > deadline:
                 why = complaint or error.message
                 hint = f"journalctl -u {unit}" if unit else f"its log is {root / 'run' / 'host.log'}"
