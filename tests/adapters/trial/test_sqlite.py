@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -47,7 +48,16 @@ def tried(copy: Path, up: str, down: str | None = None, *, fast: bool = False) -
     (folder / "001_step.sql").write_text(up)
     if down is not None:
         (folder / "001_step.down.sql").write_text(down)
-    return try_on_copy(copy, folder, fast=fast)
+    return try_on_copy(copy, folder, before=kept(copy), fast=fast)
+
+
+def kept(copy: Path) -> Path:
+    """What is there before, as a restore gives it."""
+    before = copy.with_name("restored") / "app.db"
+    before.parent.mkdir()
+    if copy.exists():
+        shutil.copyfile(copy, before)
+    return before
 
 
 def rows_of(trial: Trial, table: str) -> Rows:
@@ -78,7 +88,7 @@ def test_a_command_that_rebuilds_a_table_with_foreign_keys_on_is_caught_by_the_r
             db.execute("PRAGMA foreign_keys = ON")
             db.executescript(f"BEGIN; PRAGMA foreign_keys = OFF; {REBUILD} COMMIT;")
 
-    trial = try_command(copy, run, name="knex migrate:latest")
+    trial = try_command(copy, run, before=kept(copy), name="knex migrate:latest")
     assert (rows_of(trial, "orders").before, rows_of(trial, "orders").after) == (500, 0)
     assert trial.broken_checks == ()
     verdict = judge_trial(trial, old=WORKS, new=WORKS)
@@ -147,7 +157,7 @@ def test_a_command_that_fails_says_what_it_said(copy: Path) -> None:
     def run() -> None:
         raise MobiusError("alembic ended with 1: KeyError: 'x'")
 
-    trial = try_command(copy, run, name="alembic upgrade head")
+    trial = try_command(copy, run, before=kept(copy), name="alembic upgrade head")
     assert [each.error for each in trial.statements] == ["alembic ended with 1: KeyError: 'x'"]
 
 
@@ -158,11 +168,52 @@ def test_the_first_migration_makes_the_database(tmp_path: Path) -> None:
     assert trial.down.there and not trial.down.error and not trial.down.schema_differs
 
 
+def test_a_table_is_named_however_its_letters_are_written_and_however_late_in_the_statement(
+    copy: Path,
+) -> None:
+    with closing(sqlite3.connect(copy)) as db, db:
+        db.executescript("CREATE TABLE Notes (id INTEGER PRIMARY KEY); INSERT INTO Notes VALUES (1), (2);")
+    long = ", ".join(f"'{'x' * 40}' AS c{number}" for number in range(30))
+    up = f"CREATE TABLE copied AS SELECT {long}, id FROM NOTES; DELETE FROM nOtEs WHERE id = 1;"
+    trial = tried(copy, up)
+    assert rows_of(trial, "Notes").touched
+    assert judge_trial(trial, old=WORKS, new=WORKS).stops == ()
+
+
+def test_what_triggers_write_more_is_told_and_stops_nothing(copy: Path) -> None:
+    with closing(sqlite3.connect(copy)) as db, db:
+        db.executescript(
+            """CREATE TABLE audit (what TEXT);
+            CREATE VIRTUAL TABLE found USING fts5 (mail);
+            INSERT INTO found SELECT mail FROM users WHERE id < 500;
+            CREATE TRIGGER noted AFTER UPDATE ON orders BEGIN
+              INSERT INTO audit VALUES ('changed'); INSERT INTO found VALUES ('order'); END;"""
+        )
+    trial = tried(copy, "UPDATE orders SET user = 1 WHERE id < 4;", fast=True)
+    verdict = judge_trial(trial, old=WORKS, new=WORKS)
+    assert "audit has 3 rows more, though no statement names it" in verdict.reasons
+    assert verdict.stops == ()
+    assert {rows.table for rows in trial.rows} == {"audit", "found", "orders", "users"}
+
+
+def test_a_text_that_is_none_and_a_table_that_is_gone_are_no_trouble(copy: Path) -> None:
+    with closing(sqlite3.connect(copy)) as db, db:
+        db.execute("INSERT INTO users VALUES (99999, CAST(x'ff00fe' AS TEXT), '')")
+    trial = tried(copy, "DROP TABLE orders; UPDATE users SET nick = '';", "SELECT 1;")
+    assert rows_of(trial, "orders").after == -1
+    assert (
+        judge_trial(trial, old=WORKS, new=WORKS)
+        .ways[1]
+        .why.startswith("the way down loses data: orders is gone")
+    )
+
+
 def test_nothing_is_left_beside_the_copy(copy: Path) -> None:
     tried(copy, "ALTER TABLE users ADD COLUMN a;", "ALTER TABLE users DROP COLUMN a;")
     left = {path.name for path in copy.parent.iterdir()} - {
         "copy.db",
         "copy.db-wal",
+        "restored",
         "copy.db-shm",
         "migrations",
     }

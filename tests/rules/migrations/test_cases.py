@@ -1,5 +1,4 @@
-"""Every case of `cases/`: a migration as people write them, and what must be found in it, by line; nothing else"
-" may be."""
+"""Every case of `cases/`: a migration as people write them, what must be found in it, by line, and nothing else."""
 
 from __future__ import annotations
 

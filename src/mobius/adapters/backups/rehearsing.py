@@ -20,6 +20,7 @@ from mobius.adapters.rehearsal.not_proven import NotProvenError
 from mobius.adapters.rehearsal.scratch import scratch_place
 from mobius.adapters.trial.facts import trial_facts
 from mobius.adapters.trial.sqlite import try_on_copy
+from mobius.archive.durable import in_words
 from mobius.archive.extract import Extracted, extract_archive
 from mobius.archive.sqlite_capture import check_database, is_sqlite
 from mobius.errors import MobiusError
@@ -122,16 +123,17 @@ class Rehearser:
         migrations = self._settings.migrations
         assert migrations is not None and migrations.database is not None
         live = self._places.resolve(migrations.database)
-        restored = self._restored(live, place / "copy")
+        restored = self._restored(live, place / "copy") or place / "none.db"
         copy = place / "migrated.db"
-        if restored is not None:
-            shutil.copyfile(restored, copy)
+        if restored.exists():
+            with in_words(f"the migrations cannot be tried on a copy of {migrations.database}", place):
+                shutil.copyfile(restored, copy)
         elif live.exists():
             raise MobiusError(
                 f"the migrations cannot be rehearsed: {migrations.database} is not in the backup",
                 "add its folder to backup.paths in mobius.toml",
             )
-        trial = try_on_copy(copy, migrate_from, fast=True, raising=True)
+        trial = try_on_copy(copy, migrate_from, before=restored, fast=True, raising=True)
         copy.unlink(missing_ok=True)
         progress(
             f"rehearsed {len(trial.migrations)} migration(s) on the restored copy in {trial.seconds:.1f} s"

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +14,14 @@ from mobius.adapters.databases.migrations import SqlMigrations
 from mobius.adapters.databases.sql_files import Migration, Statement
 from mobius.adapters.trial.probes import Probes
 from mobius.adapters.trial.sqlite_state import (
+    NOTHING,
     State,
     changed_bytes,
     rows_between,
     schema_difference,
     state_of,
 )
-from mobius.archive.sqlite_capture import COMPANIONS, capture_database
+from mobius.archive.sqlite_capture import COMPANIONS
 from mobius.errors import GateFailed, MobiusError
 from mobius.model.linting import Known
 from mobius.model.trial import DownTrial, Locked, Trial, TrialStatement
@@ -30,50 +31,43 @@ SMALL_ROWS = 10_000
 FELT_S = 0.0005
 
 
-def try_on_copy(copy: Path, directory: Path, *, fast: bool = False, raising: bool = False) -> Trial:
-    """Runs what is pending in `directory` on `copy`, which is ours to spoil; then the way down, on a copy of that.
+def try_on_copy(
+    copy: Path, directory: Path, *, before: Path, fast: bool = False, raising: bool = False
+) -> Trial:
+    """Runs what is pending in `directory` on `copy`, which is ours to spoil, beside the untouched `before`; then the
+    way down, on a copy of that. Neither need be there: before the first deployment there is no database.
 
     `fast`: checksums of the tables that a statement names, counts of the others. Raises what `SqlMigrations` raises for
     files that are wrong before any of them runs; a migration that fails is part of what is returned, or raised, too
     (`raising`).
     """
-    copy.touch()  # before the first deployment there is none
+    copy.touch()
     migrations = SqlMigrations(directory, copy)
     names, revision = [each.name for each in migrations.pending()], migrations.revision()
     watch = _Watch(copy)
-    with _kept(copy) as before:
-        was = state_of(before)
-        trial = _tried(
-            copy, before, was, lambda: migrations.apply_pending(around=watch.around), watch, names, fast
-        )
-        if names and not any(each.error for each in trial.statements):
-            trial = replace(trial, down=_down(trial, copy, before, was, directory, revision, fast))
+    was = state_of(before) if before.exists() else NOTHING
+    trial = _tried(
+        copy, before, was, lambda: migrations.apply_pending(around=watch.around), watch, names, fast
+    )
+    if raising and watch.failure is not None:
+        raise watch.failure
+    if not names or watch.failure is not None:
         return trial
+    return replace(trial, down=_down(trial, copy, before, was, directory, revision, fast))
 
 
-def try_command(copy: Path, run: Callable[[], object], *, name: str, fast: bool = False) -> Trial:
+def try_command(
+    copy: Path, run: Callable[[], object], *, before: Path, name: str, fast: bool = False
+) -> Trial:
     """The same for a runner of the project's own: `run` starts it on the copy, and raises `MobiusError` with what it
-    said when it fails."""
+    said when it fails, which is part of what is returned."""
     watch = _Watch(copy)
 
     def up() -> None:
         with watch.around(None, None):
             run()
 
-    with _kept(copy) as before:
-        return replace(_tried(copy, before, state_of(before), up, watch, [name], fast), opaque=True)
-
-
-@contextlib.contextmanager
-def _kept(copy: Path) -> Iterator[Path]:
-    """What the copy was before, beside it."""
-    before = copy.with_name(f"{copy.name}.before")
-    _remove(before)
-    try:
-        capture_database(copy, before)
-        yield before
-    finally:
-        _remove(before)
+    return replace(_tried(copy, before, state_of(before), up, watch, [name], fast), opaque=True)
 
 
 def _remove(database: Path) -> None:
@@ -87,12 +81,16 @@ class _Watch:
     def __init__(self, copy: Path) -> None:
         self.probes = Probes(copy)
         self.seen: list[tuple[str, str, float, float, str]] = []
+        self.names: set[str] = (
+            set()
+        )  # of all statements, in lower case: every table that one of them can mean
         self.failure: MobiusError | sqlite3.Error | None = None
 
     @contextlib.contextmanager
     def around(self, migration: Migration | None, statement: Statement | None) -> Iterator[None]:
         name = migration.name if migration else ""
         text = " ".join(statement.sql.split())[:400] if statement else "COMMIT" if migration else ""
+        self.names |= _names_in(statement.sql) if statement else set()
         began, error = time.monotonic(), ""
         try:
             yield
@@ -121,14 +119,13 @@ def _tried(
     seconds = time.monotonic() - began
     becomes = _settled(copy)
     ran = _statements(watch, problem, names)
-    touched = frozenset(name for each in ran for name in _names_in(each.text))
     return Trial(
         database="sqlite",
         version=sqlite3.sqlite_version,
         migrations=tuple(names),
         statements=_with_bytes(ran, changed_bytes(before, copy)),
         seconds=seconds,
-        rows=rows_between(before, copy, was, becomes, touched=touched, only_touched=fast),
+        rows=rows_between(before, copy, was, becomes, touched=watch.names, only_touched=fast),
         schema_diff=schema_difference(was, becomes),
         broken_checks=tuple(sorted(becomes.broken - was.broken)),
         known=Known(small=frozenset(name for name, table in was.tables.items() if table.rows < SMALL_ROWS)),
@@ -164,10 +161,9 @@ def _with_bytes(ran: tuple[TrialStatement, ...], size: int) -> tuple[TrialStatem
     return tuple(replace(each, wal_bytes=size) if at == longest else each for at, each in enumerate(ran))
 
 
-def _names_in(text: str) -> Collection[str]:
-    """Every name in a statement, and so every table that it can mean."""
+def _names_in(text: str) -> set[str]:
     kinds = ("word", "quoted", "backtick")
-    return {token.name for raw in statements(text) for token in raw.tokens if token.kind in kinds}
+    return {token.name.lower() for raw in statements(text) for token in raw.tokens if token.kind in kinds}
 
 
 def _down(
@@ -175,9 +171,11 @@ def _down(
 ) -> DownTrial:
     """The way down, on a copy of what the way up left, beside what was there before both."""
     scratch = copy.with_name(f"{copy.name}.down")
-    _remove(scratch)
     try:
-        shutil.copyfile(copy, scratch)
+        try:
+            shutil.copyfile(copy, scratch)
+        except OSError as problem:
+            return DownTrial(True, error=f"it could not be tried: {problem.strerror or problem}")
         migrations = SqlMigrations(directory, scratch)
         try:
             migrations.check_down(revision)
@@ -190,7 +188,7 @@ def _down(
             return DownTrial(True, time.monotonic() - began, str(error))
         seconds = time.monotonic() - began
         then = _settled(scratch)
-        touched = {rows.table for rows in trial.rows if rows.touched or rows.is_changed}
+        touched = {rows.table.lower() for rows in trial.rows if rows.touched or rows.is_changed}
         rows = rows_between(before, scratch, was, then, touched=touched, only_touched=fast)
         narrower = [
             f"{name} lacks {', '.join(sorted(set(table.columns) - set(then.tables[name].columns)))}"
@@ -208,5 +206,6 @@ def _shapes_differ(was: State, then: State) -> str:
     extra = sorted(then.tables.keys() - was.tables.keys())
     if extra:
         return f"{', '.join(extra)} stays"
-    wider = [name for name, table in was.tables.items() if then.tables[name].columns != table.columns]
+    both = was.tables.keys() & then.tables.keys()  # what is gone is told by its rows
+    wider = sorted(name for name in both if then.tables[name].columns != was.tables[name].columns)
     return f"the columns of {', '.join(wider)} differ" if wider else ""

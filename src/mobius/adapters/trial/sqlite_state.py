@@ -1,5 +1,4 @@
-"""An SQLite database at one moment: its schema, its rows by number and checksum, its pages, and what is broken"
-" in it."""
+"""An SQLite database at one moment: its schema, its rows by number and checksum, its pages, and what is broken."""
 
 from __future__ import annotations
 
@@ -12,7 +11,6 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mobius.archive.sqlite_capture import open_for_reading
 from mobius.model.trial import Rows
 
 OURS = "mobius_migrations"
@@ -37,22 +35,35 @@ class State:
     broken: frozenset[str]
 
 
+NOTHING = State({}, (), frozenset())  # before the first migration
+
+
 def state_of(path: Path) -> State:
     """Looks at the database at `path`; its rows are counted, not read."""
-    with contextlib.closing(open_for_reading(path, 10.0)) as db:
-        named = [
-            row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-        ]
+    with contextlib.closing(_reading(path)) as db:
         tables = {}
-        for name in named:
-            if name.startswith("sqlite_") or name == OURS:
-                continue
-            columns = tuple(row[1] for row in db.execute(f"PRAGMA table_info({quoted(name)})"))
+        for name in _named(db):
+            columns = tuple(row[1].decode() for row in db.execute(f"PRAGMA table_info({quoted(name)})"))
             with contextlib.suppress(sqlite3.OperationalError):  # a virtual table whose module is not here
                 tables[name] = Table(
                     columns, db.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()[0]
                 )
         return State(tables, _schema(db), frozenset(_broken(db)))
+
+
+def _reading(path: Path) -> sqlite3.Connection:
+    """Nobody else has it, and nothing is in a log beside it: nothing may grow there only because it was looked at."""
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
+    db.text_factory = bytes  # a text may hold bytes that are none
+    return db
+
+
+def _named(db: sqlite3.Connection) -> list[str]:
+    """The tables that are the user's own: SQLite's, ours, and those inside of a virtual table follow from others."""
+    rows = db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
+    inside = {row[1].decode() for row in db.execute("PRAGMA table_list") if row[2] == b"shadow"}
+    names = [row[0].decode() for row in rows]
+    return [name for name in names if not name.startswith("sqlite_") and name != OURS and name not in inside]
 
 
 def rows_between(
@@ -65,15 +76,18 @@ def rows_between(
     only_touched: bool = False,
 ) -> tuple[Rows, ...]:
     """Table by table: the rows of `before` beside those of `after`, over the columns that both have. `only_touched`:
-    take checksums of tables that a statement names, and only count the others."""
+    take checksums of tables that a statement names, and only count the others. `touched` is in lower case: SQLite
+    does not tell A from a in a name."""
+    if not was.tables:
+        return ()
     found = []
     with (
-        contextlib.closing(open_for_reading(before, 10.0)) as old,
-        contextlib.closing(open_for_reading(after, 10.0)) as new,
+        contextlib.closing(_reading(before)) as old,
+        contextlib.closing(_reading(after)) as new,
     ):
         for name, table in was.tables.items():
             then = becomes.tables.get(name)
-            is_touched = name in touched
+            is_touched = name.lower() in touched
             if then is None:
                 found.append(Rows(name, table.rows, -1, touched=is_touched))
                 continue
@@ -104,6 +118,8 @@ def schema_difference(was: State, becomes: State) -> str:
 
 def changed_bytes(before: Path, after: Path) -> int:
     """How much of the file is written anew, page by page."""
+    if not before.exists():
+        return after.stat().st_size
     size = _page_size(before)
     old, new = (Counter(_pages(path, size)) for path in (before, after))
     return size * sum((new - old).values())
@@ -125,21 +141,22 @@ def _schema(db: sqlite3.Connection) -> tuple[str, ...]:
     rows = db.execute(
         "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name != ? ORDER BY type, name", (OURS,)
     )
-    return tuple(" ".join(row[0].split()) for row in rows)
+    return tuple(" ".join(row[0].decode().split()) for row in rows)
 
 
 def _broken(db: sqlite3.Connection) -> Iterator[str]:
     """What does not hold: pages, references, views that no longer open."""
     try:
-        problems = [str(row[0]) for row in db.execute("PRAGMA quick_check(5)")]
+        problems = [row[0].decode() for row in db.execute("PRAGMA quick_check(5)")]
         yield from (f"quick_check: {' '.join(problem.split())}" for problem in problems if problem != "ok")
     except sqlite3.DatabaseError as error:
         yield f"quick_check: {error}"
     with contextlib.suppress(sqlite3.DatabaseError):
-        broken = Counter((str(row[0]), str(row[2])) for row in db.execute("PRAGMA foreign_key_check"))
+        broken = Counter((row[0].decode(), row[2].decode()) for row in db.execute("PRAGMA foreign_key_check"))
         for (table, parent), count in sorted(broken.items()):
             yield f"{count} row(s) of {table} refer to rows of {parent} that are not there"
-    for (view,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY name").fetchall():
+    views = db.execute("SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY name").fetchall()
+    for view in (row[0].decode() for row in views):
         try:
             db.execute(f"SELECT * FROM {quoted(view)} LIMIT 0")
         except sqlite3.DatabaseError as error:

@@ -43,7 +43,7 @@ def rehearse(step: Step, record: Record) -> Mapping[str, Any]:
 
 
 def _of_before(backup: BackupRecord) -> dict[str, Any]:
-    facts = {name: getattr(backup, name) for name in SAID if hasattr(backup, name)}
+    facts = {name: getattr(backup, name) for name in SAID}
     known = {"backup": backup.name, "restore_s": backup.restore_s, "rehearsed_at": backup.rehearsed_at}
     known["boot_s"] = max(0.0, backup.rto_s - backup.restore_s)
     return {**facts, **known, "proven": True, "reused": True}

@@ -1,5 +1,4 @@
-"""What the service is built from: direct dependencies by their locked versions, and programs that run when it"
-" is built."""
+"""What the service is built from: direct dependencies by their locked versions, and what runs when it is built."""
 
 from __future__ import annotations
 
