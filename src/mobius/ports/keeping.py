@@ -46,14 +46,21 @@ class Backups(Protocol):
         *,
         boot: bool | None = None,
         migrate_from: Path | None,
+        candidate: Release | None = None,
+        fast: bool = False,
         progress: Callable[[str], None],
     ) -> Mapping[str, Any]:
-        """Restores into a scratch place, checks every hash and database, applies the migrations pending in
-        `migrate_from` to a copy of the restored one, says how long it took (`restore_s`), and removes the scratch
-        place. With `boot` (None: as `rehearsal.boot` says) the backed-up release is started on the restored copy, where
-        nothing that is live can be seen or reached: `booted`, or `failed` with the end of its `log`, or `not_proven`
-        with the reason why it could not be tried. Leaves evidence beside the backup. Raises `BackupInvalid` or
-        `MobiusError`; the live data is never touched."""
+        """Restores into a scratch place, checks every hash and database, says how long it took (`restore_s`), and
+        removes the scratch place. With `boot` (None: as `rehearsal.boot` says) the backed-up release is started on the
+        restored copy, where nothing that is live can be seen or reached: `booted`, or `failed` with the end of its
+        `log`, or `not_proven` with the reason why it could not be tried.
+
+        What is pending in `migrate_from` (None: nothing) runs on copies of the restored database, up and down; then the
+        backed-up release and `candidate`, as it is staged, are each started and smoke-tested on a migrated copy. The
+        facts of that are `mobius.model.trial_facts.TrialFacts`; `fast` leaves out what takes long and decides little. A
+        migration that fails, or that must not run, is in `stops`, not raised.
+
+        Leaves evidence beside the backup. Raises `BackupInvalid` or `MobiusError`; the live data is never touched."""
 
     def prepare_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
         """Lays the data of the archive out beside the present data, under `key`, so that `restore_data` has only to

@@ -230,10 +230,19 @@ class FolderBackups(Restorer):
         *,
         boot: bool | None = None,
         migrate_from: Path | None,
+        candidate: Release | None = None,
+        fast: bool = False,
         progress: Callable[[str], None],
     ) -> Mapping[str, Any]:
         self._signatures.check(Path(backup.path))
-        return self._rehearser.rehearse(backup, boot=boot, migrate_from=migrate_from, progress=progress)
+        return self._rehearser.rehearse(
+            backup,
+            boot=boot,
+            migrate_from=migrate_from,
+            candidate=candidate,
+            fast=fast,
+            progress=progress,
+        )
 
     def prepare_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
         self._signatures.check(path)

@@ -104,6 +104,8 @@ class MemoryBackups:
         *,
         boot: bool | None = None,
         migrate_from: Path | None,
+        candidate: Release | None = None,
+        fast: bool = False,
         progress: Callable[[str], None],
     ) -> Mapping[str, Any]:
         """Restored into a scratch place, in no time; `rehearsal` says how it went."""

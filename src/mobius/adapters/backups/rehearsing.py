@@ -24,11 +24,14 @@ from mobius.archive.durable import in_words
 from mobius.archive.extract import Extracted, extract_archive
 from mobius.archive.sqlite_capture import check_database, is_sqlite
 from mobius.errors import MobiusError
-from mobius.model.release import BackupRecord
+from mobius.model.release import BackupRecord, Release
 from mobius.model.settings import EnvironmentSettings
+from mobius.model.trial import Booted as TriedBoot
 from mobius.model.verdict import CheckResult, Outcome
+from mobius.rules.trials import judge_trial
 
 NOT_ASKED = "a boot was not asked for"
+NOT_BOOTED = "no release is started on the migrated copy yet"
 
 
 class Rehearser:
@@ -56,6 +59,8 @@ class Rehearser:
         *,
         boot: bool | None = None,
         migrate_from: Path | None,
+        candidate: Release | None = None,
+        fast: bool = False,
         progress: Callable[[str], None],
     ) -> Mapping[str, Any]:
         """What `mobius.ports.Backups.rehearse` promises."""
@@ -70,7 +75,9 @@ class Rehearser:
                 rows = _rows(extracted.path, databases)
                 progress(f"restored in {restore_s:.1f} s; {len(rows)} database(s) are whole")
                 migrated = (
-                    self._migrated(place, migrate_from, progress) if migrate_from else {"migrations": []}
+                    self._migrated(place, migrate_from, fast, progress)
+                    if migrate_from
+                    else {"migrations": []}
                 )
                 restored = Restored(extracted.path, place / "room", extracted.manifest.metadata, databases)
                 booted = self._booted(restored, place, progress) if boot else _not_proven(NOT_ASKED)
@@ -118,7 +125,9 @@ class Rehearser:
                     there[database.name] = opened.enter_context(self._databases.scratch(database.name, dump))
             yield there
 
-    def _migrated(self, place: Path, migrate_from: Path, progress: Callable[[str], None]) -> dict[str, Any]:
+    def _migrated(
+        self, place: Path, migrate_from: Path, fast: bool, progress: Callable[[str], None]
+    ) -> dict[str, Any]:
         """The pending migrations, on a copy of the restored database: the release starts on what was backed up."""
         migrations = self._settings.migrations
         assert migrations is not None and migrations.database is not None
@@ -133,12 +142,14 @@ class Rehearser:
                 f"the migrations cannot be rehearsed: {migrations.database} is not in the backup",
                 "add its folder to backup.paths in mobius.toml",
             )
-        trial = try_on_copy(copy, migrate_from, before=restored, fast=True, raising=True)
+        trial = try_on_copy(copy, migrate_from, before=restored, fast=fast, raising=True)
         copy.unlink(missing_ok=True)
         progress(
             f"rehearsed {len(trial.migrations)} migration(s) on the restored copy in {trial.seconds:.1f} s"
         )
-        return {"migrations": list(trial.migrations), **trial_facts(trial)}
+        nobody = TriedBoot(False, why=NOT_BOOTED)
+        verdict = judge_trial(trial, old=nobody, new=nobody)
+        return dict(trial_facts(trial, verdict, old=nobody, new=nobody, fast=fast))
 
     def _restored(self, live: Path, copy: Path) -> Path | None:
         for name in outermost([*self._settings.backup.paths, *self._settings.backup.databases]):

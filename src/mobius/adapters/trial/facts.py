@@ -4,37 +4,99 @@ from __future__ import annotations
 
 from typing import Any
 
-from mobius.model.trial import Booted, OpenWay, Trial
-from mobius.rules.trials import judge_trial
+from mobius.model.linting import Known
+from mobius.model.trial import Booted, OpenWay, Rows, Trial, TrialStatement, TrialVerdict
+from mobius.model.trial_facts import BootFacts, RowsFacts, StatementFacts, TrialFacts, WayFacts
 
-NOT_BOOTED = "no release is started on the migrated copy yet"
 MOST_STATEMENTS = 20  # the slowest: a migration may have thousands
+MOST_ROWS = 200
+LONGEST_DIFFERENCE = 20_000  # characters
 
 
-def trial_facts(trial: Trial) -> dict[str, Any]:
-    """`stops`: why a deployment must not go on; `felt`: what users would feel of it, one reason a line; `down`: whether
-    the way down gave everything back, "" where there is none."""
-    nobody = Booted(False, why=NOT_BOOTED)
-    verdict = judge_trial(trial, old=nobody, new=nobody)
+def trial_facts(trial: Trial, verdict: TrialVerdict, *, old: Booted, new: Booted, fast: bool) -> TrialFacts:
+    """See `TrialFacts`. `old`: the backed-up release on the migrated copy; `new`: the candidate."""
     slowest = sorted(trial.statements, key=lambda each: each.seconds, reverse=True)[:MOST_STATEMENTS]
+    told = [rows for rows in trial.rows if rows.touched or rows.is_changed]
     return {
+        "migrations": list(trial.migrations),
+        "database": trial.database,
+        "version": trial.version,
+        "opaque": trial.opaque,
+        "fast": fast,
         "migrate_s": round(trial.seconds, 3),
         "impact": verdict.impact.name,
         "felt": list(verdict.reasons),
         "stops": list(verdict.stops),
+        "way": str(verdict.way or ""),
+        "ways": [_way(way) for way in verdict.ways],
         "down": _down(verdict.ways[1]) if trial.down.there else "",
-        "statements": [
-            {
-                "migration": each.migration,
-                "text": each.text,
-                "seconds": round(each.seconds, 4),
-                "read_blocked_s": round(each.read_blocked_s, 4),
-                "write_blocked_s": round(each.write_blocked_s, 4),
-            }
-            for each in slowest
-        ],
+        "old": _boot(old),
+        "new": _boot(new),
+        "statements": [_statement(each) for each in slowest],
+        "rows": [_rows(each) for each in told[:MOST_ROWS]],
+        "schema_diff": trial.schema_diff[:LONGEST_DIFFERENCE],
+        "queue_blocked_s": trial.queue_blocked_s,
+        "broken_checks": list(trial.broken_checks),
+        "warnings": list(trial.warnings),
+        "known": _known(trial.known, {rows.table.rpartition(".")[2].lower() for rows in told}),
+    }
+
+
+def _way(way: OpenWay) -> WayFacts:
+    return {
+        "way": str(way.way),
+        "is_open": way.is_open,
+        "seconds": round(way.seconds, 3),
+        "loses": way.loses,
+        "why": way.why,
     }
 
 
 def _down(way: OpenWay) -> str:
     return f"gives everything back, in {way.seconds:.1f} s" if way.is_open else way.why
+
+
+def _boot(booted: Booted) -> BootFacts:
+    return {
+        "tried": booted.tried,
+        "works": booted.works,
+        "why": booted.why,
+        "seconds": round(booted.seconds, 3),
+        "query": booted.query,
+    }
+
+
+def _statement(ran: TrialStatement) -> StatementFacts:
+    return {
+        "migration": ran.migration,
+        "text": ran.text,
+        "seconds": round(ran.seconds, 4),
+        "locks": [[lock.relation, lock.mode] for lock in ran.locks],
+        "rewrites": list(ran.rewrites),
+        "wal_bytes": ran.wal_bytes,
+        "read_blocked_s": round(ran.read_blocked_s, 4),
+        "write_blocked_s": round(ran.write_blocked_s, 4),
+        "error": ran.error,
+    }
+
+
+def _rows(rows: Rows) -> RowsFacts:
+    return {
+        "table": rows.table,
+        "before": rows.before,
+        "after": rows.after,
+        "touched": rows.touched,
+        "is_changed": rows.is_changed,
+    }
+
+
+def _known(known: Known, tables: set[str]) -> dict[str, Any]:
+    """For the linter, which is asked about these tables alone."""
+    return {
+        "small": sorted(known.small & tables),
+        "columns": {table: columns for table, columns in known.columns.items() if table in tables},
+        **{
+            name: sorted([table, other] for table, other in getattr(known, name) if table in tables)
+            for name in ("not_null_checks", "indexed", "primary_keys")
+        },
+    }
