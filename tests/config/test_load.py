@@ -13,6 +13,7 @@ from mobius.model.policies import ADAPTIVE_NOTE, CONSERVATIVE, STRICT
 from mobius.model.settings import (
     EnvironmentSettings,
     HealthSettings,
+    MigrationSettings,
     MonitorSettings,
     Settings,
     SmokeSettings,
@@ -324,10 +325,46 @@ def test_a_source_other_than_git_is_a_path_of_the_project(loads: Loads, tmp_path
 
 
 def test_a_duration_may_have_its_unit_in_the_key(loads: Loads) -> None:
-    settings = loads(top="migrations = { hold_s = 5 }", production="window_s = 90")
+    settings = loads(
+        top="""migrations = { hold_s = 5, database = "data/app.db" }""", production="window_s = 90"
+    )
     assert production(settings).window_s == 90.0
     assert production(settings).migrations is not None
     assert production(settings).migrations.hold_s == 5.0
+
+
+def test_migrations_of_the_only_database_need_not_name_it(loads: Loads) -> None:
+    server = '[[database]]\nname = "main"\nurl = "postgresql:///dhash"\n'
+    one = production(loads(top=f'{server}[migrations]\nkind = "django"'))
+    assert one.migrations == MigrationSettings(kind="django", path=".", database="main")
+    two = production(loads(top=f'{server}[migrations]\nkind = "sql"\n[backup]\npaths = ["data"]'))
+    assert two.migrations == MigrationSettings(database="main")
+    with pytest.raises(
+        ConfigurationError, match=r'database \(line \d+\): missing, expected one of "app.db", "main"'
+    ):
+        loads(top=f'{server}[migrations]\nkind = "sql"\n[backup]\ndatabases = ["app.db"]')
+
+
+def test_what_migrates_is_read_with_its_environment_and_its_patience(loads: Loads) -> None:
+    written = """
+      [migrations]
+      kind = "command"
+      database = "data/app.db"
+      up = ["npx", "knex", "migrate:latest"]
+      down = ["npx", "knex", "migrate:rollback"]
+      pending = ["npx", "knex", "migrate:list"]
+      process = "api"
+      lock_timeout = "300ms"
+      retry_within = 0
+    """
+    found = production(loads(top=written)).migrations
+    assert found is not None
+    assert (found.up[-1], found.down[-1], found.pending[-1]) == (
+        "migrate:latest",
+        "migrate:rollback",
+        "migrate:list",
+    )
+    assert (found.process, found.lock_timeout_s, found.retry_within_s) == ("api", 0.3, 0.0)
 
 
 def test_a_file_further_up_is_found_and_no_file_at_all_is_said(

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from mobius.config.build import under
 from mobius.config.databases import check_databases
+from mobius.config.migrations import check_migrations
 from mobius.config.mistakes import Mistakes, Place
 from mobius.config.tree import Leaf, Node, Tree, at, is_sound
 from mobius.config.units import check_units
@@ -41,8 +42,7 @@ def check_environment(values: dict[str, Any], tree: Tree, around: Place, mistake
     for one, other in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
         if (given := at(tree, "door", one)) and other not in _dict(tree.get("door")):
             mistakes.add(given.place, f"given without {other}: TLS needs both")
-    if (kind := at(tree, "migrations", "kind")) and kind.value != "sql":
-        mistakes.add(kind.place, f'"{kind.value}" is not available in this version: only "sql" is')
+    check_migrations(values, tree, around, mistakes)
     check_units(values, tree, mistakes)
     _check_commands(values, tree, around, mistakes)
     _check_signatures(values["backup"], tree, mistakes)

@@ -189,15 +189,48 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
         "migrations",
         with_defaults_of(
             MigrationSettings,
-            Field("kind", Choice(("sql", "alembic", "django", "command")), "Only `sql` in this version."),
-            Field("path", Inside(), "Folder of the ordered .sql files, in the release."),
+            Field(
+                "kind",
+                Choice(("sql", "alembic", "django", "command")),
+                "`sql`: files as numbered by hand, or of Flyway, golang-migrate, dbmate, Prisma.",
+            ),
+            Field(
+                "path",
+                Inside(here=True),
+                "Folder in the release: of the files, of `alembic.ini`, of `manage.py`.",
+                default_words='`"migrations"`, with Alembic and Django `"."`',
+            ),
             Field(
                 "database",
                 Inside(),
-                "The SQLite file, found as `backup.paths` are.",
-                default_words="the only one there",
+                "An SQLite file, found as `backup.paths` are, or the name of a `[[database]]`.",
+                default_words="the only one of `backup.databases` and `[[database]]`",
+            ),
+            Field(
+                "program",
+                ARGV,
+                "Runs Alembic or Django; looked for in the release first.",
+                default_words='`["alembic"]`, `["python", "manage.py"]`',
+            ),
+            Field("up", ARGV, '`kind = "command"`: migrates the database.'),
+            Field("down", ARGV, '`kind = "command"`: takes back what the last `up` did.'),
+            Field(
+                "pending",
+                ARGV,
+                '`kind = "command"`: prints the name of each pending one on a line.',
+                default_words="something is always pending",
+            ),
+            Field(
+                "process",
+                Text("the name of a process"),
+                "Whose environment these programs get.",
+                default_words="the first web process",
             ),
             Field("hold", Duration(zero=True), "Longest time requests may wait while the schema moves."),
+            Field("lock_timeout", Duration(), "Longest wait of a statement for a lock of PostgreSQL."),
+            Field(
+                "retry_within", Duration(zero=True), "It is tried again for this long, with growing pauses."
+            ),
         ),
         "How the schema moves; left out, it does not.",
         optional=True,

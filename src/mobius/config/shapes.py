@@ -79,16 +79,19 @@ class MapOf:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """A relative path that stays in its folder on every system."""
+    """A relative path that stays in its folder on every system. `here`: it may be the folder itself, "."."""
 
     words: str = 'a path inside the folder: relative, with "/", without ".."'
+    here: bool = False
 
     def read(self, raw: object) -> str:
         text = Text(self.words).read(raw)
         # Both flavours are asked, so that a file written on one system means the same on another.
         if PurePosixPath(text).is_absolute() or PureWindowsPath(text).anchor or text.startswith("~"):
             raise WrongError
-        if ".." in PurePosixPath(text).parts or "\\" in text or PurePosixPath(text) == PurePosixPath("."):
+        if ".." in PurePosixPath(text).parts or "\\" in text:
+            raise WrongError
+        if PurePosixPath(text) == PurePosixPath(".") and not self.here:
             raise WrongError
         return text
 

@@ -264,12 +264,24 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class MigrationSettings:
-    """How the schema moves. `database` is the SQLite file; None: the only one among the backed-up data."""
+    """How the schema moves. `database`: an SQLite file, or the name of a `[[database]]`, which then is PostgreSQL.
+
+    `program`: of Alembic or Django, () for the usual one. `up`, `down`, `pending`: commands of `kind = "command"`.
+    `process`: whose environment these get, "" for the first web process. `lock_timeout_s`: how long a statement waits
+    for a lock of PostgreSQL; then it is tried again, with growing pauses, for `retry_within_s`.
+    """
 
     kind: MigrationKind = "sql"
     path: str = "migrations"
     database: str | None = None
+    program: tuple[str, ...] = ()
+    up: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    process: str = ""
     hold_s: float = 0.0
+    lock_timeout_s: float = 5.0
+    retry_within_s: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
