@@ -74,10 +74,10 @@ def prepared(
         raise NotProvenError(f"{release.id} has no web process that could answer")
     _refuse_what_is_not_there(settings, restored.databases)
     tree = places.releases / tree_of(release.id)
-    copies = [Copied(tree, restored.copy / "release"), *_data(restored, settings, places)]
-    _refuse_what_leads_away(restored.copy, copies)
+    copies = [Copied(tree, restored.copy / "release"), *data_copies(restored, settings, places)]
+    refuse_what_leads_away(restored.copy, copies)
     place_links(restored.copy / "release", settings.release.link, places)
-    empty, unseen = _empty_places(copies, settings, places, restored.room)
+    empty, unseen = empty_places(copies, settings, places, restored.room)
     env = {name: value for name, value in environ.items() if PASSED.fullmatch(name)}
     paths = env.get("PATH", os.defpath)
     served = tuple(
@@ -89,7 +89,7 @@ def prepared(
     links = {places.root / "current": Path("releases") / tree.name}
     if release.id != tree.name:
         links[places.releases / release.id] = Path(tree.name)
-    hidden = _hidden(settings, places)
+    hidden = hidden_places(settings, places)
     sockets = [database.socket for database in restored.databases.values() if database.socket is not None]
     laid_out = mounts(
         [*empty, *copies],
@@ -168,13 +168,13 @@ def _refuse_what_is_not_there(
             )
 
 
-def _data(restored: Restored, settings: EnvironmentSettings, places: Places) -> list[Copied]:
+def data_copies(restored: Restored, settings: EnvironmentSettings, places: Places) -> list[Copied]:
     named = outermost([*settings.backup.paths, *settings.backup.databases])
     found = [Copied(places.resolve(name), restored.copy / member_of(name)) for name in named]
     return [copied for copied in found if os.path.lexists(copied.copy)]
 
 
-def _refuse_what_leads_away(copy: Path, copies: Sequence[Copied]) -> None:
+def refuse_what_leads_away(copy: Path, copies: Sequence[Copied]) -> None:
     """What is mounted must lie in the scratch place itself: a link in an archive may lead to what is live."""
     inside = copy.resolve()
     for copied in copies:
@@ -182,7 +182,7 @@ def _refuse_what_leads_away(copy: Path, copies: Sequence[Copied]) -> None:
             raise NotProvenError(f"{copied.copy.relative_to(copy)} of the backup is a link that leads away")
 
 
-def _empty_places(
+def empty_places(
     copies: Sequence[Copied], settings: EnvironmentSettings, places: Places, room: Path
 ) -> tuple[list[Copied], tuple[str, ...]]:
     """Empty folders in place of what the release expects in `shared/` and the backup does not hold."""
@@ -191,7 +191,7 @@ def _empty_places(
     empty, unseen = [Copied(places.shared, shared)], []
     for name in settings.release.link:
         live = places.resolve(name)
-        if _copy_of(live, copies) is not None:
+        if copy_of(live, copies) is not None:
             continue
         unseen.append(name)
         if live.is_dir():
@@ -215,7 +215,7 @@ def _served(
 ) -> Served:
     """As its slot would start it, but for where it listens, its home, and the addresses of its databases."""
     port, socket = FIRST_PORT + number, f"/tmp/{process.name}.sock"
-    file = _copy_of(places.resolve(process.env_file), copies) if process.env_file else None
+    file = copy_of(places.resolve(process.env_file), copies) if process.env_file else None
     own = environment_of(process, settings.name, places, environ, env_file=file)
     scratch = {
         each.name: (each, restored.url(each, own.get(each.url_env, ""))) for each in settings.databases
@@ -235,7 +235,7 @@ def _served(
     return Served(process.name, process.start, given, str(tree), port, socket, process.listen)
 
 
-def _copy_of(live: Path, copies: Sequence[Copied]) -> Path | None:
+def copy_of(live: Path, copies: Sequence[Copied]) -> Path | None:
     """Where the copy of something live lies; None where the backup does not hold it."""
     for copied in copies:
         if live == copied.live or copied.live in live.parents:
@@ -248,7 +248,7 @@ def _needs_network(test: SmokeSettings) -> bool:
     return test.kind == "tls" or (test.kind == "http" and bool(ELSEWHERE_ADDRESS.match(test.url)))
 
 
-def _hidden(settings: EnvironmentSettings, places: Places) -> list[Path]:
+def hidden_places(settings: EnvironmentSettings, places: Places) -> list[Path]:
     """What is live, or secret: seen in a boot only as its copy, wherever it lies."""
     named = [*settings.backup.paths, *settings.backup.databases, *settings.release.link]
     secret = [settings.backup.sign_key, settings.backup.allowed_signers]
