@@ -9,7 +9,7 @@ from typing import Any
 
 from mobius.errors import GateFailed, UsageError
 from mobius.flows.plan import find_backup
-from mobius.model.release import BackupRecord
+from mobius.model.release import BackupRecord, Release
 from mobius.ports import Note, Ports
 from mobius.report.rehearsing import failed_boot, rehearsal_words
 
@@ -60,11 +60,17 @@ def prove(
     *,
     boot: bool | None,
     migrate_from: Path | None = None,
+    candidate: Release | None = None,
+    fast: bool = False,
     progress: Callable[[str], None],
 ) -> tuple[BackupRecord, dict[str, Any]]:
     """The backup as it is known from now on, and everything that was found. What failed is proven no longer."""
     boot = ports.settings.rehearsal.boot if boot is None else boot
-    found = dict(ports.backups.rehearse(backup, boot=boot, migrate_from=migrate_from, progress=progress))
+    found = dict(
+        ports.backups.rehearse(
+            backup, boot=boot, migrate_from=migrate_from, candidate=candidate, fast=fast, progress=progress
+        )
+    )
     failed = bool(found.get("failed"))
     proven = replace(
         backup,
