@@ -1,0 +1,143 @@
+"""What every source of migrations can do, whatever tool they were written for: one port, and its nouns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from mobius.model.seen import Migration
+
+if TYPE_CHECKING:
+    from mobius.adapters.databases.postgres_address import Address
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The database that migrations run on, live or scratch: an SQLite file, or an address of PostgreSQL.
+
+    `lock_timeout_s`: how long a statement of PostgreSQL waits for a lock, unless the migration says it itself; 0 for no
+    limit. What had to wait longer is tried again for `retry_within_s`; 0 for never. SQLite waits `busy_timeout_s`.
+    """
+
+    kind: Literal["sqlite", "postgresql"]
+    path: Path | None = None
+    address: Address | None = None
+    lock_timeout_s: float = 5.0
+    retry_within_s: float = 0.0
+    busy_timeout_s: float = 10.0
+
+    def __str__(self) -> str:
+        return str(self.path if self.kind == "sqlite" else self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One SQL statement and the line of the file where it begins."""
+
+    sql: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One migration of a folder.
+
+    `version` is what its tool orders it by, "" for one that runs whenever it changed; `name` is unique in the folder.
+    `sha256` does not depend on line endings. `up` and `down` are its SQL, None where its own tool does not say it; the
+    lines of a section stand where they stand in the file. `opaque`: only its own tool can run it.
+    """
+
+    version: str
+    name: str
+    path: Path
+    sha256: str
+    up: str | None = None
+    down: str | None = None
+    has_down: bool = False
+    transactional: bool = True
+    opaque: bool = False
+
+    @property
+    def seen(self) -> Migration:
+        """As flows know it."""
+        return Migration(self.version, self.name, self.sha256)
+
+
+class Around(Protocol):
+    """Who looks on while a migration runs: entered around each statement, and around the COMMIT of each that runs in a
+    transaction (the statement is None). `connection` is the session that runs it, of sqlite3 or psycopg."""
+
+    def __call__(
+        self, change: Change, statement: Statement | None, connection: Any
+    ) -> AbstractContextManager[object]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a program of the project's own ended. `output`: both streams, redacted, bounded."""
+
+    code: int
+    output: str
+    seconds: float
+
+
+class Runner(Protocol):
+    """Runs a program of the project's own, live or cut off from everything but the target."""
+
+    def run(
+        self, argv: Sequence[str], *, cwd: Path, target: Target, within_s: float, progress: Progress
+    ) -> Ran:
+        """Runs it in the folder `cwd` of a release's tree, and returns when it has ended; its lines go to `progress`. A
+        relative program is looked for in the tree first. Any exit code is an answer. Raises `MobiusError` when it
+        cannot be started, or is not done in `within_s`: then nothing of it runs any more."""
+
+
+class MigrationSource(Protocol):
+    """The migrations of one tool. `root` is the folder `migrations.path` of a release.
+
+    Raises `GateFailed` for what can be seen to be wrong before anything is changed (files, order, a database that
+    was left half migrated), `Locked` when somebody else migrates this database, `MobiusError` when one fails.
+    """
+
+    @property
+    def layout(self) -> str:
+        """ "numbered", "flyway", "golang-migrate", "dbmate", "prisma", "alembic", "django", "command"; "sql" for plain
+        SQL whose folder was not seen yet."""
+
+    @property
+    def opaque(self) -> bool:
+        """Whether its own program runs the migrations, so that a `Runner` is needed."""
+
+    def applied(self, target: Target, root: Path | None = None) -> tuple[Migration, ...]:
+        """What the database has, oldest first, by the tool's own table; nothing for one that is not there yet. With
+        `root`, names are those of its files where the table has only versions."""
+
+    def pending(self, root: Path, target: Target, *, runner: Runner | None = None) -> tuple[Change, ...]:
+        """What the folder has and the database has not, in the order in which it is applied. Runs no code of the
+        release, unless a runner is given and the tool cannot be read otherwise."""
+
+    def apply(
+        self,
+        root: Path,
+        target: Target,
+        *,
+        progress: Progress,
+        runner: Runner | None = None,
+        around: Around | None = None,
+    ) -> tuple[Migration, ...]:
+        """Applies what is pending, and returns it. May be repeated. A kill -9 leaves each migration that runs in a
+        transaction applied and recorded, or neither; one that cannot is looked at before it is repeated. An opaque
+        source never calls `around`."""
+
+    def can_go_down(self, root: Path, versions: Sequence[str]) -> bool:
+        """Whether each of these (versions or names) has a way down."""
+
+    def down(
+        self, root: Path, target: Target, versions: Sequence[str], *, runner: Runner | None = None
+    ) -> None:
+        """Takes these back, newest first; those that are not applied are done already. They must be the newest."""
