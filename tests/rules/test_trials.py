@@ -8,11 +8,14 @@ import pytest
 
 from mobius.model.linting import Impact
 from mobius.model.plan import Way
-from mobius.model.trial import Booted, DownTrial, Locked, Rows, Trial, TrialStatement
+from mobius.model.trial import Booted, Broken, DownTrial, Locked, Rows, Trial, TrialStatement
 from mobius.rules.trials import judge_trial
 
 WORKS = Booted(True, True, seconds=2.0)
-FAILS = Booted(True, False, "smoke test notes: status was 500", query="SELECT nick FROM users")
+NICK = Broken("SELECT nick FROM users", 'column "nick" does not exist')
+FAILS = Booted(
+    True, False, "0 of 1 smoke tests passed; notes: status was 500", failed=("notes",), broken=(NICK,)
+)
 ADD = TrialStatement(
     "3", "ALTER TABLE users ADD COLUMN score int", 0.001, (Locked("users", "AccessExclusiveLock"),)
 )
@@ -39,6 +42,7 @@ def test_what_was_not_tried_is_not_open() -> None:
     verdict = judge_trial(QUIET, old=Booted(False, why="bubblewrap is not installed"), new=Booted(False))
     assert verdict.way is Way.RESTORE
     assert verdict.ways[0].why == "not proven: bubblewrap is not installed"
+    assert [way.tried for way in verdict.ways] == [False, True, True]
     assert verdict.stops == ()
 
 
@@ -47,8 +51,12 @@ def test_a_release_that_fails_on_the_copy_needs_a_hold_or_stops() -> None:
     verdict = judge_trial(replace(QUIET, down=down), old=FAILS, new=WORKS)
     assert (verdict.way, verdict.impact) == (Way.DOWN, Impact.HIGH)
     assert verdict.stops == (
-        "the previous release fails on the migrated copy: smoke test notes: status was 500 (SELECT nick FROM users);"
-        " the way back needs requests to be held: set migrations.hold, or make the change in two releases",
+        "the previous release fails on the migrated copy: 0 of 1 smoke tests passed; notes: status was 500"
+        ' (SELECT nick FROM users: column "nick" does not exist)',
+    )
+    assert verdict.advice == (
+        "make the change in two releases, the first of which works with the old schema and the new; or set"
+        " migrations.hold, and requests wait while code and data go back together",
     )
     assert judge_trial(replace(QUIET, down=down), old=FAILS, new=WORKS, hold_s=10).stops == ()
 
@@ -90,7 +98,30 @@ def test_rows_that_no_statement_names_stop_the_deployment() -> None:
 def test_a_migration_that_fails_on_the_copy_stops() -> None:
     broken = replace(ADD, error="check positive is violated by some row")
     verdict = judge_trial(replace(QUIET, statements=(broken,)), old=WORKS, new=WORKS)
-    assert verdict.stops == ("the migration fails on the copy: check positive is violated by some row",)
+    assert verdict.stops == ("3 fails on the copy: check positive is violated by some row",)
+    assert verdict.advice[0].startswith("mend the migration, or the rows that it stumbles over")
+
+
+def test_what_a_failed_migration_left_is_not_judged_further() -> None:
+    broken = replace(ADD, error="check positive is violated by some row")
+    lost = Rows("orders", 5, 0, touched=False)
+    trial = replace(QUIET, statements=(broken,), rows=(lost,))
+    assert len(judge_trial(trial, old=FAILS, new=FAILS).stops) == 1
+
+
+def test_a_new_release_that_fails_on_the_migrated_copy_stops_whatever_the_hold() -> None:
+    verdict = judge_trial(QUIET, old=WORKS, new=FAILS, hold_s=30)
+    assert verdict.stops == (
+        "the new release fails on the migrated copy: 0 of 1 smoke tests passed; notes: status was 500"
+        ' (SELECT nick FROM users: column "nick" does not exist)',
+    )
+    assert verdict.advice == ("the migration and the release do not fit each other: mend either",)
+
+
+def test_the_ways_by_data_take_as_long_as_their_work_and_the_start_of_the_release() -> None:
+    down = DownTrial(True, 0.5, rows=(USERS,))
+    verdict = judge_trial(replace(QUIET, down=down), old=WORKS, new=WORKS, start_s=1.5)
+    assert [way.seconds for way in verdict.ways] == [2.0, 2.0, 10.5]
 
 
 def test_waits_are_said_with_who_waits_and_how_long() -> None:

@@ -61,6 +61,14 @@ class DownTrial:
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """What a database refused to a release: the query without its values, "" where only the error is known."""
+
+    query: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Booted:
     """A release that was started on the copy. `tried` is false where it could not be isolated, with the reason."""
 
@@ -68,7 +76,14 @@ class Booted:
     works: bool = False
     why: str = ""  # the check that failed and its words, or the reason it was not tried
     seconds: float = 0.0
-    query: str = ""  # the query that broke, where it is known
+    failed: tuple[str, ...] = ()  # the names of the smoke tests that failed
+    broken: tuple[Broken, ...] = ()  # the first first
+
+    @property
+    def query(self) -> str:
+        """The query that broke first, or what was said of it; "" where it is not known."""
+        first = next(iter(self.broken), None)
+        return (first.query or first.error) if first else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +117,7 @@ class OpenWay:
     seconds: float
     loses: str
     why: str = ""  # why it is not open, or not proven
+    tried: bool = True  # false: nobody knows, and it does not count as open
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +129,4 @@ class TrialVerdict:
     impact: Impact
     reasons: tuple[str, ...]
     stops: tuple[str, ...] = ()  # why a deployment must not go on
+    advice: tuple[str, ...] = ()  # the next step for each of them

@@ -14,7 +14,8 @@ class WayFacts(TypedDict):
 
     way: str  # "code alone", "down", "restore"
     is_open: bool
-    seconds: float  # measured; 0.0 where it was not
+    tried: bool  # false: not proven; then it is not open, though it may be
+    seconds: float  # measured, until the previous release answers again; 0.0 where it was not
     loses: str
     why: str
 
@@ -26,7 +27,9 @@ class BootFacts(TypedDict):
     works: bool
     why: str
     seconds: float  # from the start to the end of the smoke tests
-    query: str  # what its database refused, without values; "" where it is not known
+    failed: list[str]  # the names of the smoke tests that failed
+    query: str  # the first that its database refused, without values; "" where it is not known
+    broken: list[dict[str, str]]  # all of them: {"query", "error"}
 
 
 class StatementFacts(TypedDict):
@@ -65,6 +68,7 @@ class TrialFacts(TypedDict):
     impact: str  # "LOW", "MEDIUM", "HIGH"
     felt: list[str]  # why, one reason a line
     stops: list[str]  # why a deployment must not go on
+    advice: list[str]  # the next step for each of them
     way: str  # the first way that is open; "" where none is
     ways: list[WayFacts]
     down: str  # "gives everything back, in 0.4 s", or why not; "" where there is no way down

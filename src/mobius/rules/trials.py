@@ -17,58 +17,71 @@ FELT_S = 0.1  # a wait that a person feels; below it, no reason is given
 LONG_S = 1.0  # a wait that fills queues and makes clients give up
 
 
-def judge_trial(trial: Trial, *, old: Booted, new: Booted, hold_s: float = 0.0) -> TrialVerdict:
+TWO_RELEASES = "make the change in two releases, the first of which works with the old schema and the new"
+HOLD = f"{TWO_RELEASES}; or set migrations.hold, and requests wait while code and data go back together"
+NOT_MEANT = "mend the migration; where it is meant, say it in a statement of its own for that table"
+
+
+def judge_trial(
+    trial: Trial, *, old: Booted, new: Booted, hold_s: float = 0.0, start_s: float = 0.0
+) -> TrialVerdict:
     """The verdict. `hold_s`: how long requests may be held while code and data go back together (migrations.hold);
-    where code alone is not open, 0 stops the deployment."""
-    ways = (_code_alone(old), _down(trial), _restore(trial))
+    where code alone is not open, 0 stops the deployment. `start_s`: how long the previous release takes to answer on
+    the schema it knows, which ends the ways back by data."""
+    ways = (_code_alone(old), _down(trial, start_s), _restore(trial, start_s))
     first = next((way for way in ways if way.is_open), None)
     said = tuple(_reasons(trial, old, new))
     impact = max((impact for impact, _ in said), default=Impact.LOW)
     stops = tuple(_stops(trial, old, new, ways, hold_s))
     return TrialVerdict(
-        first.way if first else None, ways, impact, tuple(reason for _, reason in said), stops
+        first.way if first else None,
+        ways,
+        impact,
+        tuple(reason for _, reason in said),
+        tuple(why for why, _ in stops),
+        tuple(advice for _, advice in stops),
     )
 
 
 def _code_alone(old: Booted) -> OpenWay:
     if not old.tried:
-        return OpenWay(Way.CODE_ALONE, False, 0.0, "nothing", f"not proven: {old.why}")
+        return OpenWay(Way.CODE_ALONE, False, 0.0, "nothing", f"not proven: {old.why}", tried=False)
     if not old.works:
-        query = f" ({old.query})" if old.query else ""
-        return OpenWay(
-            Way.CODE_ALONE,
-            False,
-            0.0,
-            "nothing",
-            f"the previous release fails on the migrated copy: {old.why}{query}",
-        )
+        why = f"the previous release fails on the migrated copy: {_why(old)}"
+        return OpenWay(Way.CODE_ALONE, False, 0.0, "nothing", why)
     return OpenWay(Way.CODE_ALONE, True, old.seconds, "nothing; the migrated schema stays")
 
 
-def _down(trial: Trial) -> OpenWay:
-    down = trial.down
+def _why(booted: Booted) -> str:
+    """With the query that broke, where it is known."""
+    if not booted.broken:
+        return booted.why
+    first = booted.broken[0]
+    return f"{booted.why} ({first.query}: {first.error})" if first.query else f"{booted.why} ({first.error})"
+
+
+def _down(trial: Trial, start_s: float) -> OpenWay:
+    down, seconds = trial.down, trial.down.seconds + start_s
     loses = "what is written into the new columns and tables"
     if not down.there:
         return OpenWay(Way.DOWN, False, 0.0, loses, "not every migration has a way down")
     if down.error:
-        return OpenWay(Way.DOWN, False, down.seconds, loses, f"the way down fails: {down.error}")
+        return OpenWay(Way.DOWN, False, seconds, loses, f"the way down fails: {down.error}")
     if lost := _lost_by(down):
-        return OpenWay(Way.DOWN, False, down.seconds, lost, f"the way down loses data: {lost}")
+        return OpenWay(Way.DOWN, False, seconds, lost, f"the way down loses data: {lost}")
     if down.schema_differs:
-        return OpenWay(
-            Way.DOWN, False, down.seconds, loses, f"the way down leaves another schema: {down.schema_differs}"
-        )
-    return OpenWay(Way.DOWN, True, down.seconds, loses)
+        why = f"the way down leaves another schema: {down.schema_differs}"
+        return OpenWay(Way.DOWN, False, seconds, loses, why)
+    return OpenWay(Way.DOWN, True, seconds, loses)
 
 
 def _lost_by(down: DownTrial) -> str:
     return "; ".join(_difference(rows) for rows in down.rows if rows.is_changed)
 
 
-def _restore(trial: Trial) -> OpenWay:
-    return OpenWay(
-        Way.RESTORE, True, trial.restore_s, "every write since the backup; the emergency backup keeps them"
-    )
+def _restore(trial: Trial, start_s: float) -> OpenWay:
+    loses = "every write since the backup; the emergency backup keeps them"
+    return OpenWay(Way.RESTORE, True, trial.restore_s + start_s, loses)
 
 
 def _difference(rows: Rows) -> str:
@@ -105,9 +118,9 @@ def _reasons(trial: Trial, old: Booted, new: Booted) -> Iterator[tuple[Impact, s
     for check in trial.broken_checks:
         yield Impact.HIGH, check
     if old.tried and not old.works:
-        yield Impact.HIGH, f"the previous release fails on it: {old.why}"
+        yield Impact.HIGH, f"the previous release fails on it: {_why(old)}"
     if new.tried and not new.works:
-        yield Impact.HIGH, f"the new release fails on it: {new.why}"
+        yield Impact.HIGH, f"the new release fails on it: {_why(new)}"
     for warning in trial.warnings:
         yield Impact.LOW, warning
 
@@ -133,22 +146,23 @@ def _of_statement(statement: TrialStatement) -> Iterator[tuple[Impact, str]]:
         )
 
 
-def _stops(trial: Trial, old: Booted, new: Booted, ways: tuple[OpenWay, ...], hold_s: float) -> Iterator[str]:
-    """Why the deployment ends here: exit 3."""
+def _stops(
+    trial: Trial, old: Booted, new: Booted, ways: tuple[OpenWay, ...], hold_s: float
+) -> Iterator[tuple[str, str]]:
+    """Why the deployment ends here (exit 3), and the next step."""
     failed = next((each for each in trial.statements if each.error), None)
     if failed is not None:
-        yield f"the migration fails on the copy: {failed.error}"
-    yield from trial.broken_checks
+        told = "mend the migration, or the rows that it stumbles over, then deploy again: nothing live was changed"
+        yield f"{failed.migration} fails on the copy: {failed.error}", told
+        return  # what it left is no schema that anybody meant
+    for check in trial.broken_checks:
+        yield check, "mend the migration: the data would be left inconsistent"
     for rows in trial.rows:
-        if (
-            rows.is_changed and not rows.touched and rows.after <= rows.before
-        ):  # a trigger may write more of its own
-            yield f"{_difference(rows)}, though no statement names it"
+        # A trigger may write more of its own.
+        if rows.is_changed and not rows.touched and rows.after <= rows.before:
+            yield f"{_difference(rows)}, though no statement names it", NOT_MEANT
     if new.tried and not new.works:
-        yield f"the new release fails on the migrated copy: {new.why}"
-    code_alone = ways[0]
-    if old.tried and not old.works and not code_alone.is_open and hold_s <= 0:
-        yield (
-            f"{code_alone.why}; the way back needs requests to be held: set migrations.hold, or make the change in two"
-            " releases"
-        )
+        told = "the migration and the release do not fit each other: mend either"
+        yield f"the new release fails on the migrated copy: {_why(new)}", told
+    if old.tried and not old.works and hold_s <= 0:
+        yield ways[0].why, HOLD

@@ -27,6 +27,7 @@ def trial_facts(trial: Trial, verdict: TrialVerdict, *, old: Booted, new: Booted
         "impact": verdict.impact.name,
         "felt": list(verdict.reasons),
         "stops": list(verdict.stops),
+        "advice": list(verdict.advice),
         "way": str(verdict.way or ""),
         "ways": [_way(way) for way in verdict.ways],
         "down": _down(verdict.ways[1]) if trial.down.there else "",
@@ -46,6 +47,7 @@ def _way(way: OpenWay) -> WayFacts:
     return {
         "way": str(way.way),
         "is_open": way.is_open,
+        "tried": way.tried,
         "seconds": round(way.seconds, 3),
         "loses": way.loses,
         "why": way.why,
@@ -62,7 +64,9 @@ def _boot(booted: Booted) -> BootFacts:
         "works": booted.works,
         "why": booted.why,
         "seconds": round(booted.seconds, 3),
+        "failed": list(booted.failed),
         "query": booted.query,
+        "broken": [{"query": each.query, "error": each.error} for each in booted.broken],
     }
 
 
