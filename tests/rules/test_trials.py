@@ -98,8 +98,8 @@ def test_rows_that_no_statement_names_stop_the_deployment() -> None:
 def test_a_migration_that_fails_on_the_copy_stops() -> None:
     broken = replace(ADD, error="check positive is violated by some row")
     verdict = judge_trial(replace(QUIET, statements=(broken,)), old=WORKS, new=WORKS)
-    assert verdict.stops == ("3 fails on the copy: check positive is violated by some row",)
-    assert verdict.advice[0].startswith("mend the migration, or the rows that it stumbles over")
+    assert verdict.stops == ("the migration fails on the copy: check positive is violated by some row",)
+    assert verdict.advice == ("mend 3, or the rows that it stumbles over: nothing live was changed",)
 
 
 def test_what_a_failed_migration_left_is_not_judged_further() -> None:

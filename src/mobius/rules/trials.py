@@ -152,8 +152,8 @@ def _stops(
     """Why the deployment ends here (exit 3), and the next step."""
     failed = next((each for each in trial.statements if each.error), None)
     if failed is not None:
-        told = "mend the migration, or the rows that it stumbles over, then deploy again: nothing live was changed"
-        yield f"{failed.migration} fails on the copy: {failed.error}", told
+        told = f"mend {failed.migration}, or the rows that it stumbles over: nothing live was changed"
+        yield f"the migration fails on the copy: {failed.error}", told
         return  # what it left is no schema that anybody meant
     for check in trial.broken_checks:
         yield check, "mend the migration: the data would be left inconsistent"
