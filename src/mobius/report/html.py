@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mobius.model.sample import Sample
 from mobius.report.charts import Span, plots
+from mobius.report.page import page_template
 from mobius.report.summary import facts
-from mobius.report.words import count, duration, milliseconds, percent, printable
-
-if TYPE_CHECKING:
-    from jinja2 import Template
+from mobius.report.words import duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +29,7 @@ class Bar:
 def run_html(report: Mapping[str, Any], samples: Sequence[Sample] = ()) -> str:
     """The whole page. Everything in the report is text that others may have written, and is escaped."""
     drawn, markers, axis = plots(report, samples)
-    return _template().render(
+    return page_template("run").render(
         report=report,
         facts=facts(report),
         bars=bars(report),
@@ -74,19 +70,3 @@ def _without_idle(spans: Sequence[tuple[float, float]]) -> list[tuple[float, flo
         (left, min(100 - left, whole.left_pct(end) - whole.left_pct(start)))
         for left, (start, end) in zip(lefts, shifted, strict=True)
     ]
-
-
-@lru_cache(maxsize=1)
-def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: printable(value) if type(value) is str else value,
-    )
-    environment.filters.update(milliseconds=milliseconds, percent=percent, number=count)
-    source = resources.files("mobius.report").joinpath("templates/run.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(source)

@@ -14,7 +14,7 @@ class Paint:
     color: bool = False
 
     def __call__(self, text: str, style: str) -> str:
-        return f"\x1b[{style}m{text}\x1b[0m" if self.color and text else text
+        return f"\x1b[{style}m{text}\x1b[0m" if self.color and text and style else text
 
     def mark(self, outcome: str) -> str:
         """The painted sign of an outcome."""
