@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +54,31 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """A program to run to its end: its words, its whole environment, and the folder it starts in."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: str
+    user: As | None = None
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How it went. `code`: its exit code, minus the signal where one ended it, None where it did not get to an end of
+    its own, and `why` says why. `out` is its output alone, `output` that and its errors as they came; the middle is
+    left out of what is too long, and then `is_whole` is false."""
+
+    code: int | None
+    why: str = ""
+    out: str = ""
+    output: str = ""
+    is_whole: bool = True
+    took_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Mount:
     """What lies at `at` inside: the file or folder `source`; an empty folder of its own where there is none.
 
@@ -96,6 +121,26 @@ class Isolation(Protocol):
         inside; `scratch` is the folder whose disk must not fill up."""
 
 
+class Commanding(Protocol):
+    """What of an isolation runs a program to its end, cut off as a boot is."""
+
+    def why_not(self) -> str:
+        """Why it cannot be had here; "" where it can."""
+
+    def run(
+        self,
+        command: Command,
+        mounts: Sequence[Mount],
+        *,
+        within_s: float,
+        scratch: Path,
+        progress: Callable[[str], None],
+    ) -> Ended:
+        """Runs it there and ends all that it left, whatever happens: nothing of it runs when this returns, nor when we
+        are killed. `progress` hears each line. Never raises for what went wrong inside; `scratch` is the folder whose
+        disk must not fill up."""
+
+
 class ScratchDatabase(Protocol):
     """A database restored from a dump, apart from the live one. `url`: for a service; `socket`: the folder it must see
     for that, None where it is on a server that a boot cannot be shown; `rows` by table."""
@@ -120,7 +165,8 @@ class Databases(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line that the program inside says. `kind`: "up", "healthy", "done"; anything else is passed over."""
+    """One line that the program inside says. `kind`: "up", "healthy", "done", of a command also "out", "err", "cut";
+    anything else is passed over."""
 
     kind: str
     after_s: float = 0.0

@@ -7,19 +7,21 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 import psutil
 
-from mobius.adapters.rehearsal.asked import Asked, Booted, Mount
+from mobius.adapters.rehearsal.asked import Asked, Booted, Command, Ended, Mount
+from mobius.adapters.rehearsal.commanded import followed
 from mobius.adapters.rehearsal.following import Boot, end, last
 from mobius.model.verdict import Outcome
 
 PROGRAM = "bwrap"
 INSIDE = "mobius.adapters.rehearsal.inside"
+INSIDE_COMMAND = "mobius.adapters.rehearsal.inside_command"
 TRY_S = 10.0
 LEAST_FREE_BYTES = 256 << 20  # below it a boot is ended: the disk is that of the live data
 TEMPORARY_BYTES = 1 << 30  # of /tmp and /dev/shm, which are memory
@@ -78,11 +80,31 @@ class Bubblewrap:
         except OSError as problem:
             return Booted(Outcome.ERROR, f"bubblewrap could not be started: {problem.strerror or problem}")
 
-    def argv(self, asked: Asked, mounts: Sequence[Mount], info_fd: int) -> list[str]:
+    def run(
+        self,
+        command: Command,
+        mounts: Sequence[Mount],
+        *,
+        within_s: float,
+        scratch: Path,
+        progress: Callable[[str], None],
+    ) -> Ended:
+        """What `mobius.adapters.rehearsal.asked.Commanding` promises."""
+        if self._program is None:
+            return Ended(None, self.why_not())
+        free = self._least_free
+        try:
+            with self._running(command, mounts) as boot:
+                return followed(boot, within_s=within_s, scratch=scratch, least_free=free, progress=progress)
+        except OSError as problem:
+            return Ended(None, f"bubblewrap could not be started: {problem.strerror or problem}")
+
+    def argv(self, asked: Asked | Command, mounts: Sequence[Mount], info_fd: int) -> list[str]:
         """The whole command: everything that is inside is named here."""
         assert self._program is not None
+        inside = INSIDE if isinstance(asked, Asked) else INSIDE_COMMAND
         folders = list(dict.fromkeys(str(package.parent) for package in _packages()))
-        source = f"import sys; sys.path += {folders!r}; from {INSIDE} import main; main()"
+        source = f"import sys; sys.path += {folders!r}; from {inside} import main; main()"
         return [
             self._program,
             *_namespaces(with_user=asked.user is not None),
@@ -97,7 +119,7 @@ class Bubblewrap:
         ]
 
     @contextmanager
-    def _running(self, asked: Asked, mounts: Sequence[Mount]) -> Iterator[Boot]:
+    def _running(self, asked: Asked | Command, mounts: Sequence[Mount]) -> Iterator[Boot]:
         """The boot, and its end: when this is left, nothing of it runs."""
         read_info, write_info = os.pipe()
         process: subprocess.Popen[bytes] | None = None

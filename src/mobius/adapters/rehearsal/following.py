@@ -13,7 +13,7 @@ from typing import IO
 
 import msgspec
 
-from mobius.adapters.rehearsal.asked import TOLD_BYTES, Asked, Line
+from mobius.adapters.rehearsal.asked import TOLD_BYTES, Asked, Command, Line
 
 LOOK_S, ENDING_S = 0.2, 10.0
 
@@ -28,7 +28,7 @@ class Boot:
         self._reader = threading.Thread(target=_keep, args=(process.stderr, self._errors), daemon=True)
         self._reader.start()
 
-    def ask(self, asked: Asked) -> None:
+    def ask(self, asked: Asked | Command) -> None:
         """Keeps the input open: its end tells the inside that we are gone."""
         assert self.process.stdin is not None
         with suppress(BrokenPipeError):

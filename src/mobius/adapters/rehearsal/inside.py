@@ -7,7 +7,6 @@ asked is gone, and it ends too; all that it started goes with it, for it is the 
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import threading
@@ -22,12 +21,14 @@ import msgspec
 from mobius.adapters.checks.http import HttpChecks
 from mobius.adapters.places import Places
 from mobius.adapters.rehearsal.asked import Asked, Line, Served
+from mobius.adapters.rehearsal.inside_bounds import end_when_left, say, with_no_more_than
 from mobius.adapters.targets.reached import reached_at
 from mobius.model.settings import EnvironmentSettings
 from mobius.model.verdict import CheckResult, Outcome
 
 LOG_LINES, LOG_BYTES = 40, 16_384
 QUICK_S = 0.1
+NOT_FOUND = (126, 127)  # as POSIX has it for shells: found and not to be run, not found
 
 
 @dataclass(slots=True)
@@ -53,8 +54,8 @@ class Started:
 def main() -> None:
     """Does what the first line of the input asks, and says how it went."""
     asked = msgspec.json.decode(sys.stdin.buffer.readline(), type=Asked)
-    threading.Thread(target=_end_when_left, daemon=True).start()
-    _with_no_more_than(asked)
+    end_when_left()
+    with_no_more_than(asked.user, asked.memory_bytes)
     say(Line("up"))
     began = time.monotonic()
     started: list[Started] = []
@@ -67,15 +68,6 @@ def main() -> None:
         say(Line("done", outcome="FAIL", sentence=f"{name} cannot be started: {why}", log=_log(started)))
         return
     say(judged(asked, started, began))
-
-
-NOT_FOUND = (126, 127)  # as POSIX has it for shells: found and not to be run, not found
-
-
-def say(line: Line) -> None:
-    """One line, at once."""
-    sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
-    sys.stdout.buffer.flush()
 
 
 def judged(asked: Asked, started: Sequence[Started], began: float) -> Line:
@@ -153,18 +145,6 @@ def _start(served: Served) -> Started:
     return started
 
 
-def _with_no_more_than(asked: Asked) -> None:
-    """The user, and the memory, that all in here is to have from now on."""
-    who, limit = asked.user, asked.memory_bytes
-    if who is not None:
-        os.setgroups(list(who.groups))
-        os.setgid(who.gid)
-        os.setuid(who.uid)  # with it go the last two capabilities
-    if limit:
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 def _checks(asked: Asked) -> HttpChecks:
     settings = EnvironmentSettings(
         name=asked.environment,
@@ -180,12 +160,6 @@ def _checks(asked: Asked) -> HttpChecks:
 def _log(started: Sequence[Started]) -> tuple[str, ...]:
     time.sleep(QUICK_S)  # what it said last is still on its way
     return tuple(line for one in started for line in one.tail())
-
-
-def _end_when_left() -> None:
-    while sys.stdin.buffer.read(4096):
-        pass
-    os._exit(1)
 
 
 if __name__ == "__main__":
