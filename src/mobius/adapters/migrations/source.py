@@ -79,11 +79,13 @@ class Around(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a program of the project's own ended. `output`: both streams, redacted, bounded."""
+    """How a program of the project's own ended. `output`: both streams, redacted, bounded; `out`: what it printed,
+    without its errors, None where that is too long to be whole."""
 
     code: int
     output: str
     seconds: float
+    out: str | None = ""
 
 
 class Runner(Protocol):

@@ -1,0 +1,70 @@
+"""Running a tool of the project's own on a database: again where a lock was in its way and nothing was done."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from mobius.adapters.migrations.source import Progress, Ran, Runner, Target
+from mobius.errors import MobiusError
+
+WITHIN_S = 3600.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
+LAST_LINES = 12
+# SQLSTATE 55P03 in the words of PostgreSQL and of the drivers that give its name; SQLite's in the words of all.
+_LOCKED = re.compile(
+    r"55P03|canceling statement due to lock timeout|LockNotAvailable|lock_not_available"
+    r"|database is locked|SQLITE_BUSY"
+)
+State = TypeVar("State")
+
+
+def require_runner(runner: Runner | None, layout: str) -> Runner:
+    """Raises `MobiusError` where nobody is there to run the tool."""
+    if runner is None:
+        raise MobiusError(
+            f"the migrations are run by {layout}, and nothing may be run here",
+            "plan and deploy with mobius: it runs them in the release",
+        )
+    return runner
+
+
+def run_tool(
+    runner: Runner,
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    target: Target,
+    progress: Progress,
+    state: Callable[[], State] | None,
+    hint: str,
+) -> Ran:
+    """Runs it to its end. It is tried again, with growing pauses, for `target.retry_within_s`, where it failed because
+    it could not get a lock and `state` is what it was before: nothing was applied meanwhile. Without `state` never.
+
+    Raises `MobiusError` with the end of what it said when it fails; `hint` is the next step.
+    """
+    before = state() if state is not None else None
+    until, pause = time.monotonic() + target.retry_within_s, FIRST_PAUSE_S
+    while True:
+        ran = runner.run(argv, cwd=cwd, target=target, within_s=WITHIN_S, progress=progress)
+        if ran.code == 0:
+            return ran
+        may_repeat = state is not None and _LOCKED.search(ran.output) and time.monotonic() + pause < until
+        if not may_repeat or state is None or state() != before:
+            raise failure(argv, ran, hint)
+        progress(f"a lock was in the way, nothing was changed: trying again in {pause:.1f} s")
+        time.sleep(pause * random.uniform(0.75, 1.25))
+        pause = min(pause * 2, LONGEST_PAUSE_S)
+
+
+def failure(argv: Sequence[str], ran: Ran, hint: str) -> MobiusError:
+    """What it said last, for whoever has to repair it."""
+    lines = [line.rstrip() for line in ran.output.splitlines() if line.strip()]
+    why = f"ended by signal {-ran.code}" if ran.code < 0 else f"exit code {ran.code}"
+    last = f": {lines[-1].strip()}" if lines else ""
+    return MobiusError(f"{' '.join(argv)} failed ({why}){last}", hint, details=tuple(lines[-LAST_LINES:]))
