@@ -18,7 +18,6 @@ LATER = {
     "export": "the export of configuration and artefacts",
     "gates": "the checks of audio, container and performance",
     "media": "golden references of what the service produces",
-    "migrate": "the rehearsal of migrations; mobius migrate lint reads them, mobius plan names what is pending",
     "premerge": "the validation before a merge; mobius plan and mobius smoke are parts of it",
 }
 

@@ -8,26 +8,17 @@ from pathlib import Path
 
 import click
 
+from mobius.cli import migrate_rehearse
 from mobius.cli.context import json_option, next_step, width
 from mobius.errors import UsageError
 from mobius.model.linting import FileReport, Impact
 
-LATER = ("plan", "rehearse")
 FAIL_ON = {"HIGH": Impact.HIGH, "MEDIUM": Impact.MEDIUM, "LOW": Impact.LOW, "never": None}
 
 
-class _Migrate(click.Group):
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name in LATER:
-            from mobius.cli.later import command as later
-
-            return later
-        return super().get_command(ctx, name)
-
-
-@click.group("migrate", cls=_Migrate)
+@click.group("migrate")
 def command() -> None:
-    """Read migrations as a database would feel them."""
+    """Judge migrations: by their text, by what is pending, and by running them on real data."""
 
 
 @command.command("lint")
@@ -105,3 +96,7 @@ def _code(reports: list[FileReport], limit: Impact | None, as_json: bool) -> int
         return 3
     unread = any(each.hazard == "unreadable" for report in reports for each in report.findings)
     return 4 if unread and limit is not None else 0
+
+
+command.add_command(migrate_rehearse.plan)
+command.add_command(migrate_rehearse.rehearse)
