@@ -20,6 +20,7 @@ from mobius.adapters.migrations.alembic_files import (
 from mobius.adapters.migrations.source import Around, Change, Progress, Runner, Target
 from mobius.adapters.migrations.tool_runs import require_runner, run_tool
 from mobius.adapters.migrations.tool_tables import rows_of_table
+from mobius.adapters.rehearsal.not_proven import NotProvenError
 from mobius.errors import GateFailed, MobiusError
 from mobius.model.seen import Migration
 
@@ -151,6 +152,8 @@ class AlembicSource:
         argv = [*self.program, "upgrade", f"{start}:head", "--sql"]
         try:
             ran = runner.run(argv, cwd=project.cwd, target=target, within_s=SQL_WITHIN_S, progress=_unheard)
+        except NotProvenError:
+            raise
         except MobiusError:
             return {}
         return sql_of_each(ran.out) if ran.code == 0 and ran.out else {}

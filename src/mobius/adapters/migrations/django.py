@@ -17,6 +17,7 @@ from mobius.adapters.migrations.django_files import (
 from mobius.adapters.migrations.source import Around, Change, Progress, Runner, Target
 from mobius.adapters.migrations.tool_runs import require_runner, run_tool
 from mobius.adapters.migrations.tool_tables import rows_of_table
+from mobius.adapters.rehearsal.not_proven import NotProvenError
 from mobius.errors import GateFailed, MobiusError
 from mobius.model.seen import Migration
 
@@ -138,6 +139,8 @@ class DjangoSource:
             argv = [*self.program, "sqlmigrate", each.app, each.stem]
             try:
                 ran = runner.run(argv, cwd=root, target=target, within_s=SQL_WITHIN_S, progress=_unheard)
+            except NotProvenError:
+                raise
             except MobiusError:
                 break
             if ran.code == 0 and ran.out:

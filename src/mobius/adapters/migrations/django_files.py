@@ -186,10 +186,7 @@ def _value(expression: ast.expr | None) -> object:
 
 def _ordered(found: Mapping[str, DjangoFile]) -> dict[str, DjangoFile]:
     """Names such as `shop.__first__` made real, and all in the order in which Django applies them."""
-    whole = {
-        name: replace(each, needs=tuple(_meant(need, found) for need in each.needs))
-        for name, each in found.items()
-    }
+    whole = _with_real_needs(_with_real_needs(found))  # which is the latest is known once the first ones are
     for each in whole.values():
         for need in each.needs:
             if need not in whole and need.split(".")[0] in {other.app for other in whole.values()}:
@@ -199,6 +196,13 @@ def _ordered(found: Mapping[str, DjangoFile]) -> dict[str, DjangoFile]:
                 )
     return {
         name: whole[name] for name in in_order(sorted(whole), {n: each.needs for n, each in whole.items()})
+    }
+
+
+def _with_real_needs(found: Mapping[str, DjangoFile]) -> dict[str, DjangoFile]:
+    return {
+        name: replace(each, needs=tuple(_meant(need, found) for need in each.needs))
+        for name, each in found.items()
     }
 
 
@@ -212,6 +216,8 @@ def _meant(need: str, found: Mapping[str, DjangoFile]) -> str:
     if stem == _FIRST:
         return next((each.name for each in own if each.is_first), need)
     below = {name for each in own for name in each.needs}
+    if f"{app}.{_FIRST}" in below:
+        return need
     return next((each.name for each in own if each.name not in below), need)
 
 
