@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from mobius.model.settings import DatabaseSettings
@@ -13,6 +13,15 @@ LIBPQ = (
     "PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSWORD", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE",
     "PGSSLCERT", "PGSSLKEY", "PGSSLROOTCERT", "PGTARGETSESSIONATTRS",
 )  # fmt: skip
+HARMLESS = ("PGOPTIONS", "PGAPPNAME", "PGCLIENTENCODING", "PGTZ", "PGDATESTYLE", "PGCONNECT_TIMEOUT")
+# Of servers only: an address of SQLite is a file, which is either hidden or the scratch one.
+_SERVER = re.compile(
+    r"\s*(?:jdbc:)?(?:postgres|postgis|mysql|mariadb|percona|mongodb|redis|rediss|mssql|sqlserver|oracle|cockroach|"
+    r"clickhouse|cassandra|timescale|redshift)[a-z0-9+_.-]*://", re.IGNORECASE,
+)  # fmt: skip
+_WORDS = re.compile(r"(?:^|\s)(?:host|hostaddr|service|servicefile|passfile)\s*=")  # of libpq
+_ADDRESS = re.compile(r"(?!sqlite|file:)[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_DATABASE = re.compile(r"DSN$|DATABASE_?UR[IL]|(?:^|_)DB_?UR[IL]|CONNECTION_?STRING", re.IGNORECASE)
 _SCHEME = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9_]+)?(?=://)")
 
 
@@ -31,6 +40,25 @@ def addressed(
     if databases:
         changed |= as_libpq(next(iter(databases.values()))[1])
     return changed
+
+
+def without_other_databases(
+    env: Mapping[str, str], ours: Collection[str], named: Collection[str], *, files: bool
+) -> dict[str, str]:
+    """`env` without what leads to a database, but for the variables `ours`. `named`: those of which mobius.toml says
+    so. `files`: what names a file, or SQLite, may stay, for a file is what is tried."""
+
+    def leads(name: str, value: str) -> bool:
+        if (
+            (name.startswith("PG") and name not in HARMLESS)
+            or name in named
+            or _SERVER.match(value)
+            or _WORDS.search(value)
+        ):
+            return True
+        return bool(_DATABASE.search(name)) and not (files and not _ADDRESS.match(value))
+
+    return {name: value for name, value in env.items() if name in ours or not leads(name, value)}
 
 
 def in_form_of(value: str, scratch: str) -> str:

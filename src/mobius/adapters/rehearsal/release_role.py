@@ -30,17 +30,15 @@ def url_for_release(scratch: Address, live_user: str) -> str:
     with connected(
         scratch, f"a role for the release could not be made in the scratch copy of {scratch.name}"
     ) as db:
-        if row := db.execute(OUTSIDE).fetchone():
-            raise NotProvenError(
-                f"{scratch.name} has {row[0]}, by which a rehearsed release could leave its scratch copy"
-            )
+        _refuse_ways_outside(db, scratch)
         roles = [
             str(row[0]) for row in db.execute("SELECT rolname FROM pg_roles WHERE NOT rolsuper").fetchall()
         ]
-        owners = [role for role in roles if not role.startswith("pg_")]
+        owners = [role for role in roles if not role.startswith("pg_") and role != ROLE]
         name, password = live_user if live_user in owners else ROLE, secrets.token_urlsafe(18)
-        if name not in owners:
-            db.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
+        if name == ROLE:
+            if name not in roles:
+                db.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
             for owner in owners:
                 db.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(owner), sql.Identifier(name)))
             db.execute(
@@ -53,6 +51,24 @@ def url_for_release(scratch: Address, live_user: str) -> str:
         db.execute(sql.SQL("ALTER ROLE {} " + harmless).format(sql.Identifier(name), sql.Literal(password)))
     there = replace(scratch, parameters={**scratch.parameters, "user": name}, secrets={"password": password})
     return url_of(there)
+
+
+def url_for_command(scratch: Address, live_user: str) -> str:
+    """The same for a migration on a copy of the scratch database: whoever the address names, unless that is a
+    superuser. Raises as `url_for_release` does."""
+    with connected(scratch, f"the scratch copy of {scratch.name} does not answer") as db:
+        is_super = db.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
+        if is_super == (False,):
+            _refuse_ways_outside(db, scratch)
+            return url_of(scratch)
+    return url_for_release(scratch, live_user)
+
+
+def _refuse_ways_outside(db: object, scratch: Address) -> None:
+    if row := db.execute(OUTSIDE).fetchone():  # type: ignore[attr-defined]
+        raise NotProvenError(
+            f"{scratch.name} has {row[0]}, by which a rehearsed release could leave its scratch copy"
+        )
 
 
 def _give_what_the_superuser_owns(db: object, name: str) -> None:
