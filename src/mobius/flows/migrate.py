@@ -26,12 +26,13 @@ EVENTS_LOOKED_AT = 500  # back from the newest, for a rehearsal of the same migr
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the migrations of a release are read. `pending`: those of its folder that the database has not; it raises
-    `MobiusError` where the folder or the database cannot be read."""
+    """How the migrations of a release are read. `pending`: the layout of its folder, and those in it that the database
+    has not; it raises `MobiusError` where the folder or the database cannot be read. `layout`: as far as it is known
+    without the folder."""
 
     layout: str
     dialect: Dialect
-    pending: Callable[[Path], Sequence[PendingMigration]]
+    pending: Callable[[Path], tuple[str, Sequence[PendingMigration]]]
 
 
 def look_at_migrations(
@@ -164,17 +165,13 @@ def _staged(look: MigrationLook, ports: Ports, progress: Callable[[str], None]) 
 
 
 def _with_pending(look: MigrationLook, folder: Path, reading: Reading) -> MigrationLook:
-    if not folder.is_dir() or not any(folder.iterdir()):
-        said = f"{look.tag} has nothing in {look.path}, where its migrations should be"
-        return _doubted(look, said, "set migrations.path to the folder in the release that holds them")
     try:
-        pending = tuple(reading.pending(folder))
+        layout, pending = reading.pending(folder)
     except MobiusError as problem:
         return _doubted(look, problem.message, problem.hint)
-    files = (
-        replace(one, file=f"{look.path}/{one.file}" if look.path != "." else one.file) for one in pending
-    )
-    return replace(look, pending=tuple(files))
+    above = "" if look.path == "." else f"{look.path}/"
+    files = (replace(one, file=f"{above}{one.file}") for one in pending)
+    return replace(look, layout=layout, pending=tuple(files))
 
 
 def _doubted(look: MigrationLook, doubt: str, hint: str) -> MigrationLook:

@@ -81,9 +81,9 @@ def _reading(ports: Ports) -> Reading | None:
     migrations = ports.migrations
     dialect: Dialect = "sqlite"
 
-    def pending(folder: Path) -> Sequence[PendingMigration]:
+    def pending(folder: Path) -> tuple[str, Sequence[PendingMigration]]:
         names = [each.name for each in migrations.pending(folder)]
-        return [
+        return "numbered", [
             PendingMigration(
                 each.version,
                 each.name,
