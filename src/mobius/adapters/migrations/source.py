@@ -49,7 +49,8 @@ class Change:
 
     `version` is what its tool orders it by, "" for one that runs whenever it changed; `name` is unique in the folder.
     `sha256` does not depend on line endings. `up` and `down` are its SQL, None where its own tool does not say it; the
-    lines of a section stand where they stand in the file. `opaque`: only its own tool can run it.
+    lines of a section stand where they stand in the file. `down_path`: where the way down is a file of its own.
+    `opaque`: only its own tool can run it.
     """
 
     version: str
@@ -61,6 +62,7 @@ class Change:
     has_down: bool = False
     transactional: bool = True
     opaque: bool = False
+    down_path: Path | None = None
 
     @property
     def seen(self) -> Migration:

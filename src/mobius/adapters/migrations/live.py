@@ -1,0 +1,38 @@
+"""The port `Migrations` on the live database, for flows that bring the folder of each release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mobius import ports
+from mobius.adapters.migrations.source import MigrationSource, Runner, Target
+
+
+@dataclass(frozen=True, slots=True)
+class LiveMigrations:
+    """Whatever source there is, on one database. `target` is asked when it is needed: its address may be unknown.
+    Versions and names may both be given where versions are asked."""
+
+    source: MigrationSource
+    target: Callable[[], Target]
+    runner: Runner | None = None
+
+    def applied(self, directory: Path | None = None) -> tuple[ports.Migration, ...]:
+        return self.source.applied(self.target(), directory)
+
+    def pending(self, directory: Path) -> tuple[ports.Migration, ...]:
+        return tuple(change.seen for change in self.source.pending(directory, self.target()))
+
+    def apply(self, directory: Path, *, progress: Callable[[str], None]) -> tuple[ports.Migration, ...]:
+        target = self.target()
+        if target.path is not None:
+            target.path.parent.mkdir(parents=True, exist_ok=True)  # the first deployment makes the database
+        return self.source.apply(directory, target, progress=progress, runner=self.runner)
+
+    def can_go_down(self, directory: Path, versions: Sequence[str]) -> bool:
+        return self.source.can_go_down(directory, versions)
+
+    def down(self, directory: Path, versions: Sequence[str]) -> None:
+        self.source.down(directory, self.target(), versions, runner=self.runner)

@@ -1,0 +1,184 @@
+"""Statements that PostgreSQL runs outside of a transaction: one at a time, written down before, observed after a crash.
+
+A table of ours, `mobius_unfinished`, has the statement that was begun. It is there only while such a migration is not
+done: a kill leaves it, and the next run reads it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from mobius.adapters.databases.postgres_address import driver
+from mobius.adapters.migrations.engine import Watched
+from mobius.adapters.migrations.postgres_observing import Seen, observed, tidy
+from mobius.adapters.migrations.postgres_sql import Script
+from mobius.adapters.migrations.postgres_waiting import HeldUpError, Patience, set_lock_timeout
+from mobius.adapters.migrations.session import PostgresSession
+from mobius.adapters.migrations.source import Change, Statement, Target
+from mobius.errors import GateFailed, MobiusError
+
+if TYPE_CHECKING:
+    from mobius.adapters.migrations.session import Session
+
+TABLE = "mobius_unfinished"
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """`statement`: how many of the file are done. `begun`: the next one was begun, and may be done or not."""
+
+    name: str
+    sha256: str
+    statement: int
+    begun: bool
+
+
+class _Moving(Protocol):
+    @property
+    def session(self) -> PostgresSession: ...
+    @property
+    def target(self) -> Target: ...
+    @property
+    def patience(self) -> Patience: ...
+    def execute(self, statement: Statement, path: Path, kept: str) -> None: ...
+
+
+def run_outside(
+    moving: _Moving,
+    change: Change,
+    script: Script,
+    path: Path,
+    *,
+    before: Callable[[], None],
+    after: Callable[[float], None],
+    around: Watched,
+) -> None:
+    """Runs what is not done yet of the file `path`. Raises GateFailed where it cannot be told whether a statement is
+    done, MobiusError when one fails: those before it stay, and the next run goes on after them."""
+    session, began = moving.session, time.monotonic()
+    db = session.connection
+    if not script.sets_lock_timeout:
+        set_lock_timeout(db, moving.target, "SESSION")
+    with _together(session):
+        before()
+    start = _where_to_begin(session, change, script, path)
+    for number, statement in enumerate(script.statements):
+        if number < start and not _only_sets(statement):
+            continue
+        _note(session, Unfinished(path.name, change.sha256, number, begun=True))
+        kept = "nothing of it was kept" if number == 0 else f"the {number} statement(s) before stay"
+
+        def attempt(statement: Statement = statement, kept: str = kept) -> None:
+            tidy(session, statement)
+            try:
+                with around(change, statement, db):
+                    moving.execute(statement, path, kept)
+            except HeldUpError:
+                tidy(session, statement)
+                raise
+
+        try:
+            moving.patience.insist(path.name, attempt, kept)
+        except MobiusError:
+            with contextlib.suppress(driver().Error):
+                tidy(session, statement)
+                _note(session, Unfinished(path.name, change.sha256, number, begun=False))
+            raise
+    with _together(session):
+        after(time.monotonic() - began)
+        session.rows(f"DROP TABLE {session.named(TABLE)}")
+
+
+def unfinished(session: Session) -> Unfinished | None:
+    """The migration that was left in the middle, None where there is none."""
+    if session.dialect != "postgresql" or not session.columns(TABLE):
+        return None
+    rows = session.rows(f"SELECT name, sha256, statement, begun FROM {session.named(TABLE)}")
+    return Unfinished(*rows[0]) if rows else None
+
+
+def refuse_unknown(session: Session, statements: Callable[[str], Sequence[Statement]]) -> None:
+    """Raises GateFailed where a migration was left in the middle of a statement of which nobody can tell whether it is
+    done. `statements` has those of the file of that name, none where it is not there."""
+    left = unfinished(session)
+    if left is None or not left.begun or not isinstance(session, PostgresSession):
+        return
+    there = statements(left.name)
+    if left.statement >= len(there):
+        raise GateFailed(
+            f"migration {left.name} was left in the middle, and its file is not in the folder any more",
+            f"bring it back; or finish it by hand, then: DROP TABLE {session.named(TABLE)};",
+        )
+    if observed(session, there[left.statement]) is Seen.UNKNOWN:
+        raise _two_choices(session, left, there[left.statement])
+
+
+def _where_to_begin(session: PostgresSession, change: Change, script: Script, path: Path) -> int:
+    left = unfinished(session)
+    if left is None:
+        return 0
+    if left.name != path.name:
+        raise GateFailed(
+            f"migration {left.name} was left in the middle: it must be finished before {path.name}",
+            f"bring its file back; or finish it by hand, then: DROP TABLE {session.named(TABLE)};",
+        )
+    if left.sha256 != change.sha256 and left.statement > 0:
+        raise GateFailed(
+            f"migration {path.name} was changed after its first {left.statement} statement(s) had run",
+            "bring the text back that was begun with, and write the change as a new migration",
+        )
+    if left.sha256 != change.sha256 or not left.begun:
+        return left.statement
+    statement = script.statements[left.statement]
+    seen = observed(session, statement)
+    if seen is Seen.UNKNOWN:
+        raise _two_choices(session, left, statement)
+    return left.statement + 1 if seen is Seen.DONE else left.statement
+
+
+def _two_choices(session: PostgresSession, left: Unfinished, statement: Statement) -> GateFailed:
+    table = session.named(TABLE)
+    return GateFailed(
+        f"migration {left.name} was interrupted at line {statement.line}, and nobody can tell whether that"
+        " statement is done",
+        "look at the database, then say which it is by one of these, and try again",
+        details=(
+            statement.sql.splitlines()[0][:100],
+            f"it is done:     UPDATE {table} SET statement = {left.statement + 1}, begun = false;",
+            f"it is not done: UPDATE {table} SET begun = false;",
+        ),
+    )
+
+
+def _note(session: PostgresSession, now: Unfinished) -> None:
+    table = session.named(TABLE)
+    with _together(session):
+        session.rows(
+            f"CREATE TABLE IF NOT EXISTS {table} (name text PRIMARY KEY, sha256 text NOT NULL,"
+            " statement integer NOT NULL, begun boolean NOT NULL, at timestamptz NOT NULL DEFAULT now())"
+        )
+        session.rows(f"DELETE FROM {table}")
+        values = (now.name, now.sha256, now.statement, now.begun)
+        session.rows(f"INSERT INTO {table} (name, sha256, statement, begun) VALUES (?, ?, ?, ?)", *values)
+
+
+def _only_sets(statement: Statement) -> bool:
+    return statement.sql.split(None, 1)[0].upper() in ("SET", "RESET")
+
+
+@contextlib.contextmanager
+def _together(session: PostgresSession) -> Iterator[None]:
+    db = session.connection
+    db.execute("BEGIN")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if not db.closed:
+            db.execute("ROLLBACK")
+        raise

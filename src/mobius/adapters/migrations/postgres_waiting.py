@@ -1,0 +1,137 @@
+"""A statement that waits for a lock: not for long, not only once, and with the names of who is in its way."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mobius.adapters.databases.postgres_address import CONNECT_TIMEOUT_S, Address, driver
+from mobius.adapters.migrations.source import Progress, Target
+from mobius.errors import MobiusError
+from mobius.report.words import duration
+from mobius.rules.broken_queries import without_literals
+
+if TYPE_CHECKING:
+    import psycopg
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 15.0
+LOOK_S = 0.25
+_SHOWN = 100  # characters of a query
+_BLOCKERS = """
+    SELECT pid, coalesce(application_name, ''), coalesce(usename, ''), coalesce(state, ''), coalesce(query, ''),
+           coalesce(extract(epoch FROM clock_timestamp() - coalesce(query_start, backend_start)), 0)
+    FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids(%s)) ORDER BY backend_start LIMIT 5
+"""
+_T = TypeVar("_T")
+
+
+class HeldUpError(Exception):
+    """A statement did not get its lock in time, or was chosen to end a deadlock. `line`: where it stands."""
+
+    def __init__(self, line: int, why: str) -> None:
+        super().__init__(why)
+        self.line = line
+        self.why = why
+
+
+@dataclass(slots=True)
+class Blockers:
+    """Who is in the way of a session, looked at from another one every quarter of a second."""
+
+    address: Address
+    pid: int
+    seen: tuple[tuple[int, str], ...] = ()
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[Blockers]:
+        """Looks on meanwhile. Where it may not, nobody is named."""
+        thread = threading.Thread(target=self._look, name="who blocks", daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._stop.set()
+            thread.join(2 * CONNECT_TIMEOUT_S)
+
+    def forget(self) -> None:
+        """For another attempt."""
+        self.seen = ()
+
+    def _look(self) -> None:
+        psycopg = driver()
+        parameters: dict[str, Any] = {**self.address.parameters, **self.address.secrets}
+        parameters.setdefault("connect_timeout", str(CONNECT_TIMEOUT_S))
+        with (
+            contextlib.suppress(psycopg.Error),
+            contextlib.closing(psycopg.connect(**parameters, autocommit=True)) as db,
+        ):
+            db.execute("SET statement_timeout = '5s'")
+            while not self._stop.wait(LOOK_S):
+                if rows := db.execute(_BLOCKERS, [self.pid]).fetchall():
+                    self.seen = tuple((int(row[0]), _described(*row)) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one attempt may wait, and all of them together."""
+
+    target: Target
+    blockers: Blockers
+    progress: Progress
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+
+    def insist(self, name: str, attempt: Callable[[], _T], kept: str) -> _T:
+        """What `attempt` returns, tried again with growing pauses while it is held up. Raises MobiusError when the time
+        is over; `kept` says what is there of the migration `name` then."""
+        begun, number = self.monotonic(), 0
+        while True:
+            number += 1
+            self.blockers.forget()
+            try:
+                return attempt()
+            except HeldUpError as held_up:
+                pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (number - 1)) * random.uniform(0.5, 1.5)
+                spent_s = self.monotonic() - begun
+                if spent_s + pause_s > self.target.retry_within_s:
+                    raise self._given_up(name, held_up, number, spent_s, kept) from None
+                whom = "; ".join(words for _, words in self.blockers.seen) or "somebody who could not be seen"
+                self.progress(
+                    f"{name}: {held_up.why} at line {held_up.line}, attempt {number};"
+                    f" blocked by {whom}; again in {pause_s:.1f} s"
+                )
+                self.sleep(pause_s)
+
+    def _given_up(
+        self, name: str, held_up: HeldUpError, number: int, spent_s: float, kept: str
+    ) -> MobiusError:
+        pids = [pid for pid, _ in self.blockers.seen]
+        end = f"end what blocks it: SELECT pg_terminate_backend({pids[0]}); or " if pids else ""
+        return MobiusError(
+            f"migration {name} gave up: {held_up.why} at line {held_up.line},"
+            f" {number} attempt(s) in {duration(spent_s)}; {kept}",
+            f"{end}try again when the database is quieter, or raise migrations.retry_within in mobius.toml",
+            details=tuple(f"blocked by {words}" for _, words in self.blockers.seen),
+        )
+
+
+def set_lock_timeout(db: psycopg.Connection[Any], target: Target, scope: str) -> None:
+    """`scope`: "LOCAL" for a transaction, "SESSION" for all that follow."""
+    db.execute(f"SET {scope} lock_timeout = {int(target.lock_timeout_s * 1000)}".encode())
+
+
+def _described(pid: int, application: str, user: str, state: str, query: str, seconds: float) -> str:
+    """For a person; the query without its values, as whoever reads this need not be allowed to see them."""
+    text = " ".join(without_literals(query).split())
+    shown = (
+        f": {text[:_SHOWN]}{'…' if len(text) > _SHOWN else ''}" if text and "insufficient" not in text else ""
+    )
+    who = ", ".join(word for word in (application, user) if word)
+    return f"process {pid} ({who}; {state or 'state unknown'} for {duration(float(seconds))}){shown}"

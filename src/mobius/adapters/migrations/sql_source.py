@@ -1,0 +1,259 @@
+"""Migrations as plain SQL, whosever layout they have: what is pending, and how it is applied and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mobius.adapters.migrations.engine import Engine, Moving, nobody
+from mobius.adapters.migrations.layouts import LAYOUTS, Layout, detect
+from mobius.adapters.migrations.records import Recorded, still_to_do, to_take_back
+from mobius.adapters.migrations.session import Session
+from mobius.adapters.migrations.source import Around, Change, Progress, Runner, Statement, Target
+from mobius.adapters.migrations.sql_files import statements
+from mobius.adapters.migrations.sqlite_running import SqliteEngine
+from mobius.errors import GateFailed, MobiusError
+from mobius.model.seen import Migration
+
+
+@dataclass(frozen=True, slots=True)
+class SqlSource:
+    """What `MigrationSource` promises, for a folder of SQL whose layout is seen from its files."""
+
+    opaque: bool = False
+    layout: str = "sql"
+
+    def applied(self, target: Target, root: Path | None = None) -> tuple[Migration, ...]:
+        """By whatever tables are there; with `root`, of its layout's table first."""
+        layout = detect(root) if root is not None and root.is_dir() else None
+        changes = layout.read(root) if layout and root is not None else ()
+        with _engine(target).looking() as session:
+            if session is None:
+                return ()
+            there = [each for each in LAYOUTS if each.is_in(session)]
+            if layout in there:
+                there = [layout]
+            found: dict[str, Migration] = {}
+            for each in there:
+                own = changes if each is layout else ()
+                hashes = {change.name: change.sha256 for change in own}
+                for done in each.recorded(session, own).done:
+                    known = hashes.get(done.name, done.checksum if each.name == "numbered" else "")
+                    found.setdefault(done.name, Migration(done.version, done.name, known))
+            return tuple(found.values())
+
+    def pending(self, root: Path, target: Target, *, runner: Runner | None = None) -> tuple[Change, ...]:
+        layout = detect(root) if root.exists() else None
+        if layout is None:
+            self._refuse_unless_taken_back(root, target)
+            return ()
+        changes = layout.read(root)
+        with _engine(target).looking() as session:
+            todo = _pending(layout, changes, session, target)
+        return tuple(_as_it_runs(change, layout, target) for change in todo)
+
+    def apply(
+        self,
+        root: Path,
+        target: Target,
+        *,
+        progress: Progress,
+        runner: Runner | None = None,
+        around: Around | None = None,
+    ) -> tuple[Migration, ...]:
+        planned = self.pending(root, target)
+        if not planned:
+            return ()
+        layout = detect(root)
+        assert layout is not None
+        changes = layout.read(root)
+        with _engine(target).migrating(progress) as moving:
+            for number, change in enumerate(planned):
+                progress(f"migration {number + 1} of {len(planned)}: {change.name}")
+                self._apply_one(layout, changes, planned[number:], moving, around, target)
+        return tuple(change.seen for change in planned)
+
+    def can_go_down(self, root: Path, versions: Sequence[str]) -> bool:
+        try:
+            layout = detect(root)
+            changes = layout.read(root) if layout else ()
+        except GateFailed:
+            return False
+        ways = {word for each in changes if each.has_down for word in (each.version, each.name)}
+        return all(version in ways for version in versions)
+
+    def down(
+        self, root: Path, target: Target, versions: Sequence[str], *, runner: Runner | None = None
+    ) -> None:
+        layout = detect(root)
+        if layout is None or not versions:
+            return
+        changes = layout.read(root)
+
+        def going_back(session: Session | None) -> tuple[Change, ...]:
+            recorded = _recorded(layout, changes, session)
+            return to_take_back(changes, recorded, versions, layout.key, layout.checksum)
+
+        with _engine(target).looking() as session:
+            todo = going_back(session)
+        for change in todo:
+            _cut(change.down or "", _down_path(change), layout, target, change.transactional)
+        if not todo:
+            return
+        with _engine(target).migrating(lambda _: None, make=False) as moving:
+            for number in range(len(todo)):
+                _take_back_one(layout, changes, todo[number:], moving, going_back)
+
+    def _apply_one(
+        self,
+        layout: Layout,
+        changes: Sequence[Change],
+        todo: Sequence[Change],
+        moving: Moving,
+        around: Around | None,
+        target: Target,
+    ) -> None:
+        change, session = todo[0], moving.session
+
+        def before() -> None:
+            """Under the lock: another run may have been here since we looked."""
+            layout.create(session)
+            now = _pending(layout, changes, session, target)
+            if [each.name for each in now] != [each.name for each in todo]:
+                raise MobiusError(
+                    f"migration {change.path.name} was applied by somebody else just now",
+                    "look again: mobius status",
+                )
+
+        moving.run(
+            change,
+            change.up or "",
+            change.path,
+            before=before,
+            after=lambda seconds: layout.record(session, change, seconds),
+            around=around or nobody,
+            may_begin=layout.may_begin,
+        )
+
+    def _refuse_unless_taken_back(self, root: Path, target: Target) -> None:
+        """A release older than the first migration has nothing to do; a wrong path must not look like one."""
+        if self.applied(target):
+            return
+        what = "holds no migrations" if root.is_dir() else "is not in the release"
+        raise GateFailed(
+            f"the migrations folder {root.name} {what}, and the database has none either",
+            "correct migrations.path in mobius.toml, or remove [migrations] until there is a first one",
+        )
+
+
+def _engine(target: Target) -> Engine:
+    if target.kind == "sqlite":
+        return SqliteEngine(target)
+    from mobius.adapters.migrations.postgres_running import PostgresEngine
+
+    return PostgresEngine(target)
+
+
+def _recorded(layout: Layout, changes: Sequence[Change], session: Session | None) -> Recorded:
+    if session is None or not layout.is_in(session):
+        return Recorded()
+    return layout.recorded(session, changes)
+
+
+def _pending(
+    layout: Layout, changes: Sequence[Change], session: Session | None, target: Target
+) -> tuple[Change, ...]:
+    if session is not None:
+        _refuse_another_tool(layout, session)
+        _refuse_left_in_the_middle(layout, changes, session, target)
+    return still_to_do(changes, _recorded(layout, changes, session), layout.key, layout.checksum)
+
+
+def _refuse_another_tool(layout: Layout, session: Session) -> None:
+    """A database that another tool migrated has these changes already, or others."""
+    if layout.is_in(session):
+        return
+    for other in LAYOUTS:
+        if other is not layout and other.is_in(session) and (done := other.recorded(session, ()).done):
+            raise GateFailed(
+                f"the database was migrated by {other.name} ({len(done)} applied), but the folder is"
+                f" {layout.title}",
+                "bring back the folder that belongs to this database, or correct migrations.database",
+            )
+
+
+def _refuse_left_in_the_middle(
+    layout: Layout, changes: Sequence[Change], session: Session, target: Target
+) -> None:
+    if session.dialect != "postgresql":
+        return
+    from mobius.adapters.migrations.postgres_outside import refuse_unknown
+
+    def of_the_file(name: str) -> Sequence[Statement]:
+        for change in changes:
+            for path, text in ((change.path, change.up), (_down_path(change), change.down)):
+                if text is not None and path.name == name:
+                    return _cut(text, path, layout, target, change.transactional)[0]
+        return ()
+
+    refuse_unknown(session, of_the_file)
+
+
+def _take_back_one(
+    layout: Layout,
+    changes: Sequence[Change],
+    todo: Sequence[Change],
+    moving: Moving,
+    going_back: Callable[[Session | None], tuple[Change, ...]],
+) -> None:
+    change, session = todo[0], moving.session
+
+    def before() -> None:
+        if [each.name for each in going_back(session)] != [each.name for each in todo]:
+            raise MobiusError(
+                f"migration {change.name} is not the newest any more: somebody else changed the database",
+                "look again: mobius status",
+            )
+
+    moving.run(
+        change,
+        change.down or "",
+        _down_path(change),
+        before=before,
+        after=lambda seconds: layout.forget(session, change, changes, seconds),
+        around=nobody,
+        may_begin=layout.may_begin,
+    )
+
+
+def _as_it_runs(change: Change, layout: Layout, target: Target) -> Change:
+    """With what is known when it is cut, before any of them runs; its way down is cut as well."""
+    if change.down is not None:
+        _cut(change.down, _down_path(change), layout, target, change.transactional)
+    return replace(
+        change, transactional=_cut(change.up or "", change.path, layout, target, change.transactional)[1]
+    )
+
+
+def _cut(
+    text: str, path: Path, layout: Layout, target: Target, transactional: bool
+) -> tuple[Sequence[Statement], bool]:
+    """The statements, and whether they run in one transaction. Raises GateFailed for what cannot be run."""
+    if layout.placeholder and (found := layout.placeholder.search(text)):
+        line = text.count("\n", 0, found.start()) + 1
+        raise GateFailed(
+            f"migration {path} has the placeholder {found[0]} (line {line}), which only {layout.name} can fill in",
+            f'write its value, or let {layout.name} itself run: kind = "command"',
+        )
+    if target.kind == "sqlite":
+        return statements(text, path, may_begin=layout.may_begin), True
+    from mobius.adapters.migrations.postgres_sql import script_of
+
+    script = script_of(text, path, transactional=transactional, may_begin=layout.may_begin)
+    return script.statements, script.transactional
+
+
+def _down_path(change: Change) -> Path:
+    """For messages: where both ways are in one file, they are told apart."""
+    return change.down_path or change.path.with_name(f"{change.path.name} (down)")
