@@ -134,6 +134,12 @@ def test_a_rehearsal_of_other_migrations_or_beside_another_live_release_counts_f
     assert look(of, "v3").rehearsal is None
 
 
+def test_a_rehearsal_that_could_try_nothing_is_not_remembered_as_one() -> None:
+    of = world(not_tried="no extension postgis")
+    rehearse(of)
+    assert look(of).rehearsal is None
+
+
 def test_nothing_pending_rehearses_nothing() -> None:
     of = world()
     began = list(of.effects)

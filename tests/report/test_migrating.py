@@ -147,6 +147,7 @@ def test_what_a_rehearsal_ran_needs_no_reading() -> None:
         ({"old": NOT_TRIED}, True, 4),
         ({"new": NOT_TRIED}, True, 4),
         ({"old": NOT_TRIED, "new": NOT_TRIED}, False, 0),
+        ({"not_tried": "no extension postgis"}, False, 4),
         ({"stops": ["rows are gone"], "new": NOT_TRIED}, True, 3),
     ],
 )

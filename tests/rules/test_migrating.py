@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mobius.model.linting import Impact
 from mobius.model.migrating import MigrationLook
-from mobius.rules.migrating import is_measured, weigh
+from mobius.rules.migrating import weigh
 from report.migrations_told import FACTS, LOOK, NICK, ORDERS, looked_at, rehearsed
 
 
@@ -101,9 +101,16 @@ def test_what_could_not_be_looked_at_is_high_and_said() -> None:
     )
 
 
-def test_what_only_its_own_program_runs_is_measured_by_a_rehearsal_alone() -> None:
+def test_what_only_its_own_program_runs_is_known_from_a_rehearsal_alone() -> None:
     opaque = replace(LOOK, pending=(replace(NICK, sql=None),))
-    assert not is_measured(opaque)
     assert "run by its own program" in weigh(opaque).reasons[0].text
-    assert is_measured(replace(opaque, rehearsal=FACTS))
-    assert is_measured(looked_at())
+    assert "run by its own program" not in " ".join(
+        r.text for r in weigh(replace(opaque, rehearsal=FACTS)).reasons
+    )
+
+
+def test_migrations_that_could_not_be_tried_prove_nothing() -> None:
+    weighed = weigh(rehearsed({"not_tried": "the scratch server has no extension postgis"}))
+    assert weighed.impact is Impact.HIGH
+    assert "could not be tried: the scratch server has no extension postgis" in weighed.reasons[0].text
+    assert weighed.ways[0].state == "not proven"

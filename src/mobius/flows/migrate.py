@@ -203,7 +203,7 @@ def _with_last_rehearsal(look: MigrationLook, ports: Ports) -> MigrationLook:
 def _is_of(facts: Mapping[str, Any], look: MigrationLook) -> bool:
     """The same migrations, byte by byte, and the release that is live now as the one before. What a deployment
     rehearsed says its candidate instead of the hashes."""
-    if not facts.get("ways") or facts.get("release_id") != look.live_id:
+    if not facts.get("ways") or facts.get("not_tried") or facts.get("release_id") != look.live_id:
         return False
     return bool(facts.get("changes") == _hashes(look) or facts.get("candidate") == look.release_id)
 

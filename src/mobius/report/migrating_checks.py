@@ -22,9 +22,10 @@ def _checks(report: Report, limit: int) -> Iterator[CheckResult]:
     for doubt in report["doubts"]:
         yield CheckResult("looked at", Outcome.ERROR, doubt["what"], 0.0, doubt["next"], group="look")
     facts = report["rehearsal"]
+    ran = facts is not None and not facts.get("not_tried")
     by_file = {each["file"]: each for each in report["files"]}
     for migration in report["migrations"]:
-        yield _text(migration, by_file.get(migration["file"]), limit, rehearsed=facts is not None)
+        yield _text(migration, by_file.get(migration["file"]), limit, rehearsed=ran)
     heavy = [change for change in report["config"] if WEIGHTS[change["impact"]] >= limit]
     told = "; ".join(f"{change['file']}: {change['reason']}" for change in heavy)
     undo = "; ".join(change["undo"] for change in heavy if change["undo"])
@@ -60,8 +61,11 @@ def _text(
 def _rehearsed(report: Report, facts: Mapping[str, Any]) -> Iterator[CheckResult]:
     group, stops = "rehearsal", [str(each) for each in facts.get("stops") or ()]
     took_ms = float(facts.get("migrate_s") or 0) * 1000
-    outcome = Outcome.FAIL if stops else Outcome.PASS
-    said = "; ".join(stops) or f"{len(facts.get('migrations') or ())} ran on the restored copy"
+    not_tried_for = str(facts.get("not_tried") or "")
+    outcome = Outcome.FAIL if stops else Outcome.ERROR if not_tried_for else Outcome.PASS
+    said = (
+        "; ".join(stops) or not_tried_for or f"{len(facts.get('migrations') or ())} ran on the restored copy"
+    )
     yield CheckResult("migrations", outcome, said, took_ms, group=group)
     if report["live"]:
         yield _booted("release before", facts.get("old") or {}, group, stops=bool(stops))
@@ -101,4 +105,4 @@ def exit_code_of_rehearsal(report: Report, *, asked_to_boot: bool) -> int:
         return 4 if report["doubts"] else 0
     if facts.get("stops") or facts.get("failed"):
         return 3
-    return 4 if asked_to_boot and not_tried(report) else 0
+    return 4 if facts.get("not_tried") or (asked_to_boot and not_tried(report)) else 0

@@ -8,7 +8,14 @@ from typing import Any
 from mobius.report.migrating_picture import timeline, way_bars
 from mobius.report.migrating_table import FELT_S, difference_lines
 from mobius.report.migrating_text import next_of
-from mobius.report.migrating_words import boot_words, lock_words, queue_words, taken_words, way_words
+from mobius.report.migrating_words import (
+    boot_words,
+    lock_words,
+    not_tried,
+    queue_words,
+    taken_words,
+    way_words,
+)
 from mobius.report.page import page_template
 from mobius.report.ways import losing
 from mobius.report.words import duration
@@ -55,7 +62,7 @@ def _outcome(report: Mapping[str, Any]) -> str:
         return "bad"
     if report["risk"] == "HIGH":
         return "bad" if facts is None else "unsure"
-    proven = facts is not None or not report["migrations"]
+    proven = not report["migrations"] or (facts and not facts.get("not_tried") and not not_tried(report))
     return "good" if proven and not report["doubts"] else "unsure"
 
 

@@ -28,9 +28,12 @@ def rehearsed_words(backup: str, facts: Mapping[str, Any]) -> str:
 
 
 def way_words(facts: Mapping[str, Any]) -> str:
-    """The first way back that is open, in how long, and what it loses; or that none is, or that it must not run."""
+    """The first way back that is open, in how long, and what it loses; or that none is, that it must not run, or that
+    nothing of it could be tried."""
     if stops := facts.get("stops"):
         return f"must not run: {stops[0]}"
+    if facts.get("not_tried"):
+        return f"NOT PROVEN, the migrations could not be tried: {facts['not_tried']}"
     first = next((way for way in facts.get("ways") or () if way.get("is_open")), None)
     if first is None:
         return "no way back is open"

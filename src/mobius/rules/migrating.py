@@ -21,19 +21,12 @@ def weigh(look: MigrationLook) -> Weighed:
     return Weighed(impact, reasons, ways_back(look))
 
 
-def is_measured(look: MigrationLook) -> bool:
-    """Whether everything that should be known is: the texts were read, or a rehearsal ran what is no text."""
-    unread = any(found.hazard == "unreadable" for report in look.reports for found in report.findings)
-    opaque = any(migration.sql is None for migration in look.pending)
-    return not look.doubts and (look.rehearsal is not None or not (unread or opaque))
-
-
 def ways_back(look: MigrationLook) -> tuple[KnownWay, ...]:
     """Code alone, down, restore: by the rehearsal of these very migrations, or by what the texts tell. Empty where
     nothing is live: there is nothing to go back to."""
     if not look.live_id:
         return ()
-    if look.rehearsal is not None and look.rehearsal.get("ways"):
+    if look.rehearsal is not None and look.rehearsal.get("ways") and not look.rehearsal.get("not_tried"):
         restore_s = float(look.rehearsal.get("restore_s") or 0.0)
         return tuple(_rehearsed(way, restore_s) for way in look.rehearsal["ways"])
     if not look.pending:
@@ -116,6 +109,8 @@ def _said(label: str, advice: str) -> str:
 
 def _of_the_rehearsal(facts: Mapping[str, Any]) -> Iterator[Reason]:
     """What it felt like; its impact is that of the worst, so the first line bears it and the others are no worse."""
+    if facts.get("not_tried"):
+        yield Reason(Impact.HIGH, "", f"not known: the migrations could not be tried: {facts['not_tried']}")
     stops = [str(each) for each in facts.get("stops") or ()]
     for stop in stops:
         yield Reason(Impact.HIGH, "", f"rehearsed: {stop}")
