@@ -119,7 +119,7 @@ def test_without_a_rollback_command_a_failed_deployment_calls_a_person_and_resto
     [page] = world.events(run, "page")
     assert page.data["choices"] == [
         "mend it and do it again: mobius resume -e production --again;"
-        " or go back with the data of a backup: mobius rollback -e production --backup FILE"
+        " or go back with the data of a backup: mobius rollback -e production --backup run2.zip"
     ]
     assert [ran[0] for ran in world.commands.ran] == ["deploy", "deploy"]
     world.commands.half_done.clear()

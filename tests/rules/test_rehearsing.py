@@ -8,8 +8,8 @@ import pytest
 
 from mobius.model.plan import Plan, Way, WayBack
 from mobius.model.release import BackupRecord
+from mobius.rules.choosing import AFTER
 from mobius.rules.rehearsing import Measured, TooSlow, counts, slow_restore, too_slow, way_back_s
-from mobius.rules.ways_back import AFTER
 
 CODE = WayBack(AFTER, Way.CODE_ALONE, (), 1.0, "nothing")
 RESTORE = WayBack(AFTER, Way.RESTORE, (), 12.0, "every write since the backup")

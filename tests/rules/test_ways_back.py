@@ -10,9 +10,10 @@ import pytest
 from mobius.model.plan import Plan, Step, Way, WayBack
 from mobius.model.release import Release
 from mobius.model.settings import BackupSettings, EnvironmentSettings, ProcessSettings
+from mobius.rules.choosing import AFTER, BEFORE, choose
 from mobius.rules.planning import Facts, compose_deploy
 from mobius.rules.returning import ReturnFacts, compose_rollback
-from mobius.rules.ways_back import AFTER, BEFORE, Side, choose, side
+from mobius.rules.ways_back import Side, side
 
 WEB = ProcessSettings("api", ("serve",))
 WORKER = ProcessSettings("mailer", ("mail",), kind="worker")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from mobius.errors import UsageError
+from mobius.flows.actions.action import own_backup_name
 from mobius.flows.healthy import await_healthy
 from mobius.flows.monitor import accept
 from mobius.flows.plan import proven_backup
 from mobius.flows.record import Record
 from mobius.flows.standing import Standing, standing
+from mobius.flows.way_back import proven_now, way_now
 from mobius.model.plan import FORWARD, Plan, WayBack
 from mobius.model.release import Release
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
+from mobius.report.ways import choices_between
+from mobius.rules.choosing import touched
 from mobius.rules.commanding import watch_ways_back
 from mobius.rules.planning import with_hash
 from mobius.rules.sharing import may_go_back_unasked
-from mobius.rules.ways_back import choose, touched
 
 WHAT_RUNS = Release("what-runs-now", "", "", "", "")  # of which no deployment is known
 ACCEPTABLE = (RunState.OBSERVING, RunState.INCONCLUSIVE, RunState.NEEDS_OPERATOR)
@@ -49,9 +52,8 @@ def abort(ports: Ports, *, who: str) -> Run:
     because = f"aborted by {who}"
     if run.kind not in FORWARD:
         return record.move(RunState.ABORTED, "run ended", because, sentence=because)
-    begun = record.steps().keys()
-    way = choose(run.plan, begun)
-    if way is None and touched(run.plan, begun):
+    way = way_now(record)
+    if way is None and touched(run.plan, record.steps().keys()):
         return _stopped_without_a_way_back(record, because)
     if way is None:
         return record.move(RunState.ABORTED, "run ended", f"{because}; nothing was changed", sentence=because)
@@ -73,7 +75,7 @@ def _stopped_without_a_way_back(record: Record, because: str) -> Run:
     if commands is not None:
         commands.end(f"run-{run.id}-")
     told = f"{because}; what was begun is not taken back: no way back may be taken without asking"
-    choices = [f"mobius rollback -e {run.environment} --backup FILE"]
+    choices = choices_between(run.plan, proven_now(record), own_backup_name(record))
     data = {"sentence": told, "choices": choices, "exit_code": 1}
     return record.move(RunState.ABORTED, "page", told, topic="alert", data=data, exit_code=1, sentence=told)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from mobius.errors import Locked, MobiusError
 from mobius.flows.actions.action import known_releases
@@ -13,12 +14,14 @@ from mobius.flows.record import Record
 from mobius.flows.rollback import rollback
 from mobius.flows.take_back import take_back
 from mobius.flows.turn import turn
+from mobius.flows.way_back import proven_now, way_now
 from mobius.model.plan import Plan
 from mobius.model.run import Run, RunState
 from mobius.ports import Commands, Ports
+from mobius.rules.choosing import unasked
 from mobius.rules.planning import with_hash
-from mobius.rules.ways_back import choose, unasked
 
+CHOSEN_BY = ("ways", "old", "at", "migrate_s")  # of the facts of a rehearsal
 AFTER_ROLLBACK_S = 7200.0  # the watch over what came back
 
 
@@ -104,9 +107,9 @@ def _says_it_is_the_previous(run: Run, commands: Commands) -> bool:
 def _finish_taking_back(run: Run, ports: Ports) -> Run:
     with turn(ports):
         record = Record(run, ports, forgiving=True)
-        way = choose(run.plan, record.steps().keys())
+        way = way_now(record)
         if way is None and run.kind == "monitor":
-            way = unasked(run.plan)
+            way = unasked(run.plan, proven=proven_now(record))
         if way is None:
             told = "taken back before anything was touched"
             return record.move(
@@ -151,9 +154,18 @@ def _window_it_ended(run: Run, record: Record) -> Plan | None:
     if before is None or before.state is not RunState.SUPERSEDED or not before.window_deadline:
         return None
     left_s = max(before.window_deadline - record.ports.clock.now(), record.ports.settings.monitor.interval_s)
-    return with_hash(
-        replace(before.plan, kind="monitor", rollout=(), facts={**before.plan.facts, "window_s": left_s})
+    facts = {**before.plan.facts, "window_s": left_s, **_proven_in(before, record)}
+    return with_hash(replace(before.plan, kind="monitor", rollout=(), facts=facts))
+
+
+def _proven_in(before: Run, record: Record) -> dict[str, Any]:
+    """What the rehearsal of that run said of its ways back: whoever watches on chooses by it, too."""
+    rehearsed = {step.id for step in before.plan.rollout if step.action == "rehearse"}
+    steps = record.read(lambda: record.ports.journal.steps(before.id))
+    found = next(
+        (step.result for step in steps if step.step_id in rehearsed and step.result.get("ways")), None
     )
+    return {"proven": {name: found[name] for name in CHOSEN_BY if name in found}} if found else {}
 
 
 def _two_hours(run: Run, record: Record) -> Plan:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mobius.errors import GateFailed, Locked, MobiusError
+from mobius.flows.actions.action import own_backup_name
 from mobius.flows.monitor import monitor, open_window
 from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.record import Record
-from mobius.flows.take_back import stop_for_a_person, take_back
+from mobius.flows.take_back import let_held_requests_go, stop_for_a_person, take_back
 from mobius.flows.turn import turn
+from mobius.flows.way_back import proven_now, way_now
 from mobius.model.plan import Step
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
-from mobius.rules.ways_back import choose, touched
+from mobius.report.ways import choices_between
+from mobius.rules.choosing import INSIDE, phase_of, touched
 
 
 def deploy(run: Run, ports: Ports) -> Run:
@@ -56,11 +59,14 @@ def refuse_or_take_back(record: Record, problem: Exception) -> Run:
     """Before any effect the answer is no; after one, everything is undone."""
     because = problem.message if isinstance(problem, MobiusError) else f"{type(problem).__name__}: {problem}"
     back = record.on_the_way_back()
-    way = choose(record.run.plan, back.steps().keys())
+    way = way_now(back)
     if way is not None:
         return take_back(back, way, because=because)
-    if touched(record.run.plan, back.steps().keys()):
-        return stop_for_a_person(back, no_way_back(record, because))
+    begun = back.steps().keys()
+    if touched(record.run.plan, begun):
+        if phase_of(record.run.plan, begun) == INSIDE:
+            let_held_requests_go(back)
+        return stop_for_a_person(back, no_way_back(back, because))
     details = list(problem.details) if isinstance(problem, MobiusError) else []
     code = _code_of_a_refusal(problem)
     return record.move(
@@ -77,11 +83,9 @@ def refuse_or_take_back(record: Record, problem: Exception) -> Run:
 def no_way_back(record: Record, because: str) -> MobiusError:
     """Something was changed, and no way back may be taken without asking."""
     environment = record.run.environment
-    return MobiusError(
-        f"{because}; no way back may be taken without asking",
-        f"mend it and do it again: mobius resume -e {environment} --again; "
-        f"or go back with the data of a backup: mobius rollback -e {environment} --backup FILE",
-    )
+    hint = f"mend it and do it again: mobius resume -e {environment} --again"
+    ways = choices_between(record.run.plan, proven_now(record), own_backup_name(record))
+    return MobiusError(f"{because}; no way back may be taken without asking", "; or ".join([hint, *ways]))
 
 
 def _code_of_a_refusal(problem: Exception) -> int:

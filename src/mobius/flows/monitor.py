@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from mobius.errors import Fenced, Locked, MobiusError
-from mobius.flows.actions.action import known_releases
+from mobius.flows.actions.action import known_releases, own_backup_name
 from mobius.flows.perform import perform
 from mobius.flows.record import Record
 from mobius.flows.take_back import stop_for_a_person, take_back
 from mobius.flows.turn import turn
-from mobius.model.plan import FORWARD
+from mobius.flows.way_back import proven_now
+from mobius.model.plan import FORWARD, Plan, Way, WayBack
+from mobius.model.proven import Proven
 from mobius.model.release import Release, ReleaseState
 from mobius.model.run import Run, RunState
 from mobius.model.sample import Sample
 from mobius.model.verdict import Outcome, Verdict
 from mobius.ports import Ports
+from mobius.report.ways import choices_between
+from mobius.rules.choosing import AFTER, unasked
 from mobius.rules.health import judge
-from mobius.rules.ways_back import AFTER, unasked
 
 TELL_EVERY_S = 60.0  # how often a quiet window says that it is still there
 
@@ -96,6 +99,7 @@ class Watch:
         self.signals = self.ports.signals(_watched(record))
         self.told_at = self.ports.clock.monotonic()
         self.way_back_failed = 0
+        self.proven = proven_now(record)
         self._note_blind_gap()
 
     def look(self) -> Verdict:
@@ -120,7 +124,11 @@ class Watch:
     def may_take_back(self) -> bool:
         """One automatic rollback, where there is a way back and nobody switched it off."""
         settings, plan = self.ports.settings, self.record.run.plan
-        return settings.auto_rollback and bool(plan.previous_id) and unasked(plan) is not None
+        return settings.auto_rollback and bool(plan.previous_id) and self.way_back() is not None
+
+    def way_back(self) -> WayBack | None:
+        """The one that would be taken without asking."""
+        return unasked(self.record.run.plan, AFTER, self.proven)
 
     def is_over(self) -> bool:
         """Whether the last look came after the absolute deadline. A look that began before it and took longer
@@ -143,7 +151,7 @@ class Watch:
             return
         self.paged.add(outcome)
         environment = self.record.run.environment
-        choices = [f"go back: mobius rollback -e {environment}", f"keep it: mobius accept -e {environment}"]
+        choices = [*self._ways(), f"keep it: mobius accept -e {environment}"]
         told = {
             "outcome": outcome,
             "rule": verdict.rule,
@@ -152,10 +160,17 @@ class Watch:
         }
         self.record.say("page", verdict.sentence, told, topic="alert")
 
+    def _ways(self) -> list[str]:
+        """What a person may choose between; where code alone is the way, it is one command."""
+        plan = self.record.run.plan
+        if plan.kind in FORWARD and self.proven.ways and self.way_back() is None:
+            return choices_between(plan, self.proven, own_backup_name(self.record))
+        return [f"go back: mobius rollback -e {plan.environment}"]
+
     def _look_at_the_way_back(self) -> None:
         """The warm release is probed all along, so that going back needs no gate; its loss calls a person."""
         plan, threshold = self.record.run.plan, self.ports.settings.monitor.failure_threshold
-        if not plan.previous_slot or plan.way_back(AFTER) is None:
+        if not plan.previous_slot or not _is_warm(plan, self.way_back(), self.proven):
             return
         try:
             url = self.ports.target.slot_url(plan.previous_slot)
@@ -190,10 +205,16 @@ class Watch:
             self.record.say("blind", f"nobody looked for {gap_s:.0f} s", {"seconds": round(gap_s, 1)})
 
 
+def _is_warm(plan: Plan, way: WayBack | None, proven: Proven) -> bool:
+    """Whether the release before is kept running beside this one: not where it was stopped for its schema to move."""
+    held_for_it = bool(plan.facts.get("hold_s")) and not proven.is_open(Way.CODE_ALONE)
+    return way is not None and way.way is Way.CODE_ALONE and not held_for_it
+
+
 def roll_back(record: Record, verdict: Verdict) -> Run:
     """The verdict was no: takes the lock, unless a newer run has taken over, and walks back."""
     plan = record.run.plan
-    way = unasked(plan)
+    way = unasked(plan, AFTER, proven_now(record))
     assert way is not None
     with turn(record.ports):
         told = {"outcome": str(verdict.outcome), "rule": verdict.rule, "sentence": verdict.sentence}

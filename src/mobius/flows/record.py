@@ -50,6 +50,8 @@ class Record:
     def done(self, step: Step, result: Mapping[str, Any]) -> None:
         """After the effect."""
         self.write(lambda now: self.ports.journal.done(self.run, step, result, now=now))
+        if (begun := self._begun.get(step.id)) is not None:
+            self._begun[step.id] = replace(begun, done_at=self.ports.clock.now(), result=dict(result))
         self.log(f"done   {step.phase}: {step.title}")
 
     def failed(self, step: Step, reason: str) -> None:

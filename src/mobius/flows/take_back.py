@@ -8,11 +8,12 @@ from mobius.errors import Locked, MobiusError
 from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.put_back import is_putting_back, put_back
 from mobius.flows.record import Record
+from mobius.flows.way_back import has_moved, proven_now
 from mobius.model.plan import Way, WayBack
 from mobius.model.run import Run, RunState
+from mobius.rules.choosing import BEFORE, INSIDE, next_way
 from mobius.rules.sharing import may_go_back_unasked
 from mobius.rules.steps import AFTERWARDS
-from mobius.rules.ways_back import BEFORE
 
 
 def take_back(record: Record, way: WayBack, *, because: str) -> Run:
@@ -20,7 +21,6 @@ def take_back(record: Record, way: WayBack, *, because: str) -> Run:
     nobody can tell whether a step of it happened, it stops for a person."""
     record = record.on_the_way_back()
     clock, plan = record.ports.clock, record.run.plan
-    way = _as_it_was_begun(record, way)
     decided_at = _decided_at(record, way)
     if record.run.state is not RunState.ROLLING_BACK:
         told = {"way": str(way.way), "to": plan.previous_id, "because": because, "decided_at": decided_at}
@@ -42,7 +42,10 @@ def take_back(record: Record, way: WayBack, *, because: str) -> Run:
             return _failed(record, way, problem)
         why = problem.message if isinstance(problem, MobiusError) else str(problem)
         told = {"way": str(data.way), "to": plan.previous_id, "because": because, "decided_at": decided_at}
-        words = f"code alone did not bring {plan.previous_id} back ({why}); auto_restore: its data goes back with it"
+        allowed = "proven to give everything back" if data.way is Way.DOWN else "auto_restore"
+        words = (
+            f"{way.way} did not bring {plan.previous_id} back ({why}); {allowed}: its data goes back with it"
+        )
         record.say("rollback begun", words, told)
         return take_back(record, data, because=because)
     again = "stayed live" if way.phase == BEFORE else f"is live again after {seconds:.1f} s"
@@ -53,6 +56,7 @@ def take_back(record: Record, way: WayBack, *, because: str) -> Run:
         topic="rolled back",
         data={
             "to": plan.previous_id,
+            "way": str(way.way),
             "seconds": round(seconds, 3),
             "because": because,
             "exit_code": 12,
@@ -64,22 +68,12 @@ def take_back(record: Record, way: WayBack, *, because: str) -> Run:
     )
 
 
-def _as_it_was_begun(record: Record, way: WayBack) -> WayBack:
-    """A runner that carries on finishes the way that goes back with the data, once that was begun: requests are held
-    in it, and what was stopped is not started by the other."""
-    data = record.run.plan.way_back(way.phase, Way.RESTORE)
-    begun = record.steps().keys()
-    return data if data is not None and any(step.id in begun for step in data.steps) else way
-
-
 def _with_data_unasked(record: Record, way: WayBack) -> WayBack | None:
     """The way back with the data, where the release before does not come up on what the data is now, and nobody need
-    be asked. Not when traffic has moved already: then it did come up."""
+    be asked."""
     begun, plan = record.steps().keys(), record.run.plan
-    moved = any(step.action == "switch" and step.id in begun for step in way.steps)
-    if way.way is not Way.CODE_ALONE or way.phase == BEFORE or moved:
-        return None
-    return plan.way_back(way.phase, Way.RESTORE) if may_go_back_unasked(record.ports.settings) else None
+    restores = may_go_back_unasked(record.ports.settings)
+    return next_way(plan, way, begun, proven_now(record), restores=restores, moved=has_moved(record))
 
 
 def stop_for_a_person(record: Record, doubt: MobiusError) -> Run:
@@ -114,8 +108,10 @@ def _decided_at(record: Record, way: WayBack) -> float:
 def _failed(record: Record, way: WayBack, problem: Exception) -> Run:
     why = problem.message if isinstance(problem, MobiusError) else f"{type(problem).__name__}: {problem}"
     plan = record.run.plan
+    # Inside the hold the release before was live, and it is what did not come back.
+    steps = () if way.phase == INSIDE else way.steps
     again = put_back(
-        record, way.steps, live_id=plan.release_id, live_slot=plan.slot, free_slot=plan.previous_slot
+        record, steps, live_id=plan.release_id, live_slot=plan.slot, free_slot=plan.previous_slot
     )
     why = f"{why}; {again}" if again else why
     let_held_requests_go(record)

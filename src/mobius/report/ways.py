@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from mobius.model.plan import Plan, Way
+from mobius.model.proven import Proven
+from mobius.model.trial import OpenWay
+from mobius.report.words import duration
+
 
 def losing(loses: str) -> str:
     """ "nothing lost", "nothing lost; the migrated schema stays", "loses every write since the backup" """
@@ -13,3 +18,22 @@ def losing(loses: str) -> str:
 def is_proven(proven: str) -> bool:
     """Whether these words say that the way back was rehearsed."""
     return bool(proven) and not proven.startswith("not ")
+
+
+def way_words(way: OpenWay) -> str:
+    """ "down, 9 s, loses what is written into the new columns", "code alone: not open: …" """
+    if not way.is_open:
+        return f"{way.way}: {way.why if way.why.startswith('not proven') else f'not open: {way.why}'}"
+    took = f", {duration(way.seconds)}" if way.seconds else ""
+    return f"{way.way}{took}, {losing(way.loses)}"
+
+
+def choices_between(plan: Plan, proven: Proven, backup: str) -> list[str]:
+    """The ways back that only a person may choose, each with what was proven of it and its command."""
+    command = f"mobius rollback -e {plan.environment}"
+    code, restore = proven.of(Way.CODE_ALONE), proven.of(Way.RESTORE)
+    told = f" ({way_words(restore)})" if restore else ""
+    choices = [f"go back with the data of a backup{told}: {command} --backup {backup or 'FILE'}"]
+    if code is not None:
+        choices.append(f"go back with {way_words(code)}: {command} --emergency")
+    return choices

@@ -13,10 +13,10 @@ from mobius.model.plan import Plan, Step, Way, WayBack
 from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings
 from mobius.rules import steps as make
+from mobius.rules.choosing import AFTER
 from mobius.rules.planning import Facts, prove, remembered, with_hash
 from mobius.rules.returning import ReturnFacts, returning
 from mobius.rules.sharing import may_go_back_unasked
-from mobius.rules.ways_back import AFTER
 
 ELSEWHERE = ("command", "observe")  # targets whose releases somebody else lays out and runs
 FORWARD_STEPS = "go"

@@ -12,6 +12,8 @@ from mobius.model.plan import Plan, PlannedCheck, Step
 from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings
 from mobius.rules import steps as make
+from mobius.rules.expanding import ReadMigration, in_two_releases
+from mobius.rules.sharing import may_go_back_unasked
 from mobius.rules.ways_back import Side, side, ways_back
 
 
@@ -26,6 +28,8 @@ class Facts:
     live: Side
     pending: tuple[str, ...] = ()  # names of pending migrations
     can_go_down: bool = False
+    opaque: bool = False  # the migrations are run by a program that cannot tell afterwards what was applied
+    migrations: tuple[ReadMigration, ...] = ()  # what was read of each pending one
     restore_s: float = 0.0  # how long the last rehearsal's restore took
     checks: tuple[PlannedCheck, ...] = ()
     tool_version: str = ""
@@ -33,6 +37,12 @@ class Facts:
     dirty: bool = False
     live_tag: str = ""
     despite_freeze: str = ""  # why this goes on although the environment is frozen
+
+    @property
+    def hold_s(self) -> float:
+        """How long requests may wait while the schema moves; 0 where they do not."""
+        migrations = self.settings.migrations
+        return migrations.hold_s if migrations is not None and self.pending and self.live.slot else 0.0
 
 
 def compose_deploy(facts: Facts) -> Plan:
@@ -54,6 +64,7 @@ def compose_deploy(facts: Facts) -> Plan:
             facts.live,
             pending=facts.pending,
             can_go_down=facts.can_go_down,
+            held=facts.hold_s > 0,
             restore_s=facts.restore_s,
         ),
         acceptance=make.numbered("accept", stop_the_old(facts)),
@@ -107,11 +118,14 @@ def _stage(facts: Facts) -> Step:
 
 
 def bring_up(facts: Facts) -> list[Step]:
-    """The candidate beside the live release, proven healthy before it sees a user."""
-    slot = facts.slot
+    """The candidate beside the live release, proven healthy before it sees a user. What the old release could not live
+    with comes while requests are held and nothing of it runs."""
+    slot, old = facts.slot, facts.live
     steps = [make.stop(slot, "make room", "start")]
+    if facts.hold_s:
+        steps += make.quiet(facts.hold_s, old.slot, old.release_id)
     if facts.pending:
-        steps.append(make.migrate(facts.release.id, facts.pending))
+        steps.append(make.migrate(facts.release.id, facts.pending, opaque=facts.opaque))
     steps += [
         make.start_web(slot, facts.release.id),
         make.await_healthy(facts.settings, slot, facts.release.id),
@@ -124,6 +138,8 @@ def take_traffic(facts: Facts) -> list[Step]:
     """Traffic first, then what may never run twice, then the version markers."""
     slot, old, release_id = facts.slot, facts.live, facts.release.id
     steps = [make.switch(slot, old.slot, f"switch traffic to {slot}")]
+    if facts.hold_s:
+        steps.append(make.release_hold())
     if old.slot:
         steps.append(make.drain(old.slot))
     steps += make.change_over(old.slot, old.processes, slot, release_id, facts.settings.processes)
@@ -150,6 +166,7 @@ def remembered(facts: Facts) -> dict[str, Any]:
         "content_digest": facts.release.content_digest,
         "config_digest": facts.release.config_digest,
         "pending_migrations": list(facts.pending),
+        **_of_migrations(facts),
         "policy": settings.policy.name,
         "policy_base": settings.policy.base,
         "policy_note": settings.policy.note,
@@ -159,6 +176,15 @@ def remembered(facts: Facts) -> dict[str, Any]:
         "url": settings.url,
         "auto_rollback": settings.auto_rollback,
     }
+
+
+def _of_migrations(facts: Facts) -> dict[str, Any]:
+    """What decides on the way back from them, and what was read of each."""
+    if not facts.pending:
+        return {}
+    told = {"hold_s": facts.hold_s, "auto_restore": may_go_back_unasked(facts.settings)}
+    read = [asdict(migration) for migration in facts.migrations]
+    return {**told, "migrations": read, "in_two_releases": list(in_two_releases(facts.migrations))}
 
 
 def _digest_of_questions(settings: EnvironmentSettings) -> str:

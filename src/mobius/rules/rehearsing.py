@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mobius.model.plan import Plan, Way, WayBack
+from mobius.model.proven import NOTHING_PROVEN, Proven
 from mobius.model.release import BackupRecord
-from mobius.rules.ways_back import AFTER, unasked
+from mobius.rules.choosing import AFTER, unasked
 
 SWITCH_S = 1.0  # stopping what writes, exchanging what is laid out, moving traffic
 
@@ -20,6 +21,7 @@ class Measured:
     restore_s: float
     boot_s: float = 0.0
     health_s: float = 0.0
+    down_s: float = 0.0  # the way down on the copy; 0: it was not tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,18 @@ def counts(backup: BackupRecord, *, now: float, within_s: float, boot: bool, pen
 
 def way_back_s(way: WayBack, measured: Measured) -> float:
     """How long this way takes: as planned, but where data comes back by what was measured a moment ago."""
-    if way.way is not Way.RESTORE:
-        return way.expected_s
-    return measured.backup_s + measured.restore_s + (measured.boot_s or measured.health_s) + SWITCH_S
+    start_s = measured.boot_s or measured.health_s
+    match way.way:
+        case Way.CODE_ALONE:
+            return way.expected_s
+        case Way.DOWN:
+            return (
+                measured.backup_s + measured.down_s + start_s + SWITCH_S
+                if measured.down_s
+                else way.expected_s
+            )
+        case Way.RESTORE:
+            return measured.backup_s + measured.restore_s + start_s + SWITCH_S
 
 
 def too_slow(
@@ -54,14 +65,16 @@ def too_slow(
     rollback_within_s: float,
     emergency_within_s: float,
     data_unasked: bool = False,
+    proven: Proven = NOTHING_PROVEN,
 ) -> TooSlow | None:
     """The way back that would be taken and misses its target; None where it holds, or where there is none.
 
     What is judged is the way that would really be taken: without asking, and by `rollback --emergency`. Where code
-    alone is open both are that, however large the data is; a restore that only a person may choose stops nobody. With
-    `data_unasked` the data goes back by itself where code alone does not help: then that is judged, too.
+    alone is open both are that, however large the data is; a restore that only a person may choose stops nobody. What
+    was `proven` against code alone makes it down, or a restore that goes unasked. With `data_unasked` the data goes
+    back by itself where code alone does not help: then that is judged, too.
     """
-    chosen, emergency = unasked(plan), _emergency(plan)
+    chosen, emergency = unasked(plan, AFTER, proven), _emergency(plan)
     data = plan.way_back(AFTER, Way.RESTORE) if data_unasked else None
     for way, target_s, setting in (
         (emergency, emergency_within_s, "emergency_within"),

@@ -117,11 +117,11 @@ def copy_backup(store: StoreSettings) -> Step:
     return Step("", "copy", "copy_backup", title, {"required": store.required}, expected_s=10.0)
 
 
-def migrate(release_id: str, pending: Sequence[str]) -> Step:
-    """Move the live schema forward."""
+def migrate(release_id: str, pending: Sequence[str], *, opaque: bool = False) -> Step:
+    """Move the live schema forward. `opaque`: nobody can see afterwards what was applied."""
     what = {"release_id": release_id, "names": list(pending)}
-    title = f"apply {', '.join(pending)}"
-    return Step("", "migrate", "migrate", title, what, Repeat.OBSERVABLE, 2.0, effect=True)
+    repeat = Repeat.ASK if opaque else Repeat.OBSERVABLE
+    return Step("", "migrate", "migrate", f"apply {', '.join(pending)}", what, repeat, 2.0, effect=True)
 
 
 def take_down(release_id: str, names: Sequence[str]) -> Step:
@@ -220,16 +220,40 @@ def switch(to: str, away_from: str, title: str) -> Step:
     return Step("", "switch", "switch", title, what, Repeat.OBSERVABLE, 0.1, effect=True)
 
 
-def drain(slot: str) -> Step:
+def drain(slot: str, phase: str = "drain") -> Step:
     """Let what is in flight finish."""
-    return Step(
-        "", "drain", "drain", f"let requests in flight on {slot} finish", {"slot": slot}, expected_s=1.0
-    )
+    title = f"let requests in flight on {slot} finish"
+    return Step("", phase, "drain", title, {"slot": slot}, expected_s=1.0)
 
 
 def hold() -> Step:
     """Queue new requests while data is changed."""
     return Step("", "hold", "hold", "hold new requests", {}, effect=True)
+
+
+def quiet(max_s: float, slot: str, release_id: str) -> list[Step]:
+    """Nobody writes while the schema moves: requests wait, and what runs in the slot stops. None of it is done where
+    the rehearsal proved that this release works on the new schema as well."""
+    held = {"unless_open": True}
+    hold = Step(
+        "",
+        "hold",
+        "hold",
+        f"hold new requests for at most {max_s:g} s, unless {release_id} was seen to work on the new schema",
+        {"max_s": max_s, **held},
+        effect=True,
+    )
+    look = Step(
+        "",
+        "hold",
+        "see_hold",
+        "go on, or back where that is sooner over for those who wait",
+        held,
+        expected_s=0.1,
+    )
+    emptied, stopped = drain(slot, "hold"), stop(slot, "stop what writes", "hold")
+    with_held = [replace(step, params={**step.params, **held}) for step in (emptied, stopped)]
+    return [hold, *with_held, look]
 
 
 def release_hold() -> Step:

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mobius.flows.actions import commanding, copying, proving, rehearsing, returning, serving
+from mobius.flows.actions import (
+    commanding,
+    copying,
+    holding,
+    migrating,
+    proving,
+    rehearsing,
+    returning,
+    serving,
+)
 from mobius.flows.actions.action import Action, Answer, NeedsPerson
+from mobius.flows.actions.holding import unless_open
 
 __all__ = ["ACTIONS", "Action", "Answer", "NeedsPerson"]
 
@@ -21,19 +31,20 @@ ACTIONS: Mapping[str, Action] = {
     "verify": Action(proving.verify),
     "rehearse": Action(rehearsing.rehearse),
     "copy_backup": Action(copying.copy_away),
-    "migrate": Action(serving.migrate, serving.migrated),
+    "migrate": Action(migrating.migrate, migrating.migrated),
     "start": Action(serving.start),
     "await_healthy": Action(serving.await_healthy),
     "ensure_up": Action(serving.ensure_up),
     "smoke": Action(serving.smoke),
     "switch": Action(serving.switch, serving.switched),
-    "drain": Action(serving.drain),
-    "stop": Action(serving.stop),
+    "drain": Action(unless_open(serving.drain)),
+    "stop": Action(unless_open(serving.stop)),
     "mark_live": Action(serving.mark_live),
     "emergency_backup": Action(proving.emergency_backup, proving.backup_is_there),
-    "hold": Action(returning.hold),
-    "release_hold": Action(returning.release_hold),
-    "down": Action(serving.down, serving.is_down),
+    "hold": Action(unless_open(holding.hold)),
+    "see_hold": Action(unless_open(holding.see_hold)),
+    "release_hold": Action(holding.release_hold),
+    "down": Action(migrating.down, migrating.is_down),
     "prepare_data": Action(returning.prepare_data),
     "restore_data": Action(returning.restore_data),
     "list_lost": Action(returning.list_lost),

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from mobius.errors import MobiusError
+from mobius.errors import Locked, MobiusError
 from mobius.flows.record import Record
 from mobius.model.advance import Advance
 from mobius.model.plan import Step
@@ -83,6 +83,16 @@ def own_backup(record: Record) -> BackupRecord:
     raise MobiusError(
         f"run {record.run.id} has no backup of its own", "name one: mobius rollback --backup FILE"
     )
+
+
+def own_backup_name(record: Record) -> str:
+    """Its name, "" where the run has none."""
+    try:
+        return own_backup(record).name
+    except Locked:
+        raise
+    except MobiusError:
+        return ""
 
 
 def _taken_up_again(record: Record, backups: Sequence[BackupRecord]) -> BackupRecord | None:

@@ -10,13 +10,7 @@ from typing import Any
 from mobius.errors import Locked, MobiusError
 from mobius.flows import healthy, keep
 from mobius.flows import smoke as smoking
-from mobius.flows.actions.action import (
-    Answer,
-    Observed,
-    migrations_folder,
-    remember_release,
-    said,
-)
+from mobius.flows.actions.action import Answer, Observed, remember_release
 from mobius.flows.record import Record
 from mobius.model.plan import Step
 from mobius.model.release import ReleaseState
@@ -25,34 +19,6 @@ from mobius.rules.retention import releases_to_remove
 
 DAY_S = 86_400.0
 TO_MAKE_ROOM = ("start", "accept")  # phases in which only a slot that nobody needs may be stopped
-
-
-def migrate(step: Step, record: Record) -> Mapping[str, Any]:
-    assert record.ports.migrations is not None
-    applied = record.ports.migrations.apply(migrations_folder(step, record), progress=said(record))
-    return {"applied": [migration.name for migration in applied]}
-
-
-def migrated(step: Step, record: Record) -> Observed:
-    assert record.ports.migrations is not None
-    applied = {migration.name for migration in record.ports.migrations.applied()}
-    missing = [name for name in step.params["names"] if name not in applied]
-    if not missing:
-        return Answer.DONE, "the database has them all"
-    return Answer.NOT_DONE, f"the database does not have {', '.join(missing)}"
-
-
-def down(step: Step, record: Record) -> Mapping[str, Any]:
-    assert record.ports.migrations is not None
-    record.ports.migrations.down(migrations_folder(step, record), step.params["names"])
-    return {"taken_back": step.params["names"]}
-
-
-def is_down(step: Step, record: Record) -> Observed:
-    assert record.ports.migrations is not None
-    applied = {migration.name for migration in record.ports.migrations.applied()}
-    left = [name for name in step.params["names"] if name in applied]
-    return (Answer.NOT_DONE, f"{', '.join(left)} applied") if left else (Answer.DONE, "none is applied")
 
 
 def start(step: Step, record: Record) -> Mapping[str, Any]:

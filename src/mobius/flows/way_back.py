@@ -1,0 +1,46 @@
+"""Which way back a run would take now: what its rehearsal proved, and what is on the live database."""
+
+from __future__ import annotations
+
+from mobius.errors import Locked, MobiusError
+from mobius.flows.record import Record
+from mobius.model.plan import Step, WayBack
+from mobius.model.proven import Proven
+from mobius.rules.choosing import begun_way, choose, proven_by
+
+
+def way_now(record: Record) -> WayBack | None:
+    """The way back that was begun, else the one that may be taken without asking; None where nothing was touched, or
+    where only a person may choose."""
+    plan, steps = record.run.plan, record.steps()
+    if (begun := begun_way(plan, steps.keys())) is not None:
+        return begun
+    return choose(plan, steps.keys(), proven_now(record), moved=has_moved(record))
+
+
+def proven_now(record: Record) -> Proven:
+    """What the rehearsal of this run said of its ways back."""
+    return proven_by(record.run.plan, record.steps())
+
+
+def has_moved(record: Record) -> bool:
+    """Whether a migration of this run is on the live database. What cannot be seen counts as there."""
+    step = migrate_step(record)
+    if step is None:
+        return bool(record.run.plan.facts.get("proven"))
+    known = record.steps().get(step.id)
+    if known is None or known.is_done or record.ports.migrations is None:
+        return known is not None
+    try:
+        applied = {migration.name for migration in record.ports.migrations.applied()}
+    except Locked:
+        raise
+    except MobiusError as problem:
+        record.log(f"what is applied cannot be seen: {problem.message}")
+        return True
+    return not applied.isdisjoint(step.params["names"])
+
+
+def migrate_step(record: Record) -> Step | None:
+    """The step that moves the schema, where the run has one."""
+    return next((step for step in record.run.plan.rollout if step.action == "migrate"), None)

@@ -1,0 +1,249 @@
+"""Requests are held while a schema moves that the release before cannot live with; and which way leads back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mobius.flows.by_hand import abort, resume
+from mobius.model.run import Run, RunState
+from mobius.model.settings import MigrationSettings
+from world import SETTINGS, Script, World
+
+HELD = replace(SETTINGS, migrations=MigrationSettings(database="data/app.db", hold_s=30.0))
+LOST = "2 rows of posts are gone"
+
+
+def rehearsal(*, old_works: bool = False, tried: bool = True, down: bool = True) -> dict[str, Any]:
+    """What a rehearsal says of migrations."""
+    ways = [
+        {"way": "code alone", "is_open": tried and old_works, "seconds": 1.0, "loses": "nothing", "why": "" if old_works else "no such column: nick"},
+        {"way": "down", "is_open": down, "seconds": 4.0, "loses": "what is written into the new columns", "why": "" if down else LOST},
+        {"way": "restore", "is_open": True, "seconds": 20.0, "loses": "every write since the backup", "why": ""},
+    ]  # fmt: skip
+    old = {"tried": tried, "works": old_works, "why": "no such column: nick", "seconds": 1.0, "query": ""}
+    return {
+        "ways": ways,
+        "way": "down",
+        "old": old,
+        "new": {**old, "works": True},
+        "migrate_s": 0.5,
+        "at": 1.0,
+    }
+
+
+def with_v1(*, auto_restore: bool = False, **proven: bool) -> World:
+    world = World(settings=replace(HELD, auto_restore=auto_restore))
+    assert world.deploy("v1").state is RunState.ACCEPTED
+    world.backups.rehearsal = rehearsal(**proven)
+    world.effects.clear()
+    return world
+
+
+def effects(world: World, *ports: str) -> list[str]:
+    return [effect for effect in world.effects if effect.split(".")[0] in ports]
+
+
+def ways_taken(world: World, run: Run) -> list[str]:
+    return [event.data["way"] for event in world.events(run, "rollback begun")]
+
+
+def test_nobody_writes_while_the_schema_moves() -> None:
+    world = with_v1()
+
+    run = world.deploy("v2")
+
+    assert run.state is RunState.ACCEPTED
+    world.assert_serves("v2")
+    moved = effects(world, "traffic", "migrations")
+    assert moved[:5] == [
+        "traffic.hold",
+        "traffic.drain",
+        "migrations.apply",
+        "traffic.switch",
+        "traffic.release_hold",
+    ]
+    assert world.effects.index("target.stop", world.effects.index("traffic.drain")) < world.effects.index(
+        "migrations.apply"
+    ), "what writes is stopped first"
+    [held] = world.events(run, "held")
+    assert held.message.startswith("requests were held for ")
+
+
+def test_nobody_waits_where_the_release_before_works_on_the_new_schema() -> None:
+    world = with_v1(old_works=True)
+
+    run = world.deploy("v2")
+
+    assert run.state is RunState.ACCEPTED
+    assert "traffic.hold" not in world.effects
+    assert world.events(run, "held") == []
+    world.assert_serves("v2")
+
+
+def test_what_was_not_tried_is_not_taken_for_open() -> None:
+    world = with_v1(tried=False)
+
+    assert world.deploy("v2").state is RunState.ACCEPTED
+    assert "traffic.hold" in world.effects
+
+
+def test_a_bad_release_goes_back_by_a_way_down_that_was_proven_and_nobody_is_asked() -> None:
+    world = with_v1()
+    world.scripts["v2"] = Script(bad_after=2)
+
+    run = world.deploy("v2")
+
+    assert (run.state, run.exit_code) == (RunState.ROLLED_BACK, 12)
+    assert ways_taken(world, run) == ["down"]
+    world.assert_serves("v1")
+    assert world.data.get("migrations") == []
+    assert world.backups.restored == []
+
+
+def test_a_way_down_that_loses_data_is_taken_by_nobody_but_a_person() -> None:
+    world = with_v1(down=False)
+    world.scripts["v2"] = Script(bad_after=2)
+
+    run = world.deploy("v2")
+
+    assert (run.state, run.exit_code) == (RunState.INCONCLUSIVE, 3)
+    world.assert_serves("v2")
+    page = world.events(run, "page")[0]
+    assert page.data["choices"] == [
+        "go back with the data of a backup (restore, 20 s, loses every write since the backup):"
+        " mobius rollback -e production --backup run2.zip",
+        "go back with code alone: not open: no such column: nick: mobius rollback -e production --emergency",
+        "keep it: mobius accept -e production",
+    ]
+
+
+def test_where_data_may_go_back_by_itself_it_does() -> None:
+    world = with_v1(down=False, auto_restore=True)
+    world.scripts["v2"] = Script(bad_after=2)
+
+    run = world.deploy("v2")
+
+    assert (run.state, run.exit_code) == (RunState.ROLLED_BACK, 12)
+    assert ways_taken(world, run) == ["restore"]
+    world.assert_serves("v1")
+
+
+def test_code_alone_is_taken_where_it_is_open() -> None:
+    world = with_v1(old_works=True)
+    world.scripts["v2"] = Script(bad_after=2)
+
+    run = world.deploy("v2")
+
+    assert run.state is RunState.ROLLED_BACK
+    assert ways_taken(world, run) == ["code alone"]
+    world.assert_serves("v1")
+    assert [one.name for one in world.data["migrations"]] == ["002_titles"], "the migrated schema stays"
+
+
+@pytest.mark.parametrize(
+    "script", [Script(healthy=False), Script(smoke=False)], ids=["never healthy", "smoke tests fail"]
+)
+def test_inside_the_hold_a_release_that_does_not_run_goes_back_by_the_way_down(script: Script) -> None:
+    world = with_v1()
+    world.scripts["v2"] = script
+
+    run = world.deploy("v2")
+
+    assert (run.state, run.exit_code) == (RunState.ROLLED_BACK, 12)
+    assert ways_taken(world, run) == ["down"]
+    assert world.data.get("migrations") == []
+    world.assert_serves("v1")
+    assert {"green": 100} not in world.traffic.moves, "nobody met it"
+    kinds = [archive.record.kind for archive in world.backups.archives if archive.record.run_id == run.id]
+    assert kinds == ["release"], "nothing was written that an emergency backup would have to keep"
+
+
+def test_inside_the_hold_a_migration_that_fails_before_anything_was_applied_goes_back_by_code_alone() -> None:
+    world = with_v1(down=False)
+    world.migrations.broken.add("002_titles")
+
+    run = world.deploy("v2")
+
+    assert (run.state, run.exit_code) == (RunState.ROLLED_BACK, 12)
+    assert ways_taken(world, run) == ["code alone"]
+    world.assert_serves("v1")
+
+
+def test_inside_the_hold_without_any_way_that_needs_no_question_a_person_is_called_and_nobody_waits_on() -> (
+    None
+):
+    world = with_v1(down=False)
+    world.scripts["v2"] = Script(healthy=False)
+
+    run = world.deploy("v2")
+
+    assert (run.state, run.exit_code) == (RunState.NEEDS_OPERATOR, 4)
+    assert not world.traffic.held
+    assert (
+        "mobius rollback -e production --backup run2.zip" in world.events(run, "page")[0].data["choices"][0]
+    )
+    world.scripts.clear()
+    resume(world.ports, step_done=False)
+    assert world.carry_on(run).state is RunState.ACCEPTED, "mended, and done again"
+    world.assert_serves("v2")
+
+
+def test_a_hold_that_runs_out_before_anything_was_migrated_goes_back_for_that_is_sooner_over() -> None:
+    world = with_v1()
+    world.interrupt(lambda name, _: name == "traffic.drain", lambda: world.clock.wait(31))
+
+    run = world.deploy("v2")
+
+    assert (run.state, run.exit_code) == (RunState.ROLLED_BACK, 12)
+    assert run.sentence.startswith(
+        "the hold of 30 s ran out before anything was migrated (it took 31 s to let"
+    )
+    assert "migrations.apply" not in world.effects
+    world.assert_serves("v1")
+
+
+def test_a_hold_that_runs_out_while_the_schema_moves_goes_on() -> None:
+    world = with_v1()
+    world.interrupt(lambda name, _: name == "migrations.apply", lambda: world.clock.wait(31))
+
+    assert world.deploy("v2").state is RunState.ACCEPTED
+    world.assert_serves("v2")
+
+
+def test_an_abort_inside_the_hold_takes_the_same_way_as_a_failure() -> None:
+    world = with_v1()
+    run = world.begin(world.plan("v2"))
+    world.interrupt(lambda name, _: name == "target.start", lambda: (_ for _ in ()).throw(Stopped()))
+    with pytest.raises(Stopped):
+        world.carry_on(run)
+
+    ended = world.carry_on(abort(world.ports, who="ann"))
+
+    assert ended.state is RunState.ROLLED_BACK
+    assert ways_taken(world, ended) == ["down"]
+    world.assert_serves("v1")
+
+
+class Stopped(BaseException):
+    """The runner is gone."""
+
+
+def test_somebody_elses_migration_that_came_in_between_is_not_run_along() -> None:
+    world = with_v1()
+    run = world.begin(world.plan("v2"))
+    other = replace(world.migrations.offered["v2"][0], version="003", name="003_other")
+    world.interrupt(
+        lambda name, _: name == "traffic.hold",
+        lambda: world.migrations.offered.update(v2=(*world.migrations.offered["v2"], other)),
+    )
+
+    ended = world.carry_on(run)
+
+    assert ended.state is RunState.ROLLED_BACK
+    assert ended.sentence == (
+        "the database has changed since it was planned: 003_other would be applied, too"
+    )
+    world.assert_serves("v1")
