@@ -7,11 +7,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mobius.adapters.migrations.layouts import detect
+from mobius.adapters.migrations.live import LiveMigrations
+from mobius.adapters.migrations.source import Change
+from mobius.errors import GateUnknown
 from mobius.flows.migrate import Reading, look_at_migrations, rehearse_migrations
 from mobius.model.impact import ConfigChange
 from mobius.model.linting import Dialect
 from mobius.model.migrating import MigrationLook, PendingMigration
-from mobius.ports import Ports
+from mobius.ports import Migrations, Ports
 from mobius.report.migrating import PLAN, REHEARSAL, migration_report, migration_sarif
 from mobius.report.migrating_html import migration_html
 from mobius.report.migrating_text import migration_text
@@ -74,12 +78,48 @@ def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
 
 def _reading(ports: Ports) -> Reading | None:
     """None where no migrations are configured, or somebody else runs them."""
-    if ports.migrations is None:
+    live, settings = ports.migrations, ports.settings.migrations
+    if settings is None or live is None:
         return None
-    from mobius.adapters.databases.sql_files import read_migrations
+    if not isinstance(live, LiveMigrations):
+        return _reading_of_sqlite(live)
+    on_server = {database.name for database in ports.settings.databases}
+    dialect: Dialect = "postgresql" if settings.database in on_server else "sqlite"
 
-    migrations = ports.migrations
-    dialect: Dialect = "sqlite"
+    def pending(folder: Path) -> tuple[str, Sequence[PendingMigration]]:
+        if not folder.is_dir() or not any(folder.iterdir()):
+            raise GateUnknown(
+                f"the release has nothing in {settings.path}, where its migrations should be",
+                "set migrations.path to the folder in the release that holds them",
+            )
+        changes = live.source.pending(folder, live.target())
+        layout = live.source.layout
+        return _named(folder) if layout == "sql" else layout, [_as_read(each, folder) for each in changes]
+
+    return Reading(live.source.layout, dialect, pending)
+
+
+def _as_read(change: Change, folder: Path) -> PendingMigration:
+    """A source may name a file by its place, or (Django) by what its own tool calls it."""
+    there = change.path.is_relative_to(folder)
+    return PendingMigration(
+        change.version,
+        change.name,
+        change.path.relative_to(folder).as_posix() if there else change.path.as_posix(),
+        change.sha256,
+        change.up,
+        change.has_down,
+        change.transactional,
+    )
+
+
+def _named(folder: Path) -> str:
+    found = detect(folder)
+    return found.name if found else "sql"
+
+
+def _reading_of_sqlite(migrations: Migrations) -> Reading:
+    from mobius.adapters.databases.sql_files import read_migrations
 
     def pending(folder: Path) -> tuple[str, Sequence[PendingMigration]]:
         names = [each.name for each in migrations.pending(folder)]
@@ -96,4 +136,4 @@ def _reading(ports: Ports) -> Reading | None:
             if each.name in names
         ]
 
-    return Reading("numbered", dialect, pending)
+    return Reading("numbered", "sqlite", pending)
