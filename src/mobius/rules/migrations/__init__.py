@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from mobius.model.linting import NOTHING_KNOWN, Accepted, Dialect, FileReport, Hazard, Known
 from mobius.rules.migrations import pg_objects, pg_transactions, sqlite
 from mobius.rules.migrations.accepting import Acceptance, acceptances_of, why_wrong
+from mobius.rules.migrations.blocks import inner_statements
+from mobius.rules.migrations.directions import begins_a_change_set, begins_the_way_down, runs_alone
 from mobius.rules.migrations.nouns import Statement
-from mobius.rules.migrations.reading import inner_statements, statement_of
+from mobius.rules.migrations.reading import statement_of
 from mobius.rules.migrations.said import HIGH, MEDIUM, Said
+from mobius.rules.migrations.script import script_of
 from mobius.rules.migrations.state import State
 from mobius.rules.migrations.tokens import statements
 
@@ -29,24 +33,46 @@ def lint(
     known: Known = NOTHING_KNOWN,
 ) -> FileReport:
     """Everything dangerous in one migration. `assume_in_transaction`: the runner wraps the file in one. `known`: facts
-    of the database, which take back alarms that the text alone must raise. Never raises for any text."""
+    of the database, which take back alarms that the text alone must raise. What takes a migration back in the same
+    file (`-- migrate:down`) is not judged. Never raises for any text."""
     read: list[Statement] = []
+    inner: dict[int, tuple[Statement, ...]] = {}
+    change_sets: set[int] = set()
     accepted: list[Acceptance] = []
+    alone = False
     for raw in statements(text):
-        read.append(statement_of(raw, text))
-        accepted.extend(acceptances_of(raw.comments, read[-1].line))
-    state = State(pg_version, in_transaction=assume_in_transaction, known=known)
-    state.every = [each for statement in read for each in _with_inner(statement)]
-    found: list[Hazard] = []
-    for statement in read:
-        found += [_bound(said, statement) for said in _hazards(statement, state, dialect)]
-        if dialect == "sqlite" and statement.kind == "pragma":
-            _note_pragma(statement, state)
+        if raw.comments:
+            if begins_the_way_down(raw.comments):
+                break
+            alone = alone or runs_alone(raw.comments)
+            if begins_a_change_set(raw.comments):
+                change_sets.add(len(read))
+        statement = statement_of(raw, text)
+        if statement.kind == "do":
+            inner[len(read)] = tuple(inner_statements(statement, text))
+        if raw.comments:
+            accepted.extend(acceptances_of(raw.comments, statement.line))
+        read.append(statement)
+    state = State(pg_version, in_transaction=assume_in_transaction and not alone, known=known)
+    state.script = script_of(each for at, outer in enumerate(read) for each in (outer, *inner.get(at, ())))
+    found: list[_Found] = []
+    for at, statement in enumerate(read):
+        if at in change_sets and at and not state.explicit:
+            state.end_of_transaction()
+        for by, said in _hazards(statement, inner.get(at, ()), state, dialect):
+            found.append(_Found(_bound(said, by), statement.line))
         state.advance(statement)
     left_open = pg_transactions.at_the_end(state)
     if left_open is not None:
-        found.append(_bound(left_open[1], left_open[0]))
+        found.append(_Found(_bound(left_open[1], left_open[0]), left_open[0].line))
     return _report(file, found, accepted, len(read))
+
+
+class _Found(NamedTuple):
+    """A hazard, and the line of the whole statement that it is in (a DO block has many)."""
+
+    hazard: Hazard
+    line: int
 
 
 def with_finding(report: FileReport, doubt: str) -> FileReport:
@@ -55,75 +81,72 @@ def with_finding(report: FileReport, doubt: str) -> FileReport:
     return replace(report, findings=(first, *report.findings))
 
 
-def _with_inner(statement: Statement) -> Sequence[Statement]:
-    return (statement, *inner_statements(statement.body)) if statement.kind == "do" else (statement,)
-
-
-def _hazards(statement: Statement, state: State, dialect: Dialect) -> Iterator[Said]:
-    if statement.kind == "broken":
-        yield Said("unreadable", HIGH, f"{statement.name}: what follows cannot be judged", "close it")
-        return
-    if statement.kind == "meta":
-        word = statement.name.split()[0]
-        yield Said(
-            "unreadable",
-            MEDIUM,
-            f"{word} is a command of psql, not of the server: what it does is not judged, and other runners fail on it",
-            "write it as SQL, or lint the file that it includes",
-        )
+def _hazards(
+    statement: Statement, inner: Sequence[Statement], state: State, dialect: Dialect
+) -> Iterator[tuple[Statement, Said]]:
+    """What is said, and of which statement: this one, or one inside of it."""
+    if statement.kind in ("broken", "meta"):
+        yield statement, _unread(statement)
         return
     if dialect == "sqlite":
-        yield from sqlite.hazards_of(statement, state)
+        for said in (
+            *pg_transactions.nesting_hazards(statement, state),
+            *sqlite.hazards_of(statement, state),
+        ):
+            yield statement, said
         return
-    yield from pg_transactions.transaction_hazards(statement, state)
-    yield from pg_objects.hazards_of(statement, state)
-    if statement.kind == "do":
-        yield from _inside(statement, state)
+    for said in pg_transactions.transaction_hazards(statement, state):
+        yield statement, said
+    for said in pg_objects.hazards_of(statement, state):
+        yield statement, said
+    if inner:
+        yield from _inside(inner, state)
 
 
-def _inside(block: Statement, state: State) -> Iterator[Said]:
+def _unread(statement: Statement) -> Said:
+    if statement.kind == "broken":
+        return Said("unreadable", HIGH, f"{statement.name}: what follows cannot be judged", "close it")
+    word = statement.name.split()[0]
+    return Said(
+        "unreadable",
+        MEDIUM,
+        f"{word} is a command of psql, not of the server: what it does is not judged, and other runners fail on it",
+        "write it as SQL, or lint the file that it includes",
+    )
+
+
+def _inside(inner: Sequence[Statement], state: State) -> Iterator[tuple[Statement, Said]]:
     """A DO block is one transaction of its own, or part of the one around it."""
     around = state.in_transaction
     state.in_transaction = True
-    for statement in inner_statements(block.body):
-        yield from pg_objects.hazards_of(statement, state)
-        yield from (
-            pg_transactions.transaction_hazards(statement, state) if statement.kind not in _CONTROL else ()
-        )
-        if statement.kind not in _CONTROL:
-            state.advance(statement)
-    state.in_transaction = around
-
-
-_CONTROL = ("begin", "commit", "rollback")
-
-
-def _note_pragma(statement: Statement, state: State) -> None:
-    if statement.name == "foreign_keys" and not state.in_transaction:
-        off = statement.value in ("off", "0", "false", "no")
-        (state.settings.add if off else state.settings.discard)("foreign_keys off")
+    for statement in inner:
+        for said in pg_objects.hazards_of(statement, state):
+            yield statement, said
+        for said in pg_transactions.transaction_hazards(statement, state):
+            yield statement, said
+        state.advance(statement)
+    if not around:
+        state.end_of_transaction()
 
 
 def _bound(said: Said, statement: Statement) -> Hazard:
     return Hazard(said.hazard, said.severity, statement.line, statement.text, said.message, said.advice)
 
 
-def _report(file: str, found: Sequence[Hazard], accepted: Sequence[Acceptance], count: int) -> FileReport:
+def _report(file: str, found: Sequence[_Found], accepted: Sequence[Acceptance], count: int) -> FileReport:
     """Those that the author accepted apart from the others; an acceptance without a reason counts for nothing."""
     left: list[Hazard] = []
     taken: list[Accepted] = []
+    reasons = {(each.hazard, each.line): each for each in accepted if each.because}
     used: set[Acceptance] = set()
-    for hazard in dict.fromkeys(found):
-        fitting = next(
-            (a for a in accepted if a.because and a.hazard == hazard.hazard and a.line == hazard.line), None
-        )
+    for each in dict.fromkeys(found):
+        hazard = each.hazard
+        fitting = reasons.get((hazard.hazard, each.line)) or reasons.get((hazard.hazard, hazard.line))
         if fitting is None:
             left.append(hazard)
         else:
             used.add(fitting)
             taken.append(Accepted(hazard, fitting.because))
-    for acceptance in accepted:
-        if acceptance not in used:
-            left.append(why_wrong(acceptance))
+    left += [why_wrong(each) for each in accepted if each not in used]
     left.sort(key=lambda hazard: (hazard.line, -hazard.severity, hazard.hazard))
     return FileReport(file, tuple(left), tuple(taken), count)

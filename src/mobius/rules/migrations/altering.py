@@ -3,43 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mobius.rules.migrations.columns import column_of, constraint_of, is_constraint
-from mobius.rules.migrations.cursor import Cursor, split, written
+from mobius.rules.migrations.cursor import Cursor, Name, split, written
 from mobius.rules.migrations.nouns import Action
 from mobius.rules.migrations.tokens import Token
 
 
 def actions_of(tokens: Sequence[Token]) -> tuple[Action, ...]:
     """What follows the name of the table, action by action."""
-    return tuple(_action(Cursor(part)) for part in split(tokens))
+    return tuple(replace(_action(Cursor(part)), text=written(part)) for part in split(tokens))
 
 
 def _action(cursor: Cursor) -> Action:
-    if cursor.take("ADD"):
-        return _added(cursor)
-    if cursor.take("DROP"):
-        return _dropped(cursor)
-    if cursor.take("RENAME"):
-        return _renamed(cursor)
-    if cursor.take("ALTER", "CONSTRAINT"):
-        return Action("alter constraint", name=cursor.name())
-    if cursor.take("ALTER"):
-        cursor.take("COLUMN")
-        return _altered(cursor, cursor.name())
+    match cursor.any_of("ADD", "DROP", "RENAME", "ALTER", "SET"):
+        case "ADD":
+            return _added(cursor)
+        case "DROP":
+            return _dropped(cursor)
+        case "RENAME":
+            return _renamed(cursor)
+        case "ALTER" if cursor.take("CONSTRAINT"):
+            return Action("alter constraint", name=cursor.name())
+        case "ALTER":
+            cursor.take("COLUMN")
+            return _altered(cursor, cursor.name())
+        case "SET":
+            return _set(cursor)
     if cursor.take("VALIDATE", "CONSTRAINT"):
         return Action("validate", name=cursor.name())
     if cursor.take("ATTACH", "PARTITION"):
         return Action("attach", name=cursor.name())
     if cursor.take("DETACH", "PARTITION"):
         name = cursor.name()
-        return Action("detach", name=name, concurrently=bool(cursor.any_of("CONCURRENTLY", "FINALIZE")))
+        if cursor.take("FINALIZE"):
+            return Action("settings")
+        return Action("detach", name=name, concurrently=cursor.take("CONCURRENTLY"))
     if cursor.take("DISABLE", "TRIGGER"):
-        return Action("disable trigger", name=cursor.name())
+        every = (
+            not cursor.done and cursor.tokens[cursor.at].kind == "word" and cursor.peek() in ("ALL", "USER")
+        )
+        return Action("disable triggers" if every else "disable trigger", name=cursor.name())
     if cursor.take("REPLICA", "IDENTITY"):
-        return Action("replica identity", name=cursor.peek().lower())
-    if cursor.take("SET"):
-        return _set(cursor)
+        return Action("replica identity", name=cursor.name())
+    if cursor.peek() in ("RESET", "CLUSTER") or (cursor.peek(), cursor.peek(1)) == ("ENABLE", "TRIGGER"):
+        return Action("settings")
     return Action("other")
 
 
@@ -59,7 +68,7 @@ def _dropped(cursor: Cursor) -> Action:
         exists = cursor.skip_if_exists()
         return Action("drop constraint", name=cursor.name(), if_exists=exists)
     if (cursor.peek(), cursor.peek(1)) == ("PRIMARY", "KEY"):
-        return Action("drop constraint", name="primary key")
+        return Action("drop constraint", name=Name("primary key"))
     cursor.take("COLUMN")
     exists = cursor.skip_if_exists()
     return Action("drop column", column=cursor.name(), if_exists=exists)
@@ -76,7 +85,7 @@ def _renamed(cursor: Cursor) -> Action:
     return Action("rename column", column=column, name=cursor.name())
 
 
-def _altered(cursor: Cursor, column: str) -> Action:
+def _altered(cursor: Cursor, column: Name) -> Action:
     if cursor.take("SET", "NOT", "NULL"):
         return Action("set not null", column)
     if cursor.take("DROP", "NOT", "NULL"):
@@ -88,6 +97,8 @@ def _altered(cursor: Cursor, column: str) -> Action:
         return Action("alter type", column, type=kind, using="USING" in (cursor.peek(), cursor.peek(2)))
     if cursor.take("SET", "EXPRESSION"):
         return Action("set expression", column)
+    if cursor.take("SET", "STATISTICS") or cursor.take("SET", "(") or cursor.take("RESET", "("):
+        return Action("settings", column)
     return Action("other", column)
 
 
@@ -96,5 +107,9 @@ def _set(cursor: Cursor) -> Action:
     if kind == "SCHEMA":
         return Action("set schema", name=cursor.name())
     if kind or cursor.take("ACCESS", "METHOD"):
-        return Action("rewrite", name=f"SET {kind or 'ACCESS METHOD'}")
+        return Action("rewrite", name=Name(f"SET {kind or 'ACCESS METHOD'}"))
+    if cursor.take("WITH", "OIDS"):
+        return Action("rewrite", name=Name("SET WITH OIDS"))
+    if cursor.peek() == "(" or cursor.take("WITHOUT"):
+        return Action("settings")
     return Action("other")

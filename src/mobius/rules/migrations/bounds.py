@@ -2,54 +2,127 @@
 
 from __future__ import annotations
 
-from mobius.rules.migrations.nouns import Statement
+from collections.abc import Sequence
 
-_FEW = (
-    "id",
-    "uuid",
-    "pk",
-    "key",
-    "code",
-    "name",
-    "slug",
-    "email",
-    "version",
-    "ctid",
-    "username",
-    "login",
-    "sku",
-)
+from mobius.rules.migrations.cursor import Cursor, split
+from mobius.rules.migrations.nouns import Statement
+from mobius.rules.migrations.tokens import Token
+
+MOST_ROWS = 100_000  # of a range of numbers that still counts as a batch
+_NAMES = "id uuid guid pk key code name slug email version version_num ctid rowid username login sku"
+_FEW = frozenset(_NAMES.split())
 _ENDS = ("_id", "_uuid", "_key", "_code", "_slug", "_name", "_email", "_pk")
 _CONSTANTS = ("string", "number", "param", "dollar")
+_AFTER = ("RETURNING", "ORDER", "LIMIT", "WHEN")
 
 
 def why_unbounded(statement: Statement) -> str:
-    """Why it may change very many rows; "" when its WHERE names few, a range, or a LIMIT."""
-    words = [token.word for token in statement.tokens]
-    if "WHERE" not in words:
-        return "changes every row"
-    at = words.index("WHERE")
-    if "CURRENT" in words[at : at + 3]:
+    """Why it may change very many rows; "" when its words name few, a range, or a LIMIT."""
+    before, after = statement.tokens[: statement.verb], Cursor(statement.tokens[statement.verb + 1 :])
+    if statement.kind == "merge":
+        after.up_to("USING")
+        source = after.up_to("WHEN")
+        return "" if _limited(before) or _limited(source) or _says(source, "VALUES") else "changes every row"
+    after.up_to("FROM", "USING", "WHERE", *_AFTER) if statement.kind == "update" else None
+    joined = after.up_to("WHERE", *_AFTER)
+    if not after.take("WHERE"):
+        return "" if _limited(after.rest()) else "changes every row"
+    where = after.up_to(*_AFTER)
+    if _limited(before) or _limited(joined) or _limited(where) or _limited(after.rest()):
         return ""
-    where, rest = words[at:], statement.tokens[at:]
-    ranged = any(word in where for word in ("<", "<=")) and any(word in where for word in (">", ">="))
-    if ranged or "LIMIT" in where or "BETWEEN" in where or "CTID" in where or "FETCH" in where:
-        return ""
-    for place, token in enumerate(rest):
-        after = rest[place + 1] if place + 1 < len(rest) else None
-        if token.kind not in ("word", "quoted") or after is None:
-            continue
-        then = rest[place + 2] if place + 2 < len(rest) else None
-        constant = then is not None and (then.kind in _CONSTANTS or then.word in ("TRUE", "FALSE", ":", "-"))
-        if after.word == "IN" and then is not None and then.word == "(":
-            first = rest[place + 3] if place + 3 < len(rest) else None
-            if first is not None and first.kind in _CONSTANTS and _names_few(token.name):
-                return ""
-        if after.word == "=" and constant and _names_few(token.name):
-            return ""
-    return "is not held to few rows"
+    return "" if _bounded(where) else "is not held to few rows"
 
 
-def _names_few(column: str) -> bool:
+def _limited(tokens: Sequence[Token]) -> bool:
+    return _says(tokens, "LIMIT") or _says(tokens, "FETCH")
+
+
+def _says(tokens: Sequence[Token], word: str) -> bool:
+    return any(token.word == word for token in tokens)
+
+
+def _bounded(where: Sequence[Token]) -> bool:
+    """Each alternative must name few rows; of what is asked together, one is enough."""
+    inner = Cursor(where)
+    if inner.peek() == "(":
+        within = inner.brackets()
+        if inner.done:
+            return _bounded(within)
+    alternatives = split(where, "OR")
+    if len(alternatives) > 1:
+        return all(_bounded(each) for each in alternatives)
+    together = _conditions(where)
+    if len(together) > 1:
+        return any(_bounded(each) for each in together) or _is_a_range(together)
+    return bool(together) and _names_few(together[0])
+
+
+def _conditions(where: Sequence[Token]) -> list[tuple[Token, ...]]:
+    """What AND joins; the AND of a BETWEEN joins nothing."""
+    parts: list[tuple[Token, ...]] = []
+    for part in split(where, "AND"):
+        if parts and _says(parts[-1], "BETWEEN") and not _says(parts[-1], "AND"):
+            middle = where[_place(where, part[0]) - 1]
+            parts[-1] = (*parts[-1], middle, *part)
+        else:
+            parts.append(part)
+    return parts
+
+
+def _place(where: Sequence[Token], token: Token) -> int:
+    return next(at for at, each in enumerate(where) if each is token)
+
+
+def _names_few(condition: Sequence[Token]) -> bool:
+    """`id = 5`, `key IN ('a', 'b')`, `id BETWEEN 1 AND 5000`, `ctid = ANY (…)`, `CURRENT OF …`."""
+    cursor = Cursor(condition)
+    if cursor.take("CURRENT", "OF") or cursor.take("FALSE"):
+        return True
+    if not cursor.done and condition[0].kind in _CONSTANTS and cursor.peek(1) == "=":  # 5 = id
+        return _is_a_key(Cursor(condition[2:]).name())
+    column = _column(cursor)
+    if column == "ctid" or cursor.take("BETWEEN"):
+        numbers = [int(token.text) for token in condition if token.kind == "number" and token.text.isdigit()]
+        return column == "ctid" or len(numbers) != 2 or numbers[1] - numbers[0] <= MOST_ROWS
+    if not _is_a_key(column):
+        return False
+    if cursor.any_of("<", "<="):
+        last = condition[-1].text
+        return last.isdigit() and int(last) <= MOST_ROWS
+    if cursor.take("IN", "("):
+        return _is_constant(cursor)
+    return cursor.take("=") and (
+        _is_constant(cursor) or cursor.peek() in ("ANY", "(") or cursor.peek(1) in ("(", "->>")
+    )
+
+
+def _column(cursor: Cursor) -> str:
+    """The column that is asked for, out of `lower(users.email)` too."""
+    if cursor.peek(1) == "(":
+        cursor.name()
+        return str(Cursor(cursor.brackets()).name()).lower()
+    return str(cursor.name()).lower()
+
+
+def _is_constant(cursor: Cursor) -> bool:
+    return not cursor.done and (
+        cursor.tokens[cursor.at].kind in _CONSTANTS or cursor.peek() in ("TRUE", "FALSE", ":", "-")
+    )
+
+
+def _is_a_key(column: str) -> bool:
     name = column.lower()
     return name in _FEW or name.endswith(_ENDS)
+
+
+def _is_a_range(conditions: Sequence[Sequence[Token]]) -> bool:
+    """`at >= … AND at < …`: one column with a floor and a ceiling."""
+    floors, ceilings = set(), set()
+    for condition in conditions:
+        cursor = Cursor(condition)
+        column = _column(cursor)
+        if cursor.any_of("<", "<="):
+            ceilings.add(column)
+        elif cursor.any_of(">", ">="):
+            floors.add(column)
+    return bool(column_of_both := floors & ceilings) and "" not in column_of_both

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mobius.rules.migrations.cursor import Cursor, names_in, written
+from mobius.rules.migrations.cursor import NAMELESS, Cursor, names_in, written
 from mobius.rules.migrations.nouns import Column, Constraint
 from mobius.rules.migrations.tokens import Token
 
@@ -29,7 +29,7 @@ def column_of(tokens: Sequence[Token]) -> Column:
     not_null, generated = False, ""
     constraints: list[Constraint] = []
     while not cursor.done:
-        named = cursor.name() if cursor.take("CONSTRAINT") else ""
+        named = cursor.name() if cursor.take("CONSTRAINT") else NAMELESS
         if cursor.take("NOT", "NULL"):
             not_null = True
         elif cursor.take("NOT", "DEFERRABLE") or cursor.take("NULL"):
@@ -37,9 +37,17 @@ def column_of(tokens: Sequence[Token]) -> Column:
         elif cursor.take("DEFAULT"):
             default = cursor.until(*_ENDS)
         elif cursor.take("CHECK"):
-            constraints.append(Constraint("check", named, (name,), expression=cursor.brackets()))
+            expression = cursor.brackets()
+            free = cursor.take("NOT", "ENFORCED")
+            text = f"CHECK ({written(expression)})"
+            constraints.append(
+                Constraint("check", named, (name,), not_valid=free, expression=expression, text=text)
+            )
         elif cursor.take("REFERENCES"):
-            constraints.append(Constraint("foreign", named, (name,), references=cursor.name()))
+            other, rest = cursor.name(), written(_rest_of_a_reference(cursor))
+            text = f"FOREIGN KEY ({name.written}) REFERENCES {other.written} {rest}".strip()
+            free = cursor.take("NOT", "ENFORCED")
+            constraints.append(Constraint("foreign", named, (name,), other, not_valid=free, text=text))
         elif cursor.take("UNIQUE"):
             constraints.append(Constraint("unique", named, (name,)))
         elif cursor.take("PRIMARY", "KEY"):
@@ -49,6 +57,20 @@ def column_of(tokens: Sequence[Token]) -> Column:
         else:
             cursor.at += 1
     return Column(name, kind, default, not_null, generated, tuple(constraints))
+
+
+def _rest_of_a_reference(cursor: Cursor) -> tuple[Token, ...]:
+    begin = cursor.at
+    cursor.brackets()
+    while True:
+        if cursor.take("MATCH") or cursor.take("INITIALLY"):
+            cursor.at += 1
+        elif cursor.take("ON"):
+            cursor.at += 1  # DELETE, UPDATE
+            cursor.at += 2 if cursor.peek() in ("SET", "NO") else 1
+            cursor.brackets()
+        elif not cursor.take("DEFERRABLE") and not cursor.take("NOT", "DEFERRABLE"):
+            return cursor.tokens[begin : cursor.at]
 
 
 def _generated(cursor: Cursor) -> str:
@@ -76,23 +98,29 @@ def is_constraint(cursor: Cursor) -> bool:
 def constraint_of(tokens: Sequence[Token]) -> Constraint:
     """A constraint of a table: `CONSTRAINT name CHECK (…) NOT VALID`, say."""
     cursor = Cursor(tokens)
-    name = cursor.name() if cursor.take("CONSTRAINT") else ""
-    words = [token.word for token in tokens]
-    not_valid = words[-2:] == ["NOT", "VALID"] or any(
-        words[at : at + 2] == ["NOT", "VALID"] for at in range(len(words) - 1)
-    )
-    using_index = any(
-        words[at : at + 2] == ["USING", "INDEX"] and words[at + 2 : at + 3] != ["TABLESPACE"]
-        for at in range(len(words) - 1)
-    )
+    name = cursor.name() if cursor.take("CONSTRAINT") else NAMELESS
+    not_valid = _says(tokens, "NOT", "VALID") or _says(tokens, "NOT", "ENFORCED")
+    text = written(tokens[cursor.at :])
     if cursor.take("CHECK"):
-        return Constraint("check", name, expression=cursor.brackets(), not_valid=not_valid)
+        return Constraint("check", name, expression=cursor.brackets(), not_valid=not_valid, text=text)
     if cursor.take("FOREIGN", "KEY"):
         columns = names_in(cursor.brackets())
         cursor.take("REFERENCES")
-        return Constraint("foreign", name, columns, cursor.name(), not_valid)
+        return Constraint("foreign", name, columns, cursor.name(), not_valid, text=text)
     if cursor.take("NOT", "NULL"):
-        return Constraint("not null", name, (cursor.name(),), not_valid=not_valid)
+        return Constraint("not null", name, (cursor.name(),), not_valid=not_valid, text=text)
     kind = {"UNIQUE": "unique", "PRIMARY": "primary", "EXCLUDE": "exclude"}.get(cursor.peek(), "")
+    using_index = _says(tokens, "USING", "INDEX") and not _says(tokens, "USING", "INDEX", "TABLESPACE")
     cursor.until("(", "USING")
-    return Constraint(kind, name, names_in(cursor.brackets()), using_index=using_index)
+    return Constraint(kind, name, names_in(cursor.brackets()), using_index=using_index, text=text)
+
+
+def _says(tokens: Sequence[Token], *words: str) -> bool:
+    """Whether these words follow one another outside of brackets."""
+    cursor = Cursor(tokens)
+    while not cursor.done:
+        if cursor.take(*words):
+            return True
+        if not cursor.brackets():
+            cursor.at += 1
+    return False

@@ -30,6 +30,15 @@ _STEADY_NAMES = """
     txid_current upper user uuid_nil uuid_ns_dns uuid_ns_oid uuid_ns_url uuid_ns_x500 varchar
 """
 _STEADY = frozenset(_STEADY_NAMES.split())
+_SYNTAX = ("IN", "AND", "OR", "NOT", "WHEN", "THEN", "ELSE", "ARRAY", "CASE", "VALUES")
+# Functions that people call beside their DDL, over at once.
+_QUICK_NAMES = "nextval setval currval lastval set_config pg_notify in values exists and or"
+_QUICK = frozenset(_QUICK_NAMES.split())
+
+
+def is_steady(function: str) -> bool:
+    """Whether this function of PostgreSQL is over at once, and gives the same for every row of a statement."""
+    return function.lower() in _STEADY or function.lower() in _QUICK
 
 
 def why_it_rewrites(default: Sequence[Token], pg_version: int) -> str:
@@ -41,6 +50,6 @@ def why_it_rewrites(default: Sequence[Token], pg_version: int) -> str:
         return f"before PostgreSQL 11 any default does (this is {pg_version})"
     for token, then in zip(default, [*default[1:], None], strict=True):
         is_call = then is not None and then.word == "(" and token.kind in ("word", "quoted")
-        if is_call and token.name.lower() not in _STEADY:
+        if is_call and token.name.lower() not in _STEADY and token.word not in _SYNTAX:
             return f"{token.text}() may give another value for each row"
     return ""

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mobius.rules.migrations.cursor import NAMELESS, Name
 from mobius.rules.migrations.tokens import Token
 
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """`kind`: check, foreign, unique, primary, exclude or not null."""
+    """`kind`: check, foreign, unique, primary, exclude or not null. `not_valid`: rows that are there are not tried."""
 
     kind: str
-    name: str = ""
-    columns: tuple[str, ...] = ()
-    references: str = ""
+    name: Name = NAMELESS
+    columns: tuple[Name, ...] = ()
+    references: Name = NAMELESS
     not_valid: bool = False
     using_index: bool = False
     expression: tuple[Token, ...] = ()
+    text: str = ""  # without its name, as written
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as it is defined. `default`: its tokens, empty for none. `generated`: stored, virtual, identity"
-    " or ""."""
+    """A column as it is defined. `default`: its tokens, empty for none. `generated`: stored, virtual, identity or
+    ""."""
 
-    name: str
+    name: Name
     type: str = ""
     default: tuple[Token, ...] = ()
     not_null: bool = False
@@ -42,14 +44,15 @@ class Action:
     """One action of an ALTER TABLE. `kind` says which; the other fields are what it needs."""
 
     kind: str
-    column: str = ""
+    column: Name = NAMELESS
     defined: Column | None = None
     constraint: Constraint | None = None
-    name: str = ""  # of a constraint, trigger, partition or index; a new name
+    name: Name = NAMELESS  # of a constraint, trigger, partition or index; a new name
     type: str = ""
     using: bool = False
     concurrently: bool = False
     if_exists: bool = False
+    text: str = ""  # as written
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +63,25 @@ class Statement:
     tokens: tuple[Token, ...]
     line: int
     text: str
-    tables: tuple[str, ...] = ()
+    tables: tuple[Name, ...] = ()
     actions: tuple[Action, ...] = ()
-    name: str = ""  # of an index, a type, a domain, a view, a setting
-    columns: tuple[str, ...] = ()  # that an index is built on, the first first
+    name: Name = NAMELESS  # of an index, a type, a domain, a view, a setting, a savepoint
+    columns: tuple[Name, ...] = ()  # that an index is built on, the first first; what a DROP names
     constraints: tuple[Constraint, ...] = ()  # of a new table
     defined: tuple[Column, ...] = ()  # of a new table
     concurrently: bool = False
-    guarded: bool = False  # IF EXISTS, IF NOT EXISTS
+    guarded: bool = False  # IF EXISTS, IF NOT EXISTS, NOT VALID
     cascade: bool = False
     value: str = ""
     body: str = ""  # of a DO block
     only: bool = False
     partial: bool = False
+    verb: int = 0  # where among the tokens its UPDATE, DELETE, INSERT or MERGE stands
 
     @property
-    def table(self) -> str:
+    def table(self) -> Name:
         """The table it works on, "" where there is none."""
-        return self.tables[0] if self.tables else ""
+        return self.tables[0] if self.tables else NAMELESS
 
     def says(self, *words: str) -> bool:
         """Whether these words stand in it, one after the other."""

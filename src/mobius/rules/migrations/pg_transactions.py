@@ -3,39 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
+from mobius.rules.migrations.bookkeeping import keeps_the_books
 from mobius.rules.migrations.bounds import why_unbounded
-from mobius.rules.migrations.nouns import Statement
+from mobius.rules.migrations.defaults import is_steady
+from mobius.rules.migrations.locks import locks_out_writers, locks_the_definition
+from mobius.rules.migrations.nouns import Constraint, Statement
 from mobius.rules.migrations.said import HIGH, LOW, MEDIUM, Said, quoted
-from mobius.rules.migrations.state import State, locks_out_readers
+from mobius.rules.migrations.state import State
 
-_CHANGES = ("update", "delete", "insert")
-_QUIET = (
-    "set",
-    "begin",
-    "commit",
-    "rollback",
-    "meta",
-    "broken",
-    "pragma",
-    "create view",
-    "create type",
-    "create domain",
-)
+_CHANGES = ("update", "delete", "insert", "merge")
 _OVER_AT_ONCE = (
     "add column", "drop column", "drop constraint", "rename column", "rename constraint", "rename table", "other",
-    "drop not null", "drop default", "replica identity", "set schema", "disable trigger", "alter constraint",
+    "drop not null", "drop default", "replica identity", "set schema", "disable trigger", "disable triggers",
+    "alter constraint", "settings",
 )  # fmt: skip
-_LOCKING = ("drop table", "truncate", "create trigger", "cluster", "lock")
+_LONG = (
+    "create index", "reindex", "cluster", "copy", "call", "do", "truncate", "domain constraint", "lock", "refresh",
+)  # fmt: skip
 
 
 def transaction_hazards(statement: Statement, state: State) -> Iterator[Said]:
     """What this statement adds to the transaction that is open."""
+    yield from nesting_hazards(statement, state)
+    if state.in_transaction:
+        yield from _piled_up(statement, state)
+    yield from _without_timeouts(statement, state)
+
+
+def nesting_hazards(statement: Statement, state: State) -> Iterator[Said]:
+    """A BEGIN too many, or a COMMIT."""
     if statement.kind == "begin" and state.in_transaction:
         yield Said(
             "transaction-nesting",
             MEDIUM,
-            "BEGIN inside a transaction does nothing but warn: the first COMMIT ends all of it",
+            "BEGIN inside a transaction begins nothing: the first COMMIT ends all of it",
             "leave BEGIN and COMMIT to the runner, or tell it not to wrap this file",
         )
     if statement.kind in ("commit", "rollback") and not state.explicit:
@@ -50,38 +53,33 @@ def transaction_hazards(statement: Statement, state: State) -> Iterator[Said]:
             f"{statement.kind.upper()} ends a transaction {where}",
             "leave BEGIN and COMMIT to the runner, or tell it not to wrap this file",
         )
-    if state.in_transaction:
-        yield from _piled_up(statement, state)
-    yield from _without_timeouts(statement, state)
 
 
 def _piled_up(statement: Statement, state: State) -> Iterator[Said]:
     done = state.open
-    others = [table for table in done.locked if table != statement.table]
-    is_ddl = statement.kind in ("alter table", *_LOCKING) or (
-        statement.kind == "create index" and not statement.concurrently
-    )
-    touched = [table for table in statement.tables if not state.is_new(table)]
-    if is_ddl and touched and others and "multi-table" not in done.told:
-        done.told.add("multi-table")
-        yield Said(
-            "multi-table-ddl-transaction",
-            MEDIUM,
-            f"{quoted(others[0])} stays locked while this waits for {quoted(touched[0])}: each lock is held to"
-            " the end of the"
-            " transaction, and two such migrations can wait for each other",
-            "one file, and one transaction, for each table",
-        )
+    touched = [table for table in statement.tables if table and not state.is_new(table)]
+    if touched and locks_the_definition(statement) and "multi-table" not in done.told:
+        keys = {state.key(table) for table in touched}
+        other = next((name for key, name in done.locked.items() if key not in keys), None)
+        if other is not None:
+            done.told.add("multi-table")
+            yield Said(
+                "multi-table-ddl-transaction",
+                MEDIUM,
+                f"{quoted(other)} stays locked while this waits for {quoted(touched[0])}: each lock is held to the"
+                " end of the transaction, and two such migrations can wait for each other",
+                "one file, and one transaction, for each table",
+            )
     if statement.kind in _CHANGES and done.locked and _is_bulk(statement, state):
+        first = next(iter(done.locked.values()))
         yield Said(
             "ddl-plus-backfill-same-txn",
             HIGH,
-            f"rows of {quoted(statement.table)} are changed in the transaction that altered"
-            f" {quoted(done.locked[0])}: its lock is"
-            " held until the last row is written",
+            f"rows of {quoted(statement.table)} are changed in the transaction that altered {quoted(first)}: its lock"
+            " is held until the last row is written",
             "split the file: the change of the schema first, the rows in batches in the next one",
         )
-    elif is_ddl and statement.kind == "alter table" and set(touched) & set(done.changed):
+    elif statement.kind == "alter table" and any(state.key(table) in done.changed for table in touched):
         yield Said(
             "ddl-plus-backfill-same-txn",
             HIGH,
@@ -94,15 +92,14 @@ def _piled_up(statement: Statement, state: State) -> Iterator[Said]:
         yield Said(
             "statement-while-holding-access-exclusive",
             MEDIUM,
-            f"this runs while nobody can read {quoted(done.exclusive[0])}: the lock that an earlier statement"
-            " took is held to the"
-            " end of the transaction",
+            f"this runs while nobody can read {quoted(next(iter(done.exclusive.values())))}: the lock that an earlier"
+            " statement took is held to the end of the transaction",
             "COMMIT before it, or give it a file of its own",
         )
 
 
 def _is_bulk(statement: Statement, state: State) -> bool:
-    if not statement.table or state.is_new(statement.table):
+    if not statement.table or state.is_new(statement.table) or keeps_the_books(statement.table):
         return False
     if statement.kind == "insert":
         return statement.says("SELECT") and statement.says("FROM")
@@ -110,56 +107,52 @@ def _is_bulk(statement: Statement, state: State) -> bool:
 
 
 def _takes_time(statement: Statement, state: State) -> bool:
-    if statement.kind in _QUIET or (statement.kind == "other" and not statement.says("CALL")):
-        return False
-    if statement.kind in (
-        "create table",
-        "drop table",
-        "create trigger",
-        "add enum value",
-        "drop index",
-        "drop type",
-    ):
-        return False
-    if statement.kind == "alter table":
-        return not state.is_new(statement.table) and any(
-            action.kind not in _OVER_AT_ONCE and not _is_quick(action.constraint)
-            for action in statement.actions
-        )
-    if statement.kind in ("create index", "domain constraint", "create domain") and state.is_new(
-        statement.table
-    ):
-        return False
-    if statement.kind == "insert":
-        return statement.says("SELECT")
-    if statement.kind in ("update", "delete"):
-        return not state.is_new(statement.table)
-    return statement.kind in (
-        "select", "create index", "reindex", "cluster", "copy", "call", "do", "truncate", "domain constraint", "lock",
-    )  # fmt: skip
+    match statement.kind:
+        case "alter table":
+            return not state.is_new(statement.table) and any(
+                action.kind not in _OVER_AT_ONCE and not _is_quick(action.constraint)
+                for action in statement.actions
+            )
+        case "insert":
+            return statement.says("SELECT") and statement.says("FROM")
+        case "update" | "delete" | "merge":
+            return not state.is_new(statement.table) and not keeps_the_books(statement.table)
+        case "create table":
+            return statement.value == "filled"
+        case "create index" | "refresh":
+            return not state.is_new(statement.table)
+        case "domain constraint":
+            return not state.is_new_type(statement.name)
+        case "select":
+            return statement.says("FROM") or _calls_something(statement)
+    return statement.kind in _LONG
 
 
-def _is_quick(constraint: object) -> bool:
-    return getattr(constraint, "not_valid", False) or getattr(constraint, "using_index", False)
+def _calls_something(statement: Statement) -> bool:
+    """`SELECT backfill()`: what it does is not known; that of `SELECT setval(…)` is."""
+    tokens = statement.tokens
+    return any(
+        then.word == "(" and token.kind in ("word", "quoted") and not is_steady(token.name)
+        for token, then in pairwise(tokens)
+    )
+
+
+def _is_quick(constraint: Constraint | None) -> bool:
+    return constraint is not None and (constraint.not_valid or constraint.using_index)
 
 
 def _without_timeouts(statement: Statement, state: State) -> Iterator[Said]:
     """Once a script: the first lock that others would queue behind."""
-    if "timeouts" in state.settings or "lock_timeout" in state.settings:
+    if state.timeouts_told or state.has_lock_timeout or not locks_out_writers(statement):
         return
-    touched = [table for table in statement.tables if table and not state.is_new(table)]
-    locks = (
-        locks_out_readers(statement)
-        or statement.kind == "alter table"
-        or statement.kind == "create trigger"
-        or (statement.kind == "create index" and not statement.concurrently)
-    )
-    gentle = statement.kind == "alter table" and all(
-        action.kind == "validate" for action in statement.actions
-    )
-    if not touched or not locks or gentle:
+    touched = [
+        table
+        for table in statement.tables
+        if table and not state.is_new(table) and state.key(table) not in state.open.exclusive
+    ]
+    if not touched or (statement.kind == "lock" and not statement.value):
         return
-    state.settings.add("timeouts")
+    state.timeouts_told = True
     setting = "SET LOCAL" if state.in_transaction else "SET"
     yield Said(
         "missing-lock-or-statement-timeout",

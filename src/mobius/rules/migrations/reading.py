@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 from mobius.rules.migrations.altering import actions_of
-from mobius.rules.migrations.columns import column_of, constraint_of, is_constraint
-from mobius.rules.migrations.cursor import Cursor, names_in, split
-from mobius.rules.migrations.nouns import Column, Constraint, Statement
+from mobius.rules.migrations.changing import Read, changed, dropped, truncated, with_queries
+from mobius.rules.migrations.creating import created
+from mobius.rules.migrations.cursor import NAMELESS, Cursor, Name, options_in, unquoted
+from mobius.rules.migrations.nouns import Action, Statement
 from mobius.rules.migrations.tokens import Raw
 
 SHOWN = 160  # characters of a statement
-_OF_A_TABLE = ("GLOBAL", "LOCAL", "TEMPORARY", "TEMP", "UNLOGGED", "FOREIGN")
 
 
 def statement_of(raw: Raw, text: str) -> Statement:
@@ -20,198 +20,114 @@ def statement_of(raw: Raw, text: str) -> Statement:
     shown = " ".join(text[raw.start : min(raw.end, raw.start + 8 * SHOWN)].split())
     shown = shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
     if raw.broken or raw.meta:
-        return Statement("broken" if raw.broken else "meta", (), raw.line, shown, name=raw.broken or raw.meta)
-    plain = Statement("other", tuple(raw.tokens), raw.line, shown)
+        kind, name = ("broken", raw.broken) if raw.broken else ("meta", raw.meta)
+        return Statement(kind, (), raw.line, shown, name=Name(name))
     cursor = Cursor(raw.tokens)
-    if cursor.take("EXPLAIN"):
+    plain = Statement("other", cursor.tokens, raw.line, shown)
+    read = _FORMS.get(cursor.peek())
+    if read is None:
         return plain
-    if cursor.take("WITH"):
-        return _with(plain)
-    for words, read in _FORMS:
-        if cursor.take(*words):
-            return read(cursor, plain)
+    cursor.at = 1
+    return read(cursor, plain)
+
+
+def _altered(cursor: Cursor, plain: Statement) -> Statement:
+    word = cursor.any_of(
+        "TABLE", "TYPE", "DOMAIN", "INDEX", "VIEW", "MATERIALIZED", "FOREIGN", "SCHEMA", "POLICY"
+    )
+    match word:
+        case "TABLE":
+            return _altered_table(cursor, plain)
+        case "TYPE":
+            return _altered_type(cursor, plain)
+        case "DOMAIN":
+            return _altered_domain(cursor, plain)
+        case "INDEX" | "VIEW" | "MATERIALIZED" | "FOREIGN":
+            cursor.any_of("VIEW", "TABLE")
+            kinds = ("rewrite", "rename table", "rename column", "set schema", "drop column")
+            return _altered_table(cursor, plain, kinds[:1] if word == "INDEX" else kinds)
+        case "SCHEMA":
+            name = cursor.name()
+            return replace(plain, kind="rename schema", name=name) if cursor.take("RENAME") else plain
+        case "POLICY":
+            cursor.name()
+            cursor.take("ON")
+            return replace(plain, kind="rules", tables=(cursor.name(),))
     return plain
 
 
-def _alter_table(cursor: Cursor, plain: Statement) -> Statement:
+def _altered_table(cursor: Cursor, plain: Statement, only_kinds: tuple[str, ...] = ()) -> Statement:
+    if cursor.take("ALL", "IN", "TABLESPACE"):
+        where = Name(f"ALL IN TABLESPACE {cursor.name()}")
+        return replace(
+            plain,
+            kind="alter table",
+            tables=(where,),
+            actions=(Action("rewrite", name=Name("SET TABLESPACE")),),
+        )
     guarded = cursor.skip_if_exists()
     only = cursor.take("ONLY")
     table = cursor.name()
     cursor.take("*")
     actions = actions_of(cursor.rest())
+    if only_kinds:
+        actions = tuple(each for each in actions if each.kind in only_kinds)
+        if not actions:
+            return plain
     return replace(plain, kind="alter table", tables=(table,), actions=actions, guarded=guarded, only=only)
 
 
-def _create(cursor: Cursor, plain: Statement) -> Statement:
-    cursor.take("OR", "REPLACE")
-    temporary = False
-    while word := cursor.any_of(*_OF_A_TABLE):
-        temporary = temporary or word in ("TEMPORARY", "TEMP")
-    if cursor.take("TABLE"):
-        return _create_table(cursor, plain)
-    unique = cursor.take("UNIQUE")
-    if cursor.take("INDEX"):
-        return _create_index(cursor, plain, unique)
-    cursor.take("RECURSIVE")
-    materialized = cursor.take("MATERIALIZED")
-    for word, kind in (("VIEW", "create view"), ("TYPE", "create type"), ("DOMAIN", "create domain")):
-        if cursor.take(word):
-            cursor.skip_if_exists()
-            name = cursor.name()
-            if materialized:
-                return replace(plain, kind="create table", tables=(name,), name=name)
-            return replace(plain, kind=kind, name=name)
-    cursor.take("CONSTRAINT")
-    if cursor.take("TRIGGER"):
-        name = cursor.name()
-        cursor.until("ON")
-        cursor.take("ON")
-        return replace(plain, kind="create trigger", name=name, tables=(cursor.name(),))
-    return plain
-
-
-def _create_table(cursor: Cursor, plain: Statement) -> Statement:
-    guarded = cursor.skip_if_exists()
-    table = cursor.name()
-    parent = cursor.name() if cursor.take("PARTITION", "OF") else ""
-    columns: list[Column] = []
-    constraints: list[Constraint] = []
-    for part in split(cursor.brackets()):
-        inner = Cursor(part)
-        if is_constraint(inner):
-            constraints.append(constraint_of(part))
-        elif inner.peek() != "LIKE":
-            columns.append(column_of(part))
-    every = (*constraints, *(each for column in columns for each in column.constraints))
-    kind, name = "create table", parent
-    return replace(
-        plain,
-        kind=kind,
-        tables=(table,),
-        name=name,
-        guarded=guarded,
-        constraints=every,
-        defined=tuple(columns),
-    )
-
-
-def _create_index(cursor: Cursor, plain: Statement, unique: bool) -> Statement:
-    concurrently = cursor.take("CONCURRENTLY")
-    guarded = cursor.skip_if_exists()
-    name = "" if cursor.peek() == "ON" else cursor.name()
-    cursor.take("ON")
-    only = cursor.take("ONLY")
-    table = cursor.name()
-    if cursor.take("USING"):
-        cursor.name()
-    columns = names_in(cursor.brackets())
-    partial = any(token.word == "WHERE" for token in cursor.rest())
-    return replace(
-        plain,
-        kind="create index",
-        name=name,
-        tables=(table,),
-        columns=columns,
-        concurrently=concurrently,
-        guarded=guarded,
-        only=only,
-        partial=partial,
-        value="unique" if unique else "",
-    )
-
-
-def _drop(cursor: Cursor, plain: Statement) -> Statement:
-    kinds = ("TABLE", "INDEX", "DATABASE", "SCHEMA", "OWNED", "VIEW", "DOMAIN", "TYPE", "SEQUENCE")
-    cursor.take("FOREIGN")
-    word = cursor.any_of(*kinds)
-    if not word:
-        return plain
-    concurrently = cursor.take("CONCURRENTLY")
-    guarded = cursor.skip_if_exists()
-    names = []
-    while name := cursor.name():
-        names.append(name)
-        if not cursor.take(","):
-            break
-    cascade = any(token.word == "CASCADE" for token in cursor.rest())
-    named = tuple(names)
-    return replace(
-        plain,
-        kind=f"drop {word.lower()}",
-        tables=named if word == "TABLE" else (),
-        columns=named,
-        name=named[0] if named else "",
-        concurrently=concurrently,
-        guarded=guarded,
-        cascade=cascade,
-    )
-
-
-def _truncate(cursor: Cursor, plain: Statement) -> Statement:
-    cursor.take("TABLE")
-    names = []
-    while True:
-        cursor.take("ONLY")
-        names.append(cursor.name())
-        cursor.take("*")
-        if not cursor.take(","):
-            break
-    cascade = any(token.word == "CASCADE" for token in cursor.rest())
-    return replace(plain, kind="truncate", tables=tuple(filter(None, names)), cascade=cascade)
-
-
-def _changed(kind: str) -> Callable[[Cursor, Statement], Statement]:
-    def read(cursor: Cursor, plain: Statement) -> Statement:
-        cursor.take("FROM") or cursor.take("INTO")
-        cursor.take("ONLY")
-        return replace(plain, kind=kind, tables=(cursor.name(),))
-
-    return read
-
-
-def _with(plain: Statement) -> Statement:
-    """`WITH rows AS (…) UPDATE t …`: what it does in the end; a change inside of it counts too."""
-    depth = 0
-    for at, token in enumerate(plain.tokens):
-        depth += (token.word == "(") - (token.word == ")")
-        if token.word in ("UPDATE", "DELETE", "INSERT") and plain.tokens[at - 1].word in (")", "("):
-            inner = Cursor(plain.tokens[at + 1 :])
-            return _changed(token.word.lower())(inner, plain)
-    return plain
-
-
-def _alter_type(cursor: Cursor, plain: Statement) -> Statement:
+def _altered_type(cursor: Cursor, plain: Statement) -> Statement:
     name = cursor.name()
     if cursor.take("ADD", "VALUE"):
         guarded = cursor.skip_if_exists()
         value = cursor.tokens[cursor.at].text if not cursor.done else ""
         return replace(plain, kind="add enum value", name=name, value=value, guarded=guarded)
     if cursor.take("RENAME", "VALUE"):
-        return replace(plain, kind="rename enum value", name=name)
+        value = cursor.tokens[cursor.at].text if not cursor.done else ""
+        return replace(plain, kind="rename enum value", name=name, value=value)
+    for action, kind in (
+        ("RENAME", "rename attribute"),
+        ("DROP", "drop attribute"),
+        ("ALTER", "alter attribute"),
+    ):
+        if cursor.take(action, "ATTRIBUTE"):
+            cursor.skip_if_exists()
+            return replace(plain, kind=kind, name=name, value=cursor.name().written)
     return plain
 
 
-def _alter_domain(cursor: Cursor, plain: Statement) -> Statement:
+def _altered_domain(cursor: Cursor, plain: Statement) -> Statement:
     name = cursor.name()
     if cursor.take("ADD"):
-        return replace(plain, kind="domain constraint", name=name, guarded=plain.says("NOT", "VALID"))
+        constraint = Name("")
+        if cursor.take("CONSTRAINT"):
+            constraint = cursor.name()
+        what = plain.text[plain.text.upper().find(" ADD ") + 5 :]
+        return replace(
+            plain,
+            kind="domain constraint",
+            name=name,
+            guarded=plain.says("NOT", "VALID"),
+            value=what,
+            columns=(constraint,),
+        )
     if cursor.take("SET", "NOT", "NULL"):
         return replace(plain, kind="domain constraint", name=name)
     return plain
 
 
 def _reindex(cursor: Cursor, plain: Statement) -> Statement:
-    options = {token.word for token in cursor.brackets()}
+    options = options_in(cursor.brackets())
     what = cursor.any_of("INDEX", "TABLE", "SCHEMA", "DATABASE", "SYSTEM")
     concurrently = cursor.take("CONCURRENTLY") or "CONCURRENTLY" in options
     return replace(plain, kind="reindex", name=cursor.name(), value=what, concurrently=concurrently)
 
 
 def _vacuum(cursor: Cursor, plain: Statement) -> Statement:
-    options = {token.word for token in cursor.brackets()}
-    full = "FULL" in options or cursor.take("FULL")
-    while cursor.any_of("FULL", "FREEZE", "VERBOSE", "ANALYZE"):
-        pass
+    full = "FULL" in options_in(cursor.brackets())
+    while word := cursor.any_of("FULL", "FREEZE", "VERBOSE", "ANALYZE"):
+        full = full or word == "FULL"
     return replace(plain, kind="vacuum full" if full else "vacuum", tables=(cursor.name(),))
 
 
@@ -221,112 +137,151 @@ def _cluster(cursor: Cursor, plain: Statement) -> Statement:
     return replace(plain, kind="cluster", tables=(cursor.name(),))
 
 
+def _refresh(cursor: Cursor, plain: Statement) -> Statement:
+    cursor.take("MATERIALIZED", "VIEW")
+    concurrently = cursor.take("CONCURRENTLY")
+    empty = plain.says("WITH", "NO", "DATA")
+    return replace(
+        plain, kind="other" if empty else "refresh", tables=(cursor.name(),), concurrently=concurrently
+    )
+
+
 def _set(cursor: Cursor, plain: Statement) -> Statement:
-    value = cursor.any_of("LOCAL", "SESSION")
+    scope = cursor.any_of("LOCAL", "SESSION")
+    if cursor.take("SCHEMA"):  # SET SCHEMA 'app'
+        return _setting(plain, Name("search_path"), cursor.literal(), "")
     name = cursor.name()
-    while cursor.take("."):
-        name = f"{name}.{cursor.name()}"
-    return replace(plain, kind="set", name=name, value=value)
+    cursor.any_of("=", "TO")
+    value = cursor.literal() if not cursor.done and cursor.tokens[cursor.at].kind == "string" else ""
+    value = value or "".join(token.text for token in cursor.rest()).strip('"')
+    return _setting(plain, name, value, scope)
+
+
+def _reset(cursor: Cursor, plain: Statement) -> Statement:
+    return _setting(plain, cursor.name(), "default", "")
+
+
+def _discard(cursor: Cursor, plain: Statement) -> Statement:
+    return _setting(plain, Name("all"), "default", "") if cursor.take("ALL") else plain
+
+
+def _setting(plain: Statement, name: Name, value: str, scope: str) -> Statement:
+    return replace(plain, kind="set", name=Name(name.lower()), value=value.lower(), only=scope == "LOCAL")
 
 
 def _begin(cursor: Cursor, plain: Statement) -> Statement:
     return replace(plain, kind="begin")
 
 
+def _start(cursor: Cursor, plain: Statement) -> Statement:
+    return replace(plain, kind="begin") if cursor.take("TRANSACTION") else plain
+
+
 def _commit(cursor: Cursor, plain: Statement) -> Statement:
-    return plain if cursor.take("PREPARED") else replace(plain, kind="commit")
+    cursor.any_of("WORK", "TRANSACTION")
+    if cursor.take("PREPARED"):
+        return plain
+    return replace(plain, kind="commit", value="chain" if cursor.take("AND", "CHAIN") else "")
 
 
 def _rollback(cursor: Cursor, plain: Statement) -> Statement:
     cursor.any_of("WORK", "TRANSACTION")
-    return plain if cursor.peek() in ("TO", "PREPARED") else replace(plain, kind="rollback")
+    if cursor.take("PREPARED"):
+        return plain
+    if cursor.take("TO"):
+        cursor.take("SAVEPOINT")
+        return replace(plain, kind="rollback to", name=cursor.name())
+    return replace(plain, kind="rollback", value="chain" if cursor.take("AND", "CHAIN") else "")
+
+
+def _prepare(cursor: Cursor, plain: Statement) -> Statement:
+    return replace(plain, kind="commit") if cursor.take("TRANSACTION") else plain
+
+
+def _savepoint(cursor: Cursor, plain: Statement) -> Statement:
+    return replace(plain, kind="savepoint", name=cursor.name())
 
 
 def _do(cursor: Cursor, plain: Statement) -> Statement:
-    body = next((token.text for token in plain.tokens if token.kind in ("dollar", "string")), "")
-    tag = body[: body.index("$", 1) + 1] if body.startswith("$") else "'"
-    return replace(plain, kind="do", body=body[len(tag) : -len(tag)])
+    body = next((token for token in plain.tokens if token.kind in ("dollar", "string")), None)
+    if body is None:
+        return plain
+    begins = body.at + (body.text.index("$", 1) + 1 if body.kind == "dollar" else body.text.index("'") + 1)
+    return replace(plain, kind="do", body=unquoted(body.text), verb=begins)
 
 
 def _lock(cursor: Cursor, plain: Statement) -> Statement:
     cursor.take("TABLE")
     cursor.take("ONLY")
     exclusive = not plain.says("IN") or plain.says("ACCESS", "EXCLUSIVE")
-    return replace(plain, kind="lock" if exclusive else "other", tables=(cursor.name(),))
+    waits = "" if plain.says("NOWAIT") else "waits"
+    return replace(plain, kind="lock" if exclusive else "other", tables=(cursor.name(),), value=waits)
 
 
 def _select(cursor: Cursor, plain: Statement) -> Statement:
-    if cursor.peek() in ("SET_CONFIG", "PG_CATALOG"):
-        name = next((token.text.strip("'") for token in plain.tokens if token.kind == "string"), "")
-        return replace(plain, kind="set", name=name)
+    into = _new_table(plain)
+    if into:
+        return replace(plain, kind="create table", tables=(into,), value="filled")
+    cursor.take("PG_CATALOG", ".")
+    if cursor.take("SET_CONFIG"):
+        said = [unquoted(token.text) for token in plain.tokens if token.kind == "string"]
+        name, value = (*said, "", "")[:2]
+        return _setting(plain, Name(name), value, "LOCAL" if plain.says("TRUE") else "")
     return replace(plain, kind="select")
+
+
+def _new_table(plain: Statement) -> Name:
+    """`SELECT … INTO t FROM …` makes t."""
+    cursor = Cursor(plain.tokens)
+    cursor.until("INTO", "FROM")
+    if not cursor.take("INTO"):
+        return NAMELESS
+    while cursor.any_of("TEMPORARY", "TEMP", "UNLOGGED", "TABLE"):
+        pass
+    return cursor.name()
 
 
 def _pragma(cursor: Cursor, plain: Statement) -> Statement:
     name = cursor.name()
     cursor.any_of("=", "(")
-    return replace(
-        plain,
-        kind="pragma",
-        name=name,
-        value=cursor.tokens[cursor.at].text.lower() if not cursor.done else "",
-    )
+    value = cursor.tokens[cursor.at].text.lower().strip("'\"") if not cursor.done else ""
+    return replace(plain, kind="pragma", name=Name(name.lower()), value=value)
 
 
 def _plainly(kind: str) -> Callable[[Cursor, Statement], Statement]:
     return lambda cursor, plain: replace(plain, kind=kind)
 
 
-_FORMS: tuple[tuple[tuple[str, ...], Callable[[Cursor, Statement], Statement]], ...] = (
-    (("ALTER", "TABLE"), _alter_table),
-    (("ALTER", "FOREIGN", "TABLE"), _plainly("other")),
-    (("ALTER", "TYPE"), _alter_type),
-    (("ALTER", "DOMAIN"), _alter_domain),
-    (("CREATE",), _create),
-    (("DROP",), _drop),
-    (("TRUNCATE",), _truncate),
-    (("UPDATE",), _changed("update")),
-    (("DELETE",), _changed("delete")),
-    (("INSERT",), _changed("insert")),
-    (("REINDEX",), _reindex),
-    (("VACUUM",), _vacuum),
-    (("CLUSTER",), _cluster),
-    (("SET",), _set),
-    (("BEGIN",), _begin),
-    (("START", "TRANSACTION"), _begin),
-    (("COMMIT",), _commit),
-    (("END",), _commit),
-    (("ROLLBACK",), _rollback),
-    (("ABORT",), _rollback),
-    (("DO",), _do),
-    (("LOCK",), _lock),
-    (("SELECT",), _select),
-    (("PRAGMA",), _pragma),
-    (("COPY",), _plainly("copy")),
-    (("CALL",), _plainly("call")),
-)
-
-
-def inner_statements(body: str) -> Iterator[Statement]:
-    """The statements of a DO block that can be read as they stand; loops and conditions around them are left out."""
-    from mobius.rules.migrations.tokens import statements
-
-    looping = 0
-    for raw in statements(body):
-        words = [token.word for token in raw.tokens]
-        looping += words.count("LOOP") - 2 * (words[:2] == ["END", "LOOP"])
-        while raw.tokens and raw.tokens[0].word in ("BEGIN", "THEN", "ELSE", "LOOP", "DECLARE", "EXCEPTION"):
-            raw.tokens = raw.tokens[1:]
-        for opener in ("THEN", "LOOP"):
-            found = [token.word for token in raw.tokens[:60]]
-            if (
-                raw.tokens
-                and raw.tokens[0].word in ("IF", "ELSIF", "FOR", "WHILE", "FOREACH", "WHEN")
-                and opener in found
-            ):
-                raw.tokens = raw.tokens[found.index(opener) + 1 :]
-        if raw.tokens:
-            raw.start = raw.tokens[0].at
-            read = statement_of(raw, body)
-            if not (looping > 0 and read.kind in ("update", "delete", "insert")):
-                yield read
+_FORMS: dict[str, Read] = {
+    "ALTER": _altered,
+    "CREATE": created,
+    "DROP": dropped,
+    "TRUNCATE": truncated,
+    "WITH": with_queries,
+    "UPDATE": changed("update"),
+    "DELETE": changed("delete"),
+    "INSERT": changed("insert"),
+    "REPLACE": changed("insert"),
+    "MERGE": changed("merge"),
+    "REINDEX": _reindex,
+    "VACUUM": _vacuum,
+    "CLUSTER": _cluster,
+    "REFRESH": _refresh,
+    "SET": _set,
+    "RESET": _reset,
+    "DISCARD": _discard,
+    "BEGIN": _begin,
+    "START": _start,
+    "COMMIT": _commit,
+    "END": _commit,
+    "ROLLBACK": _rollback,
+    "ABORT": _rollback,
+    "PREPARE": _prepare,
+    "SAVEPOINT": _savepoint,
+    "DO": _do,
+    "LOCK": _lock,
+    "SELECT": _select,
+    "PRAGMA": _pragma,
+    "COPY": _plainly("copy"),
+    "CALL": _plainly("call"),
+}

@@ -19,6 +19,7 @@ _REBUILD = (
     " rename, PRAGMA"
     " foreign_key_check, COMMIT; then PRAGMA foreign_keys=ON"
 )
+_NO = ("off", "0", "false", "no")
 _NOT_CONSTANT = ("CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "(")
 
 
@@ -29,7 +30,7 @@ def hazards_of(statement: Statement, state: State) -> Iterator[Said]:
         case "alter table":
             for action in statement.actions:
                 yield from _altered(statement, action, state)
-        case "pragma" if statement.name == "foreign_keys" and statement.value in ("off", "0", "false", "no"):
+        case "pragma" if statement.name == "foreign_keys" and statement.value in _NO:
             if state.in_transaction:
                 yield Said(
                     "sqlite-foreign-keys-pragma-in-transaction",
@@ -55,6 +56,8 @@ def hazards_of(statement: Statement, state: State) -> Iterator[Said]:
             )
         case "create index" if not state.is_new(statement.table):
             yield _writers_wait(f"CREATE INDEX reads all of {table}", state.is_small(statement.table))
+        case "reindex" if not state.is_new(statement.name):
+            yield _writers_wait("REINDEX reads whole tables", False)
         case "vacuum" | "vacuum full":
             yield _writers_wait("VACUUM writes the whole database anew", False)
         case _:
@@ -63,19 +66,14 @@ def hazards_of(statement: Statement, state: State) -> Iterator[Said]:
 
 def _dropped(statement: Statement, state: State) -> Iterator[Said]:
     table = quoted(statement.table)
-    renamed = any(
-        action.kind == "rename table" and action.name == statement.table
-        for each in state.every
-        for action in each.actions
-    )
-    if not renamed:
+    if statement.table not in state.script.renamed_to:
         yield Said(
             "drop-table",
             HIGH,
             f"drops {table}: its data is gone, and the release that is live still reads it",
             "ship a release that no longer names it; drop it with the release after that. Going back needs a backup",
         )
-    elif "foreign_keys off" not in state.settings:
+    elif state.settings.get("foreign_keys") not in _NO:
         yield Said(
             "sqlite-rebuild-with-foreign-keys-on",
             HIGH,
@@ -116,9 +114,7 @@ def _altered(statement: Statement, action: Action, state: State) -> Iterator[Sai
                 f"renames {table}.{column}: the release that is live asks for {column} and fails",
                 f"add {quoted(action.name)}, write both, copy the rows in batches; drop {column} a release later",
             )
-        case "rename table" if not new and not any(
-            each.table == statement.table and each.kind == "create table" for each in state.every
-        ):
+        case "rename table" if not new and statement.table not in state.script.made:
             yield Said(
                 "rename-table",
                 HIGH,

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from mobius.model.linting import NOTHING_KNOWN, Known
+from mobius.rules.migrations.cursor import Name
+from mobius.rules.migrations.locks import locks_out_readers, locks_the_definition
 from mobius.rules.migrations.nouns import Action, Constraint, Statement
-from mobius.rules.migrations.tokens import Token
+from mobius.rules.migrations.proofs import columns_not_null
+from mobius.rules.migrations.script import Script
 
-# Actions of ALTER TABLE that take no lock which stops reads (SHARE UPDATE EXCLUSIVE or SHARE ROW EXCLUSIVE).
-_GENTLE = ("validate", "disable trigger", "attach")
+T = TypeVar("T", bound=Hashable)
+Key = tuple[str, str]  # schema and name
+_OFF = ("0", "0ms", "0s", "default", "")
 
 
 @dataclass(slots=True)
 class Transaction:
     """What the transaction that is open has done: nothing of it is given back before it ends."""
 
-    exclusive: list[str] = field(default_factory=list)  # tables locked so that nobody else can read them
-    locked: list[str] = field(default_factory=list)  # tables whose definition it changed
-    unvalidated: dict[str, str] = field(default_factory=dict)  # constraint -> table
-    changed: list[str] = field(default_factory=list)  # tables in which it changed rows
-    enum_values: dict[str, str] = field(default_factory=dict)  # 'value' as written -> type
+    exclusive: dict[Key, Name] = field(
+        default_factory=dict
+    )  # tables locked so that nobody else can read them
+    locked: dict[Key, Name] = field(default_factory=dict)  # tables whose definition it changed
+    changed: dict[Key, Name] = field(default_factory=dict)  # tables in which it changed rows
+    unvalidated: dict[tuple[Key, str], str] = field(default_factory=dict)  # (table, constraint) -> its kind
     told: set[str] = field(default_factory=set)
 
 
@@ -33,57 +39,159 @@ class State:
     in_transaction: bool = False
     explicit: bool = False  # by a BEGIN in the script
     known: Known = NOTHING_KNOWN
-    tables: set[str] = field(default_factory=set)  # made in this script
-    types: set[str] = field(default_factory=set)
-    columns: set[tuple[str, str]] = field(default_factory=set)  # added in this script
+    script: Script = field(default_factory=Script)
+    tables: set[Key] = field(default_factory=set)  # made in this script
+    schemas: set[str] = field(default_factory=set)
+    types: set[Key] = field(default_factory=set)
+    columns: set[tuple[Key, str]] = field(default_factory=set)  # added in this script
     indexes: set[str] = field(default_factory=set)
     dropped_indexes: set[str] = field(default_factory=set)
-    settings: set[str] = field(default_factory=set)
-    checks: dict[tuple[str, str], tuple[str, str]] = field(
-        default_factory=dict
-    )  # constraint -> (table, column)
-    proven: set[tuple[str, str]] = field(
-        default_factory=set
-    )  # columns that a validated CHECK holds not to be null
+    settings: dict[str, str] = field(default_factory=dict)
+    checks: dict[tuple[Key, str], tuple[str, ...]] = field(default_factory=dict)  # constraint -> columns
+    proven: set[tuple[Key, str]] = field(default_factory=set)  # a validated CHECK holds them not to be null
     validated: set[tuple[str, str]] = field(default_factory=set)  # (table, constraint)
-    replica_identity: set[str] = field(default_factory=set)
+    replica_identity: set[Key] = field(default_factory=set)
     open: Transaction = field(default_factory=Transaction)
     began: Statement | None = None
-    every: Sequence[Statement] = ()
+    timeouts_told: bool = False
+    _undo: list[Callable[[], object]] = field(default_factory=list)
+    _savepoints: dict[str, int] = field(default_factory=dict)
+    _local: dict[str, str | None] = field(default_factory=dict)  # SET LOCAL -> the value to return to
 
-    def is_new(self, table: str) -> bool:
+    def key(self, name: Name) -> Key:
+        """The table that a name means: without a schema, the first one of the search path."""
+        return (name.schema or self.settings.get("search_path") or "public"), str(name)
+
+    def is_new(self, table: Name) -> bool:
         """Whether nobody else can have it in use: the script made it."""
-        return table in self.tables
+        return self.key(table) in self.tables
+
+    def is_new_type(self, name: Name) -> bool:
+        return self.key(name) in self.types
 
     def is_small(self, table: str) -> bool:
         return table in self.known.small
 
+    def is_own_column(self, table: Name, column: str) -> bool:
+        """Whether the script added it."""
+        return (self.key(table), column) in self.columns
+
+    @property
+    def has_lock_timeout(self) -> bool:
+        return self.settings.get("lock_timeout", "") not in _OFF
+
     def advance(self, statement: Statement) -> None:
         """Takes note of what this statement does."""
-        kind = statement.kind
-        if kind == "begin":
-            self.began = None if self.in_transaction else statement
-            self.in_transaction = self.explicit = True
-            if self.began:
-                self.open = Transaction()
-        elif kind in ("commit", "rollback"):
-            self.in_transaction = self.explicit = False
-            self.began, self.open = None, Transaction()
-        elif kind == "set":
-            self.settings.add(statement.name)
-        elif kind == "create table" and statement.table:
-            self.tables.add(statement.table)
-        elif kind == "create type":
-            self.types.add(statement.name)
-        elif kind == "create index":
-            self.indexes.add(statement.name)
-        elif kind == "drop index":
-            self.dropped_indexes.update(statement.columns)
-        elif kind == "add enum value" and self.in_transaction:
-            self.open.enum_values[statement.value] = statement.name
+        match statement.kind:
+            case "begin":
+                self._begin(statement)
+            case "commit" | "rollback":
+                self._end(statement)
+            case "savepoint":
+                self._savepoints[statement.name] = len(self._undo)
+            case "rollback to":
+                self._take_back(self._savepoints.get(statement.name, len(self._undo)))
+            case "set":
+                self._set(statement)
+            case "pragma":
+                if (
+                    statement.name != "foreign_keys" or not self.in_transaction
+                ):  # it does nothing inside of one
+                    self.settings[statement.name] = statement.value
+            case "create table" if statement.table:
+                self._add(self.tables, self.key(statement.table))
+            case "create view" if statement.value != "replaces":
+                self._add(self.tables, self.key(statement.name))
+            case "create schema":
+                self._add(self.schemas, str(statement.name))
+            case "create type" | "create domain":
+                self._add(self.types, self.key(statement.name))
+            case "create index":
+                self._add(self.indexes, str(statement.name))
+            case "drop index":
+                for name in statement.columns:
+                    self._add(self.dropped_indexes, str(name))
         self._locks(statement)
         for action in statement.actions:
             self._altered(statement.table, action)
+
+    def note_setting(self, name: str, value: str) -> None:
+        """What holds from here on, until the transaction is rolled back."""
+        before = self.settings.get(name)
+        self.settings[name] = value
+        self._later(lambda: self._put_back(name, before))
+
+    def _begin(self, statement: Statement) -> None:
+        if not self.in_transaction:
+            self.began = statement
+            self._fresh()
+        else:
+            self.began = self.began if self.explicit else None
+        self.in_transaction = self.explicit = True
+
+    def end_of_transaction(self) -> None:
+        """What is locked is given back, and what was set for it alone holds no longer; the runner's own next one may
+        begin at once."""
+        for name, before in self._local.items():
+            self._put_back(name, before)
+        self._fresh()
+
+    def _end(self, statement: Statement) -> None:
+        if statement.kind == "rollback":
+            self._take_back(0)
+        self.end_of_transaction()
+        again = statement.value == "chain" and self.in_transaction
+        self.in_transaction, self.explicit = again, again and self.explicit
+        self.began = statement if again and self.began is not None else None
+
+    def _fresh(self) -> None:
+        self.open = Transaction()
+        self._undo.clear()
+        self._savepoints.clear()
+        self._local.clear()
+
+    def _take_back(self, to: int) -> None:
+        while len(self._undo) > to:
+            self._undo.pop()()
+
+    def _put_back(self, name: str, before: str | None) -> None:
+        if before is None:
+            self.settings.pop(name, None)
+        else:
+            self.settings[name] = before
+
+    def _add(self, known: set[T], item: T) -> None:
+        if item not in known:
+            known.add(item)
+            self._later(lambda: known.discard(item))
+
+    def _hold(self, held: dict[Key, Name], table: Name) -> None:
+        key = self.key(table)
+        if key not in held:
+            held[key] = table
+            self._later(lambda: held.pop(key, None))
+
+    def _later(self, undo: Callable[[], object]) -> None:
+        """What a ROLLBACK of the transaction, or to a savepoint, takes back."""
+        if self.in_transaction:
+            self._undo.append(undo)
+
+    def _set(self, statement: Statement) -> None:
+        name, value = str(statement.name), statement.value
+        if statement.only:  # LOCAL
+            if not self.in_transaction:
+                return
+            self._local.setdefault(name, self.settings.get(name))
+        elif name in self._local:
+            self._local[name] = value
+        if name == "all":
+            for each in list(self.settings):
+                self.note_setting(each, "")
+            return
+        if name == "search_path":
+            first = value.split(",")[0].strip().strip("\"'")
+            value = "" if first in ("default", "$user") else first
+        self.note_setting(name, value)
 
     def _locks(self, statement: Statement) -> None:
         if not self.in_transaction:
@@ -91,68 +199,47 @@ class State:
         for table in statement.tables:
             if self.is_new(table):
                 continue
-            if statement.kind in ("update", "delete", "insert"):
-                self.open.changed.append(table)
+            if statement.kind in ("update", "delete", "insert", "merge"):
+                self._hold(self.open.changed, table)
             if locks_out_readers(statement):
-                self.open.exclusive.append(table)
-            if statement.kind in (
-                "alter table",
-                "drop table",
-                "truncate",
-                "create index",
-                "lock",
-                "create trigger",
-            ):
-                self.open.locked.append(table)
+                self._hold(self.open.exclusive, table)
+            if locks_the_definition(statement):
+                self._hold(self.open.locked, table)
 
-    def _altered(self, table: str, action: Action) -> None:
-        if action.kind == "add column":
-            self.columns.add((table, action.column))
-        if action.kind == "rename table" and self.is_new(table):
-            self.tables.add(action.name)
-        if action.kind == "replica identity" and action.name in ("full", "using"):
-            self.replica_identity.add(table)
-        if action.kind == "validate":
-            self.validated.add((table, action.name))
-            if (table, action.name) in self.checks:
-                self.proven.add(self.checks[table, action.name])
-        if action.kind == "add constraint" and action.constraint is not None:
-            self._constrained(table, action.constraint)
+    def _altered(self, table: Name, action: Action) -> None:
+        key = self.key(table)
+        match action.kind:
+            case "add column":
+                self._add(self.columns, (key, str(action.column)))
+            case "rename table" if key in self.tables:
+                self._add(self.tables, (key[0], str(action.name)))
+            case "replica identity" if action.name in ("full", "using"):
+                self._add(self.replica_identity, key)
+            case "validate":
+                self._add(self.validated, (str(table), str(action.name)))
+                for column in self.checks.get((key, action.name), ()):
+                    self._add(self.proven, (key, column))
+            case "drop constraint":
+                self._no_longer_proven(key, str(action.name))
+            case "add constraint" if action.constraint is not None:
+                self._constrained(key, action.constraint)
 
-    def _constrained(self, table: str, constraint: Constraint) -> None:
-        column = not_null_check(constraint)
-        if column:
-            self.checks[table, constraint.name] = (table, column)
-            if not constraint.not_valid:
-                self.proven.add((table, column))
-        if constraint.not_valid and self.in_transaction and not self.is_new(table):
-            self.open.unvalidated[constraint.name] = table
+    def _no_longer_proven(self, table: Key, name: str) -> None:
+        columns = self.checks.pop((table, name), ())
+        gone = {(table, column) for column in columns} & self.proven
+        self.proven -= gone
 
+        def undo() -> None:
+            self.checks[table, name] = columns
+            self.proven.update(gone)
 
-def locks_out_readers(statement: Statement) -> bool:
-    """Whether it takes ACCESS EXCLUSIVE on the tables it names."""
-    if statement.kind == "alter table":
-        return any(
-            action.kind not in _GENTLE and not _is_foreign_key(action) and not action.concurrently
-            for action in statement.actions
-        )
-    return statement.kind in ("drop table", "truncate", "vacuum full", "cluster", "lock")
+        self._later(undo)
 
-
-def _is_foreign_key(action: Action) -> bool:
-    return (
-        action.kind == "add constraint"
-        and action.constraint is not None
-        and action.constraint.kind == "foreign"
-    )
-
-
-def not_null_check(constraint: Constraint) -> str:
-    """The column that `CHECK (column IS NOT NULL)` holds not to be null; "" for any other constraint."""
-    if constraint.kind == "not null" and constraint.columns:
-        return constraint.columns[0]
-    tokens: Sequence[Token] = constraint.expression
-    while len(tokens) > 2 and (tokens[0].word, tokens[-1].word) == ("(", ")"):
-        tokens = tokens[1:-1]
-    words = [token.word for token in tokens]
-    return tokens[0].name if constraint.kind == "check" and words[1:] == ["IS", "NOT", "NULL"] else ""
+    def _constrained(self, table: Key, constraint: Constraint) -> None:
+        columns = columns_not_null(constraint)
+        if columns:
+            self.checks[table, constraint.name] = columns
+            for column in columns if not constraint.not_valid else ():
+                self._add(self.proven, (table, column))
+        if constraint.not_valid and self.in_transaction and table not in self.tables:
+            self.open.unvalidated[table, constraint.name] = constraint.kind

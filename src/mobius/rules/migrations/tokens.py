@@ -5,34 +5,38 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 MOST_TOKENS = 4000  # of one statement; what follows (rows of an INSERT) is read over and not kept
 
+# The commonest first. A word before a quote may be its prefix (E'…', U&"…"): those alternatives come before `other`.
 _TOKEN = re.compile(
-    r"""
-    (?P<space>\s+)
-  | (?P<line>--[^\n]*)
+    r"""\s*+(?:
+    (?P<word>[^\W\d][\w$]*+(?!['"&]))
+  | (?P<mark>[(),;.\]])
+  | (?P<string>(?:[bBxXnN]|[uU]&)?'[^']*+(?:''[^']*+)*+')
+  | (?P<quoted>(?:[uU]&)?"[^"]*+(?:""[^"]*+)*+")
+  | (?P<number>\d[\d_]*+(?:\.\d*+)?(?:[eE][+-]?\d+)?|\.\d+)
+  | (?P<line>--[^\n]*+)
   | (?P<block>/\*)
-  | (?P<dollar>\$(?:[^\W\d]\w*)?\$)
-  | (?P<escaped>[eE]'[^'\\]*(?:(?:\\.|'')[^'\\]*)*')
-  | (?P<string>(?:[bBxXnN]|[uU]&)?'[^']*(?:''[^']*)*')
-  | (?P<quoted>(?:[uU]&)?"[^"]*(?:""[^"]*)*")
-  | (?P<backtick>`[^`]*`)
-  | (?P<number>\d[\d_]*(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)
-  | (?P<word>[^\W\d][\w$]*)
+  | (?P<dollar>\$(?:[^\W\d]\w*+)?\$)
+  | (?P<escaped>[eE]'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+')
+  | (?P<other>[^\W\d][\w$]*+)
+  | (?P<backtick>`[^`]*+`)
   | (?P<param>\$\d+)
-  | (?P<mark>::|:=|=>|<=|>=|<>|!=|\|\||->>|->|[^\s\w])
-    """,
+  | (?P<sign>::|:=|=>|<=|>=|<>|!=|\|\||->>|->|[^\s\w])
+  | (?P<nothing>\w|\Z)
+    )""",
     re.VERBOSE | re.DOTALL,
 )
+_KINDS = {"other": "word", "sign": "mark", "escaped": "string"}
 # Rows of data: everything that can begin neither a quote nor a comment nor end the statement.
-_PLAIN = re.compile(r"""(?:[^;'"`$/\-\w]|\w+(?!['"&\w]))+""")
+_PLAIN = re.compile(r"""(?:[^;'"`$/\-\\\w]|\w++(?!['"&]))++""")
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _COPY_END = re.compile(r"^\\\.[ \t]*\r?$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """`kind`: word, quoted, string, dollar, number, param or mark. `text` as written; `word` in upper case."""
 
     kind: str
@@ -73,59 +77,73 @@ def statements(text: str) -> Iterator[Raw]:
 class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
-        self._at = 0
+        self._at = 1 if text.startswith("\ufeff") else 0
         self._line, self._line_at = 1, 0
+        self._upper: dict[str, str] = {}  # the words of a script are few, and come again
 
     def next(self) -> Raw | None:
         raw = Raw(self._at, 0)
-        text, size = self._text, len(self._text)
+        text, size, tokens = self._text, len(self._text), raw.tokens
         depth = 0  # of BEGIN … END inside the statement
         while self._at < size:
-            if len(raw.tokens) >= MOST_TOKENS and (plain := _PLAIN.match(text, self._at)):
+            if len(tokens) >= MOST_TOKENS and (plain := _PLAIN.match(text, self._at)):
                 self._at = plain.end()
                 continue
             match = _TOKEN.match(text, self._at)
-            if match is None:  # a control character, say
-                self._at += 1
-                continue
-            kind, start = str(match.lastgroup), self._at
-            self._at = match.end()
-            if kind == "space":
+            if match is None:  # there is none: the last alternative takes whatever is left
+                break
+            kind = str(match.lastgroup)
+            start, self._at = match.span(kind)
+            if kind == "nothing":
                 continue
             if kind == "line":
-                raw.comments.append(match.group())
+                raw.comments.append(match.group(kind))
                 continue
-            if not raw.tokens and not raw.line:
+            if not raw.line:
                 raw.start, raw.line = start, self._line_of(start)
             if kind == "block":
                 self._block_comment(start, raw)
-                if not raw.tokens:
-                    raw.line = 0
                 if raw.broken:
-                    raw.line = raw.line or self._line_of(start)
                     return self._ended(raw)
+                if not tokens:
+                    raw.line = 0
                 continue
-            if match.group() == "\\" and not raw.tokens:
+            found = match.group(kind)
+            if found == "\\":
+                if tokens:  # `SELECT … \gset`: psql sends what came before it
+                    self._at, raw.end = start, start
+                    return raw
                 return self._meta(raw, start)
-            if kind == "dollar" and not self._to_the_end_of_the_dollars(match.group(), raw):
+            if kind == "dollar" and not self._to_the_end_of_the_dollars(found, raw):
                 return self._ended(raw)
-            if kind == "mark" and match.group() in ("'", '"'):
-                what = "string" if match.group() == "'" else "name in quotes"
+            if kind == "sign" and found in ("'", '"'):
+                what = "string" if found == "'" else "name in quotes"
                 raw.broken = f"a {what} that begins here never ends"
                 self._at = size
                 return self._ended(raw)
-            token = Token(kind, text[start : self._at], _upper(kind, match.group()), start)
-            depth += _deeper(token, raw.tokens, depth)
-            if token.text == ";" and not depth:
-                if not raw.tokens:
+            if found == ";" and not depth:
+                if not tokens:
                     raw.line = 0
                     continue
                 raw.end = start
                 self._skip_copied_rows(raw)
                 return raw
-            if len(raw.tokens) < MOST_TOKENS:
-                raw.tokens.append(token)
-        return self._ended(raw) if raw.tokens or raw.broken else None
+            token = self._token(kind, found, start)
+            depth += _deeper(token, tokens, depth)
+            if len(tokens) < MOST_TOKENS:
+                tokens.append(token)
+        return self._ended(raw) if tokens or raw.broken else None
+
+    def _token(self, kind: str, found: str, start: int) -> Token:
+        kind = _KINDS.get(kind, kind)
+        if kind == "word":
+            upper = self._upper.get(found)
+            if upper is None:
+                upper = self._upper[found] = found.upper()
+            return Token(kind, found, upper, start)
+        if kind == "mark":
+            return Token(kind, found, found, start)
+        return Token(kind, self._text[start : self._at] if kind == "dollar" else found, "", start)
 
     def _ended(self, raw: Raw) -> Raw:
         raw.end = min(self._at, len(self._text))
@@ -171,10 +189,6 @@ class _Reader:
         if words[:1] == ["COPY"] and "STDIN" in words and "FROM" in words:
             found = _COPY_END.search(self._text, self._at)
             self._at = found.end() if found else len(self._text)
-
-
-def _upper(kind: str, text: str) -> str:
-    return text.upper() if kind == "word" else text if kind == "mark" else ""
 
 
 def _deeper(token: Token, before: list[Token], depth: int) -> int:

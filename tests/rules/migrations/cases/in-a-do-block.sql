@@ -1,4 +1,4 @@
--- expect: foreign-key-validated-under-lock@3
+-- expect: foreign-key-validated-under-lock@6
 SET lock_timeout = '2s';
 DO $body$
 BEGIN

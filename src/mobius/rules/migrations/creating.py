@@ -1,0 +1,97 @@
+"""What CREATE says: tables, indexes, views, types, triggers and policies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mobius.rules.migrations.columns import column_of, constraint_of, is_constraint
+from mobius.rules.migrations.cursor import NAMELESS, Cursor, names_in, split
+from mobius.rules.migrations.nouns import Column, Constraint, Statement
+
+_OF_A_TABLE = ("GLOBAL", "LOCAL", "TEMPORARY", "TEMP", "UNLOGGED", "FOREIGN")
+
+
+def created(cursor: Cursor, plain: Statement) -> Statement:
+    """What follows the word CREATE."""
+    replaces = cursor.take("OR", "REPLACE")
+    while cursor.any_of(*_OF_A_TABLE):
+        pass
+    if cursor.take("TABLE"):
+        return _table(cursor, plain)
+    unique = cursor.take("UNIQUE")
+    if cursor.take("INDEX"):
+        return _index(cursor, plain, unique)
+    cursor.take("RECURSIVE")
+    if cursor.take("MATERIALIZED", "VIEW"):
+        cursor.skip_if_exists()
+        filled = "" if plain.says("WITH", "NO", "DATA") else "filled"
+        return replace(plain, kind="create table", tables=(cursor.name(),), value=filled)
+    word = cursor.any_of("VIEW", "TYPE", "DOMAIN", "SCHEMA")
+    if word:
+        cursor.skip_if_exists()
+        value = "replaces" if replaces else ""
+        return replace(plain, kind=f"create {word.lower()}", name=cursor.name(), value=value)
+    cursor.take("CONSTRAINT")
+    if cursor.take("TRIGGER"):
+        return _on_a_table(cursor, replace(plain, kind="create trigger"))
+    if cursor.any_of("POLICY", "RULE"):
+        return _on_a_table(cursor, replace(plain, kind="rules"))
+    return plain
+
+
+def _on_a_table(cursor: Cursor, plain: Statement) -> Statement:
+    name = cursor.name()
+    is_rule = plain.kind == "rules" and cursor.peek() == "AS"
+    cursor.up_to("TO" if is_rule else "ON")
+    cursor.any_of("ON", "TO")
+    return replace(plain, name=name, tables=(cursor.name(),))
+
+
+def _table(cursor: Cursor, plain: Statement) -> Statement:
+    guarded = cursor.skip_if_exists()
+    table = cursor.name()
+    parent = cursor.name() if cursor.take("PARTITION", "OF") else NAMELESS
+    columns: list[Column] = []
+    constraints: list[Constraint] = []
+    for part in split(cursor.brackets()):
+        inner = Cursor(part)
+        if is_constraint(inner):
+            constraints.append(constraint_of(part))
+        elif inner.peek() != "LIKE":
+            columns.append(column_of(part))
+    every = (*constraints, *(each for column in columns for each in column.constraints))
+    filled = cursor.take("AS") and plain.says("FROM") and not plain.says("WITH", "NO", "DATA")
+    return replace(
+        plain,
+        kind="create table",
+        tables=(table,),
+        name=parent,
+        guarded=guarded,
+        constraints=every,
+        defined=tuple(columns),
+        value="filled" if filled else "",
+    )
+
+
+def _index(cursor: Cursor, plain: Statement, unique: bool) -> Statement:
+    concurrently = cursor.take("CONCURRENTLY")
+    guarded = cursor.skip_if_exists()
+    name = NAMELESS if cursor.peek() == "ON" else cursor.name()
+    cursor.take("ON")
+    only = cursor.take("ONLY")
+    table = cursor.name()
+    if cursor.take("USING"):
+        cursor.name()
+    columns = names_in(cursor.brackets())
+    return replace(
+        plain,
+        kind="create index",
+        name=name,
+        tables=(table,),
+        columns=columns,
+        concurrently=concurrently,
+        guarded=guarded,
+        only=only,
+        partial=any(token.word == "WHERE" for token in cursor.rest()),
+        value="unique" if unique else "",
+    )
