@@ -25,7 +25,7 @@ def statement_lines(facts: Mapping[str, Any], width: int, paint: Paint) -> list[
     head = "".join(f"{name:>{cells}}" for name, cells in zip(HEAD, WIDTHS, strict=True))
     lines = [paint(f"  {head}  statement", DIM)]
     for each in ran:
-        cells = [duration(float(each.get("seconds") or 0))]
+        cells = [_took(float(each.get("seconds") or 0))]
         cells += [_waited(each.get(f"{who}_blocked_s")) for who in ("read", "write")]
         cells.append(size(int(each["wal_bytes"])) if each.get("wal_bytes") else "-")
         told = [
@@ -41,6 +41,10 @@ def statement_lines(facts: Mapping[str, Any], width: int, paint: Paint) -> list[
             if _beneath(each)
         ]
     return lines
+
+
+def _took(seconds: float) -> str:
+    return duration(seconds) if seconds >= 0.0005 else "< 1 ms"
 
 
 def _waited(seconds: Any) -> str:

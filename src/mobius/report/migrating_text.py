@@ -23,10 +23,11 @@ def migration_text(report: Report, width: int = 80, *, color: bool = False) -> s
     paint, facts = Paint(color), report["rehearsal"]
     blocks = [_headline(report, width, paint), _pending(report, width, paint), _ways(report, width, paint)]
     blocks.append(_why(report, width, paint))
-    if facts is not None:
+    if facts is not None and report["kind"] == REHEARSAL:
         blocks.append(_titled("Statements", statement_lines(facts, width, paint), paint))
         blocks.append(_titled("Rows", row_lines(facts, width, paint), paint))
         blocks.append(_titled("Schema", schema_lines(facts, width, paint), paint))
+    if facts is not None:
         blocks.append(_titled("On the copy", _on_the_copy(report, facts, width), paint))
     blocks.append(_taken_back(report, width, paint))
     blocks.append([line for remark in report["remarks"] for line in wrapped(remark, width, "note: ")])

@@ -18,6 +18,7 @@ import msgspec
 
 from mobius.adapters.places import Places
 from mobius.adapters.processes import run_bounded
+from mobius.adapters.releases.alone import staging_alone
 from mobius.adapters.releases.sources import Origin
 from mobius.adapters.releases.tree import (
     MARK_BUILD,
@@ -71,8 +72,16 @@ class ReleaseStore:
             yield found
 
     def stage(self, release: Release, *, progress: Callable[[str], None]) -> Release:
-        known = self._manifest(release.id)
+        known, run = self._manifest(release.id), self._places.root / "run"
         if known is not None:
+            return known[0]
+        patience_s = self._settings.build_timeout_s * max(1, len(self._settings.build))
+        with staging_alone(run, self.path(release.id).name, within_s=patience_s, progress=progress):
+            return self._staged(release, progress)
+
+    def _staged(self, release: Release, progress: Callable[[str], None]) -> Release:
+        known = self._manifest(release.id)
+        if known is not None:  # by whoever was waited for
             return known[0]
         path = self.path(release.id)
         if self._sharers(
