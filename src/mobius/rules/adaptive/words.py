@@ -1,0 +1,37 @@
+"""What the sequential test says: one sentence with its numbers, and how sure it is."""
+
+from __future__ import annotations
+
+from mobius.rules.adaptive.ceilings import Ceiling
+
+CLUMPING = 0.05  # of the rate of errors: below it nobody needs to hear of bursts
+
+
+def sentence(ceiling: Ceiling, now: float, evidence: float, threshold: float) -> str:
+    """Why this is worse than before: what it is, what it was, what is tolerated, and the chance of a false alarm."""
+    what = "errors" if ceiling.above < 0 else f"answers {ceiling.name} of before"
+    worst = f"even without the worst {ceiling.blip_s:.0f} s"
+    told = f"{what}: {share(now)} now, {share(ceiling.was)} before ({share(ceiling.share)} tolerated)"
+    return f"{told}; {chance(threshold)}, {worst}{weaker(ceiling)}"
+
+
+def chance(threshold: float) -> str:
+    """The claimed bound of a false alarm in the whole window."""
+    return f"the chance of a false alarm is below 1 in {round(0.8 * threshold):,}"
+
+
+def weaker(ceiling: Ceiling) -> str:
+    """Where the bound holds only approximately, and why."""
+    why = []
+    if ceiling.clumping > CLUMPING:
+        why.append("errors came in bursts before")
+    if ceiling.wanders:
+        why.append("response times wandered before")
+    elif ceiling.phi > 1:
+        why.append("slow answers came in bursts before")
+    return f" (approximately: {', '.join(why)})" if why else ""
+
+
+def share(value: float) -> str:
+    """A share in percent, with two digits that say something."""
+    return f"{100 * value:.2g} %" if value < 0.1 else f"{100 * value:.0f} %"

@@ -1,0 +1,159 @@
+"""A release is held against the one before: what is worse is found within a minute, what is not is left alone."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+
+import pytest
+
+from mobius.model.baseline import Baseline, Block
+from mobius.rules.adaptive import THRESHOLD, Adaptive, Judged
+from rules.adaptive.streams import blocks, usual
+
+TICK_S = 5.0
+
+
+def first_alarm(adaptive: Adaptive, ticks: Iterable[Block]) -> tuple[float, Judged] | None:
+    for number, tick in enumerate(ticks, 1):
+        judged = adaptive.observe(tick.requests, tick.errors, tick.histogram, TICK_S)
+        if judged.is_bad:
+            return number * TICK_S, judged
+    return None
+
+
+def watching(baseline: Baseline | None) -> Adaptive:
+    return Adaptive(baseline, window_s=3600.0)
+
+
+def test_a_healthy_release_is_left_alone() -> None:
+    chance = random.Random(1)
+    adaptive = watching(usual(chance))
+    assert first_alarm(adaptive, blocks(chance, 240, seconds=TICK_S)) is None
+
+
+@pytest.mark.parametrize(("errors", "within_s"), [(0.01, 100), (0.05, 45), (1.0, 40)])
+def test_more_errors_are_found_soon(errors: float, within_s: float) -> None:
+    chance = random.Random(2)
+    found = first_alarm(watching(usual(chance)), blocks(chance, 40, seconds=TICK_S, errors=errors))
+    assert found is not None
+    assert found[0] <= within_s
+    assert found[1].channel == "errors"
+
+
+def test_slower_answers_are_found_and_said_with_their_numbers() -> None:
+    chance = random.Random(3)
+    found = first_alarm(watching(usual(chance)), blocks(chance, 40, seconds=TICK_S, slower=1.6))
+    assert found is not None
+    at_s, judged = found
+    assert at_s <= 100
+    assert judged.sentence.startswith("answers slower than p")
+    assert "the chance of a false alarm is below 1 in 1,000" in judged.sentence
+
+
+def test_an_error_that_comes_late_is_found_as_well() -> None:
+    chance = random.Random(4)
+    healthy = blocks(chance, 120, seconds=TICK_S)
+    bad = blocks(chance, 40, seconds=TICK_S, errors=0.02)
+    found = first_alarm(watching(usual(chance)), [*healthy, *bad])
+    assert found is not None
+    assert 600 < found[0] <= 680
+
+
+def test_half_a_minute_of_total_failure_is_forgiven_and_a_little_more_is_not() -> None:
+    chance = random.Random(5)
+    baseline = usual(chance)
+    before, after = (list(blocks(chance, 60, seconds=TICK_S)) for _ in range(2))
+    broken = list(blocks(chance, 7, seconds=TICK_S, errors=1.0))
+    assert first_alarm(watching(baseline), [*before, *broken[:6], *after]) is None
+    found = first_alarm(watching(baseline), [*before, *broken, *after])
+    assert found is not None
+    assert found[0] == 300 + 35
+
+
+def test_a_slow_start_of_a_minute_is_forgiven() -> None:
+    chance = random.Random(6)
+    baseline = usual(chance)
+    start = [tick for minute in (4.0, 3.0, 2.0) for tick in blocks(chance, 4, seconds=TICK_S, slower=minute)]
+    assert first_alarm(watching(baseline), [*start, *blocks(chance, 60, seconds=TICK_S)]) is None
+
+
+def test_without_a_baseline_only_what_fails_as_a_whole_is_found() -> None:
+    chance = random.Random(7)
+    assert first_alarm(watching(None), blocks(chance, 40, seconds=TICK_S, errors=0.3)) is None
+    found = first_alarm(watching(None), blocks(chance, 40, seconds=TICK_S, errors=1.0))
+    assert found is not None
+    assert found[0] == 35
+
+
+def test_one_failed_request_an_hour_is_no_failure_as_a_whole() -> None:
+    lonely = [Block(1, 1), *[Block(0, 0)] * 20, Block(1, 0), *[Block(0, 0)] * 20, Block(1, 1)]
+    assert first_alarm(watching(None), lonely) is None
+
+
+def test_ticks_without_requests_are_neither_good_nor_bad() -> None:
+    chance = random.Random(8)
+    adaptive = watching(usual(chance))
+    quiet = [adaptive.observe(0, 0, (), TICK_S).evidence for _ in range(100)]
+    assert max(quiet) < 1
+
+
+def test_times_that_nobody_took_leave_the_errors_to_judge_by() -> None:
+    chance = random.Random(9)
+    untimed = Baseline.of(
+        [Block(block.requests, block.errors) for block in blocks(chance, 20, seconds=30)], 30.0
+    )
+    adaptive = watching(untimed)
+    assert [ceiling.name for ceiling in adaptive.ceilings] == ["errors"]
+    ticks = [Block(tick.requests, tick.errors) for tick in blocks(chance, 40, seconds=TICK_S, errors=0.02)]
+    assert first_alarm(adaptive, ticks) is not None
+
+
+def test_a_baseline_in_bursts_makes_one_burst_count_less_and_the_sentence_say_so() -> None:
+    chance = random.Random(10)
+    steady = usual(chance)
+    bursts = [
+        Block(block.requests, block.errors * (8 if number % 5 == 0 else 0), block.histogram)
+        for number, block in enumerate(steady.blocks)
+    ]
+    calm, bursty = (watching(Baseline.of(there, 30.0)).ceilings[0] for there in (steady.blocks, bursts))
+    assert calm.clumping < 0.3 < bursty.clumping
+    found = first_alarm(watching(Baseline.of(bursts, 30.0)), blocks(chance, 200, seconds=TICK_S, errors=0.05))
+    assert found is not None
+    assert found[1].sentence.endswith("(approximately: errors came in bursts before)")
+
+
+def test_answers_that_wandered_before_may_wander_on() -> None:
+    chance = random.Random(11)
+    wander = [1.0, 1.2, 1.5, 1.7, 1.5, 1.2, 1.0, 0.9, 0.8, 0.9] * 2
+    there = [block for slower in wander for block in blocks(chance, 2, seconds=30.0, slower=slower)]
+    adaptive = watching(Baseline.of(there, 30.0))
+    assert all(ceiling.wanders for ceiling in adaptive.ceilings[1:])
+    later = [tick for slower in wander[:8] for tick in blocks(chance, 12, seconds=TICK_S, slower=slower)]
+    assert first_alarm(adaptive, later) is None
+
+
+def test_where_several_tests_share_the_bound_each_needs_more_evidence() -> None:
+    baseline = usual(random.Random(12))
+    alone, one_of_four = (
+        Adaptive(baseline, window_s=3600),
+        Adaptive(baseline, window_s=3600, share_of_alpha=0.25),
+    )
+    assert alone.threshold == THRESHOLD
+    assert one_of_four.threshold == 4 * THRESHOLD
+
+
+def test_whoever_starts_again_from_the_same_samples_decides_the_same() -> None:
+    chance = random.Random(13)
+    baseline = usual(chance)
+    ticks = list(blocks(chance, 60, seconds=TICK_S, errors=0.004))
+    straight = watching(baseline)
+    whole = [straight.observe(t.requests, t.errors, t.histogram, TICK_S) for t in ticks]
+    for restart in (1, 7, 23, 59):
+        again = watching(baseline)
+        told = [again.observe(t.requests, t.errors, t.histogram, TICK_S) for t in ticks[:restart]]
+        carried_on = watching(baseline)
+        for tick in ticks[:restart]:
+            carried_on.observe(tick.requests, tick.errors, tick.histogram, TICK_S)
+        told += [carried_on.observe(t.requests, t.errors, t.histogram, TICK_S) for t in ticks[restart:]]
+        assert told == whole
