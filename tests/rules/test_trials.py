@@ -46,6 +46,22 @@ def test_what_was_not_tried_is_not_open() -> None:
     assert verdict.stops == ()
 
 
+def test_migrations_that_could_not_be_tried_prove_nothing() -> None:
+    why = "the migrations cannot be cut off: bubblewrap is not installed"
+    trial = Trial("sqlite", "", ("0002_more",), restore_s=3.0, not_tried=why)
+    verdict = judge_trial(trial, old=Booted(False, why=why), new=Booted(False, why=why))
+    assert [(way.is_open, way.tried) for way in verdict.ways] == [
+        (False, False),
+        (False, False),
+        (True, True),
+    ]
+    assert (verdict.way, verdict.impact, verdict.reasons) == (
+        Way.RESTORE,
+        Impact.MEDIUM,
+        (f"not proven: {why}",),
+    )
+
+
 def test_a_release_that_fails_on_the_copy_needs_a_hold_or_stops() -> None:
     down = DownTrial(True, 0.4, rows=(USERS,))
     verdict = judge_trial(replace(QUIET, down=down), old=FAILS, new=WORKS)

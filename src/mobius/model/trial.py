@@ -106,6 +106,7 @@ class Trial:
     opaque: bool = False  # run by a command: statements are what the observers saw of it
     known: Known = NOTHING_KNOWN
     warnings: tuple[str, ...] = ()  # another version than the target's, observers that could not look
+    not_tried: str = ""  # why none of it ran: then nothing but the names is known
 
 
 @dataclass(frozen=True, slots=True)

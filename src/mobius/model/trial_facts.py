@@ -80,4 +80,5 @@ class TrialFacts(TypedDict):
     queue_blocked_s: float | None  # None where it was not tried
     broken_checks: list[str]
     warnings: list[str]
+    not_tried: str  # why none of the migrations ran; "" where they did
     known: dict[str, Any]  # `mobius.model.linting.Known` of the touched tables

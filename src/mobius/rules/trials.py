@@ -63,6 +63,8 @@ def _why(booted: Booted) -> str:
 def _down(trial: Trial, start_s: float) -> OpenWay:
     down, seconds = trial.down, trial.down.seconds + start_s
     loses = "what is written into the new columns and tables"
+    if trial.not_tried:
+        return OpenWay(Way.DOWN, False, 0.0, loses, f"not proven: {trial.not_tried}", tried=False)
     if not down.there:
         return OpenWay(Way.DOWN, False, 0.0, loses, "not every migration has a way down")
     if down.error:
@@ -101,6 +103,8 @@ def _rows(count: int) -> str:
 
 def _reasons(trial: Trial, old: Booted, new: Booted) -> Iterator[tuple[Impact, str]]:
     """One reason a line, each with its weight."""
+    if trial.not_tried:
+        yield Impact.MEDIUM, f"not proven: {trial.not_tried}"
     for statement in trial.statements:
         yield from _of_statement(statement)
     if trial.queue_blocked_s is not None and trial.queue_blocked_s >= FELT_S:

@@ -1,20 +1,16 @@
-"""A folder that is not below /tmp: a boot has a /tmp of its own, where it may write."""
+"""What the tests of rehearsals share."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from adapters.rehearsal.ground import a_place
+
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="mobius-rehearsal-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    try:
+    with a_place() as folder:
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -155,6 +157,17 @@ class Ground:
         """What rehearsals left."""
         run = self.root / "run"
         return sorted(p.name for p in run.glob("rehearsal-*")) if run.is_dir() else []
+
+
+@contextmanager
+def a_place() -> Iterator[Path]:
+    """A folder that is not below /tmp, gone at the end: a boot has a /tmp of its own, where it may write."""
+    folder = Path(tempfile.mkdtemp(prefix="mobius-rehearsal-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def everything(folder: Path) -> dict[str, tuple[int, bytes]]:

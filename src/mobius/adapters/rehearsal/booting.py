@@ -64,11 +64,18 @@ class Restored:
 
 
 def prepared(
-    restored: Restored, settings: EnvironmentSettings, places: Places, environ: Mapping[str, str]
+    restored: Restored,
+    settings: EnvironmentSettings,
+    places: Places,
+    environ: Mapping[str, str],
+    candidate: Release | None = None,
 ) -> Prepared:
-    """Everything that a boot of the backed-up release needs. Raises `NotProvenError` with the reason where it cannot
-    be had, `MobiusError` for an `env_file` that cannot be read or for what may not be shown."""
-    release, processes = _release_in(restored, settings)
+    """Everything that a boot of the backed-up release needs; or of `candidate`, whose tree lies in its place in the
+    copy. Raises `NotProvenError` with the reason where it cannot be had, `MobiusError` for an `env_file` that cannot be
+    read or for what may not be shown."""
+    if settings.target in ELSEWHERE:
+        raise NotProvenError(f'with target = "{settings.target}" somebody else starts the service')
+    release, processes = (candidate, settings.processes) if candidate else _release_in(restored, settings)
     webs = [process for process in processes if process.kind == "web"]
     if not webs:
         raise NotProvenError(f"{release.id} has no web process that could answer")
@@ -137,8 +144,6 @@ def _release_in(
     restored: Restored, settings: EnvironmentSettings
 ) -> tuple[Release, tuple[ProcessSettings, ...]]:
     """The release and its processes, as the archive has them: those of today may be others."""
-    if settings.target in ELSEWHERE:
-        raise NotProvenError(f'with target = "{settings.target}" somebody else starts the service')
     described = restored.metadata.get("release")
     if not isinstance(described, dict) or not (restored.copy / "release").is_dir():
         raise NotProvenError("the backup holds no release")

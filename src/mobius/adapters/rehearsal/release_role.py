@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 
 from mobius.adapters.databases.postgres_address import Address, connected, driver, url_of
 from mobius.adapters.rehearsal.not_proven import NotProvenError
 
 ROLE = "mobius_release"
+TRIED_AS = "mobius_trial_"  # how roles begin that migrations are tried as
 # Whatever lets SQL act outside of the database, for anybody: the server is not inside the boot.
 OUTSIDE = """
     SELECT 'the untrusted language ' || lanname FROM pg_language
@@ -47,6 +49,8 @@ def url_for_release(scratch: Address, live_user: str) -> str:
                 )
             )
             _give_what_the_superuser_owns(db, name)
+        else:
+            _give_what_migrations_made(db, name, owners)
         harmless = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD {}"
         db.execute(sql.SQL("ALTER ROLE {} " + harmless).format(sql.Identifier(name), sql.Literal(password)))
     there = replace(scratch, parameters={**scratch.parameters, "user": name}, secrets={"password": password})
@@ -69,6 +73,14 @@ def _refuse_ways_outside(db: object, scratch: Address) -> None:
         raise NotProvenError(
             f"{scratch.name} has {row[0]}, by which a rehearsed release could leave its scratch copy"
         )
+
+
+def _give_what_migrations_made(db: object, name: str, owners: Sequence[str]) -> None:
+    """On the live server they run as the release does; in a trial as a role of its own, to whom now all of it belongs."""
+    sql = driver().sql
+    for tried_as in (owner for owner in owners if owner.startswith(TRIED_AS)):
+        words = sql.SQL("REASSIGN OWNED BY {} TO {}").format(sql.Identifier(tried_as), sql.Identifier(name))
+        db.execute(words)  # type: ignore[attr-defined]
 
 
 def _give_what_the_superuser_owns(db: object, name: str) -> None:

@@ -8,14 +8,16 @@ from mobius.model.linting import Known
 from mobius.model.trial import Booted, OpenWay, Rows, Trial, TrialStatement, TrialVerdict
 from mobius.model.trial_facts import BootFacts, RowsFacts, StatementFacts, TrialFacts, WayFacts
 
-MOST_STATEMENTS = 20  # the slowest: a migration may have thousands
+MOST_STATEMENTS = 20  # the slowest, in the order in which they ran: a migration may have thousands
 MOST_ROWS = 200
 LONGEST_DIFFERENCE = 20_000  # characters
 
 
 def trial_facts(trial: Trial, verdict: TrialVerdict, *, old: Booted, new: Booted, fast: bool) -> TrialFacts:
     """See `TrialFacts`. `old`: the backed-up release on the migrated copy; `new`: the candidate."""
-    slowest = sorted(trial.statements, key=lambda each: each.seconds, reverse=True)[:MOST_STATEMENTS]
+    slowest = {
+        id(each) for each in sorted(trial.statements, key=lambda each: -each.seconds)[:MOST_STATEMENTS]
+    }
     told = [rows for rows in trial.rows if rows.touched or rows.is_changed]
     return {
         "migrations": list(trial.migrations),
@@ -33,12 +35,13 @@ def trial_facts(trial: Trial, verdict: TrialVerdict, *, old: Booted, new: Booted
         "down": _down(verdict.ways[1]) if trial.down.there else "",
         "old": _boot(old),
         "new": _boot(new),
-        "statements": [_statement(each) for each in slowest],
+        "statements": [_statement(each) for each in trial.statements if id(each) in slowest],
         "rows": [_rows(each) for each in told[:MOST_ROWS]],
         "schema_diff": trial.schema_diff[:LONGEST_DIFFERENCE],
         "queue_blocked_s": trial.queue_blocked_s,
         "broken_checks": list(trial.broken_checks),
         "warnings": list(trial.warnings),
+        "not_tried": trial.not_tried,
         "known": _known(trial.known, {rows.table.rpartition(".")[2].lower() for rows in told}),
     }
 
