@@ -13,6 +13,7 @@ from mobius.flows.plan_return import plan_rollback
 from mobius.model.release import BackupRecord
 from mobius.model.run import Run, RunState
 from mobius.model.settings import DoorSettings, GateCommand
+from mobius.ports import NotAllTold
 from world import SETTINGS, Killed, Script, World
 
 SHARED = replace(SETTINGS, backup=replace(SETTINGS.backup, shared_with=("billing", "search")))
@@ -202,6 +203,26 @@ def test_the_replaced_data_goes_when_the_window_is_accepted_and_the_emergency_ba
 
     [let_go] = [s for s in world.journal.steps(run.id) if s.step_id.endswith("-let-go")]
     assert let_go.result == {"let_go": ["memory"]}
+
+
+@pytest.mark.parametrize(
+    ("late", "let_go"),
+    [({}, ["memory"]), ({"log in app.db": "no time left to compare"}, [])],
+)
+def test_the_replaced_data_stays_while_the_emergency_backup_may_not_have_it_all(
+    late: dict[str, str], let_go: list[str]
+) -> None:
+    world, backup = with_v2()
+    world.backups.not_all_told = NotAllTold({"word in app.db": "it has no primary key"}, late)
+
+    run = world.rollback(backup=backup.name)
+
+    [step] = [s for s in world.journal.steps(run.id) if s.step_id.endswith("-let-go")]
+    assert step.result == {"let_go": let_go}
+    [lost] = world.events(run, "lost")
+    assert (lost.data["whole"], lost.data["late_known"]) == (False, not late)
+    assert "rows added and more, listed in lost-rows.jsonl" in lost.message
+    assert "; not listed: word in app.db (it has no primary key)" in lost.message
 
 
 def test_the_latest_good_backup_is_that_of_the_release_before_and_not_of_what_is_live() -> None:

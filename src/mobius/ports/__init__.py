@@ -27,6 +27,7 @@ from mobius.model.stored import Stored as Stored
 from mobius.ports.keeping import Backups as Backups
 from mobius.ports.keeping import Migrations as Migrations
 from mobius.ports.keeping import NameTaken as NameTaken
+from mobius.ports.keeping import NotAllTold as NotAllTold
 from mobius.ports.keeping import NotStored as NotStored
 from mobius.ports.keeping import Store as Store
 from mobius.ports.looking import Checks as Checks

@@ -81,7 +81,8 @@ class Backups(Protocol):
 
     def lost(self, path: Path, *, key: str, emergency: Path | None, within_s: float) -> Iterator[LostRow]:
         """After `restore_data` with this key: every row and file that the replaced data has otherwise than the archive;
-        then, marked late, those it has otherwise than the emergency backup. Ends when the time is up."""
+        then, marked late, those it has otherwise than the emergency backup. Raises `NotAllTold` at the end where there
+        is more: the time was up, or rows have no key."""
 
     def let_go(self, key: str, *, before: float) -> tuple[str, ...]:
         """Removes the replaced data of this key ("" for none), and what was replaced before that unix time; returns
@@ -111,6 +112,17 @@ class Backups(Protocol):
         """Removes these backups with everything that lies beside them, second names of the same archive included;
         returns the names of those that were there. A kill leaves each whole or gone. Raises `MobiusError` where
         one cannot be removed."""
+
+
+class NotAllTold(MobiusError):
+    """Rows differ that could not be named: by database and table, with the reason. `late`: those that the emergency
+    backup may not have."""
+
+    def __init__(self, untold: Mapping[str, str], late: Mapping[str, str]) -> None:
+        told = "; ".join(f"{name}: {why}" for name, why in (dict(untold) | dict(late)).items())
+        super().__init__(f"not every row could be listed: {told}")
+        self.untold = untold
+        self.late = late
 
 
 class NameTaken(MobiusError):
@@ -164,17 +176,19 @@ class NotStored(MobiusError):
 
 
 class Migrations(Protocol):
-    """Pending changes of the live database, one transaction each."""
+    """Pending changes of the live database, one transaction each where that can be."""
 
-    def applied(self) -> tuple[Migration, ...]:
-        """Oldest first. Raises `MobiusError` when the database cannot be read."""
+    def applied(self, directory: Path | None = None) -> tuple[Migration, ...]:
+        """Oldest first. With `directory` (in a release), names are those of its files where the database has only
+        versions. Raises `MobiusError` when the database cannot be read."""
 
     def pending(self, directory: Path) -> tuple[Migration, ...]:
         """What `directory` (in a release) has and the database has not. Raises `MobiusError` for a changed
         or out-of-order file."""
 
     def apply(self, directory: Path, *, progress: Callable[[str], None]) -> tuple[Migration, ...]:
-        """Applies what is pending; a kill -9 leaves each migration applied and recorded, or neither."""
+        """Applies what is pending; a kill -9 leaves each migration applied and recorded, or neither. What cannot run in
+        a transaction is looked at before it is repeated. Raises `Locked` while somebody else migrates the database."""
 
     def can_go_down(self, directory: Path, versions: Sequence[str]) -> bool:
         """Whether every one of these has a way down."""

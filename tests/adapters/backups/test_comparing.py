@@ -13,8 +13,9 @@ import pytest
 from adapters.backups.yard import Yard
 from mobius.adapters.backups.comparing import Comparer
 from mobius.adapters.backups.comparing_files import UNREAD
+from mobius.adapters.databases.differing import NO_KEY, NO_TIME
 from mobius.errors import BackupInvalid
-from mobius.model.loss import Comparison, PathChange
+from mobius.model.loss import Comparison, LostRow, PathChange
 from mobius.rules.losing import Loss, judge_loss
 
 
@@ -79,19 +80,58 @@ def test_rows_and_files_written_since_are_told(yard: Yard) -> None:
     assert not lost.exact, "one table has no key"
 
 
+def listed(yard: Yard, path: str, within_s: float = 30.0) -> tuple[list[LostRow], dict[str, str]]:
+    untold: dict[str, str] = {}
+    comparer = Comparer(yard.root / "run")
+    rows = comparer.lost(Path(path), lambda name: yard.root / name, untold, within_s=within_s)
+    return list(rows), untold
+
+
 def test_every_row_and_file_is_listed(yard: Yard) -> None:
     made = yard.create(release=yard.stage())
     with closing(sqlite3.connect(yard.data / "app.db")) as db, db:
         db.execute("INSERT INTO posts VALUES (2, 'two')")
     (yard.data / "a" / "new.txt").write_text("new")
 
-    comparer = Comparer(yard.root / "run")
-    rows = list(comparer.lost(Path(made.path), lambda name: yard.root / name, within_s=30))
+    rows, untold = listed(yard, made.path)
 
     assert [(r.source, r.table, r.change, r.key, r.row) for r in rows] == [
         ("shared/data/app.db", "posts", "added", {"id": 2}, {"id": 2, "body": "two"}),
         ("shared/data", "", "added", {"path": "a/new.txt"}, {"size_bytes": 3}),
     ]
+    assert untold == {}
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("SELECT 1", {}),
+        ("UPDATE word SET text = 'First'", {"word in shared/data/app.db": NO_KEY}),
+        ("UPDATE twice SET text = 'b' WHERE rowid = 2", {"twice in shared/data/app.db": NO_KEY}),
+    ],
+)
+def test_a_table_without_a_key_that_differs_is_named_though_its_rows_are_not(
+    yard: Yard, written: str, told: dict[str, str]
+) -> None:
+    with closing(sqlite3.connect(yard.data / "app.db")) as db, db:
+        db.execute("ALTER TABLE word ADD COLUMN more TEXT COLLATE NOCASE")
+        db.execute("CREATE TABLE twice (text)")
+        db.execute("INSERT INTO twice VALUES ('a'), ('a'), ('b')")
+    made = yard.create(release=yard.stage())
+    with closing(sqlite3.connect(yard.data / "app.db")) as db, db:
+        db.execute(written)
+
+    assert listed(yard, made.path) == ([], told)
+
+
+def test_a_listing_that_has_no_time_names_what_it_did_not_look_at(yard: Yard) -> None:
+    with closing(sqlite3.connect(yard.data / "app.db")) as db, db:
+        numbers = "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)"
+        db.execute(f"INSERT INTO posts {numbers} SELECT i, 'x' FROM n")
+    made = yard.create(release=yard.stage())
+
+    rows, untold = listed(yard, made.path, within_s=0)
+    assert (rows, untold) == ([], {"posts in shared/data/app.db": NO_TIME})
 
 
 def test_without_time_it_is_counted_only_and_never_called_nothing(yard: Yard) -> None:

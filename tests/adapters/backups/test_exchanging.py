@@ -17,8 +17,8 @@ from mobius.adapters.backups.exchanging import exchange_of, half_done, is_mount,
 from mobius.adapters.backups.mounts import look_at_mounts
 from mobius.archive.swap_inside import swap_inside
 from mobius.errors import MobiusError
-from mobius.model.loss import PathChange
-from mobius.ports import nothing
+from mobius.model.loss import LostRow, PathChange
+from mobius.ports import NotAllTold, nothing
 
 needs_root = pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="mounting needs root")
 
@@ -137,7 +137,9 @@ def test_a_mount_point_is_restored_inside_of_it(yard: Yard, tmp_path: Path, kind
         assert yard.read() == "first"
         assert names(yard.data) == [".mobius-before-k", ".mobius-before-k.swap.json", "app.db"]
         assert names(yard.data / ".mobius-before-k") == ["app.db", "since.txt"]
-        rows = list(yard.backups.lost(Path(made.path), key="k", emergency=None, within_s=30))
+        rows: list[LostRow] = []
+        with pytest.raises(NotAllTold, match=r"word in shared/data/app\.db: it has no primary key"):
+            rows.extend(yard.backups.lost(Path(made.path), key="k", emergency=None, within_s=30))
         assert [row.key for row in rows] == [{"path": "since.txt"}]
         assert yard.backups.let_go("k", before=0) == ("shared/data",)
         assert names(yard.data) == ["app.db"]

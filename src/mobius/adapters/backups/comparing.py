@@ -78,9 +78,9 @@ class Comparer:
         took_s = round(time.monotonic() - began, 3)
         return Comparison(path.name, taken_at, tuple(tables), tuple(paths), tuple(notes), took_s)
 
-    def lost(self, path: Path, place: Place, *, within_s: float) -> Iterator[LostRow]:
+    def lost(self, path: Path, place: Place, untold: dict[str, str], *, within_s: float) -> Iterator[LostRow]:
         """Row by row and file by file what `place` has otherwise than the archive, as far as the time allows. Tables
-        without a primary key have no rows to name."""
+        that differ and whose rows could not be told get into `untold`, with the reason."""
         until = time.monotonic() + within_s
         with opened_verified(path) as opened:
             databases = list(_databases(opened))
@@ -91,6 +91,7 @@ class Comparer:
                 if live.is_file():
                     with pair(live, copies / database.member, database.shown) as both:
                         yield from both.rows(until)
+                    untold |= {f"{table} in {database.shown}": why for table, why in both.untold.items()}
         with opened_verified(path) as opened:
             for member, name in named:
                 for change in file_changes(place(name), opened.under(member), member, until):

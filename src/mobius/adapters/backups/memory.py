@@ -13,7 +13,7 @@ from mobius.errors import BackupInvalid, MobiusError
 from mobius.model.loss import Comparison, LostRow, TableChange
 from mobius.model.release import BackupRecord, Release
 from mobius.model.verdict import CheckResult, Outcome
-from mobius.ports import Clock
+from mobius.ports import Clock, NotAllTold
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class MemoryBackups:
         self._replaced: dict[str, Mapping[str, Any]] = {}
         self.laid_out: list[tuple[str, str]] = []
         self.let_go_before = 0.0
+        self.not_all_told: NotAllTold | None = None  # at the end of what was lost
         self.users: tuple[str, ...] = ()  # who has the data open, besides the service
 
     def create(
@@ -159,6 +160,8 @@ class MemoryBackups:
             for row in rows if isinstance(rows, list) else ():
                 if row not in then.get(name, []):
                     yield LostRow("memory", name, "added", {"row": row}, {"row": row})
+        if self.not_all_told:
+            raise self.not_all_told
 
     def let_go(self, key: str, *, before: float) -> tuple[str, ...]:
         """What was replaced under the key is gone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -12,11 +13,11 @@ from typing import Any
 import msgspec
 
 from mobius.adapters.backups.comparing import Comparer
-from mobius.adapters.backups.comparing_servers import server_changes
+from mobius.adapters.backups.comparing_servers import ServerComparer
 from mobius.adapters.backups.contents import member_of, with_secrets_of
 from mobius.adapters.backups.exchanging import Exchange, exchange_of, laid_out_of, replaced_of
 from mobius.adapters.backups.open_files import users_of
-from mobius.adapters.backups.returning_databases import ReturningDatabases
+from mobius.adapters.backups.returning_databases import ReturningDatabases, databases_in
 from mobius.adapters.databases.captures import Dumps
 from mobius.adapters.places import Places
 from mobius.adapters.releases.store import ReleaseStore
@@ -27,6 +28,7 @@ from mobius.errors import BackupInvalid, MobiusError
 from mobius.model.loss import Comparison, LostRow
 from mobius.model.release import Release, tree_of
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
+from mobius.ports import NotAllTold
 
 RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")  # a name inside `releases/`, and never a path
 
@@ -45,8 +47,9 @@ class Restorer:
         self._settings = settings
         self._places = places
         self._store = store
-        self._databases = databases
-        self._returning = ReturningDatabases(databases, places.root / "run", self._extract)
+        run = places.root / "run"
+        self._returning = ReturningDatabases(databases, run, self._extract)
+        self._servers = ServerComparer(databases, run, self._extract)
 
     def prepare_data(self, path: Path, *, key: str, progress: Callable[[str], None]) -> Mapping[str, Any]:
         paths = self._paths_of(path)
@@ -90,20 +93,36 @@ class Restorer:
             change.forget()
 
     def compare(self, path: Path, *, within_s: float) -> Comparison:
-        found = self._comparer().compare(path, self._places.resolve, within_s=within_s)
+        began, metadata = time.monotonic(), read_metadata(path)
+        share = 0.5 if databases_in(path) else 1.0
+        found = self._comparer().compare(path, self._places.resolve, within_s=within_s * share)
         notes = list(found.notes)
-        servers = server_changes(read_metadata(path), self._databases, notes, within_s=within_s)
-        return replace(found, tables=(*found.tables, *servers), notes=tuple(notes))
+        servers = tuple(
+            self._servers.changes(path, metadata, notes, trusted=self._is_ours(path), until=began + within_s)
+        )
+        took_s = round(time.monotonic() - began, 3)
+        return replace(found, tables=(*found.tables, *servers), notes=tuple(notes), took_s=took_s)
 
     def lost(self, path: Path, *, key: str, emergency: Path | None, within_s: float) -> Iterator[LostRow]:
+        until = time.monotonic() + within_s
+        untold: dict[str, str] = {}
+        late: dict[str, str] = {}
+        yield from self._lost(path, key, untold, within_s / 2 if emergency else within_s)
+        if emergency is not None:
+            for row in self._lost(emergency, key, late, until - time.monotonic()):
+                yield replace(row, late=True)
+        if untold or late:
+            raise NotAllTold(untold, late)
+
+    def _lost(self, path: Path, key: str, untold: dict[str, str], within_s: float) -> Iterator[LostRow]:
         def replaced(name: str) -> Path:
             change = exchange_of(self._places.resolve(name), key)
             return change.kept or change.old
 
-        yield from self._comparer().lost(path, replaced, within_s=within_s / 2)
-        if emergency is not None:
-            for row in self._comparer().lost(emergency, replaced, within_s=within_s / 2):
-                yield replace(row, late=True)
+        until = time.monotonic() + within_s
+        share = 0.5 if databases_in(path) else 1.0
+        yield from self._comparer().lost(path, replaced, untold, within_s=within_s * share)
+        yield from self._servers.lost(path, read_metadata(path), untold, key=key, until=until)
 
     def let_go(self, key: str, *, before: float) -> tuple[str, ...]:
         gone = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -12,18 +13,16 @@ from typing import Any
 
 from mobius.adapters.databases.leftovers import own_folder
 from mobius.adapters.databases.pgbackrest import Pgbackrest
-from mobius.adapters.databases.postgres_address import address_of, connected, named_address, parsed
+from mobius.adapters.databases.postgres_address import Address, address_of, connected, named_address, parsed
 from mobius.adapters.databases.postgres_cluster import require_programs
 from mobius.adapters.databases.postgres_dump import DUMP, FACTS, Dumper, unreadable
 from mobius.adapters.databases.postgres_facts import (
     PostgresFacts,
     facts_from,
     one,
-    rows_of,
     server_of,
-    table_sizes,
 )
-from mobius.adapters.databases.postgres_restore import Restorer, kept_from_before, may_restore
+from mobius.adapters.databases.postgres_restore import Names, Restorer, kept_from_before, may_restore
 from mobius.adapters.databases.postgres_scratch import Scratch, scratch_cluster, scratch_database
 from mobius.adapters.places import Places
 from mobius.adapters.redaction import passwords_in
@@ -97,14 +96,20 @@ class Dumps:
     # -- for a way back ---------------------------------------------------------------------------------------
 
     def scratch(
-        self, name: str, dump: Path, progress: Callable[[str], None] = lambda _: None
+        self,
+        name: str,
+        dump: Path,
+        progress: Callable[[str], None] = lambda _: None,
+        *,
+        within_s: float = math.inf,
     ) -> AbstractContextManager[Scratch]:
         """A database restored from `dump` (the folder that `capture` made, as the archive gave it back), its rows and
         extensions checked: on a temporary server of this machine, or that of `scratch_url`; gone at the end, after a
-        crash at next use. It cannot reach the live one. Raises `MobiusError`, `BackupInvalid` on entering."""
+        crash at next use. It cannot reach the live one. Raises `MobiusError`, `BackupInvalid` on entering; the former
+        where filling it takes longer than `within_s`, too."""
         database, facts = self._named(name), facts_of(name, dump)
         progress(f"restoring the database {name} into a scratch server")
-        root, timeout_s = self._places.root, database.timeout_s
+        root, timeout_s = self._places.root, min(database.timeout_s, within_s)
         if facts.engine == "pgbackrest":
             return Pgbackrest(database, self._environ).scratch(root, facts)
         if database.scratch_url:
@@ -148,13 +153,14 @@ class Dumps:
         address = address_of(database, self._settings, self._places, self._environ)
         return Restorer(address, self._environ, database.jobs, database.timeout_s)
 
-    def counted(self, name: str, *, within_s: float) -> Mapping[str, int]:
-        """The rows of each table of the live database, counted now. Raises `MobiusError` where that takes longer, or
-        the server does not answer."""
-        database = self._named(name)
-        address = address_of(database, self._settings, self._places, self._environ)
-        with connected(address, f"{name} was not counted", statement_timeout_s=within_s) as db:
-            return rows_of(db, list(table_sizes(db)))
+    def live(self, name: str) -> Address:
+        """Where the live database is."""
+        return address_of(self._named(name), self._settings, self._places, self._environ)
+
+    def kept(self, name: str, *, key: str) -> Address:
+        """Where the database is that `exchange` with this key put aside."""
+        live = self.live(name)
+        return live.at(Names.of(live.database, key).before)
 
     # -- looking ----------------------------------------------------------------------------------------------
 

@@ -6,26 +6,20 @@ progress handler ends it when time is up, and what is left is counted only.
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import re
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mobius.adapters.databases.row_values import shown
 from mobius.archive.sqlite_capture import in_plain_words, open_for_reading, primary_code
 from mobius.model.loss import LostRow, TableChange
 
 NO_TIME = "no time left to compare"
 NO_KEY = "it has no primary key"
 OTHER_KEY = "its primary key is another now"
-SECRET_COLUMN = re.compile(
-    r"pass(word|wd|phrase)|secret|token|(api|private|access|signing)_?key|credential|salt|\botp",
-    re.IGNORECASE,
-)
-LONGEST_VALUE = 2_000  # characters of one value in a listing
 COUNTING_S = 10.0  # more for counting alone, which walks one index
 STEPS = 20_000  # of SQLite's machine between two looks at the clock
 
@@ -38,13 +32,15 @@ class _Table:
 
 
 class Pair:
-    """Two databases opened as one: `now` as main, `then` beside it. Neither is changed."""
+    """Two databases opened as one: `now` as main, `then` beside it. Neither is changed. `untold`: the tables whose rows
+    `rows` could not tell, and why."""
 
     def __init__(self, db: sqlite3.Connection, name: str) -> None:
         self._db = db
         self._name = name
         self._now = _tables(db, "main")
         self._then = _tables(db, "was")
+        self.untold: dict[str, str] = {}
 
     def changes(self, until: float) -> Iterator[TableChange]:
         """Every table of either, by name. `until` is by `time.monotonic`; later ones are counted, or not even that."""
@@ -52,7 +48,7 @@ class Pair:
             yield self._change(name, until)
 
     def rows(self, until: float) -> Iterator[LostRow]:
-        """Every row that differs, in order of tables; tables without a key are left out. Ends when time is up."""
+        """Every row that differs, in order of tables; of tables without a key it is told only that they differ."""
         for name in sorted({**self._now, **self._then}):
             now, then = self._now.get(name), self._then.get(name)
             table = now or then
@@ -66,10 +62,10 @@ class Pair:
                         yield from self._listed(query, table, change)
                     elif now.key and now.key == then.key:
                         yield from self._differing(now, then)
+                    elif self._one(_same_rows(now, then)) == 0:
+                        self.untold[name] = OTHER_KEY if now.key and then.key else NO_KEY
             except sqlite3.OperationalError as problem:
-                if not _interrupted(problem):
-                    continue  # lacks what only the application has; it is told as counted only
-                return
+                self.untold[name] = NO_TIME if _interrupted(problem) else str(problem)
 
     def _change(self, name: str, until: float) -> TableChange:
         now, then = self._now.get(name), self._then.get(name)
@@ -106,7 +102,7 @@ class Pair:
 
     def _listed(self, query: str, table: _Table, change: str) -> Iterator[LostRow]:
         for values in self._db.execute(query):
-            row = {c: _shown(c, v) for c, v in zip(table.columns, values, strict=True)}
+            row = {c: shown(c, v) for c, v in zip(table.columns, values, strict=True)}
             key = {c: row[c] for c in table.key}
             yield LostRow(self._name, table.name, change, key, row)
 
@@ -192,6 +188,19 @@ def _changed(what: str, now: _Table, then: _Table) -> str:
     return f"SELECT {what} FROM main.{name} AS n CROSS JOIN was.{name} AS o WHERE {same} AND ({other})"
 
 
+def _same_rows(now: _Table, then: _Table) -> str:
+    """1 where both hold the same rows, each as often."""
+    both = [c for c in now.columns if c in then.columns]
+    values = ", ".join(f"{_quoted(c)} COLLATE BINARY" for c in both) or "1"
+    numbers = ", ".join(str(place + 1) for place in range(len(both) or 1))
+    main, was = (
+        f"SELECT {values}, count(*) FROM {schema}.{_quoted(now.name)} GROUP BY {numbers}"
+        for schema in ("main", "was")
+    )
+    differs = f"SELECT * FROM ({main} EXCEPT {was}) UNION ALL SELECT * FROM ({was} EXCEPT {main})"
+    return f"SELECT NOT EXISTS ({differs})"
+
+
 def _list(columns: Sequence[str], of: str = "") -> str:
     before = f"{of}." if of else ""
     return ", ".join(f"{before}{_quoted(c)}" for c in columns)
@@ -199,18 +208,6 @@ def _list(columns: Sequence[str], of: str = "") -> str:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _shown(column: str, value: object) -> object:
-    """JSON types; nothing too long, no secret, and no bytes as if they were text."""
-    if SECRET_COLUMN.search(column):
-        return "«redacted»"
-    if isinstance(value, bytes):
-        short = base64.b64encode(value[: LONGEST_VALUE // 2]).decode()
-        return {"base64": short, "size_bytes": len(value)}
-    if isinstance(value, str) and len(value) > LONGEST_VALUE:
-        return f"{value[:LONGEST_VALUE]}… ({len(value):,} characters)"
-    return value
 
 
 @contextlib.contextmanager

@@ -153,12 +153,13 @@ def extensions_of(db: psycopg.Connection[Any]) -> dict[str, str]:
     return dict(db.execute("SELECT extname, extversion FROM pg_extension ORDER BY 1").fetchall())
 
 
-_TABLES = f"""
+# Of what holds rows of the service's own: `c` and its schema `n`.
+TABLES = f"""
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {_OF_THE_SERVICE}
       AND {_NO_EXTENSION.format(oid="c.oid")}"""
 TABLES_NOT_READ = f"""
-    SELECT n.nspname, c.relname {_TABLES} AND NOT (
+    SELECT n.nspname, c.relname {TABLES} AND NOT (
       has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid))
     ORDER BY 1, 2"""
 
@@ -166,7 +167,7 @@ TABLES_NOT_READ = f"""
 def table_sizes(db: psycopg.Connection[Any]) -> dict[tuple[str, str], int]:
     """(schema, name) to bytes of every table that holds rows of the service's own."""
     rows = db.execute(
-        f"SELECT n.nspname, c.relname, pg_relation_size(c.oid) {_TABLES} ORDER BY 1, 2"
+        f"SELECT n.nspname, c.relname, pg_relation_size(c.oid) {TABLES} ORDER BY 1, 2"
     ).fetchall()
     return {(schema, name): size for schema, name, size in rows}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,11 +16,13 @@ from mobius.flows.actions.action import own_backup, said
 from mobius.flows.record import Record
 from mobius.model.plan import Step
 from mobius.model.verdict import Outcome
+from mobius.ports import LostRow, NotAllTold
 
 LOST_ROWS = "lost-rows.jsonl"
 MOST_ROWS = 10_000
 MOST_CHARACTERS = 8_000_000
 LISTING_S = 120.0
+MOST_UNTOLD = 5  # tables named in a sentence
 GONE_S = 5.0  # what was stopped may take a moment to close its files
 DAY_S = 86_400.0
 
@@ -116,7 +118,7 @@ def let_go(step: Step, record: Record) -> Mapping[str, Any]:
     """The replaced data, where the emergency backup has all of it; else it stays for as long as backups do."""
     ports, days = record.ports, record.ports.settings.backup.retention_days
     listed = [s.result for s in record.steps().values() if "late" in s.result]
-    has_all = bool(listed) and all(r["whole"] and not r["late"] for r in listed)
+    has_all = bool(listed) and all(r.get("late_known", r["whole"]) and not r["late"] for r in listed)
     before = ports.clock.now() - days * DAY_S
     try:
         gone = ports.backups.let_go(key_of(record) if has_all else "", before=before)
@@ -149,37 +151,73 @@ def _list_lost(step: Step, record: Record) -> Mapping[str, Any]:
     path = Path(step.params["backup"] or own_backup(record).path)
     known = [b for b in ports.backups.found() if b.run_id == run.id and b.kind == "emergency"]
     emergency = next((b for b in known if b.created_at >= run.started_at), None)
-    lines: list[str] = []
-    counts: Counter[str] = Counter()
-    late, characters, whole = 0, 0, True
-    found = ports.backups.lost(
-        path, key=key_of(record), emergency=Path(emergency.path) if emergency else None, within_s=LISTING_S
+    seen = _seen(
+        ports.backups.lost(
+            path,
+            key=key_of(record),
+            emergency=Path(emergency.path) if emergency else None,
+            within_s=LISTING_S,
+        )
     )
-    for row in islice(found, MOST_ROWS + 1):
-        line = json.dumps(asdict(row), ensure_ascii=False)
-        characters += len(line)
-        if len(lines) >= MOST_ROWS or characters > MOST_CHARACTERS:
-            whole = False
-            break
-        lines.append(line)
-        late += row.late
-        if not row.late:
-            counts[f"{'rows' if row.table else 'files'} {row.change}"] += 1
-    artifact = str(ports.artifact(LOST_ROWS, "".join(f"{line}\n" for line in lines)))
+    artifact = str(ports.artifact(LOST_ROWS, "".join(f"{line}\n" for line in seen.lines)))
     kept = emergency.name if emergency else ""
-    back = _get_back(record, kept) if kept else ""
-    told = {"backup": path.name, "counts": dict(counts), "late": late, "whole": whole, "listed": artifact}
-    told |= {"emergency": kept, "get_back": back}
-    words = ", ".join(_in_words(what, count) for what, count in counts.items()) or "nothing"
-    sentence = f"not in the live data any more: {words}{'' if whole else ' and more'}, listed in {LOST_ROWS}"
-    if kept and (counts or late):
+    told = {
+        "backup": path.name,
+        "counts": dict(seen.counts),
+        "late": seen.late,
+        "late_known": seen.late_known,
+        "whole": seen.whole,
+        "untold": seen.untold,
+        "listed": artifact,
+        "emergency": kept,
+        "get_back": _get_back(record, kept) if kept else "",
+    }
+    words = ", ".join(_in_words(what, count) for what, count in seen.counts.items()) or "nothing"
+    more = "" if seen.whole else " and more"
+    sentence = f"not in the live data any more: {words}{more}, listed in {LOST_ROWS}"
+    if kept and (seen.counts or seen.late):
         sentence += f"; {kept} has it"
-    if late:
-        sentence += f", but for {late:,} that came after it was taken: they are in the data that was replaced"
+    if seen.late:
+        sentence += (
+            f", but for {seen.late:,} that came after it was taken: they are in the data that was replaced"
+        )
+    for name, why in list(seen.untold.items())[:MOST_UNTOLD]:
+        sentence += f"; not listed: {name} ({why})"
     for name, place in _kept_on_servers(record).items():
-        sentence += f"; the rows of the database {name} are not listed, it is kept as {place}"
+        sentence += f"; what the database {name} held is kept as {place}"
     record.say("lost", sentence, told)
     return told
+
+
+@dataclass
+class _Seen:
+    """`whole`: every row is in `lines`; `late_known`: every one that the emergency backup has not is."""
+
+    lines: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    late: int = 0
+    whole: bool = True
+    late_known: bool = True
+    untold: dict[str, str] = field(default_factory=dict)
+
+
+def _seen(found: Iterator[LostRow]) -> _Seen:
+    seen, characters = _Seen(), 0
+    try:
+        for row in islice(found, MOST_ROWS + 1):
+            line = json.dumps(asdict(row), ensure_ascii=False)
+            characters += len(line)
+            if len(seen.lines) >= MOST_ROWS or characters > MOST_CHARACTERS:
+                seen.whole = seen.late_known = False
+                break
+            seen.lines.append(line)
+            seen.late += row.late
+            if not row.late:
+                seen.counts[f"{'rows' if row.table else 'files'} {row.change}"] += 1
+    except NotAllTold as more:
+        seen.whole, seen.late_known = False, not more.late
+        seen.untold = {**more.late, **more.untold}
+    return seen
 
 
 def _kept_on_servers(record: Record) -> Mapping[str, str]:
