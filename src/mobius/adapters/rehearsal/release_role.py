@@ -76,7 +76,7 @@ def _refuse_ways_outside(db: object, scratch: Address) -> None:
 
 
 def _give_what_migrations_made(db: object, name: str, owners: Sequence[str]) -> None:
-    """On the live server they run as the release does; in a trial as a role of its own, to whom now all of it belongs."""
+    """On the live server they run as the release does; in a trial as a role of its own, which is to own nothing now."""
     sql = driver().sql
     for tried_as in (owner for owner in owners if owner.startswith(TRIED_AS)):
         words = sql.SQL("REASSIGN OWNED BY {} TO {}").format(sql.Identifier(tried_as), sql.Identifier(name))
