@@ -19,8 +19,9 @@ import msgspec
 from mobius.adapters.rehearsal.asked import TOLD_BYTES, Command, Line
 from mobius.adapters.rehearsal.inside_bounds import end_when_left, say, with_no_more_than
 
-SAID_BYTES = TOLD_BYTES // 4  # escaped as JSON it may be longer
-LAST_LINES, LINE_BYTES = 100, 1024
+SAID_BYTES = TOLD_BYTES // 2  # as it crosses the pipe
+LAST_LINES, LINE_BYTES = 60, 512
+PIECE_BYTES = 16_384
 LAST_OUTPUT_S = 1.0  # of programs that it left behind and that keep its output open
 
 
@@ -31,26 +32,30 @@ class Told:
         self._lock = threading.Lock()
         self._room = SAID_BYTES
         self._last: deque[Line] = deque(maxlen=LAST_LINES)
-        self._is_cut = False
+        self._is_over = False
 
     def tell(self, kind: str, raw: bytes) -> None:
+        """One line, or several."""
+        line = Line(kind, sentence=raw.decode(errors="replace"))
         with self._lock:
-            self._room -= len(raw)
-            if self._room > 0:
-                say(Line(kind, sentence=raw.decode(errors="replace")))
+            if self._is_over:
                 return
-            self._is_cut = True
-            self._last.append(Line(kind, sentence=raw[:LINE_BYTES].decode(errors="replace")))
+            if self._room > 0:
+                self._room -= len(msgspec.json.encode(line))
+            if self._room > 0:
+                say(line)
+                return
+            for each in raw.splitlines(keepends=True)[-LAST_LINES:]:
+                self._last.append(Line(kind, sentence=each[:LINE_BYTES].decode(errors="replace")))
 
     def finish(self) -> None:
         """What is said after this is not heard."""
         with self._lock:
-            if self._is_cut:
+            self._is_over = True
+            if self._last:
                 say(Line("cut"))
             for line in self._last:
                 say(line)
-            self._room = -1
-            self._last = deque(maxlen=0)
 
 
 def main() -> None:
@@ -86,14 +91,14 @@ def main() -> None:
 
 
 def _pass_on(told: Told, kind: str, pipe: IO[bytes] | None) -> None:
-    """Whole lines, and of a line without end a piece at a time."""
+    """As many whole lines at once as there are, and of a line without end a piece at a time."""
     assert pipe is not None
     rest = b""
-    while more := os.read(pipe.fileno(), 65_536):
-        *whole, rest = (rest + more).split(b"\n")
-        for line in whole:
-            told.tell(kind, line + b"\n")
-        if len(rest) > 65_536:
+    while more := os.read(pipe.fileno(), PIECE_BYTES):
+        whole, newline, rest = (rest + more).rpartition(b"\n")
+        if newline:
+            told.tell(kind, whole + newline)
+        if len(rest) > PIECE_BYTES:
             told.tell(kind, rest)
             rest = b""
     if rest:
