@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from mobius.rules.migrations.cursor import Name
 from mobius.rules.migrations.nouns import Action, Statement
 
 # SHARE UPDATE EXCLUSIVE: neither readers nor writers wait.
 _GENTLE = ("validate", "settings", "attach")
 # SHARE ROW EXCLUSIVE: writers wait, readers do not.
 _WRITERS_WAIT = ("disable trigger", "disable triggers")
+
+
+def locked_tables(statement: Statement) -> tuple[Name, ...]:
+    """The tables on which it waits for a lock that others then queue behind; of a DROP INDEX, the index itself."""
+    if statement.kind == "create table":  # PARTITION OF shuts the table that gets the partition
+        return (statement.name,) if statement.name else ()
+    if statement.kind == "drop index":
+        return statement.columns
+    return statement.tables
 
 
 def locks_out_readers(statement: Statement) -> bool:
@@ -22,9 +32,9 @@ def locks_out_writers(statement: Statement) -> bool:
     if statement.kind == "alter table":
         gentle = ("validate", "settings")
         return any(each.kind not in gentle and not each.concurrently for each in statement.actions)
-    if statement.kind in ("create index", "refresh"):
+    if statement.kind in ("create index", "drop index", "refresh"):
         return not statement.concurrently
-    return locks_out_readers(statement) or statement.kind == "create trigger"
+    return locks_out_readers(statement) or statement.kind in ("create trigger", "create table")
 
 
 def locks_the_definition(statement: Statement) -> bool:

@@ -8,7 +8,7 @@ from mobius.rules.migrations.columns import is_serial
 from mobius.rules.migrations.cursor import Name, written
 from mobius.rules.migrations.defaults import why_it_rewrites
 from mobius.rules.migrations.nouns import Action, Column, Constraint, Statement
-from mobius.rules.migrations.said import ALONE, APART, HIGH, MEDIUM, Said, derived, quoted, softer, steps
+from mobius.rules.migrations.said import ALONE, APART, HIGH, LOW, MEDIUM, Said, derived, quoted, softer, steps
 from mobius.rules.migrations.state import State
 from mobius.rules.migrations.widening import keeps_the_bytes
 
@@ -65,7 +65,7 @@ def column_hazards(statement: Statement, action: Action, state: State) -> Iterat
 def _added(table_name: Name, column: Column, state: State) -> Iterator[Said]:
     table, name, kind = quoted(table_name), quoted(column.name), column.type or "text"
     small = state.is_small(table_name)
-    if why := _why_rewritten(column, state.pg_version):
+    if why := _why_rewritten(column, state):
         yield Said(
             "add-column-rewrites-table",
             softer(HIGH, small),
@@ -122,20 +122,7 @@ def _inline(table_name: Name, column: Column, constraint: Constraint, state: Sta
     if constraint.not_valid:
         return
     if constraint.kind == "foreign":
-        other = quoted(constraint.references)
-        label = label or derived(table_name, column.name, "fkey")
-        yield Said(
-            "foreign-key-validated-under-lock",
-            softer(MEDIUM, small),
-            f"the foreign key to {other} stops writes to {table} and {other} while it is made and checked",
-            steps(
-                add,
-                f"ALTER TABLE {table} ADD CONSTRAINT {label} {constraint.text} NOT VALID",
-                f"ALTER TABLE {table} VALIDATE CONSTRAINT {label}",
-                f"CREATE INDEX CONCURRENTLY {derived(table_name, column.name, 'idx')} ON {table} ({name})",
-                how=f"{APART}, the index outside of one",
-            ),
-        )
+        yield _referring(table_name, column, constraint, label, small)
     elif constraint.kind == "unique":
         index = label or derived(table_name, column.name, "key")
         yield Said(
@@ -172,14 +159,39 @@ def _inline(table_name: Name, column: Column, constraint: Constraint, state: Sta
         )
 
 
-def _why_rewritten(column: Column, pg_version: int) -> str:
+def _referring(table_name: Name, column: Column, constraint: Constraint, label: str, small: bool) -> Said:
+    table, name, other = quoted(table_name), quoted(column.name), quoted(constraint.references)
+    label = label or derived(table_name, column.name, "fkey")
+    looks = column.default and [token.word for token in column.default] != ["NULL"]
+    message = (
+        f"the foreign key looks at every row of {table}, and stops writes to {table} and {other} meanwhile"
+        if looks
+        else f"the foreign key stops writes to {table} and {other} while it is made, though no row has a value yet"
+    )
+    return Said(
+        "foreign-key-validated-under-lock",
+        softer(HIGH if looks else LOW, small),
+        message,
+        steps(
+            f"ALTER TABLE {table} ADD COLUMN {name} {column.type or 'text'}",
+            f"ALTER TABLE {table} ADD CONSTRAINT {label} {constraint.text} NOT VALID",
+            f"ALTER TABLE {table} VALIDATE CONSTRAINT {label}",
+            f"CREATE INDEX CONCURRENTLY {derived(table_name, column.name, 'idx')} ON {table} ({name})",
+            how=f"{APART}, the index outside of one",
+        ),
+    )
+
+
+def _why_rewritten(column: Column, state: State) -> str:
+    if column.type.lower() in state.script.strict_domains:
+        return f"the domain {column.type} has a constraint, which is tried on each row"
     if is_serial(column.type):
         return f"{column.type} gives each row its own number"
     if column.generated == "identity":
         return "an identity gives each row its own number"
     if column.generated == "stored":
         return "a stored generated column is computed for each row"
-    return why_it_rewrites(column.default, pg_version)
+    return why_it_rewrites(column.default, state.pg_version)
 
 
 def _retyped(table_name: Name, action: Action, state: State) -> Iterator[Said]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from mobius.rules.migrations.bookkeeping import keeps_the_books
 from mobius.rules.migrations.bounds import why_unbounded
 from mobius.rules.migrations.defaults import is_steady
-from mobius.rules.migrations.locks import locks_out_writers, locks_the_definition
+from mobius.rules.migrations.locks import locked_tables, locks_out_writers, locks_the_definition
 from mobius.rules.migrations.nouns import Constraint, Statement
 from mobius.rules.migrations.said import HIGH, LOW, MEDIUM, Said, quoted
 from mobius.rules.migrations.state import State
@@ -147,8 +147,11 @@ def _without_timeouts(statement: Statement, state: State) -> Iterator[Said]:
         return
     touched = [
         table
-        for table in statement.tables
-        if table and not state.is_new(table) and state.key(table) not in state.open.exclusive
+        for table in locked_tables(statement)
+        if table
+        and not state.is_new(table)
+        and table not in state.indexes
+        and state.key(table) not in state.open.exclusive
     ]
     if not touched or (statement.kind == "lock" and not statement.value):
         return

@@ -22,6 +22,7 @@ class Script:
     defaults_dropped: set[tuple[str, str]] = field(default_factory=set)
     checked: set[str] = field(default_factory=set)  # tables that get a CHECK
     keyed: set[str] = field(default_factory=set)  # tables that get a primary key by ALTER TABLE
+    strict_domains: set[str] = field(default_factory=set)  # with a constraint
     used: dict[str, int] = field(default_factory=dict)  # 'value' as written -> the last line that has it
 
 
@@ -38,6 +39,8 @@ def script_of(every: Iterable[Statement]) -> Script:
                 script.made.add(each.table)
                 for constraint in each.constraints:
                     _led(script, each.table, constraint)
+            case "create domain" if each.says("CHECK") or each.says("NOT", "NULL"):
+                script.strict_domains.add(each.name.lower())
             case "create index" if not each.partial and each.columns:
                 script.indexed.add((each.table, each.columns[0]))
             case "alter table":
