@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from mobius.adapters.databases.postgres_address import parsed
-from mobius.adapters.trial.postgres import Script, try_on_database
+from mobius.adapters.migrations.source import Target
+from mobius.adapters.migrations.sql_source import SqlSource
+from mobius.adapters.trial.trying import tried as trying
 from mobius.model.linting import Impact
 from mobius.model.plan import Way
 from mobius.model.trial import Booted, Rows, Trial, TrialStatement
@@ -36,11 +40,17 @@ def shop(new_database: Callable[..., Database]) -> Database:
     return database
 
 
-def tried(
-    database: Database, up: str, down: str | None = None, *, fast: bool = True, wrapped: bool = True
-) -> Trial:
-    script = Script("003_step", up, down, wrapped)
-    return try_on_database(parsed("shop", database.url), [script], fast=fast)
+def tried(database: Database, up: str, down: str | None = None, *, fast: bool = True) -> Trial:
+    target = Target("postgresql", address=parsed("shop", database.url))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "003_step.sql").write_text(up)
+        if down is not None:
+            (folder / "003_step.down.sql").write_text(down)
+        with trying(
+            SqlSource(), folder, target, fast=fast, runner=None, place=folder, progress=lambda _: None
+        ) as found:
+            return found.trial
 
 
 def first(trial: Trial) -> TrialStatement:
@@ -113,7 +123,7 @@ def test_what_commits_by_itself_is_seen_by_another_session(
 ) -> None:
     shop.execute("INSERT INTO orders SELECT i, 1 + i % 4000, 1, 'x' FROM generate_series(4001, 300000) i")
     shop.execute("INSERT INTO users SELECT i, 'u', 'n', 1 FROM generate_series(4001, 300000) i")
-    statement = first(tried(shop, up, wrapped=False))
+    statement = first(tried(shop, up))
     assert mode in modes(statement, table)
     assert ("users" in statement.rewrites) is (table == "users")
 
@@ -200,14 +210,14 @@ def test_a_constraint_that_the_data_violates_fails_on_the_copy(shop: Database) -
         (
             "ALTER TABLE users ADD COLUMN a int",
             "DROP TABLE nowhere",
-            'the way down fails: table "nowhere" does not',
+            'the way down fails: migration 003_step.down.sql failed at line 1: table "nowhere" does not',
         ),
     ],
 )
 def test_a_way_down_is_open_when_it_gives_everything_back(
     shop: Database, up: str, down: str, why: str
 ) -> None:
-    way = judge_trial(tried(shop, up, down, fast=False), old=NOT_TRIED, new=NOT_TRIED).ways[1]
+    way = judge_trial(tried(shop, up, down), old=NOT_TRIED, new=NOT_TRIED).ways[1]
     assert way.way is Way.DOWN
     assert (way.is_open, way.why.startswith(why) if why else way.why) == (not why, True if why else "")
 
@@ -237,7 +247,7 @@ def test_the_facts_of_the_copy_take_back_what_the_text_alone_must_say(shop: Data
 def test_copies_are_gone_at_the_end_also_when_it_fails(shop: Database) -> None:
     tried(shop, "ALTER TABLE users ADD COLUMN a int", "ALTER TABLE users DROP COLUMN a", fast=False)
     tried(shop, "this is no SQL", fast=False)
-    assert [name for name in shop.server.databases() if name.startswith(shop.name)] == [shop.name]
+    assert [name for name in shop.server.databases() if "trial" in name] == []
 
 
 def test_schemas_and_names_in_quotes_are_told_apart(shop: Database) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from mobius.adapters.trial.sqlite import try_command, try_on_copy
-from mobius.errors import MobiusError
+from adapters.trial.programs import Local, program
+from mobius.adapters.migrations.source import MigrationSource, Target
+from mobius.adapters.migrations.sql_source import SqlSource
+from mobius.adapters.trial.trying import tried as trying
 from mobius.model.linting import Impact
 from mobius.model.plan import Way
 from mobius.model.trial import Booted, Rows, Trial
@@ -42,22 +43,31 @@ def copy(tmp_path: Path) -> Path:
     return path
 
 
-def tried(copy: Path, up: str, down: str | None = None, *, fast: bool = False) -> Trial:
+def tried(copy: Path, up: str, down: str | None = None, *, fast: bool = False, within_s: float = 60) -> Trial:
     folder = copy.with_name("migrations")
     folder.mkdir(exist_ok=True)
     (folder / "001_step.sql").write_text(up)
     if down is not None:
         (folder / "001_step.down.sql").write_text(down)
-    return try_on_copy(copy, folder, before=kept(copy), fast=fast)
+    return tried_by(SqlSource(), folder, copy, fast=fast, within_s=within_s)
 
 
-def kept(copy: Path) -> Path:
-    """What is there before, as a restore gives it."""
-    before = copy.with_name("restored") / "app.db"
-    before.parent.mkdir()
-    if copy.exists():
-        shutil.copyfile(copy, before)
-    return before
+def tried_by(
+    source: MigrationSource, folder: Path, copy: Path, *, fast: bool = False, within_s: float = 60.0
+) -> Trial:
+    place = copy.with_name("place")
+    place.mkdir()
+    with trying(
+        source,
+        folder,
+        Target("sqlite", path=copy),
+        fast=fast,
+        runner=Local(),
+        place=place,
+        progress=lambda _: None,
+        within_s=within_s,
+    ) as found:
+        return found.trial
 
 
 def rows_of(trial: Trial, table: str) -> Rows:
@@ -78,22 +88,91 @@ def test_a_column_more_changes_no_row_and_the_way_down_gives_everything_back(cop
     assert trial.schema_diff.splitlines()[-1].startswith("+CREATE TABLE users (")
 
 
-def test_a_command_that_rebuilds_a_table_with_foreign_keys_on_is_caught_by_the_rows_it_deletes(
+def test_a_program_that_rebuilds_a_table_with_foreign_keys_on_is_caught_by_the_rows_it_deletes(
     copy: Path,
 ) -> None:
     """The pragma is inside the transaction, where it does nothing: no error, and every check is clean."""
-
-    def run() -> None:
-        with closing(sqlite3.connect(copy, isolation_level=None)) as db:
-            db.execute("PRAGMA foreign_keys = ON")
-            db.executescript(f"BEGIN; PRAGMA foreign_keys = OFF; {REBUILD} COMMIT;")
-
-    trial = try_command(copy, run, before=kept(copy), name="knex migrate:latest")
+    up = f"""db.execute("PRAGMA foreign_keys = ON")
+db.executescript({f"BEGIN; PRAGMA foreign_keys = OFF; {REBUILD} COMMIT;"!r})"""
+    folder = copy.with_name("knex")
+    trial = tried_by(program(folder, up), folder, copy)
     assert (rows_of(trial, "orders").before, rows_of(trial, "orders").after) == (500, 0)
     assert trial.broken_checks == ()
+    assert trial.opaque
     verdict = judge_trial(trial, old=WORKS, new=WORKS)
     assert verdict.impact is Impact.HIGH
-    assert verdict.stops == ("500 rows of orders are gone, though no statement names it",)
+    assert verdict.stops[0].startswith("500 rows of orders are gone, though no statement names it")
+
+
+def test_a_program_that_changes_values_is_no_alarm_and_its_way_down_is_tried(copy: Path) -> None:
+    folder = copy.with_name("knex")
+    source = program(
+        folder, "db.execute('ALTER TABLE users ADD a'); db.execute('UPDATE users SET nick = 1')", ""
+    )
+    trial = tried_by(source, folder, copy)
+    verdict = judge_trial(trial, old=WORKS, new=WORKS)
+    assert verdict.stops == ()
+    assert verdict.ways[1].why.startswith("the way down loses data: users has as many rows, and other values")
+
+
+def test_a_program_that_is_killed_half_way_is_told_with_what_it_left(copy: Path) -> None:
+    folder = copy.with_name("knex")
+    up = "db.execute('ALTER TABLE users ADD half')\nimport signal; os.kill(os.getpid(), signal.SIGKILL)"
+    trial = tried_by(program(folder, up), folder, copy)
+    assert "ended by signal 9" in trial.statements[-1].error
+    assert "half" in trial.schema_diff
+    assert not trial.down.there
+    assert judge_trial(trial, old=WORKS, new=WORKS).stops
+
+
+ENDLESS = (
+    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n /* endless */;"
+)
+
+
+def test_a_migration_that_hangs_is_ended_and_its_statement_named(copy: Path) -> None:
+    trial = tried(copy, f"ALTER TABLE users ADD a; {ENDLESS}", within_s=0.5)
+    assert trial.seconds < 10
+    error = trial.statements[-1].error
+    assert error.startswith("it was not done in 0.5 s, and was ended: WITH RECURSIVE")
+    assert "+" not in trial.schema_diff
+
+
+def test_a_program_that_hangs_is_ended(copy: Path) -> None:
+    folder = copy.with_name("knex")
+    trial = tried_by(program(folder, "import time; time.sleep(600)"), folder, copy, within_s=0.5)
+    assert trial.seconds < 30
+    assert "was not done in" in trial.statements[-1].error
+
+
+def test_the_restored_database_stays_and_whoever_starts_gets_a_migrated_copy_of_its_own(copy: Path) -> None:
+    folder, place = copy.with_name("migrations"), copy.with_name("place")
+    folder.mkdir()
+    place.mkdir()
+    (folder / "001_step.sql").write_text("DROP TABLE orders;")
+    was = copy.read_bytes()
+    target = Target("sqlite", path=copy)
+    with trying(
+        SqlSource(), folder, target, fast=True, runner=None, place=place, progress=lambda _: None
+    ) as found:
+        with found.copy("old") as old, found.copy("new") as new:
+            assert old.path is not None and new.path is not None
+            for path in (old.path, new.path):
+                with closing(sqlite3.connect(path)) as db, db:
+                    assert db.execute("SELECT count(*) FROM users").fetchone() == (20000,)
+                    db.execute("DELETE FROM users")
+        with found.copy("old") as old, closing(sqlite3.connect(old.path or "")) as db:
+            assert db.execute("SELECT count(*) FROM users").fetchone() == (20000,)
+    assert copy.read_bytes() == was
+    assert list(place.iterdir()) == []
+
+
+def test_what_is_committed_in_a_log_beside_the_file_is_tried_as_well(copy: Path) -> None:
+    with closing(sqlite3.connect(copy)) as db, db:
+        db.execute("INSERT INTO users VALUES (99999, 'in the log', '')")
+        db.commit()
+        trial = tried(copy, "UPDATE users SET nick = mail WHERE id = 99999;")
+    assert rows_of(trial, "users").before == 20001
 
 
 def test_the_same_rebuild_by_mobius_deletes_nothing(copy: Path) -> None:
@@ -153,12 +232,10 @@ def test_writers_wait_for_the_whole_migration_and_readers_of_a_write_ahead_log_d
     assert sum(each.wal_bytes for each in trial.statements) > 1_000_000
 
 
-def test_a_command_that_fails_says_what_it_said(copy: Path) -> None:
-    def run() -> None:
-        raise MobiusError("alembic ended with 1: KeyError: 'x'")
-
-    trial = try_command(copy, run, before=kept(copy), name="alembic upgrade head")
-    assert [each.error for each in trial.statements] == ["alembic ended with 1: KeyError: 'x'"]
+def test_a_program_that_fails_says_what_it_said(copy: Path) -> None:
+    folder = copy.with_name("knex")
+    trial = tried_by(program(folder, "raise KeyError('x')"), folder, copy)
+    assert trial.statements[-1].error.endswith("failed (exit code 1): KeyError: 'x'")
 
 
 def test_the_first_migration_makes_the_database(tmp_path: Path) -> None:
@@ -210,11 +287,5 @@ def test_a_text_that_is_none_and_a_table_that_is_gone_are_no_trouble(copy: Path)
 
 def test_nothing_is_left_beside_the_copy(copy: Path) -> None:
     tried(copy, "ALTER TABLE users ADD COLUMN a;", "ALTER TABLE users DROP COLUMN a;")
-    left = {path.name for path in copy.parent.iterdir()} - {
-        "copy.db",
-        "copy.db-wal",
-        "restored",
-        "copy.db-shm",
-        "migrations",
-    }
-    assert left == set()
+    assert {path.name for path in copy.parent.iterdir()} == {"copy.db", "migrations", "place"}
+    assert list(copy.with_name("place").iterdir()) == []

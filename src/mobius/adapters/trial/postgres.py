@@ -1,318 +1,262 @@
-"""A rehearsal of migrations on a scratch database of PostgreSQL, with onlookers at every keyhole."""
+"""A rehearsal of migrations on copies of a scratch database of PostgreSQL, with onlookers at every keyhole.
+
+What it cannot tell: a copy is idle and lies in memory, so nobody else's locks are in the way (the queue run makes up
+for one of them), a cold cache reads longer, and there are no replicas that fall behind.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from mobius.adapters.databases.postgres_address import Address, driver, first_line
+from mobius.adapters.databases.postgres_address import Address, in_plain_words
 from mobius.adapters.databases.postgres_programs import program
+from mobius.adapters.migrations.source import Change, MigrationSource, Runner, Target
 from mobius.adapters.trial import postgres_catalog as catalog
-from mobius.adapters.trial.postgres_observers import LOCKS, PostgresProbes, Sampler, connection, strongest
+from mobius.adapters.trial.postgres_copies import Copies, copies_of, onlooker
+from mobius.adapters.trial.postgres_looking import Before, Onlookers, Watched, before, ended_after
+from mobius.adapters.trial.postgres_queue import queued
+from mobius.adapters.trial.tried import Tried
 from mobius.errors import MobiusError
-from mobius.model.trial import DownTrial, Locked, Trial, TrialStatement
-from mobius.rules.migrations.reading import statement_of
-from mobius.rules.migrations.tokens import Raw, statements
+from mobius.model.trial import DownTrial, Trial, TrialStatement
+from mobius.rules.migrations.tokens import statements
 
-HOLD_S = 2.0  # how long the reader of the queue run keeps its transaction open
-MOST_PROBED = 4  # tables that are probed: each takes two sessions
+_DOING = "the migrations could not be tried"
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
-    """One migration as SQL. `transactional`: it runs in one transaction, together with all of its statements."""
+class _Bench:
+    """What a trial works with. `scratch` stays as it was restored; `migrated` is the copy that they run on."""
 
-    name: str
-    up: str
-    down: str | None = None
-    transactional: bool = True
+    source: MigrationSource
+    root: Path
+    scratch: Target
+    migrated: Address
+    copies: Copies
+    runner: Runner | None
+    fast: bool
+    within_s: float
+
+    def at(self, address: Address) -> Target:
+        """What migrations run on: as the plain role, and at once or not at all."""
+        return replace(self.scratch, address=self.copies.tried_as(address), retry_within_s=0.0)
 
 
-@dataclass(slots=True)
-class _Seen:
-    statements: list[TrialStatement] = field(default_factory=list)
-    error: str = ""
-
-
-def try_on_database(
-    address: Address,
-    scripts: Sequence[Script],
+@contextlib.contextmanager
+def tried_on_postgres(
+    source: MigrationSource,
+    root: Path,
+    scratch: Target,
     *,
-    fast: bool = False,
-    progress: Callable[[str], None] = lambda _: None,
+    fast: bool,
+    runner: Runner | None,
+    progress: Callable[[str], None],
+    within_s: float,
+    live_version: str = "",
+) -> Iterator[Tried]:
+    """What `mobius.adapters.trial.trying.tried` promises, for PostgreSQL."""
+    address = scratch.address
+    assert address is not None
+    with contextlib.ExitStack() as stack:
+        copies = stack.enter_context(copies_of(address))
+        queue = None if fast else stack.enter_context(copies.copy("queue"))
+        migrated = stack.enter_context(copies.copy("migrated"))
+        bench = _Bench(source, root, scratch, migrated, copies, runner, fast, within_s)
+        changes = source.pending(root, bench.at(migrated), runner=runner)
+        trial = _tried(bench, changes, queue, progress)
+        trial = replace(trial, warnings=(*trial.warnings, *_another(trial.version, live_version)))
+        copies.end_sessions(migrated.database)
+
+        @contextlib.contextmanager
+        def copy(name: str) -> Iterator[Target]:
+            with copies.copy(name, migrated) as copied:
+                yield bench.at(copied)
+
+        yield Tried(trial, copy)
+
+
+def _tried(
+    bench: _Bench, changes: Sequence[Change], queue: Address | None, progress: Callable[[str], None]
 ) -> Trial:
-    """Runs the scripts on the database at `address`, which is ours to spoil and nobody else uses; copies of it (made by
-    template) serve for what was there before, the queue run and the way down, and are gone at the end.
-
-    `fast`: no queue run; checksums of the tables that a statement names, counts of the others. A migration that fails
-    is part of what is returned. Raises `MobiusError` where the server does not let us look.
-    """
-    with _admin(address) as admin, contextlib.ExitStack() as stack:
-        before = stack.enter_context(_copy(admin, address, "before"))
-        with contextlib.closing(connection(before)) as db:
-            known, was, tables = catalog.known_of(db), catalog.existing(db), catalog.relations(db)
-            broken_before = catalog.broken_in(db)
-            server = str(db.info.parameter_status("server_version"))
-        touched = _named_in(scripts, tables)
-        progress(f"running {len(scripts)} migration(s) on a copy")
-        began = time.monotonic()
-        seen = _run(address, scripts, [tables[name] for name in touched][:MOST_PROBED], was)
-        seconds = time.monotonic() - began
-        names = frozenset(tables[name].name for name in touched)
-        with contextlib.closing(connection(before)) as old, contextlib.closing(connection(address)) as new:
-            progress("comparing rows")
-            rows = catalog.rows_between(old, new, touched=names, only_touched=fast)
-            broken = catalog.broken_in(new) - broken_before
+    address = bench.scratch.address
+    assert address is not None
+    # While this session is there nobody can drop the scratch database.
+    with in_plain_words(address, _DOING), contextlib.closing(onlooker(address)) as old:
         trial = Trial(
-            database="postgresql",
-            version=server.split()[0],
-            migrations=tuple(script.name for script in scripts),
-            statements=tuple(seen.statements),
-            seconds=seconds,
-            rows=rows,
-            schema_diff=_schema_difference(before, address),
-            broken_checks=tuple(sorted(broken)),
-            known=known,
+            "postgresql",
+            str(old.info.parameter_status("server_version")).split()[0],
+            tuple(change.name for change in changes),
+            known=catalog.known_of(old),
+            opaque=bench.source.opaque,
         )
-        if not seen.error:
-            trial = replace(trial, down=_down(admin, address, before, scripts, names, fast))
-        if not fast:
-            progress("running them once more, behind an open query")
-            waited_s = _queue(before, scripts, [tables[name] for name in touched][:MOST_PROBED])
-            trial = replace(trial, queue_blocked_s=waited_s)
-        return trial
+        if not changes:
+            return trial
+        there, was_broken = before(old), catalog.broken_in(old)
+        progress(f"running {len(changes)} migration(s) on a copy")
+        seen, seconds, error = _run(bench, changes, there, progress)
+        trial = replace(
+            trial,
+            statements=tuple(_with(error, seen, changes)),
+            seconds=seconds,
+            warnings=tuple(seen.warnings),
+        )
+        named = {there.tables[name].name for name in _named_in([*seen.texts, *_said(changes)], there)}
+        progress("comparing rows" + ("" if error else ", and trying the way down"))
+        return _compared(bench, trial, changes, there, named, was_broken, queue, error)
 
 
-@contextlib.contextmanager
-def _admin(address: Address) -> Iterator[Any]:
-    """A session on the server's own database, which can copy the others."""
-    psycopg = driver()
-    try:
-        with contextlib.closing(connection(address.at("postgres"))) as db:
-            yield db
-    except psycopg.Error as error:
-        raise MobiusError(
-            f"the migrations could not be tried: {first_line(address.redact(str(error)))}",
-            "the scratch server must let us make databases",
-        ) from None
-
-
-@contextlib.contextmanager
-def _copy(admin: Any, address: Address, suffix: str) -> Iterator[Address]:
-    """The whole database once more, by template: nobody may be connected to it meanwhile."""
-    name = f"{address.database[:50]}_{suffix}"
-    admin.execute(f"DROP DATABASE IF EXISTS {catalog.quoted(name)} WITH (FORCE)")
-    _end_sessions(admin, address.database)
-    admin.execute(f"CREATE DATABASE {catalog.quoted(name)} TEMPLATE {catalog.quoted(address.database)}")
-    try:
-        yield address.at(name)
-    finally:
-        admin.execute(f"DROP DATABASE IF EXISTS {catalog.quoted(name)} WITH (FORCE)")
-
-
-def _end_sessions(admin: Any, database: str) -> None:
-    """Those that a pool or an onlooker left; waits until they are gone."""
-    query = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
-    admin.execute(query + " AND pid <> pg_backend_pid()", (database,))
-
-
-def _named_in(scripts: Sequence[Script], tables: dict[str, catalog.Relation]) -> list[str]:
-    """The tables that a statement names, in the order in which they are named first."""
-    names = [
-        token.name
-        for script in scripts
-        for raw in statements(script.up)
-        for token in raw.tokens
-        if token.kind in ("word", "quoted")
-    ]
-    by_name: dict[str, list[str]] = {}
-    for shown, relation in tables.items():
-        by_name.setdefault(relation.name, []).append(shown)
-    return list(dict.fromkeys(shown for name in names for shown in by_name.get(name, ())))
+def _another(tried_on: str, live: str) -> list[str]:
+    """A server of another major version has other locks, and other ways to do the same."""
+    if not live or live.split(".")[0] == tried_on.split(".")[0]:
+        return []
+    return [f"tried on PostgreSQL {tried_on}, while the live server has {live}: locks and times may differ"]
 
 
 def _run(
-    address: Address, scripts: Sequence[Script], tables: Sequence[catalog.Relation], was: dict[int, str]
-) -> _Seen:
-    """All of them, in a session that is watched."""
-    psycopg = driver()
-    seen = _Seen()
-    with contextlib.closing(connection(address)) as db:
-        sampler, probes = Sampler(address, db.info.backend_pid), PostgresProbes(address, tables)
-        timed: list[tuple[int, float, float]] = []
-        with sampler.looking(), probes.looking():
-            for script in scripts:
-                try:
-                    _script(db, script, sampler, was, seen, timed)
-                except psycopg.Error as error:
-                    seen.error = first_line(str(error))
-                    break
-    for at, began, ended in timed:
-        read_s, write_s = probes.longest(began, ended)
-        seen.statements[at] = replace(seen.statements[at], read_blocked_s=read_s, write_blocked_s=write_s)
-    return seen
+    bench: _Bench, changes: Sequence[Change], there: Before, progress: Callable[[str], None]
+) -> tuple[Watched, float, str]:
+    """All of them, watched: what was seen, how long it took, and what went wrong."""
+    onlookers = Onlookers(bench.migrated, bench.copies, there, opaque=bench.source.opaque)
+    error, began = "", time.monotonic()
+    with onlookers.looking(_named_in(_said(changes), there), within_s=bench.within_s):
+        began = time.monotonic()
+        try:
+            bench.source.apply(
+                bench.root,
+                bench.at(bench.migrated),
+                progress=progress,
+                runner=bench.runner,
+                around=onlookers.around,
+            )
+        except MobiusError as problem:
+            error = "; ".join([problem.message, *problem.details])
+        seconds = time.monotonic() - began
+        if onlookers.is_over:
+            error = f"it was not done in {bench.within_s:g} s, and was ended: {onlookers.running}"
+    return onlookers.conclude(_called(changes)), seconds, error
 
 
-def _script(
-    db: Any,
-    script: Script,
-    sampler: Sampler,
-    was: dict[int, str],
-    seen: _Seen,
-    timed: list[tuple[int, float, float]],
-) -> None:
-    wraps = script.transactional and not _has_own_transaction(script.up)
-    if wraps:
-        db.execute("BEGIN")
-    try:
-        for raw in statements(script.up):
-            _statement(db, script, raw, sampler, was, seen, timed)
-        if wraps:
-            began = time.monotonic()
-            db.execute("COMMIT")
-            timed.append((len(seen.statements), began, time.monotonic()))
-            seen.statements.append(TrialStatement(script.name, "COMMIT", time.monotonic() - began))
-    except BaseException:
-        with contextlib.suppress(driver().Error):
-            db.execute("ROLLBACK")
-        raise
+def _with(error: str, seen: Watched, changes: Sequence[Change]) -> list[TrialStatement]:
+    """The statements; what went wrong is the last one's, where none says it itself."""
+    found = list(seen.statements)
+    at = next((at for at, each in enumerate(found) if each.error), None)
+    if error and at is None:
+        found.append(TrialStatement(_called(changes), _called(changes), 0.0, error=error))
+    elif error and at is not None and "was ended" in error:
+        found[at] = replace(found[at], error=error)
+    return found
 
 
-def _has_own_transaction(text: str) -> bool:
-    kinds = {statement_of(raw, text).kind for raw in statements(text)}
-    return "begin" in kinds
+def _called(changes: Sequence[Change]) -> str:
+    first, last = changes[0].name, changes[-1].name
+    return first if first == last else f"{first} … {last}"
 
 
-def _statement(
-    db: Any,
-    script: Script,
-    raw: Raw,
-    sampler: Sampler,
-    was: dict[int, str],
-    seen: _Seen,
-    timed: list[tuple[int, float, float]],
-) -> None:
-    sql = script.up[raw.start : raw.end]
-    shown = " ".join(sql.split())[:400]
-    files, wal = _files_and_log(db)
-    sampler.taken()
-    began = time.monotonic()
-    try:
-        db.execute(sql, prepare=False)
-    except driver().Error as error:
-        ended = time.monotonic()
-        seen.statements.append(
-            TrialStatement(script.name, shown, ended - began, error=first_line(str(error)))
-        )
-        raise
-    ended = time.monotonic()
-    locks = sampler.taken()
-    in_transaction = db.info.transaction_status == driver().pq.TransactionStatus.INTRANS
-    if in_transaction:
-        for relation, mode in db.execute(LOCKS, (db.info.backend_pid,)).fetchall():
-            locks[relation] = strongest(locks.get(relation, ""), mode)
-    later, log = _files_and_log(db)
-    rewrites = tuple(name for name in sorted(files) if later.get(name, files[name]) != files[name])
-    held = tuple(Locked(was[oid], mode) for oid, mode in sorted(locks.items()) if oid in was)
-    timed.append((len(seen.statements), began, ended))
-    seen.statements.append(
-        TrialStatement(script.name, shown, ended - began, held, rewrites, max(0, log - wal))
+def _said(changes: Sequence[Change]) -> list[str]:
+    return [change.up for change in changes if change.up is not None]
+
+
+def _named_in(texts: Sequence[str], there: Before) -> list[str]:
+    """The tables that a statement names, in the order in which they are named first."""
+    names = dict.fromkeys(
+        token.name
+        for text in texts
+        for raw in statements(text)
+        for token in raw.tokens
+        if token.kind in ("word", "quoted")
     )
+    by_name: dict[str, list[str]] = {}
+    for shown, relation in there.tables.items():
+        by_name.setdefault(relation.name, []).append(shown)
+    return [shown for name in names for shown in by_name.get(name, ())]
 
 
-def _files_and_log(db: Any) -> tuple[dict[str, int], int]:
-    wal = db.execute("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint").fetchone()[0]
-    return catalog.files(db), int(wal)
-
-
-def _schema_difference(before: Address, after: Address) -> str:
-    return catalog.difference(_schema(before), _schema(after))
+def _compared(
+    bench: _Bench,
+    trial: Trial,
+    changes: Sequence[Change],
+    there: Before,
+    named: set[str],
+    was_broken: frozenset[str],
+    queue: Address | None,
+    error: str,
+) -> Trial:
+    """Rows and schemas beside those of before; the way down and the queue run at the same time, which mostly wait."""
+    scratch, migrated = bench.scratch.address, bench.migrated
+    assert scratch is not None
+    versions = [change.version or change.name for change in changes]
+    with contextlib.ExitStack() as stack:
+        goes_down = not error and bench.source.can_go_down(bench.root, versions)
+        down = stack.enter_context(bench.copies.copy("down", migrated)) if goes_down else None
+        looking = stack.enter_context(ThreadPoolExecutor(2))
+        schemas = [looking.submit(_schema, address) for address in (scratch, migrated)]
+        # A program of the project's own is never started twice at a time.
+        moving = stack.enter_context(ThreadPoolExecutor(1 if bench.source.opaque else 2))
+        going = moving.submit(_go_down, bench, down, versions) if down else None
+        waiting = moving.submit(_queued, bench, queue, trial, there) if queue and not error else None
+        with contextlib.closing(onlooker(scratch)) as old, contextlib.closing(onlooker(migrated)) as new:
+            rows = catalog.rows_between(old, new, touched=named, only_touched=bench.fast)
+            trial = replace(
+                trial,
+                rows=rows,
+                broken_checks=tuple(sorted(catalog.broken_in(new) - was_broken)),
+                schema_diff=catalog.difference(*(each.result() for each in schemas)),
+            )
+            if going is not None and down is not None:
+                trial = replace(trial, down=_gone_down(bench, going, down, old, schemas[0].result(), named))
+        if waiting is not None:
+            trial = replace(trial, queue_blocked_s=waiting.result())
+        return trial
 
 
 def _schema(address: Address) -> tuple[str, ...]:
-    with contextlib.closing(connection(address)) as db:
+    with contextlib.closing(onlooker(address)) as db:
         major = db.info.server_version // 10_000
     return catalog.schema_of(
         str(program("pg_dump", major).path), address.conninfo(), address.environment(os.environ)
     )
 
 
-def _down(
-    admin: Any,
-    address: Address,
-    before: Address,
-    scripts: Sequence[Script],
-    touched: frozenset[str],
-    fast: bool,
+def _go_down(bench: _Bench, copy: Address, versions: Sequence[str]) -> tuple[float, str]:
+    began = time.monotonic()
+    try:
+        with ended_after(bench.within_s, lambda: bench.copies.end_sessions(copy.database)):
+            bench.source.down(bench.root, bench.at(copy), versions, runner=bench.runner)
+    except MobiusError as problem:
+        took = time.monotonic() - began
+        was_ended = f"it was not done in {bench.within_s:g} s, and was ended: "
+        return took, (was_ended if took >= bench.within_s else "") + problem.message
+    return time.monotonic() - began, ""
+
+
+def _gone_down(
+    bench: _Bench,
+    going: Future[tuple[float, str]],
+    copy: Address,
+    old: Any,
+    schema: tuple[str, ...],
+    named: set[str],
 ) -> DownTrial:
-    """The way down on a copy of what the way up left, beside what was there before both."""
-    if not scripts or any(script.down is None for script in scripts):
-        return DownTrial(False)
-    psycopg = driver()
-    with _copy(admin, address, "down") as copy, contextlib.closing(connection(copy)) as db:
-        began = time.monotonic()
-        try:
-            for script in reversed(scripts):
-                text = script.down or ""
-                with (
-                    db.transaction()
-                    if script.transactional and not _has_own_transaction(text)
-                    else contextlib.nullcontext()
-                ):
-                    for raw in statements(text):
-                        db.execute(text[raw.start : raw.end], prepare=False)
-        except psycopg.Error as error:
-            return DownTrial(True, time.monotonic() - began, first_line(str(error)))
-        seconds = time.monotonic() - began
-        with contextlib.closing(connection(before)) as old:
-            rows = catalog.rows_between(old, db, touched=touched, only_touched=fast)
-            narrower = _narrower(old, db)
-        differs = narrower or "; ".join(_schema_difference(before, copy).splitlines()[:3])
-        return DownTrial(True, seconds, rows=rows, schema_differs=differs)
+    """What the way down left of what the way up left, beside what was there before both."""
+    seconds, error = going.result()
+    if error:
+        return DownTrial(True, seconds, error)
+    with contextlib.closing(onlooker(copy)) as new:
+        rows = catalog.rows_between(old, new, touched=named, only_touched=bench.fast)
+        narrower = catalog.narrower(old, new)
+    differs = narrower or "; ".join(catalog.difference(schema, _schema(copy)).splitlines()[:3])
+    return DownTrial(True, seconds, rows=rows, schema_differs=differs)
 
 
-def _narrower(old: Any, new: Any) -> str:
-    was, then = catalog.relations(old), catalog.relations(new)
-    found = []
-    for shown, relation in was.items():
-        if shown in then:
-            gone = set(catalog.columns_of(old, relation)) - set(catalog.columns_of(new, then[shown]))
-            found += [f"{shown} lacks {', '.join(sorted(gone))}"] if gone else []
-    return "; ".join(found)
+def _queued(bench: _Bench, queue: Address, trial: Trial, there: Before) -> float | None:
+    def again() -> None:
+        with contextlib.suppress(MobiusError):  # what a lock_timeout ends is ended: that is what it is for
+            bench.source.apply(bench.root, bench.at(queue), progress=lambda _: None, runner=bench.runner)
 
-
-def _queue(address: Address, scripts: Sequence[Script], tables: Sequence[catalog.Relation]) -> float | None:
-    """Once more while somebody keeps a query open for two seconds: how long readers wait behind the migration that
-    waits. None where no table that was there is touched."""
-    if not tables:
-        return None
-    probes = PostgresProbes(address, tables)
-    with contextlib.closing(connection(address)) as reader:
-        reader.execute("BEGIN")
-        for table in tables:
-            reader.execute(f"SELECT 1 FROM {table.quoted} LIMIT 1")
-        runner = threading.Thread(target=_quietly, args=(address, scripts), daemon=True)
-        began = time.monotonic()
-        with probes.looking():
-            runner.start()
-            runner.join(HOLD_S)
-            let_go = time.monotonic()
-            reader.execute("ROLLBACK")
-            runner.join()
-        return probes.longest(began, let_go)[0]
-
-
-def _quietly(address: Address, scripts: Sequence[Script]) -> None:
-    """What a lock_timeout ends is ended: that is what it is for."""
-    psycopg = driver()
-    with contextlib.suppress(psycopg.Error), contextlib.closing(connection(address)) as db:
-        for script in scripts:
-            wraps = script.transactional and not _has_own_transaction(script.up)
-            with db.transaction() if wraps else contextlib.nullcontext():
-                for raw in statements(script.up):
-                    db.execute(script.up[raw.start : raw.end], prepare=False)
+    return queued(bench.copies, queue, again, trial, there, within_s=bench.within_s)

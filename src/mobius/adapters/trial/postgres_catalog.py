@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mobius.adapters.trial.tried import RECORDS
 from mobius.errors import MobiusError
 from mobius.model.linting import Known
 from mobius.model.trial import Rows
@@ -49,7 +50,7 @@ def quoted(name: str) -> str:
 def relations(db: psycopg.Connection[Any]) -> dict[str, Relation]:
     """The tables of the user's own, by the name they are shown with."""
     found = [Relation(*row) for row in db.execute(_TABLES, (_NOT_OURS,)).fetchall()]
-    return {relation.shown: relation for relation in found}
+    return {relation.shown: relation for relation in found if relation.name not in RECORDS}
 
 
 def existing(db: psycopg.Connection[Any]) -> dict[int, str]:
@@ -173,6 +174,7 @@ def schema_of(pg_dump: str, conninfo: str, environ: Mapping[str, str]) -> tuple[
         "--no-owner",
         "--no-privileges",
         f"--exclude-schema={LOG}",
+        *(f"--exclude-table=*.{name}" for name in sorted(RECORDS)),
         "-d",
         conninfo,
     ]
@@ -197,3 +199,14 @@ def broken_in(db: psycopg.Connection[Any]) -> frozenset[str]:
         "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE NOT i.indisvalid"
     ).fetchall()
     return frozenset(f"the index {row[0]} is invalid: no query uses it" for row in rows)
+
+
+def narrower(old: psycopg.Connection[Any], new: psycopg.Connection[Any]) -> str:
+    """Which tables lack columns that they had; "" for none."""
+    was, then = relations(old), relations(new)
+    found = []
+    for shown, relation in was.items():
+        if shown in then:
+            gone = set(columns_of(old, relation)) - set(columns_of(new, then[shown]))
+            found += [f"{shown} lacks {', '.join(sorted(gone))}"] if gone else []
+    return "; ".join(found)

@@ -1,8 +1,9 @@
-"""Who looks on while a migration runs on PostgreSQL: a sampler of its locks, and users who read and write.
+"""Who looks on while a migration runs on PostgreSQL: a sampler of all sessions, and users who read and write.
 
 None of them is enough alone: the migrating session sees the locks of its open transaction, but none of a statement that
 commits by itself (CONCURRENTLY, VACUUM); the sampler sees those, and misses what is over in less than its period; the
-probes feel what users would feel.
+probes feel what users would feel. What runs in a program of the project's own is told by triggers as well
+(`postgres_events`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from mobius.adapters.databases.postgres_address import Address, driver
-from mobius.adapters.trial.postgres_catalog import Relation
+from mobius.adapters.trial.postgres_copies import ONLOOKER, onlooker
 from mobius.adapters.trial.probes import EVERY_S, Waits
 
 # How strong a lock is: the place in the manual's table of conflicts (Explicit Locking, 13.3.1).
@@ -22,8 +24,18 @@ MODES = (
     "AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock", "ShareLock",
     "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock",
 )  # fmt: skip
+PROBE_S = 0.004  # how often a probe asks
 WAITED_S = 0.005  # a query of a probe takes less; what takes longer was kept waiting
-LOCKS = "SELECT relation, mode FROM pg_locks WHERE pid = %s AND locktype = 'relation' AND granted"
+SELDOM_S = 0.02  # how often a statement is looked at that runs for seconds
+_LOCKS = """
+SELECT l.pid, l.relation, l.mode, l.granted FROM pg_locks l WHERE l.locktype = 'relation' AND l.pid <> ALL (%s)
+AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+_OURS = "SELECT pid FROM pg_stat_get_activity(NULL) WHERE application_name = %s"
+_SESSIONS = """
+SELECT a.pid, extract(epoch FROM a.query_start)::float8, extract(epoch FROM a.state_change)::float8, a.state, a.query
+FROM pg_stat_get_activity(NULL) a WHERE a.application_name <> %s AND a.query_start IS NOT NULL
+AND a.datid = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+_WRITTEN = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
 
 
 def strongest(one: str, other: str) -> str:
@@ -31,94 +43,188 @@ def strongest(one: str, other: str) -> str:
     return max(one, other, key=lambda mode: MODES.index(mode) if mode in MODES else -1)
 
 
-class Sampler:
-    """Notes every lock that a session is seen to hold, from another session, every two milliseconds."""
+@dataclass(slots=True)
+class Query:
+    """A query that another session ran, as it was seen from outside; times as of the server's clock, `wal` in bytes
+    since somewhere."""
 
-    def __init__(self, address: Address, pid: int) -> None:
-        self._address, self._pid = address, pid
+    pid: int
+    text: str
+    began: float
+    ended: float
+    locks: dict[int, str] = field(default_factory=dict)
+    wal_from: int = 0
+    wal_to: int = 0
+
+
+class Sampler:
+    """Notes every lock that a session other than ours is seen to hold in the database, every two milliseconds, less
+    often while one statement runs for long; and the queries themselves, where they are asked for. `on_lock` is told of
+    every relation that is locked."""
+
+    def __init__(
+        self, address: Address, *, queries: bool = False, on_lock: Callable[[int, str], object] | None = None
+    ) -> None:
+        self._address, self._queries, self._on_lock = address, queries, on_lock
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._seen: dict[int, str] = {}
+        self._since: dict[int, str] = {}
+        self._open: dict[int, Query] = {}
+        self._began = time.monotonic()
+        self.done: list[Query] = []
+        self.waits = False  # whether somebody waits for a lock just now
+        self.ahead_s = 0.0  # of the server's clock before our monotonic one
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[Sampler]:
-        thread = threading.Thread(target=self._sample, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._stop.set()
-            thread.join()
+        """Looks on while inside the `with`."""
+        with contextlib.closing(onlooker(self._address)) as db:
+            self.ahead_s = _ahead_s(db)
+            thread = threading.Thread(target=self._sample, args=(db,), daemon=True)
+            thread.start()
+            try:
+                yield self
+            finally:
+                self._stop.set()
+                thread.join()
+                self.done += self._open.values()
 
     def taken(self) -> dict[int, str]:
         """The strongest lock on each relation since this was asked last."""
         with self._lock:
-            seen, self._seen = self._seen, {}
-        return seen
+            since, self._since = self._since, {}
+            self._began = time.monotonic()
+        return since
 
-    def _sample(self) -> None:
-        with contextlib.closing(connection(self._address)) as db:
-            while not self._stop.wait(EVERY_S):
-                rows = db.execute(LOCKS, (self._pid,), prepare=True).fetchall()
-                with self._lock:
-                    for relation, mode in rows:
-                        self._seen[relation] = strongest(self._seen.get(relation, ""), mode)
+    @property
+    def last(self) -> str:
+        """The text of the query that was begun last, where queries are noted."""
+        found = [*self.done, *self._open.values()]
+        return max(found, key=lambda query: query.began).text if found else ""
+
+    def _sample(self, db: Any) -> None:
+        with contextlib.suppress(driver().Error):  # the database is gone: so are those we look at
+            ours = [row[0] for row in db.execute(_OURS, (ONLOOKER,)).fetchall()]
+            while not self._stop.is_set():
+                if self._queries:
+                    self._note_queries(db)
+                rows = db.execute(_LOCKS, (ours,), prepare=True).fetchall()
+                self._note_locks(rows)
+                self._stop.wait(max(EVERY_S, min(SELDOM_S, (time.monotonic() - self._began) / 50)))
+
+    def _note_locks(self, rows: list[tuple[int, int, str, bool]]) -> None:
+        with self._lock:
+            for pid, relation, mode, granted in rows:
+                if not granted:
+                    continue
+                self._since[relation] = strongest(self._since.get(relation, ""), mode)
+                if pid in self._open:
+                    locks = self._open[pid].locks
+                    locks[relation] = strongest(locks.get(relation, ""), mode)
+        self.waits = any(not row[3] for row in rows)
+        if self._on_lock:
+            for _, relation, mode, _ in rows:
+                self._on_lock(relation, mode)
+
+    def _note_queries(self, db: Any) -> None:
+        rows = db.execute(_SESSIONS, (ONLOOKER,), prepare=True).fetchall()
+        wal = int(db.execute(_WRITTEN, prepare=True).fetchone()[0])
+        for pid, began, changed, state, text in rows:
+            query = self._open.get(pid)
+            if query is None or query.began != began:
+                if query is not None:
+                    query.ended = min(max(query.ended, query.began), began)
+                    self.done.append(query)
+                self._open[pid] = query = Query(pid, text, began, began, wal_from=wal)
+                self._began = time.monotonic()
+            if state == "active" or query.wal_to == 0:
+                query.wal_to = wal
+            query.ended = time.monotonic() + self.ahead_s if state == "active" else max(changed, began)
 
 
 class PostgresProbes:
-    """A reader and a writer at each touched table, as long as the `with` lasts. The writer takes the lock that every
-    write takes, and writes nothing."""
+    """A reader and a writer at each table that is given, as long as the `with` lasts; no more than `most` tables. The
+    writer takes the lock that every write takes, and writes nothing."""
 
-    def __init__(self, address: Address, tables: Sequence[Relation]) -> None:
-        self._address, self._tables = address, tables
+    def __init__(self, address: Address, most: int) -> None:
+        self._address = address
         self._stop = threading.Event()
-        self.reads = [Waits() for _ in tables]
-        self.writes = [Waits() for _ in tables]
+        self._free = [(_Probe(), _Probe()) for _ in range(most)]
+        self._at: dict[str, tuple[_Probe, _Probe]] = {}
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[PostgresProbes]:
-        ready = threading.Barrier(2 * len(self._tables) + 1)
-        threads = []
-        for table, reads, writes in zip(self._tables, self.reads, self.writes, strict=True):
-            read = f"SELECT 1 FROM {table.quoted} LIMIT 1"
-            write = f"LOCK TABLE {table.quoted} IN ROW EXCLUSIVE MODE"
-            for waits, sql in ((reads, read), (writes, write)):
-                threads.append(threading.Thread(target=self._probe, args=(waits, sql, ready), daemon=True))
+        """Starts them, and ends them."""
+        everybody = [probe for pair in self._free for probe in pair]
+        threads = [
+            threading.Thread(target=probe.run, args=(self._address, self._stop), daemon=True)
+            for probe in everybody
+        ]
         for thread in threads:
             thread.start()
-        ready.wait(30)
+        for probe in everybody:
+            probe.ready.wait(30)
         try:
             yield self
         finally:
             self._stop.set()
+            for probe in everybody:
+                probe.given.set()
             for thread in threads:
-                thread.join()
+                thread.join(30)
+
+    def at(self, table: str) -> None:
+        """Probes this table from now on, unless it is already, or all probes have theirs."""
+        if table not in self._at and self._free:
+            self._at[table] = read, write = self._free.pop()
+            read.give(f"SELECT 1 FROM {table} LIMIT 1")
+            write.give(f"BEGIN; LOCK TABLE {table} IN ROW EXCLUSIVE MODE; ROLLBACK")
 
     def longest(self, begin: float, end: float) -> tuple[float, float]:
         """The longest that somebody could not read, and could not write, within this time."""
-        read_s = max((waits.longest(begin, end) for waits in self.reads), default=0.0)
-        return read_s, max((waits.longest(begin, end) for waits in self.writes), default=0.0)
+        read_s = max((read.longest(begin, end) for read, _ in self._at.values()), default=0.0)
+        return read_s, max((write.longest(begin, end) for _, write in self._at.values()), default=0.0)
 
-    def _probe(self, waits: Waits, sql: str, ready: threading.Barrier) -> None:
-        psycopg = driver()
-        with contextlib.closing(connection(self._address)) as db:
-            ready.wait(30)
-            while not self._stop.wait(EVERY_S):
-                began = time.monotonic()
-                waits.since = began
+
+class _Probe:
+    """One session that asks the same again and again."""
+
+    def __init__(self) -> None:
+        self._waits = Waits()
+        self._sql = ""
+        self.ready, self.given = threading.Event(), threading.Event()
+
+    def give(self, sql: str) -> None:
+        self._sql = sql
+        self.given.set()
+
+    def longest(self, begin: float, end: float) -> float:
+        return self._waits.longest(begin, end)
+
+    def run(self, address: Address, stop: threading.Event) -> None:
+        waits = self._waits
+        # A table that is gone or has another name: nobody waits for it any more.
+        with contextlib.suppress(driver().Error), contextlib.closing(onlooker(address)) as db:
+            self.ready.set()
+            self.given.wait()
+            while not stop.wait(PROBE_S):
+                waits.since = began = time.monotonic()
                 try:
-                    with db.transaction():
-                        db.execute(sql)
-                except psycopg.Error:
+                    db.execute(self._sql)
+                finally:
                     waits.since = 0.0
-                    return  # the table is gone or has another name: nobody waits for it any more
                 ended = time.monotonic()
-                waits.since = 0.0
                 if ended - began >= WAITED_S:
                     waits.spans.append((began, ended))
+        self.ready.set()
 
 
-def connection(address: Address) -> Any:
-    """A session of an onlooker: it commits by itself."""
-    parameters = {**address.parameters, **address.secrets, "application_name": "mobius trial"}
-    return driver().connect(**parameters, autocommit=True)
+def _ahead_s(db: Any) -> float:
+    """By the quickest of a few answers."""
+    tries = []
+    for _ in range(5):
+        began = time.monotonic()
+        (then,) = db.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
+        ended = time.monotonic()
+        tries.append((ended - began, then - (began + ended) / 2))
+    return float(min(tries)[1])

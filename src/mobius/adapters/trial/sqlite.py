@@ -1,211 +1,289 @@
-"""A rehearsal of migrations on a copy of an SQLite database, with nothing but the standard library."""
+"""A rehearsal of migrations on copies of an SQLite database, with nothing but the standard library."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
+import re
 import sqlite3
+import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from mobius.adapters.databases.migrations import SqlMigrations
-from mobius.adapters.databases.sql_files import Migration, Statement
+from mobius.adapters.migrations.source import Change, MigrationSource, Runner, Statement, Target
 from mobius.adapters.trial.probes import Probes
+from mobius.adapters.trial.sqlite_copies import copied, in_one_file, settled
 from mobius.adapters.trial.sqlite_state import (
     NOTHING,
     State,
+    Table,
     changed_bytes,
+    narrower,
     rows_between,
     schema_difference,
+    shapes_differ,
     state_of,
 )
-from mobius.archive.sqlite_capture import COMPANIONS
-from mobius.errors import GateFailed, MobiusError
+from mobius.adapters.trial.tried import Tried
+from mobius.errors import MobiusError
 from mobius.model.linting import Known
-from mobius.model.trial import DownTrial, Locked, Trial, TrialStatement
+from mobius.model.trial import DownTrial, Locked, Rows, Trial, TrialStatement
 from mobius.rules.migrations.tokens import statements
 
 SMALL_ROWS = 10_000
 FELT_S = 0.0005
+FILE_BYTES = 1 << 20  # of a migration that is a program: more is not looked through for names
+_WORD = re.compile(r"\w+")
 
 
-def try_on_copy(
-    copy: Path, directory: Path, *, before: Path, fast: bool = False, raising: bool = False
-) -> Trial:
-    """Runs what is pending in `directory` on `copy`, which is ours to spoil, beside the untouched `before`; then the
-    way down, on a copy of that. Neither need be there: before the first deployment there is no database.
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """What a trial works with. `scratch` stays as it was restored, or is not there: before the first deployment."""
 
-    `fast`: checksums of the tables that a statement names, counts of the others. Raises what `SqlMigrations` raises for
-    files that are wrong before any of them runs; a migration that fails is part of what is returned, or raised, too
-    (`raising`).
-    """
-    copy.touch()
-    migrations = SqlMigrations(directory, copy)
-    names, revision = [each.name for each in migrations.pending()], migrations.revision()
-    watch = _Watch(copy)
-    was = state_of(before) if before.exists() else NOTHING
-    trial = _tried(
-        copy, before, was, lambda: migrations.apply_pending(around=watch.around), watch, names, fast
+    source: MigrationSource
+    root: Path
+    scratch: Path
+    migrated: Path
+    runner: Runner | None
+    fast: bool
+    within_s: float
+
+    def at(self, path: Path) -> Target:
+        return Target("sqlite", path=path)
+
+
+@contextlib.contextmanager
+def tried_on_sqlite(
+    source: MigrationSource,
+    root: Path,
+    scratch: Target,
+    *,
+    fast: bool,
+    runner: Runner | None,
+    place: Path,
+    progress: Callable[[str], None],
+    within_s: float,
+) -> Iterator[Tried]:
+    """What `mobius.adapters.trial.trying.tried` promises, for SQLite."""
+    assert scratch.path is not None
+    with contextlib.ExitStack() as stack:
+        restored = stack.enter_context(in_one_file(scratch.path, place))
+        migrated = stack.enter_context(copied(restored, place, "migrated"))
+        bench = _Bench(source, root, restored, migrated, runner, fast, within_s)
+        trial = _tried(bench, source.pending(root, bench.at(migrated), runner=runner), progress)
+        settled(migrated)
+
+        @contextlib.contextmanager
+        def copy(name: str) -> Iterator[Target]:
+            with copied(migrated, place, name) as path:
+                yield bench.at(path)
+
+        yield Tried(trial, copy)
+
+
+def _tried(bench: _Bench, changes: Sequence[Change], progress: Callable[[str], None]) -> Trial:
+    was = state_of(bench.scratch) if bench.scratch.exists() else NOTHING
+    names = tuple(change.name for change in changes)
+    small = frozenset(name for name, table in was.tables.items() if table.rows < SMALL_ROWS)
+    trial = Trial(
+        "sqlite", sqlite3.sqlite_version, names, known=Known(small=small), opaque=bench.source.opaque
     )
-    if raising and watch.failure is not None:
-        raise watch.failure
-    if not names or watch.failure is not None:
+    if not changes:
         return trial
-    return replace(trial, down=_down(trial, copy, before, was, directory, revision, fast))
+    progress(f"running {len(changes)} migration(s) on a copy")
+    watch = _Watch(bench.migrated)
+    seconds, error = _run(bench, watch, progress)
+    progress("comparing rows")
+    settled(bench.migrated)
+    becomes = state_of(bench.migrated)
+    named = watch.names | _named_in(changes)
+    if bench.source.opaque and not named:
+        # Nothing is known of what it meant to do: only rows that are gone are strange.
+        named = {name for name, table in was.tables.items() if _has_as_many(table, becomes.tables.get(name))}
+    rows = rows_between(bench.scratch, bench.migrated, was, becomes, touched=named, only_touched=bench.fast)
+    trial = replace(
+        trial,
+        statements=_with_bytes(
+            watch.statements(error, _called(changes)), changed_bytes(bench.scratch, bench.migrated)
+        ),
+        seconds=seconds,
+        rows=rows,
+        schema_diff=schema_difference(was, becomes),
+        broken_checks=tuple(sorted(becomes.broken - was.broken)),
+    )
+    versions = [change.version or change.name for change in changes]
+    if error or not bench.source.can_go_down(bench.root, versions):
+        return trial
+    progress("trying the way down")
+    return replace(trial, down=_down(bench, versions, was, rows))
 
 
-def try_command(
-    copy: Path, run: Callable[[], object], *, before: Path, name: str, fast: bool = False
-) -> Trial:
-    """The same for a runner of the project's own: `run` starts it on the copy, and raises `MobiusError` with what it
-    said when it fails, which is part of what is returned."""
-    watch = _Watch(copy)
-
-    def up() -> None:
-        with watch.around(None, None):
-            run()
-
-    return replace(_tried(copy, before, state_of(before), up, watch, [name], fast), opaque=True)
+def _has_as_many(was: Table, then: Table | None) -> bool:
+    return then is not None and then.rows >= was.rows
 
 
-def _remove(database: Path) -> None:
-    for suffix in ("", *COMPANIONS):
-        Path(f"{database}{suffix}").unlink(missing_ok=True)
+def _run(bench: _Bench, watch: _Watch, progress: Callable[[str], None]) -> tuple[float, str]:
+    """All of them: how long it took, and what went wrong."""
+    target, began = bench.at(bench.migrated), time.monotonic()
+    with watch.probes.looking(), watch.ended_after(bench.within_s):
+        began = time.monotonic()
+        try:
+            with watch.whole(bench.source.opaque):
+                bench.source.apply(
+                    bench.root, target, progress=progress, runner=bench.runner, around=watch.around
+                )
+        except MobiusError as problem:
+            seconds = time.monotonic() - began
+            if watch.is_over:
+                return seconds, f"it was not done in {bench.within_s:g} s, and was ended: {watch.running}"
+            return seconds, "; ".join([problem.message, *problem.details])
+    return time.monotonic() - began, ""
 
 
+@dataclass(slots=True)
+class _Ran:
+    migration: str
+    text: str
+    began: float
+    ended: float
+    error: str
+
+
+@dataclass(slots=True)
 class _Watch:
-    """Writes down each statement as it ran."""
+    """Writes down each statement as it ran; ends what is not done in time."""
 
-    def __init__(self, copy: Path) -> None:
-        self.probes = Probes(copy)
-        self.seen: list[tuple[str, str, float, float, str]] = []
-        self.names: set[str] = (
-            set()
-        )  # of all statements, in lower case: every table that one of them can mean
-        self.failure: MobiusError | sqlite3.Error | None = None
+    copy: Path
+    probes: Probes = field(init=False)
+    ran: list[_Ran] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)  # of all statements, in lower case
+    running: str = ""
+    is_over: bool = False
+    connection: Any = None
+
+    def __post_init__(self) -> None:
+        self.probes = Probes(self.copy)
 
     @contextlib.contextmanager
-    def around(self, migration: Migration | None, statement: Statement | None) -> Iterator[None]:
-        name = migration.name if migration else ""
-        text = " ".join(statement.sql.split())[:400] if statement else "COMMIT" if migration else ""
-        self.names |= _names_in(statement.sql) if statement else set()
+    def around(self, change: Change, statement: Statement | None, connection: Any) -> Iterator[None]:
+        """See `mobius.adapters.migrations.source.Around`."""
+        self.running = " ".join(statement.sql.split())[:400] if statement else "COMMIT"
+        self.names |= names_in(statement.sql) if statement else set()
+        self.connection = connection
+        with self._timed(change.name, self.running):
+            yield
+        self.connection = None
+
+    @contextlib.contextmanager
+    def whole(self, opaque: bool) -> Iterator[None]:
+        """A program's run is one statement: nobody can look into it."""
+        with self._timed("", "") if opaque else contextlib.nullcontext():
+            yield
+
+    @contextlib.contextmanager
+    def _timed(self, migration: str, text: str) -> Iterator[None]:
         began, error = time.monotonic(), ""
         try:
             yield
         except (sqlite3.Error, MobiusError) as problem:
-            error = str(problem)
+            cause = problem.__cause__ if isinstance(problem.__cause__, sqlite3.Error) else problem
+            error = cause.message if isinstance(cause, MobiusError) else str(cause)
             raise
         finally:
-            self.seen.append((name, text, began, time.monotonic(), error))
+            self.ran.append(_Ran(migration, text, began, time.monotonic(), error))
 
+    @contextlib.contextmanager
+    def ended_after(self, within_s: float) -> Iterator[None]:
+        """Interrupts the statement that runs when the time is up, and those after it."""
+        done = threading.Event()
 
-def _tried(
-    copy: Path,
-    before: Path,
-    was: State,
-    up: Callable[[], object],
-    watch: _Watch,
-    names: list[str],
-    fast: bool,
-) -> Trial:
-    began, problem = time.monotonic(), ""
-    with watch.probes.looking():
+        def end() -> None:
+            left_s = within_s
+            while not done.wait(left_s):
+                self.is_over, left_s = True, 0.1
+                if self.connection is not None:
+                    self.connection.interrupt()
+
+        thread = threading.Thread(target=end, daemon=True)
+        thread.start()
         try:
-            up()
-        except (MobiusError, sqlite3.Error) as error:
-            problem, watch.failure = str(error), error
-    seconds = time.monotonic() - began
-    becomes = _settled(copy)
-    ran = _statements(watch, problem, names)
-    return Trial(
-        database="sqlite",
-        version=sqlite3.sqlite_version,
-        migrations=tuple(names),
-        statements=_with_bytes(ran, changed_bytes(before, copy)),
-        seconds=seconds,
-        rows=rows_between(before, copy, was, becomes, touched=watch.names, only_touched=fast),
-        schema_diff=schema_difference(was, becomes),
-        broken_checks=tuple(sorted(becomes.broken - was.broken)),
-        known=Known(small=frozenset(name for name, table in was.tables.items() if table.rows < SMALL_ROWS)),
-    )
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def statements(self, problem: str, called: str) -> list[TrialStatement]:
+        """What ran, with what users would have felt of it."""
+        found = []
+        for each in self.ran:
+            waits = (self.probes.reads, self.probes.writes)
+            read_s, write_s = (wait.longest(each.began, each.ended) for wait in waits)
+            who = "readers and writers" if read_s > FELT_S else "writers" if write_s > FELT_S else ""
+            locks = (Locked("the database", who),) if who else ()
+            name, text, took_s = each.migration or called, each.text or called, each.ended - each.began
+            error = problem if each.error and self.is_over else each.error
+            found.append(TrialStatement(name, text, took_s, locks, (), 0, read_s, write_s, error))
+        if problem and not any(each.error for each in found):
+            found.append(TrialStatement(called, called, 0.0, error=problem))
+        return found
 
 
-def _settled(copy: Path) -> State:
-    """Everything in the one file, so that pages can be compared."""
-    with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    return state_of(copy)
+def _called(changes: Sequence[Change]) -> str:
+    first, last = changes[0].name, changes[-1].name
+    return first if first == last else f"{first} … {last}"
 
 
-def _statements(watch: _Watch, problem: str, names: list[str]) -> tuple[TrialStatement, ...]:
-    found = []
-    for name, text, began, ended, error in watch.seen:
-        read_s, write_s = (each.longest(began, ended) for each in (watch.probes.reads, watch.probes.writes))
-        who = "readers and writers" if read_s > FELT_S else "writers" if write_s > FELT_S else ""
-        locks = (Locked("the database", who),) if who else ()
-        took_s = ended - began
-        found.append(
-            TrialStatement(name or names[0], text or names[0], took_s, locks, (), 0, read_s, write_s, error)
-        )
-    if problem and not any(each.error for each in found):
-        last = names[-1] if names else ""
-        found.append(TrialStatement(last, last, 0.0, error=problem))
-    return tuple(found)
+def _named_in(changes: Sequence[Change]) -> set[str]:
+    """Every word of a migration that is a program may be a table: nobody sees its statements."""
+    found: set[str] = set()
+    for change in changes:
+        if change.up is not None:
+            found |= names_in(change.up)
+        for path in _files_of(change) if change.opaque else ():
+            with contextlib.suppress(OSError), path.open("rb") as file:
+                text = file.read(FILE_BYTES).decode("utf-8", "replace")
+            words = {word.lower() for word in _WORD.findall(text)}
+            label = path.parent.parent.name.lower()
+            found |= words | {f"{label}_{word}" for word in words}  # as Django calls the table of a model
+    return found
 
 
-def _with_bytes(ran: tuple[TrialStatement, ...], size: int) -> tuple[TrialStatement, ...]:
+def _files_of(change: Change) -> list[Path]:
+    """Its file; or, where a command gave its name alone, those that are called so."""
+    if change.path.is_file():
+        return [change.path]
+    return [path for path in change.path.glob("*") if path.is_file() and path.name.startswith(change.name)]
+
+
+def _with_bytes(ran: Sequence[TrialStatement], size: int) -> tuple[TrialStatement, ...]:
     """Pages are compared once, at the end: what was written belongs to the statement that took longest."""
     longest = max(range(len(ran)), key=lambda at: ran[at].seconds, default=0)
     return tuple(replace(each, wal_bytes=size) if at == longest else each for at, each in enumerate(ran))
 
 
-def _names_in(text: str) -> set[str]:
+def names_in(text: str) -> set[str]:
+    """Every name of a text of SQL, in lower case."""
     kinds = ("word", "quoted", "backtick")
     return {token.name.lower() for raw in statements(text) for token in raw.tokens if token.kind in kinds}
 
 
-def _down(
-    trial: Trial, copy: Path, before: Path, was: State, directory: Path, revision: str, fast: bool
-) -> DownTrial:
+def _down(bench: _Bench, versions: Sequence[str], was: State, up: Sequence[Rows]) -> DownTrial:
     """The way down, on a copy of what the way up left, beside what was there before both."""
-    scratch = copy.with_name(f"{copy.name}.down")
     try:
-        try:
-            shutil.copyfile(copy, scratch)
-        except OSError as problem:
-            return DownTrial(True, error=f"it could not be tried: {problem.strerror or problem}")
-        migrations = SqlMigrations(directory, scratch)
-        try:
-            migrations.check_down(revision)
-        except GateFailed:
-            return DownTrial(False)
-        began = time.monotonic()
-        try:
-            migrations.down(revision)
-        except (MobiusError, sqlite3.Error) as error:
-            return DownTrial(True, time.monotonic() - began, str(error))
-        seconds = time.monotonic() - began
-        then = _settled(scratch)
-        touched = {rows.table.lower() for rows in trial.rows if rows.touched or rows.is_changed}
-        rows = rows_between(before, scratch, was, then, touched=touched, only_touched=fast)
-        narrower = [
-            f"{name} lacks {', '.join(sorted(set(table.columns) - set(then.tables[name].columns)))}"
-            for name, table in was.tables.items()
-            if name in then.tables and set(table.columns) - set(then.tables[name].columns)
-        ]
-        differs = "; ".join(narrower) or _shapes_differ(was, then)
-        return DownTrial(True, seconds, rows=rows, schema_differs=differs)
-    finally:
-        _remove(scratch)
-
-
-def _shapes_differ(was: State, then: State) -> str:
-    """Columns and objects, not how their SQL was written: ALTER TABLE writes it anew."""
-    extra = sorted(then.tables.keys() - was.tables.keys())
-    if extra:
-        return f"{', '.join(extra)} stays"
-    both = was.tables.keys() & then.tables.keys()  # what is gone is told by its rows
-    wider = sorted(name for name in both if then.tables[name].columns != was.tables[name].columns)
-    return f"the columns of {', '.join(wider)} differ" if wider else ""
+        with copied(bench.migrated, bench.migrated.parent, "down") as scratch:
+            began = time.monotonic()
+            try:
+                bench.source.down(bench.root, bench.at(scratch), versions, runner=bench.runner)
+            except MobiusError as error:
+                return DownTrial(True, time.monotonic() - began, error.message)
+            seconds = time.monotonic() - began
+            settled(scratch)
+            then = state_of(scratch)
+            touched = {rows.table.lower() for rows in up if rows.touched or rows.is_changed}
+            rows = rows_between(bench.scratch, scratch, was, then, touched=touched, only_touched=bench.fast)
+            differs = narrower(was, then) or shapes_differ(was, then)
+            return DownTrial(True, seconds, rows=rows, schema_differs=differs)
+    except OSError as problem:
+        return DownTrial(True, error=f"it could not be tried: {problem.strerror or problem}")

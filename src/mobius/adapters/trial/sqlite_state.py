@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mobius.adapters.trial.tried import RECORDS
 from mobius.model.trial import Rows
 
-OURS = "mobius_migrations"
 _FETCH = 2000
 _MASK = (1 << 64) - 1
 
@@ -63,7 +63,7 @@ def _named(db: sqlite3.Connection) -> list[str]:
     rows = db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
     inside = {row[1].decode() for row in db.execute("PRAGMA table_list") if row[2] == b"shadow"}
     names = [row[0].decode() for row in rows]
-    return [name for name in names if not name.startswith("sqlite_") and name != OURS and name not in inside]
+    return [name for name in names if not name.startswith("sqlite_") and name not in RECORDS | inside]
 
 
 def rows_between(
@@ -138,10 +138,8 @@ def _pages(path: Path, size: int) -> Iterator[bytes]:
 
 
 def _schema(db: sqlite3.Connection) -> tuple[str, ...]:
-    rows = db.execute(
-        "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name != ? ORDER BY type, name", (OURS,)
-    )
-    return tuple(" ".join(row[0].decode().split()) for row in rows)
+    rows = db.execute("SELECT sql, tbl_name FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type, name")
+    return tuple(" ".join(sql.decode().split()) for sql, table in rows if table.decode() not in RECORDS)
 
 
 def _broken(db: sqlite3.Connection) -> Iterator[str]:
@@ -161,6 +159,23 @@ def _broken(db: sqlite3.Connection) -> Iterator[str]:
             db.execute(f"SELECT * FROM {quoted(view)} LIMIT 0")
         except sqlite3.DatabaseError as error:
             yield f"the view {view} no longer opens: {error}"
+
+
+def narrower(was: State, then: State) -> str:
+    """Which tables lack columns that they had; "" for none."""
+    both = {name: set(table.columns) - set(then.tables[name].columns)
+            for name, table in was.tables.items() if name in then.tables}  # fmt: skip
+    return "; ".join(f"{name} lacks {', '.join(sorted(gone))}" for name, gone in both.items() if gone)
+
+
+def shapes_differ(was: State, then: State) -> str:
+    """Columns and objects, not how their SQL was written: ALTER TABLE writes it anew. "" where they are the same."""
+    extra = sorted(then.tables.keys() - was.tables.keys())
+    if extra:
+        return f"{', '.join(extra)} stays"
+    both = was.tables.keys() & then.tables.keys()  # what is gone is told by its rows
+    wider = sorted(name for name in both if then.tables[name].columns != was.tables[name].columns)
+    return f"the columns of {', '.join(wider)} differ" if wider else ""
 
 
 def quoted(name: str) -> str:
