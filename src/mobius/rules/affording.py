@@ -23,6 +23,12 @@ def shortage(needs: Sequence[Need]) -> Shortage | None:
     return worst
 
 
+def trial_copies(*, fast: bool) -> int:
+    """How many copies of a database are there at the same time while its migrations are tried: the migrated one, the
+    one that goes down again or that a release is started on, and the one behind an open query."""
+    return 2 if fast else 3
+
+
 def expected(size_bytes: int, past: Sequence[BackupRecord]) -> Duration:
     """By the middle speed of the newest backups that were measured. `past`: newest first."""
     speeds = sorted([speed for record in past if (speed := _speed(record)) > 0][:MEASURED])
