@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from mobius.adapters.backups.contents import member_of, outermost
+from mobius.adapters.migrations.runner_cut_off import CutOffRunner
+from mobius.adapters.migrations.source import MigrationSource
+from mobius.adapters.migrations.sql_source import SqlSource
 from mobius.adapters.places import Places
-from mobius.adapters.rehearsal.asked import Booted, Databases, Isolation, ScratchDatabase
-from mobius.adapters.rehearsal.booting import Prepared, Restored, prepared, why_no_boot
+from mobius.adapters.rehearsal.asked import Databases, Isolation, ScratchDatabase
+from mobius.adapters.rehearsal.booting import why_no_boot
+from mobius.adapters.rehearsal.boots import Boot, Boots
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
 from mobius.adapters.rehearsal.evidence import write_evidence
-from mobius.adapters.rehearsal.not_proven import NotProvenError
+from mobius.adapters.rehearsal.migrating import migrating
 from mobius.adapters.rehearsal.scratch import scratch_place
-from mobius.adapters.trial.facts import trial_facts
-from mobius.adapters.trial.sqlite import try_on_copy
-from mobius.archive.durable import in_words
 from mobius.archive.extract import Extracted, extract_archive
 from mobius.archive.sqlite_capture import check_database, is_sqlite
 from mobius.errors import MobiusError
 from mobius.model.release import BackupRecord, Release
 from mobius.model.settings import EnvironmentSettings
-from mobius.model.trial import Booted as TriedBoot
 from mobius.model.verdict import CheckResult, Outcome
-from mobius.rules.trials import judge_trial
 
 NOT_ASKED = "a boot was not asked for"
-NOT_BOOTED = "no release is started on the migrated copy yet"
 
 
 class Rehearser:
-    """Rehearses the backups of one environment. `databases`: None where nobody restores their dumps."""
+    """Rehearses the backups of one environment. `databases`: None where nobody restores their dumps; `source`: None
+    for plain SQL."""
 
     def __init__(
         self,
@@ -45,6 +42,7 @@ class Rehearser:
         environ: Mapping[str, str] | None = None,
         databases: Databases | None = None,
         redact: Callable[[str], str] = str,
+        source: MigrationSource | None = None,
     ) -> None:
         self._settings = settings
         self._places = places
@@ -52,6 +50,7 @@ class Rehearser:
         self._environ = os.environ if environ is None else environ
         self._databases = databases
         self._redact = redact
+        self._source: MigrationSource = source or SqlSource()
 
     def rehearse(
         self,
@@ -65,22 +64,39 @@ class Rehearser:
     ) -> Mapping[str, Any]:
         """What `mobius.ports.Backups.rehearse` promises."""
         boot = self._settings.rehearsal.boot if boot is None else boot
-        with scratch_place(self._places.root / "run") as place:
+        with scratch_place(self._places.root / "run") as place, ExitStack() as stack:
             began = time.monotonic()
             progress(f"restoring {backup.name} into a scratch place")
             ours = Path(backup.path).resolve().parent == self._settings.backup.folder.resolve()
             extracted = extract_archive(Path(backup.path), place / "copy", trusted=ours)
-            with self._scratch_databases(extracted.path, progress) as databases:
-                restore_s = time.monotonic() - began
-                rows = _rows(extracted.path, databases)
-                progress(f"restored in {restore_s:.1f} s; {len(rows)} database(s) are whole")
-                migrated = (
-                    self._migrated(place, migrate_from, fast, progress)
-                    if migrate_from
-                    else {"migrations": []}
+            databases = stack.enter_context(self._scratch_databases(extracted.path, progress))
+            restore_s = time.monotonic() - began
+            rows = _rows(extracted.path, databases)
+            progress(f"restored in {restore_s:.1f} s; {len(rows)} database(s) are whole")
+            boots = self._boots(extracted, place, progress) if boot else None
+            pending = None
+            if migrate_from is not None:
+                pending = stack.enter_context(
+                    migrating(
+                        self._settings,
+                        self._places,
+                        self._source,
+                        self._runner(extracted.path, place / "runner"),
+                        migrate_from=migrate_from,
+                        copy=extracted.path,
+                        databases=databases,
+                        place=place / "trial",
+                        fast=fast,
+                        progress=progress,
+                    )
                 )
-                restored = Restored(extracted.path, place / "room", extracted.manifest.metadata, databases)
-                booted = self._booted(restored, place, progress) if boot else _not_proven(NOT_ASKED)
+            before = _backed_up(boots, databases, last=pending is None)
+            migrated: Mapping[str, Any] = {"migrations": []}
+            if pending is not None:
+                migrated = pending.facts(
+                    boots, databases, before=before, candidate=candidate, restore_s=restore_s
+                )
+            booted = self._said(before)
             facts = {
                 "backup": backup.name,
                 "sha256": backup.sha256,
@@ -125,59 +141,37 @@ class Rehearser:
                     there[database.name] = opened.enter_context(self._databases.scratch(database.name, dump))
             yield there
 
-    def _migrated(
-        self, place: Path, migrate_from: Path, fast: bool, progress: Callable[[str], None]
-    ) -> dict[str, Any]:
-        """The pending migrations, on a copy of the restored database: the release starts on what was backed up."""
-        migrations = self._settings.migrations
-        assert migrations is not None and migrations.database is not None
-        live = self._places.resolve(migrations.database)
-        restored = self._restored(live, place / "copy") or place / "none.db"
-        copy = place / "migrated.db"
-        if restored.exists():
-            with in_words(f"the migrations cannot be tried on a copy of {migrations.database}", place):
-                shutil.copyfile(restored, copy)
-        elif live.exists():
-            raise MobiusError(
-                f"the migrations cannot be rehearsed: {migrations.database} is not in the backup",
-                "add its folder to backup.paths in mobius.toml",
-            )
-        trial = try_on_copy(copy, migrate_from, before=restored, fast=fast, raising=True)
-        copy.unlink(missing_ok=True)
-        progress(
-            f"rehearsed {len(trial.migrations)} migration(s) on the restored copy in {trial.seconds:.1f} s"
+    def _runner(self, copy: Path, room: Path) -> CutOffRunner:
+        """For migrations that only a program of the project's own can run."""
+        return CutOffRunner(
+            self._settings,
+            self._places,
+            self._environ,
+            room=room,
+            restored=copy,
+            isolation=self._isolation if isinstance(self._isolation, Bubblewrap) else None,
+            redact=self._redact,
         )
-        nobody = TriedBoot(False, why=NOT_BOOTED)
-        verdict = judge_trial(trial, old=nobody, new=nobody)
-        return dict(trial_facts(trial, verdict, old=nobody, new=nobody, fast=fast))
-
-    def _restored(self, live: Path, copy: Path) -> Path | None:
-        for name in outermost([*self._settings.backup.paths, *self._settings.backup.databases]):
-            source = self._places.resolve(name)
-            if live == source or live.is_relative_to(source):
-                found = copy / member_of(name) / live.relative_to(source)
-                return found if found.exists() else None
-        return None
 
     # -- the boot -----------------------------------------------------------------------------------------------
 
-    def _booted(self, restored: Restored, place: Path, progress: Callable[[str], None]) -> dict[str, Any]:
-        """What cannot be proven here is an answer, and said so."""
-        if why := self._isolation.why_not():
-            return _not_proven(why)
-        restored.room.mkdir()
-        try:
-            ready = prepared(restored, self._settings, self._places, self._environ)
-        except NotProvenError as problem:
-            return _not_proven(problem.message)
-        progress(f"starting {restored.metadata['release']['id']} on the restored copy, cut off from all else")
-        booted = self._isolation.boot(
-            ready.asked, ready.mounts, within_s=self._settings.rehearsal.timeout_s, scratch=place
+    def _boots(self, extracted: Extracted, place: Path, progress: Callable[[str], None]) -> Boots:
+        return Boots(
+            self._settings,
+            self._places,
+            self._environ,
+            self._isolation,
+            self._redact,
+            progress,
+            extracted.path,
+            extracted.manifest.metadata,
+            place,
         )
-        progress(f"{booted.outcome}: {self._redact(booted.sentence)}")
-        return self._said(booted, ready)
 
-    def _said(self, booted: Booted, ready: Prepared) -> dict[str, Any]:
+    def _said(self, boot: Boot) -> dict[str, Any]:
+        booted, ready = boot.booted, boot.ready
+        if booted is None or ready is None:
+            return _not_proven(boot.not_proven)
         sentence = self._redact(booted.sentence)
         return {
             "booted": booted.outcome is Outcome.PASS,
@@ -201,6 +195,14 @@ class Rehearser:
         except MobiusError as problem:
             progress(problem.message)
             return ""
+
+
+def _backed_up(boots: Boots | None, databases: Mapping[str, ScratchDatabase], *, last: bool) -> Boot:
+    """The release of the backup, on its data as it was restored."""
+    if boots is None:
+        return Boot(NOT_ASKED)
+    release = boots.metadata.get("release") or {}
+    return boots.boot(databases, name=str(release.get("id", "")), on="the restored copy", last=last)
 
 
 def _not_proven(reason: str) -> dict[str, Any]:

@@ -1,0 +1,165 @@
+"""Both releases on the migrated data: the one that is backed up and the one that comes, each on a copy of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mobius.adapters.backups.contents import member_of, outermost
+from mobius.adapters.databases.captures import facts_of
+from mobius.adapters.databases.postgres_address import connected, url_of
+from mobius.adapters.databases.postgres_facts import one
+from mobius.adapters.migrations.source import Target
+from mobius.adapters.places import Places
+from mobius.adapters.rehearsal.asked import ScratchDatabase
+from mobius.adapters.rehearsal.boots import Boot, Boots
+from mobius.adapters.trial.trying import Tried
+from mobius.archive.durable import require_free_disk
+from mobius.errors import MobiusError
+from mobius.model.release import Release
+from mobius.model.settings import EnvironmentSettings
+from mobius.model.trial import Booted
+from mobius.model.verdict import Outcome
+from mobius.rules.affording import trial_copies
+
+NOT_NAMED = "no new release was named"
+NOT_MIGRATED = "the migrations fail on the copy"
+ON_MIGRATED = "the migrated copy"
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """The restored database that the migrations are for. `inside`: where an SQLite file lies in the restored copy, None
+    where a boot would not find it there; `name`: of the `[[database]]`, "" for SQLite; `live_version`: of the server
+    that was backed up."""
+
+    target: Target
+    inside: Path | None = None
+    name: str = ""
+    live_version: str = ""
+
+
+def scratch_of(
+    settings: EnvironmentSettings, places: Places, copy: Path, databases: Mapping[str, ScratchDatabase]
+) -> Scratch:
+    """Where in the restored copy the database of `migrations.database` is. Raises `MobiusError` where the backup does
+    not hold it, though it is there."""
+    migrations = settings.migrations
+    assert migrations is not None and migrations.database is not None
+    if migrations.database in {database.name for database in settings.databases}:
+        address = getattr(databases.get(migrations.database), "address", None)
+        if address is None:
+            raise _not_held(migrations.database, "mobius backup create makes one that holds it")
+        known = facts_of(migrations.database, copy / "databases" / migrations.database)
+        target = Target("postgresql", address=address)
+        return Scratch(target, name=migrations.database, live_version=known.server_version)
+    live = places.resolve(migrations.database)
+    inside = _inside(live, settings, places, copy)
+    if live.exists() and (inside is None or not inside.exists()):
+        raise _not_held(migrations.database, "add its folder to backup.paths in mobius.toml")
+    return Scratch(Target("sqlite", path=inside or copy / "none.db"), inside)
+
+
+def require_room(scratch: Scratch, place: Path, *, fast: bool) -> None:
+    """Raises `MobiusError` where the copies of one trial do not fit beside the restored database, before any is made;
+    of a server that is not ours nothing is known."""
+    target, folder, size_bytes = scratch.target, place, 0
+    if target.path is not None:
+        size_bytes = target.path.stat().st_size if target.path.exists() else 0
+    elif target.address is not None:
+        folder = Path(target.address.parameters.get("host", "")).parent
+        if not folder.is_absolute() or not folder.is_dir():
+            return
+        with connected(target.address, f"the size of the scratch copy of {scratch.name} is not known") as db:
+            size_bytes = int(one(db, "SELECT pg_database_size(current_database())"))
+    count = trial_copies(fast=fast)
+    require_free_disk(folder, count * size_bytes, f"{count} copies of the database, to try the migrations on")
+
+
+def both(
+    tried: Tried,
+    scratch: Scratch,
+    boots: Boots,
+    databases: Mapping[str, ScratchDatabase],
+    *,
+    before: Boot,
+    candidate: Release | None,
+) -> tuple[Booted, Booted]:
+    """The backed-up release and the candidate. `before`: how the first went on the copy as it was restored, for what
+    it cannot do there says nothing about the migrations."""
+    if any(each.error for each in tried.trial.statements):
+        return Booted(False, why=NOT_MIGRATED), Booted(False, why=NOT_MIGRATED)
+    if before.booted is None:
+        old = Booted(False, why=before.not_proven)
+    elif before.booted.outcome is not Outcome.PASS:
+        old = Booted(
+            False, why=f"on the copy as it was restored, too: {boots.redact(before.booted.sentence)}"
+        )
+    else:
+        old = _on_a_copy(tried, scratch, boots, databases, "old", None, last=candidate is None)
+    if candidate is None:
+        return old, Booted(False, why=NOT_NAMED)
+    return old, _on_a_copy(tried, scratch, boots, databases, "new", candidate, last=True)
+
+
+def _on_a_copy(
+    tried: Tried,
+    scratch: Scratch,
+    boots: Boots,
+    databases: Mapping[str, ScratchDatabase],
+    name: str,
+    candidate: Release | None,
+    *,
+    last: bool,
+) -> Booted:
+    if scratch.target.kind == "sqlite" and scratch.inside is None:
+        return Booted(False, why="its database lies in no path of backup.paths")
+    release = candidate.id if candidate else _id_in(boots.metadata)
+    with tried.copy(name) as copy:
+        files: dict[Path, Path] = {}
+        if scratch.inside is not None and copy.path is not None:
+            files = {scratch.inside: copy.path}
+        elif scratch.name and copy.address is not None:
+            databases = {**databases, scratch.name: _at(databases[scratch.name], copy.address.database)}
+        boot = boots.boot(
+            databases, name=release, on=ON_MIGRATED, last=last, migrated=files, candidate=candidate
+        )
+    return _judged(boot, boots)
+
+
+def _judged(boot: Boot, boots: Boots) -> Booted:
+    """What could not be measured was not tried: it is no failure, and no success either."""
+    booted = boot.booted
+    if booted is None:
+        return Booted(False, why=boot.not_proven)
+    why = boots.redact(booted.sentence)
+    if booted.outcome not in (Outcome.PASS, Outcome.FAIL):
+        return Booted(False, why=why, seconds=booted.took_s)
+    failed = tuple(boots.redact(result.name) for result in booted.smoke if result.outcome is Outcome.FAIL)
+    works = booted.outcome is Outcome.PASS
+    return Booted(True, works, "" if works else why, booted.took_s, failed, boot.broken)
+
+
+def _at(database: ScratchDatabase, name: str) -> ScratchDatabase:
+    """The same server, another database: a release gets a role of its own there, made by whoever owns the server."""
+    address = database.address.at(name)  # type: ignore[attr-defined]
+    return replace(database, address=address, url=url_of(address))  # type: ignore[type-var]
+
+
+def _inside(live: Path, settings: EnvironmentSettings, places: Places, copy: Path) -> Path | None:
+    for name in outermost([*settings.backup.paths, *settings.backup.databases]):
+        source = places.resolve(name)
+        if live == source or live.is_relative_to(source):
+            return copy / member_of(name) / live.relative_to(source)
+    return None
+
+
+def _id_in(metadata: Mapping[str, Any]) -> str:
+    release = metadata.get("release")
+    return str(release.get("id", "")) if isinstance(release, dict) else ""
+
+
+def _not_held(name: str, hint: str) -> MobiusError:
+    return MobiusError(f"the migrations cannot be rehearsed: {name} is not in the backup", hint)
