@@ -40,7 +40,7 @@ def lint(
     change_sets: set[int] = set()
     accepted: list[Acceptance] = []
     alone = False
-    for raw in statements(text):
+    for raw in statements(text, nested_comments=dialect != "sqlite"):
         if raw.comments:
             if begins_the_way_down(raw.comments):
                 break

@@ -111,7 +111,9 @@ def constraint_of(tokens: Sequence[Token]) -> Constraint:
         return Constraint("not null", name, (cursor.name(),), not_valid=not_valid, text=text)
     kind = {"UNIQUE": "unique", "PRIMARY": "primary", "EXCLUDE": "exclude"}.get(cursor.peek(), "")
     using_index = _says(tokens, "USING", "INDEX") and not _says(tokens, "USING", "INDEX", "TABLESPACE")
-    cursor.until("(", "USING")
+    cursor.up_to("(", "USING")
+    if kind == "exclude" and cursor.take("USING"):
+        cursor.name()
     return Constraint(kind, name, names_in(cursor.brackets()), using_index=using_index, text=text)
 
 

@@ -79,8 +79,13 @@ def _rebuilt(statement: Statement, state: State) -> Iterator[Said]:
     if state.is_new(statement.name):
         return
     message = "nobody can write to the table, nor read by the index, while it is built anew"
-    if not statement.name or statement.value == "SYSTEM":
-        yield Said("reindex-blocks", HIGH, message, f"REINDEX each index CONCURRENTLY, by its name, {ALONE}")
+    if not statement.name or statement.value in ("SYSTEM", ""):
+        yield Said(
+            "reindex-blocks",
+            HIGH,
+            message,
+            f"one index after another: REINDEX INDEX CONCURRENTLY with its name, {ALONE}",
+        )
         return
     safe = steps(f"REINDEX {statement.value} CONCURRENTLY {quoted(statement.name)}", how=ALONE)
     old = "make the same index anew with CREATE INDEX CONCURRENTLY, and drop the old one CONCURRENTLY"

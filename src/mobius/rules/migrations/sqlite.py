@@ -134,7 +134,10 @@ def _altered(statement: Statement, action: Action, state: State) -> Iterator[Sai
 
 
 def _why_refused(column: Column) -> str:
-    words = [token.word for token in column.default]
+    default = column.default
+    if len(default) in (3, 4) and (default[0].word, default[-1].word) == ("(", ")"):
+        default = default[1:-1]  # (1) and (-1) are constants, (1 + 1) is not
+    words = [token.word for token in default]
     if column.has("primary"):
         return "PRIMARY KEY cannot be added"
     if column.has("unique"):

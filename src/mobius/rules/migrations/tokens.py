@@ -66,17 +66,17 @@ class Raw:
     meta: str = ""  # a command of psql, which no server understands
 
 
-def statements(text: str) -> Iterator[Raw]:
+def statements(text: str, *, nested_comments: bool = True) -> Iterator[Raw]:
     """The statements of a script, in order. Never fails: a quote without an end makes one broken statement of the
-    rest."""
-    reader = _Reader(text)
+    rest. `nested_comments`: as PostgreSQL reads them; in SQLite the first `*/` ends a comment."""
+    reader = _Reader(text, nested_comments)
     while (raw := reader.next()) is not None:
         yield raw
 
 
 class _Reader:
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, text: str, nested_comments: bool) -> None:
+        self._text, self._nested = text, nested_comments
         self._at = 1 if text.startswith("\ufeff") else 0
         self._line, self._line_at = 1, 0
         self._upper: dict[str, str] = {}  # the words of a script are few, and come again
@@ -169,7 +169,10 @@ class _Reader:
                 raw.broken = "a comment that begins here never ends"
                 self._at = len(self._text)
                 return
-            depth += 1 if edge.group() == "/*" else -1
+            if edge.group() == "*/":
+                depth -= 1
+            elif self._nested:
+                depth += 1
             at = edge.end()
         self._at = at
         raw.comments.append(self._text[start:at])

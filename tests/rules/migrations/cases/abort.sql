@@ -1,0 +1,4 @@
+-- expect: nothing
+BEGIN;
+DELETE FROM t WHERE id = 1;
+ABORT;

@@ -1,0 +1,2 @@
+-- expect: add-column-rewrites-table@2 missing-lock-or-statement-timeout@2
+ALTER TABLE lots ADD COLUMN total numeric GENERATED ALWAYS AS (price * qty) STORED;

@@ -1,0 +1,2 @@
+-- expect: missing-lock-or-statement-timeout@2
+ALTER TABLE lots ADD COLUMN code text DEFAULT upper('abc');

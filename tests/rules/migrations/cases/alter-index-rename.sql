@@ -1,0 +1,2 @@
+-- expect: nothing
+ALTER INDEX IF EXISTS distributors RENAME TO suppliers;

@@ -1,0 +1,2 @@
+-- expect: nothing
+ALTER INDEX distributors SET (fillfactor = 75);

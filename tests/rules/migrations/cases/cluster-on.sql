@@ -1,0 +1,2 @@
+-- expect: nothing
+ALTER TABLE staging_rows CLUSTER ON staging_idx;

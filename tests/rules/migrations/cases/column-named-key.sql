@@ -1,0 +1,2 @@
+-- expect: missing-lock-or-statement-timeout@2
+ALTER TABLE t ADD key text, ADD COLUMN value jsonb DEFAULT '{"a": "NOT NULL, UNIQUE"}';

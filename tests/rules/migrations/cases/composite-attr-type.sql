@@ -1,0 +1,2 @@
+-- expect: column-type-change@2
+ALTER TYPE address ALTER ATTRIBUTE zip TYPE text CASCADE;

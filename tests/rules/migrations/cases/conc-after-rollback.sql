@@ -1,0 +1,5 @@
+-- expect: nothing
+BEGIN;
+SELECT 1;
+ROLLBACK;
+CREATE INDEX CONCURRENTLY a_i ON a (i);

@@ -1,0 +1,2 @@
+-- expect: nothing
+CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'CREATE INDEX CONCURRENTLY x ON y (z)'; END $$;

@@ -1,0 +1,3 @@
+-- expect: invalid-index-retry@3
+DROP INDEX CONCURRENTLY IF EXISTS idx_b;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_a ON t (a);

@@ -1,0 +1,2 @@
+-- expect: unbatched-backfill@2
+DELETE FROM ONLY public."Sessions" WHERE "expiresAt" < CURRENT_TIMESTAMP;

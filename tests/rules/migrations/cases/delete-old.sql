@@ -1,0 +1,2 @@
+-- expect: unbatched-backfill@2
+DELETE FROM sessions WHERE created_at < now() - interval '30 days';

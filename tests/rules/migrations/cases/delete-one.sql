@@ -1,0 +1,2 @@
+-- expect: nothing
+DELETE FROM feature_flags WHERE name = 'old_flag';

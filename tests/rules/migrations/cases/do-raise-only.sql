@@ -1,0 +1,2 @@
+-- expect: nothing
+DO $$ BEGIN RAISE NOTICE 'DROP TABLE users;'; PERFORM 1; END $$;

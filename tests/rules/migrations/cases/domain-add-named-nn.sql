@@ -1,0 +1,2 @@
+-- expect: domain-constraint@2
+ALTER DOMAIN public.email ADD CONSTRAINT email_at CHECK (position('@' in VALUE) > 1);

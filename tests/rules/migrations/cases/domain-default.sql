@@ -1,0 +1,2 @@
+-- expect: nothing
+ALTER DOMAIN zipcode SET DEFAULT '00000';

@@ -1,0 +1,2 @@
+-- expect: nothing
+ALTER DOMAIN zipcode DROP CONSTRAINT zipchk;

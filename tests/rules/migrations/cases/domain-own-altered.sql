@@ -1,0 +1,3 @@
+-- expect: nothing
+CREATE DOMAIN posint AS int;
+ALTER DOMAIN posint ADD CHECK (VALUE > 0);

@@ -1,0 +1,2 @@
+-- expect: nothing
+ALTER DOMAIN zipcode RENAME CONSTRAINT a TO b;

@@ -1,0 +1,2 @@
+-- expect: domain-constraint@2
+ALTER DOMAIN zipcode SET NOT NULL;

@@ -1,0 +1,2 @@
+-- expect: nothing
+ALTER DOMAIN email VALIDATE CONSTRAINT email_at;

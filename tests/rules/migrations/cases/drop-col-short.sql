@@ -1,0 +1,2 @@
+-- expect: drop-column@2 missing-lock-or-statement-timeout@2
+ALTER TABLE orders DROP legacy_ref;

@@ -1,0 +1,3 @@
+-- expect: concurrently-inside-transaction@3
+-- in-transaction: yes
+DROP INDEX CONCURRENTLY idx_one;

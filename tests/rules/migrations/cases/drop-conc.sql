@@ -1,0 +1,2 @@
+-- expect: nothing
+DROP INDEX CONCURRENTLY IF EXISTS "app"."idx_one";

@@ -1,0 +1,2 @@
+-- expect: drop-column@2
+DROP EXTENSION hstore CASCADE;

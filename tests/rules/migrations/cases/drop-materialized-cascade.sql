@@ -1,0 +1,2 @@
+-- expect: nothing
+DROP MATERIALIZED VIEW CONCURRENTLY_named CASCADE;

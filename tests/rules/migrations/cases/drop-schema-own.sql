@@ -1,0 +1,3 @@
+-- expect: nothing
+CREATE SCHEMA tmp_x;
+DROP SCHEMA tmp_x;

@@ -1,0 +1,2 @@
+-- expect: nothing
+DROP VIEW IF EXISTS v CASCADE;

@@ -1,0 +1,2 @@
+-- expect: nothing
+ALTER TYPE kind RENAME TO kind_t;

@@ -1,0 +1,2 @@
+-- expect: rename-column@2
+ALTER TYPE public."Kind" RENAME VALUE 'gift' TO 'present';

@@ -1,0 +1,2 @@
+-- expect: nothing
+CREATE TABLE booking2 (room int, during tsrange, EXCLUDE USING gist (room WITH =, during WITH &&));

@@ -1,0 +1,2 @@
+-- expect: nothing
+ALTER FOREIGN TABLE remote_users ADD COLUMN x int;

@@ -1,0 +1,5 @@
+-- expect: nothing
+BEGIN;
+LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE;
+INSERT INTO users (id) VALUES (1);
+COMMIT;

@@ -1,0 +1,3 @@
+-- expect: nothing
+COMMENT ON TABLE users IS 'people';
+GRANT SELECT ON users TO reader;

@@ -1,0 +1,2 @@
+-- expect: nothing
+INSERT INTO t VALUES (1);

@@ -1,0 +1,3 @@
+-- expect: nothing
+DROP INDEX CONCURRENTLY a_i;
+CREATE INDEX CONCURRENTLY a_j ON a (j);

@@ -1,0 +1,2 @@
+-- expect: missing-lock-or-statement-timeout@2
+ALTER TABLE users ADD COLUMN a int;

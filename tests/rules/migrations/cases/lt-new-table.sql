@@ -1,0 +1,3 @@
+-- expect: nothing
+CREATE TABLE z (a int);
+ALTER TABLE z ADD COLUMN b int;

@@ -1,0 +1,5 @@
+-- expect: nothing
+BEGIN;
+LOCK TABLE users IN ACCESS EXCLUSIVE MODE NOWAIT;
+ALTER TABLE users ADD COLUMN a int;
+COMMIT;

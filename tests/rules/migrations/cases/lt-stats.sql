@@ -1,0 +1,2 @@
+-- expect: nothing
+ALTER TABLE a ALTER COLUMN x SET STATISTICS 1000;

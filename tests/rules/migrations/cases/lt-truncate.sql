@@ -1,0 +1,2 @@
+-- expect: missing-lock-or-statement-timeout@2 truncate-table@2
+TRUNCATE a;

@@ -1,0 +1,2 @@
+-- expect: nothing
+ALTER TABLE a VALIDATE CONSTRAINT c;

@@ -1,0 +1,2 @@
+-- expect: nothing
+CREATE OR REPLACE VIEW v AS SELECT 1;

@@ -1,0 +1,3 @@
+-- expect: missing-lock-or-statement-timeout@2
+ALTER TABLE users ADD COLUMN a int;
+ALTER TABLE orders ADD COLUMN a int;

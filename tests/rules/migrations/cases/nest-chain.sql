@@ -1,0 +1,6 @@
+-- expect: nothing
+BEGIN;
+INSERT INTO t VALUES (1);
+COMMIT AND CHAIN;
+INSERT INTO t VALUES (2);
+COMMIT;

@@ -1,0 +1,5 @@
+-- expect: nothing
+-- in-transaction: yes
+SAVEPOINT a;
+INSERT INTO t VALUES (1);
+RELEASE SAVEPOINT a;

@@ -1,0 +1,3 @@
+-- expect: missing-lock-or-statement-timeout@3
+CREATE DOMAIN label AS text;
+ALTER TABLE users ADD COLUMN l label;

@@ -1,0 +1,4 @@
+-- expect: nothing
+BEGIN;
+INSERT INTO t VALUES (1);
+PREPARE TRANSACTION 'x';

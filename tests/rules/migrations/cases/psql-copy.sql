@@ -1,0 +1,2 @@
+-- expect: unreadable@2
+\copy t from 'x.csv' csv

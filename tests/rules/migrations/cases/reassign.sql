@@ -1,0 +1,2 @@
+-- expect: nothing
+REASSIGN OWNED BY old_user TO app;

@@ -1,0 +1,3 @@
+-- expect: nothing
+-- in-transaction: yes
+REFRESH MATERIALIZED VIEW CONCURRENTLY stats.totals;

@@ -1,0 +1,4 @@
+-- expect: concurrently-inside-transaction@3
+BEGIN;
+REINDEX TABLE CONCURRENTLY a;
+COMMIT;

@@ -1,0 +1,3 @@
+-- expect: nothing
+-- pg-version: 14
+REINDEX (VERBOSE ON, CONCURRENTLY TRUE, TABLESPACE fast) INDEX my_index;

@@ -1,0 +1,3 @@
+-- expect: nothing
+-- pg-version: 14
+REINDEX (CONCURRENTLY, VERBOSE) TABLE my_table;

@@ -1,0 +1,2 @@
+-- expect: nothing
+REINDEX TABLE CONCURRENTLY public."Orders";

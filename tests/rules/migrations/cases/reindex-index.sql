@@ -1,0 +1,2 @@
+-- expect: reindex-blocks@2
+REINDEX INDEX my_index;

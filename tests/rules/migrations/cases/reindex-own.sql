@@ -1,0 +1,3 @@
+-- expect: nothing
+CREATE TABLE fresh (a int primary key);
+REINDEX TABLE fresh;

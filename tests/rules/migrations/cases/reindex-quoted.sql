@@ -1,0 +1,2 @@
+-- expect: reindex-blocks@2
+reindex index "Ix_Foo";

@@ -1,0 +1,2 @@
+-- expect: missing-lock-or-statement-timeout@2 rename-column@2
+ALTER TABLE "users" RENAME "name" TO "full_name";

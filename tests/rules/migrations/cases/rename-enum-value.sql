@@ -1,0 +1,2 @@
+-- expect: rename-column@2
+ALTER TYPE mood RENAME VALUE 'meh' TO 'so-so';

@@ -1,0 +1,2 @@
+-- expect: nothing
+ALTER FUNCTION tax(int) RENAME TO vat;

@@ -1,0 +1,2 @@
+-- expect: rename-table@2
+ALTER SCHEMA shop RENAME TO store;

@@ -1,0 +1,2 @@
+-- expect: rename-column@2
+ALTER TYPE address RENAME ATTRIBUTE zip TO postcode CASCADE;

@@ -1,0 +1,2 @@
+-- expect: missing-lock-or-statement-timeout@2 required-column-without-default@2
+ALTER TABLE orders ADD COLUMN region varchar(2) NOT NULL;

@@ -1,0 +1,2 @@
+-- expect: nothing
+ALTER TABLE big RESET (autovacuum_vacuum_scale_factor);

@@ -1,0 +1,2 @@
+-- expect: nothing
+SET session_replication_role = 'origin';

@@ -1,0 +1,2 @@
+-- expect: missing-lock-or-statement-timeout@2
+ALTER TABLE lots ALTER COLUMN token SET DEFAULT gen_random_uuid();

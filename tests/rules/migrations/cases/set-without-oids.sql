@@ -1,0 +1,2 @@
+-- expect: nothing
+ALTER TABLE old_one SET WITHOUT OIDS;

@@ -1,0 +1,3 @@
+-- expect: nothing
+-- dialect: sqlite
+DELETE FROM t WHERE rowid IN (SELECT rowid FROM t WHERE old LIMIT 500);

@@ -1,0 +1,3 @@
+-- expect: nothing
+-- dialect: sqlite
+DROP INDEX IF EXISTS i;

@@ -1,0 +1,3 @@
+-- expect: drop-table@3
+-- dialect: sqlite
+DROP TABLE IF EXISTS old;

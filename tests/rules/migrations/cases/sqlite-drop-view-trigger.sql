@@ -1,0 +1,4 @@
+-- expect: nothing
+-- dialect: sqlite
+DROP VIEW v;
+DROP TRIGGER IF EXISTS tr;

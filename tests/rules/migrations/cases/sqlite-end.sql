@@ -1,0 +1,5 @@
+-- expect: nothing
+-- dialect: sqlite
+BEGIN EXCLUSIVE TRANSACTION;
+INSERT INTO t VALUES (1);
+END TRANSACTION;

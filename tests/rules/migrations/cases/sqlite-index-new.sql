@@ -1,0 +1,4 @@
+-- expect: nothing
+-- dialect: sqlite
+CREATE TABLE x (a TEXT);
+CREATE INDEX i ON x (a);

@@ -1,0 +1,5 @@
+-- expect: transaction-nesting@4
+-- dialect: sqlite
+BEGIN;
+BEGIN;
+COMMIT;

@@ -1,0 +1,3 @@
+-- expect: sqlite-writers-blocked@3
+-- dialect: sqlite
+VACUUM;

@@ -1,0 +1,4 @@
+-- expect: nothing
+-- dialect: sqlite
+PRAGMA writable_schema=1;
+UPDATE sqlite_master SET sql = replace(sql, 'a', 'b') WHERE name = 'users';

@@ -1,0 +1,2 @@
+-- expect: disable-trigger-all@2 missing-lock-or-statement-timeout@2
+ALTER TABLE orders DISABLE TRIGGER ALL;

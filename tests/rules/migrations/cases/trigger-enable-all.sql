@@ -1,0 +1,2 @@
+-- expect: nothing
+ALTER TABLE orders ENABLE TRIGGER ALL;

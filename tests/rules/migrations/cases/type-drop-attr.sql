@@ -1,0 +1,2 @@
+-- expect: drop-column@2
+ALTER TYPE addr DROP ATTRIBUTE IF EXISTS zip CASCADE;

@@ -1,0 +1,3 @@
+-- expect: nothing
+ALTER TYPE kind OWNER TO app;
+ALTER TYPE addr ADD ATTRIBUTE zip text CASCADE;

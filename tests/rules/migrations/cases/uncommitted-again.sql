@@ -1,0 +1,3 @@
+-- expect: uncommitted-transaction@2
+BEGIN;
+INSERT INTO t VALUES (1);

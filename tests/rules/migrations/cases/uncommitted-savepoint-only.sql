@@ -1,0 +1,5 @@
+-- expect: uncommitted-transaction@2
+BEGIN;
+SAVEPOINT x;
+INSERT INTO a VALUES (1);
+RELEASE SAVEPOINT x;

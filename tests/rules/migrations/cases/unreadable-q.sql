@@ -1,0 +1,3 @@
+-- expect: unreadable@2
+SELECT 'abc;
+DROP TABLE users;

@@ -1,0 +1,2 @@
+-- expect: nothing
+UPDATE settings SET value = 'on' WHERE key = 'feature_x';

@@ -1,0 +1,2 @@
+-- expect: unbatched-backfill@2
+UPDATE users SET locale = 'en' WHERE locale IS NULL;

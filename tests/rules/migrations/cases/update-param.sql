@@ -1,0 +1,2 @@
+-- expect: nothing
+UPDATE users SET flag = true WHERE id = $1;

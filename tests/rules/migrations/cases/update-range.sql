@@ -1,0 +1,2 @@
+-- expect: nothing
+UPDATE users SET locale = 'en' WHERE id >= 1 AND id < 10001;

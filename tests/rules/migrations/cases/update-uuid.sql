@@ -1,0 +1,2 @@
+-- expect: nothing
+UPDATE plans SET price = 10 WHERE plans.id = '5f0c…'::uuid;

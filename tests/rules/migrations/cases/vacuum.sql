@@ -1,0 +1,3 @@
+-- expect: nothing
+VACUUM (ANALYZE, VERBOSE) big;
+VACUUM FREEZE big;

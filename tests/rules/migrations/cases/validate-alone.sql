@@ -1,0 +1,2 @@
+-- expect: nothing
+ALTER TABLE items VALIDATE CONSTRAINT price_positive;

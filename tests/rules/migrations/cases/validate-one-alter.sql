@@ -1,0 +1,2 @@
+-- expect: constraint-validated-under-lock@2 missing-lock-or-statement-timeout@2
+ALTER TABLE items ADD CONSTRAINT p CHECK (price > 0) NOT VALID, VALIDATE CONSTRAINT p;

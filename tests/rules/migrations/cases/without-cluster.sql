@@ -1,0 +1,2 @@
+-- expect: nothing
+ALTER TABLE staging_rows SET WITHOUT CLUSTER;
