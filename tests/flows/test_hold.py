@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
+from mobius.adapters.checks.memory import bad
+from mobius.errors import GateFailed
 from mobius.flows.by_hand import abort, resume
+from mobius.flows.plan_return import plan_rollback
+from mobius.flows.status import status
+from mobius.model.plan import Way
 from mobius.model.run import Run, RunState
 from mobius.model.settings import MigrationSettings
 from world import SETTINGS, Script, World
@@ -16,13 +21,28 @@ HELD = replace(SETTINGS, migrations=MigrationSettings(database="data/app.db", ho
 LOST = "2 rows of posts are gone"
 
 
+def way(kind: str, is_open: bool, seconds: float, loses: str, why: str) -> dict[str, Any]:
+    return {
+        "way": kind,
+        "is_open": is_open,
+        "seconds": seconds,
+        "loses": loses,
+        "why": "" if is_open else why,
+    }
+
+
 def rehearsal(*, old_works: bool = False, tried: bool = True, down: bool = True) -> dict[str, Any]:
     """What a rehearsal says of migrations."""
+    fails, columns, writes = (
+        "no such column: nick",
+        "what is written into the new columns",
+        "every write since the backup",
+    )
     ways = [
-        {"way": "code alone", "is_open": tried and old_works, "seconds": 1.0, "loses": "nothing", "why": "" if old_works else "no such column: nick"},
-        {"way": "down", "is_open": down, "seconds": 4.0, "loses": "what is written into the new columns", "why": "" if down else LOST},
-        {"way": "restore", "is_open": True, "seconds": 20.0, "loses": "every write since the backup", "why": ""},
-    ]  # fmt: skip
+        way("code alone", tried and old_works, 1.0, "nothing", fails),
+        way("down", down, 4.0, columns, LOST),
+        way("restore", True, 20.0, writes, ""),
+    ]
     old = {"tried": tried, "works": old_works, "why": "no such column: nick", "seconds": 1.0, "query": ""}
     return {
         "ways": ways,
@@ -246,4 +266,89 @@ def test_somebody_elses_migration_that_came_in_between_is_not_run_along() -> Non
     assert ended.sentence == (
         "the database has changed since it was planned: 003_other would be applied, too"
     )
+    world.assert_serves("v1")
+
+
+def deployed(**proven: bool) -> World:
+    world = with_v1(**proven)
+    world.clock.in_s(1800, lambda: None)
+    world.scripts["v2"] = Script(blind_after=0)  # nobody decides: the way back is a person's
+    assert world.deploy("v2").state is RunState.INCONCLUSIVE
+    return world
+
+
+def test_status_says_which_way_back_was_proven() -> None:
+    way_back = status(deployed().ports).way_back
+
+    assert way_back is not None
+    assert (way_back.way, way_back.to, way_back.expected_s) == (Way.DOWN, "v1", 4.0)
+    assert (way_back.loses, way_back.proven_at) == ("what is written into the new columns", 1.0)
+    alone = status(deployed(old_works=True).ports).way_back
+    assert alone is not None and alone.way is Way.CODE_ALONE
+    by_hand = status(deployed(down=False).ports).way_back
+    assert by_hand is not None and (by_hand.way, by_hand.expected_s) == (Way.RESTORE, 20.0)
+
+
+def test_a_rollback_by_a_person_goes_down_where_that_was_proven() -> None:
+    world = deployed()
+
+    run = world.rollback()
+
+    assert run.state is RunState.ACCEPTED
+    assert ways_taken(world, run) == ["down"]
+    assert world.data["migrations"] == []
+    world.assert_serves("v1")
+
+
+def test_a_rollback_by_a_person_says_which_ways_are_open_and_what_each_loses() -> None:
+    plan = plan_rollback(deployed().ports, tool_version="0")
+
+    told = next(check for check in plan.checks if check.name == "ways back")
+    assert told.answer == (
+        "code alone: not open: no such column: nick; down, 4 s, loses what is written into the new columns;"
+        " restore, 20 s, loses every write since the backup"
+    )
+    assert plan.facts["way"] == "down"
+
+
+def test_where_only_data_helps_a_rollback_that_names_none_is_refused_with_both_commands() -> None:
+    world = deployed(down=False)
+    plan = plan_rollback(world.ports, tool_version="0")
+
+    with pytest.raises(GateFailed) as refused:
+        world.begin(plan)
+
+    assert refused.value.hint == (
+        "mobius rollback -e production --backup run2.zip;"
+        " or, although it is not open: mobius rollback -e production --emergency"
+    )
+    world.assert_serves("v2")
+
+
+def test_an_emergency_is_code_alone_whatever_was_proven_and_says_what_was() -> None:
+    world = deployed()
+
+    plan = plan_rollback(world.ports, emergency=True, tool_version="0")
+    run = world.rollback(emergency=True)
+
+    assert "code alone: not open: no such column: nick" in plan.checks[-1].answer
+    assert ways_taken(world, run) == ["code alone"]
+    assert [one.name for one in world.data["migrations"]] == ["002_titles"]
+    world.assert_serves("v1")
+
+
+def test_a_window_that_a_refused_deployment_gave_back_still_knows_what_was_proven() -> None:
+    world = with_v1()
+    world.clock.in_s(1800, lambda: world.begin(world.plan("v3")))
+    second = world.deploy("v2")
+    world.gates["lint"] = bad("lint")
+    world.carry_on(world.journal.run(second.id + 1))
+    watch = world.journal.active_run("production")
+    assert watch is not None and watch.kind == "monitor"
+    world.scripts["v2"] = Script(bad_after=world.looks["v2"] + 2)
+
+    ended = world.carry_on(watch)
+
+    assert ended.state is RunState.ROLLED_BACK
+    assert ways_taken(world, ended) == ["down"]
     world.assert_serves("v1")

@@ -95,7 +95,7 @@ def _begin(record: Record) -> None:
     if run.state is not RunState.QUEUED:
         return
     why = str(run.plan.facts.get("because") or "asked for")
-    way = "restore" if run.plan.facts.get("backup") else "code alone"
+    way = str(run.plan.facts.get("way") or ("restore" if run.plan.facts.get("backup") else "code alone"))
     told = {"way": way, "to": run.plan.release_id, "because": why, "decided_at": run.started_at}
     words = f"going back to {run.plan.release_id}: {why}"
     record.move(RunState.ROLLING_BACK, "rollback begun", words, topic="started", data=told)

@@ -8,12 +8,14 @@ from mobius.errors import MobiusError
 from mobius.flows.freeze import frozen
 from mobius.flows.off_site import newest_copied
 from mobius.flows.standing import Standing, standing
+from mobius.flows.way_back import proven_of, run_that_made_live
 from mobius.model.plan import Way
 from mobius.model.release import BackupRecord, Release
 from mobius.model.run import Run, RunState
 from mobius.model.status import BackupNow, ProcessNow, ReleaseNow, RunNow, Status, WayBackNow
 from mobius.model.verdict import Outcome
 from mobius.ports import Ports
+from mobius.rules.choosing import AFTER, unasked
 from mobius.rules.commanding import NO_CODE, can_restore
 
 WARM_S, COLD_S = 1.0, 15.0  # what a switch, and a start and a switch, are expected to take
@@ -45,7 +47,7 @@ def status(ports: Ports) -> Status:
             for p in now.processes
         ),
         run=_run(run, alive, ports) if run else None,
-        way_back=_way_back(now, run, backups, ports),
+        way_back=_way_back(now, backups, ports),
         backup=_backup(backups),
         freeze=freeze,
         unsent=len(outbox),
@@ -89,18 +91,17 @@ def _run(run: Run, alive: bool | None, ports: Ports) -> RunNow:
     )
 
 
-def _way_back(
-    now: Standing, run: Run | None, backups: Sequence[BackupRecord], ports: Ports
-) -> WayBackNow | None:
+def _way_back(now: Standing, backups: Sequence[BackupRecord], ports: Ports) -> WayBackNow | None:
     """Code alone where the previous release is at hand, else the newest good backup of another release."""
     if ports.commands is not None:
         return _way_back_elsewhere(now, backups, ports)
     if now.live is None:
         return None
     if now.previous is not None:
-        pending = bool(
-            run and run.plan.release_id == now.live.id and run.plan.facts.get("pending_migrations")
-        )
+        made = run_that_made_live(now, ports)
+        pending = made is not None and made.plan.previous_id == now.previous.id
+        if made is not None and pending and (chosen := _proven_way(made, now.previous, ports)) is not None:
+            return chosen
         loses = "nothing; the migrated schema stays" if pending else "nothing"
         proven = _proven_at(now, backups, pending, ports)
         return WayBackNow(Way.CODE_ALONE, now.previous.tag, WARM_S if now.warm else COLD_S, loses, proven)
@@ -110,6 +111,18 @@ def _way_back(
         return None
     lost = "every write since the backup"
     return WayBackNow(Way.RESTORE, good.release_id, COLD_S + good.restore_s, lost, good.rehearsed_at)
+
+
+def _proven_way(made: Run, previous: Release, ports: Ports) -> WayBackNow | None:
+    """The one that the rehearsal of its deployment chose, where code alone is not it: without asking, else the one
+    that a person may choose. None where code alone is, or nothing was tried."""
+    proven = proven_of(made, ports)
+    way = unasked(made.plan, AFTER, proven)
+    kind = way.way if way is not None else Way.RESTORE
+    said = proven.of(kind)
+    if said is None or kind is Way.CODE_ALONE:
+        return None
+    return WayBackNow(kind, previous.tag, said.seconds, said.loses, proven.at)
 
 
 def _way_back_elsewhere(now: Standing, backups: Sequence[BackupRecord], ports: Ports) -> WayBackNow | None:

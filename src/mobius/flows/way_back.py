@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from mobius.errors import Locked, MobiusError
+from mobius.flows.actions.action import migrations_folder
 from mobius.flows.record import Record
-from mobius.model.plan import Step, WayBack
-from mobius.model.proven import Proven
+from mobius.flows.standing import Standing
+from mobius.model.plan import Repeat, Step, WayBack
+from mobius.model.proven import NOTHING_PROVEN, Proven
+from mobius.model.run import Run
+from mobius.ports import Ports
 from mobius.rules.choosing import begun_way, choose, proven_by
 
 
@@ -29,10 +33,11 @@ def has_moved(record: Record) -> bool:
     if step is None:
         return bool(record.run.plan.facts.get("proven"))
     known = record.steps().get(step.id)
-    if known is None or known.is_done or record.ports.migrations is None:
+    if known is None or known.is_done or step.repeat is Repeat.ASK or record.ports.migrations is None:
         return known is not None
     try:
-        applied = {migration.name for migration in record.ports.migrations.applied()}
+        folder = migrations_folder(step, record)
+        applied = {migration.name for migration in record.ports.migrations.applied(folder)}
     except Locked:
         raise
     except MobiusError as problem:
@@ -44,3 +49,24 @@ def has_moved(record: Record) -> bool:
 def migrate_step(record: Record) -> Step | None:
     """The step that moves the schema, where the run has one."""
     return next((step for step in record.run.plan.rollout if step.action == "migrate"), None)
+
+
+def run_that_made_live(now: Standing, ports: Ports) -> Run | None:
+    """The deployment that made the live release live and migrated for it; None where none did, or nobody knows."""
+    live = now.live
+    if live is None:
+        return None
+    try:
+        runs = ports.journal.runs(ports.settings.name, 50)
+    except MobiusError:
+        return None
+    made = (run for run in runs if run.kind == "deploy" and run.plan.release_id == live.id)
+    return next((run for run in made if run.plan.facts.get("pending_migrations")), None)
+
+
+def proven_of(run: Run, ports: Ports) -> Proven:
+    """What the rehearsal of that run said of its ways back."""
+    try:
+        return proven_by(run.plan, {step.step_id: step for step in ports.journal.steps(run.id)})
+    except MobiusError:
+        return NOTHING_PROVEN

@@ -21,7 +21,7 @@ class Measured:
     restore_s: float
     boot_s: float = 0.0
     health_s: float = 0.0
-    down_s: float = 0.0  # the way down on the copy; 0: it was not tried
+    down_s: float = 0.0  # the way down on the copy, and the start of the release before; 0: it was not tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,8 @@ def way_back_s(way: WayBack, measured: Measured) -> float:
         case Way.CODE_ALONE:
             return way.expected_s
         case Way.DOWN:
-            return (
-                measured.backup_s + measured.down_s + start_s + SWITCH_S
-                if measured.down_s
-                else way.expected_s
-            )
+            took_s = measured.backup_s + measured.down_s + SWITCH_S
+            return took_s if measured.down_s else way.expected_s
         case Way.RESTORE:
             return measured.backup_s + measured.restore_s + start_s + SWITCH_S
 

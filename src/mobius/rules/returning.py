@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from mobius.model.plan import Plan, PlannedCheck, Step
+from mobius.model.plan import Plan, PlannedCheck, Step, Way
+from mobius.model.proven import NOTHING_PROVEN, Proven
 from mobius.model.settings import EnvironmentSettings
 from mobius.rules import steps as make
 from mobius.rules.planning import with_hash
@@ -23,6 +24,8 @@ class ReturnFacts:
     target_tag: str
     live_tag: str = ""
     warm: bool = False  # the target's web processes are up and kept healthy
+    down: tuple[str, ...] = ()  # migrations that are taken back on the way, as the rehearsal proved
+    proven: Proven = NOTHING_PROVEN  # of the deployment that made the live release live
     backup: str = ""  # path of an archive whose code and data are to come back
     restore_s: float = 0.0  # how long its rehearsal's restore took
     emergency: bool = False
@@ -33,6 +36,13 @@ class ReturnFacts:
     because: str = ""
     checks: tuple[PlannedCheck, ...] = ()
     tool_version: str = ""
+
+    @property
+    def way(self) -> Way:
+        """By which way this goes back."""
+        if self.backup:
+            return Way.RESTORE
+        return Way.DOWN if self.down else Way.CODE_ALONE
 
 
 def compose_rollback(facts: ReturnFacts) -> Plan:
@@ -60,6 +70,8 @@ def returning(facts: ReturnFacts, steps: tuple[Step, ...], *, slot: str, previou
             "because": facts.because,
             "warm": facts.warm,
             "backup": facts.backup,
+            "way": str(facts.way),
+            **({"ways": [asdict(way) for way in facts.proven.ways]} if facts.proven.ways else {}),
             "emergency": facts.emergency,
             "within_s": within_s(facts.settings, emergency=facts.emergency),
             **({"also": list(facts.also)} if facts.also else {}),
@@ -84,6 +96,10 @@ def _steps(facts: ReturnFacts) -> list[Step]:
         steps = with_data(facts.settings, facts.live, facts.target, prepared, restore)
         first = [make.verify_file(facts.backup), make.restore_release(facts.backup)]
         return [*first, *steps, make.list_lost(facts.backup)]
+    if facts.down:
+        return with_data(
+            facts.settings, facts.live, facts.target, [], make.take_down(facts.live.release_id, facts.down)
+        )
     back = code_alone(facts.settings, facts.live, facts.target)
     return back if facts.warm else [make.stop(facts.target.slot, "make room", "start"), *back]
 
