@@ -172,8 +172,6 @@ def _migrations(source: Source, ports: Ports) -> tuple[tuple[str, ...], bool, li
     if settings is None or ports.migrations is None:
         return (), False, []
     with ports.releases.look_into(source, settings.path) as folder:
-        if not folder.is_dir():
-            folder.mkdir(parents=True)
         try:
             pending = tuple(migration.name for migration in ports.migrations.pending(folder))
             down = ports.migrations.can_go_down(folder, pending)

@@ -13,10 +13,10 @@ from mobius.adapters.checks.http import HttpChecks
 from mobius.adapters.clocks.system import SystemClock
 from mobius.adapters.commands.kept import KeptCommands
 from mobius.adapters.databases.captures import Dumps
-from mobius.adapters.databases.migrations_port import SqliteMigrations
 from mobius.adapters.journals.sqlite import SqliteJournal
 from mobius.adapters.launchers.host_job import HostJobLauncher
 from mobius.adapters.locks.os_lock import OsLock
+from mobius.adapters.migrations.configured import live_migrations, source_of
 from mobius.adapters.places import Places
 from mobius.adapters.redaction import redactor, secrets_of
 from mobius.adapters.releases.elsewhere import ElsewhereOrigin
@@ -52,11 +52,18 @@ def assemble(
     commands = KeptCommands(settings, places, environ, redact) if settings.target in ELSEWHERE else None
     origin = ElsewhereOrigin(origin) if commands else origin
     store = ReleaseStore(places, settings.release, settings.processes, origin, redact)
-    rehearser = Rehearser(settings, places, environ=environ, databases=databases, redact=redact)
+    rehearser = Rehearser(
+        settings,
+        places,
+        environ=environ,
+        databases=databases,
+        redact=redact,
+        source=source_of(settings.migrations) if settings.migrations else None,
+    )
     target = _target(service, settings, places, environ, commands)
     traffic = _traffic(service, settings, places, target, store.path)
     checks = HttpChecks(settings, resolve=places.resolve, redact=redact, cwd=project)
-    migrations, clock = settings.migrations, SystemClock()
+    clock = SystemClock()
 
     def signals(release: Release) -> Signals:
         counted = counting(service, settings, places.root, traffic, target, clock.now, release.id)
@@ -88,10 +95,8 @@ def assemble(
         traffic=traffic,
         signals=signals,
         checks=checks,
-        backups=FolderBackups(service, settings, places, store, rehearser, databases),
-        migrations=SqliteMigrations(places.resolve(migrations.database))
-        if migrations and migrations.database and commands is None
-        else None,
+        backups=FolderBackups(service, settings, places, store, rehearser, databases, environ),
+        migrations=live_migrations(settings, places, environ, redact) if commands is None else None,
         launcher=_launcher(all_settings, settings, environ),
         holder=records.holder,
         redact=redact,

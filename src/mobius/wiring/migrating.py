@@ -15,7 +15,7 @@ from mobius.flows.migrate import Reading, look_at_migrations, rehearse_migration
 from mobius.model.impact import ConfigChange
 from mobius.model.linting import Dialect
 from mobius.model.migrating import MigrationLook, PendingMigration
-from mobius.ports import Migrations, Ports
+from mobius.ports import Ports
 from mobius.report.migrating import PLAN, REHEARSAL, migration_report, migration_sarif
 from mobius.report.migrating_html import migration_html
 from mobius.report.migrating_text import migration_text
@@ -79,10 +79,8 @@ def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
 def _reading(ports: Ports) -> Reading | None:
     """None where no migrations are configured, or somebody else runs them."""
     live, settings = ports.migrations, ports.settings.migrations
-    if settings is None or live is None:
+    if settings is None or not isinstance(live, LiveMigrations):
         return None
-    if not isinstance(live, LiveMigrations):
-        return _reading_of_sqlite(live)
     on_server = {database.name for database in ports.settings.databases}
     dialect: Dialect = "postgresql" if settings.database in on_server else "sqlite"
 
@@ -116,24 +114,3 @@ def _as_read(change: Change, folder: Path) -> PendingMigration:
 def _named(folder: Path) -> str:
     found = detect(folder)
     return found.name if found else "sql"
-
-
-def _reading_of_sqlite(migrations: Migrations) -> Reading:
-    from mobius.adapters.databases.sql_files import read_migrations
-
-    def pending(folder: Path) -> tuple[str, Sequence[PendingMigration]]:
-        names = [each.name for each in migrations.pending(folder)]
-        return "numbered", [
-            PendingMigration(
-                each.version,
-                each.name,
-                each.path.name,
-                each.sha256,
-                each.path.read_text(encoding="utf-8", errors="replace"),
-                each.down_path is not None,
-            )
-            for each in read_migrations(folder)
-            if each.name in names
-        ]
-
-    return Reading("numbered", "sqlite", pending)

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from mobius.adapters.databases.memory import MemoryMigrations
-from mobius.adapters.databases.migrations_port import SqliteMigrations
+from mobius.adapters.migrations.live import LiveMigrations
+from mobius.adapters.migrations.source import Target
+from mobius.adapters.migrations.sql_source import SqlSource
 from mobius.errors import MobiusError
 from mobius.ports import Migration, Migrations, nothing
 
@@ -51,7 +53,8 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
         database.parent.mkdir(exist_ok=True)
         database.write_text("this is no database at all")
 
-    return Made(SqliteMigrations(database, busy_timeout_s=0.1), v1, v2, break_tags, blind)
+    target = Target("sqlite", path=database, busy_timeout_s=0.1)
+    return Made(LiveMigrations(SqlSource(), lambda: target), v1, v2, break_tags, blind)
 
 
 def _blind(memory: MemoryMigrations) -> None:
@@ -68,7 +71,7 @@ def test_what_is_pending_is_applied_oldest_first_and_told(made: Made) -> None:
     applied = made.migrations.apply(made.v2, progress=told.append)
     assert [one.name for one in applied] == made.names() == ["001_notes", "002_tags"]
     assert [name for name, line in zip(made.names(), told, strict=True) if name in line] == made.names()
-    assert [len(one.sha256) for one in made.migrations.applied()] == [64, 64]
+    assert [len(one.sha256) for one in made.migrations.applied(made.v2)] == [64, 64]
 
 
 def test_applying_again_applies_nothing(made: Made) -> None:

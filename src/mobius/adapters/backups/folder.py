@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -14,12 +15,12 @@ from mobius.adapters.backups.around import git_facts, tool_versions
 from mobius.adapters.backups.contents import Moment, described, metadata_of
 from mobius.adapters.backups.kept import KeptBackups
 from mobius.adapters.backups.mounts import look_at_mounts
-from mobius.adapters.backups.preflight import room_and_time, signing
+from mobius.adapters.backups.preflight import room_and_time, signing, trial_bytes
 from mobius.adapters.backups.rehearsing import Rehearser
 from mobius.adapters.backups.restoring import Restorer
 from mobius.adapters.backups.taking import sources_of
 from mobius.adapters.databases.captures import Captured, Dumps
-from mobius.adapters.databases.migrations import SqlMigrations
+from mobius.adapters.migrations.configured import live_migrations
 from mobius.adapters.places import Places
 from mobius.adapters.releases.store import ReleaseStore
 from mobius.archive.publish import NameTaken, publish_alias
@@ -52,8 +53,10 @@ class FolderBackups(Restorer):
         store: ReleaseStore,
         rehearser: Rehearser | None = None,
         databases: Dumps | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(settings, places, store, databases)
+        self._environ = os.environ if environ is None else environ
         self._service = service
         self._folder = settings.backup.folder
         self._kept = KeptBackups(service, settings.name, self._folder)
@@ -181,14 +184,12 @@ class FolderBackups(Restorer):
 
     def _schema_revision(self) -> str:
         """Of the live database now; "" where there is none, or it cannot be asked."""
-        migrations = self._settings.migrations
-        if migrations is None or not migrations.database:
-            return ""
-        database = self._places.resolve(migrations.database)
         try:
-            return SqlMigrations(database.parent, database).revision() if database.is_file() else ""
+            migrations = live_migrations(self._settings, self._places, self._environ)
+            applied = migrations.applied() if migrations else ()
         except MobiusError:
             return ""
+        return applied[-1].version if applied else ""
 
     # -- looking ------------------------------------------------------------------------------------------------
 
@@ -197,8 +198,11 @@ class FolderBackups(Restorer):
             dumps = self._databases.size_bytes() if self._databases else 0
             return estimate(self._sources(live)).size_bytes + dumps
 
+        def more_bytes(whole: int) -> int:
+            return trial_bytes(self._settings, self._places, self._environ, whole)
+
         return (
-            room_and_time(size_bytes, self._folder, self._places.root, past),
+            room_and_time(size_bytes, self._folder, self._places.root, past, more_bytes),
             *(self._databases.preflight() if self._databases else ()),
             *signing(self._signatures, self._folder),
             *look_at_mounts({n: self._places.resolve(n) for n in self._settings.backup.kept_paths}),

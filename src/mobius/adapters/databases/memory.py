@@ -22,7 +22,7 @@ class MemoryMigrations:
         self.unseen = ""  # why nobody can look, while nobody can
         self._data = data
 
-    def applied(self) -> tuple[Migration, ...]:
+    def applied(self, directory: Path | None = None) -> tuple[Migration, ...]:
         """Oldest first. Raises `MobiusError` while nobody can look."""
         if self.unseen:
             raise MobiusError(self.unseen, "mobius migrate plan")

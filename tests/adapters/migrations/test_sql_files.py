@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mobius.adapters.databases.sql_files import read_migrations, statements, version_key
+from mobius.adapters.migrations.layouts import detect
+from mobius.adapters.migrations.source import Change, Target
+from mobius.adapters.migrations.sql_files import statements, version_key
+from mobius.adapters.migrations.sql_source import SqlSource
 from mobius.errors import GateFailed
 
 SOME = "CREATE TABLE t (a);"
@@ -23,19 +26,23 @@ def cut(sql: str) -> list[tuple[int, str]]:
     return [(each.line, each.sql) for each in statements(sql, Path("001_x.sql"))]
 
 
+def read(directory: Path) -> tuple[Change, ...]:
+    return SqlSource().pending(directory, Target("sqlite", path=directory.parent / "none.db"))
+
+
 def refusal(directory: Path) -> str:
     with pytest.raises(GateFailed) as caught:
-        read_migrations(directory)
+        read(directory)
     assert caught.value.hint
     return caught.value.message.replace(str(directory), "DIR")
 
 
 def test_files_are_ordered_by_number_and_not_by_letter(tmp_path: Path) -> None:
-    for name in ("V10__ten.sql", "9_nine.sql", "001-one.sql", "V1.2__one_two.sql", "V1_3__one_three.sql",
+    for name in ("10_ten.sql", "9_nine.sql", "001-one.sql", "1.2_one_two.sql", "1.3_one_three.sql",
                  "20240601120000_dated.sql", "README.md", ".hidden.sql"):  # fmt: skip
         write(tmp_path / "m", name)
-    found = read_migrations(tmp_path / "m")
-    assert [each.version for each in found] == ["001", "1.2", "1_3", "9", "10", "20240601120000"]
+    found = read(tmp_path / "m")
+    assert [each.version for each in found] == ["001", "1.2", "1.3", "9", "10", "20240601120000"]
     assert found[0].name == "001-one"
 
 
@@ -52,14 +59,14 @@ def test_versions_are_compared_as_numbers() -> None:
 def test_a_down_file_belongs_to_its_migration(tmp_path: Path) -> None:
     write(tmp_path / "m", "001_a.sql")
     down = write(tmp_path / "m", "001_a.down.sql", "DROP TABLE t;")
-    (found,) = read_migrations(tmp_path / "m")
+    (found,) = read(tmp_path / "m")
     assert found.down_path == down
 
 
 def test_the_digest_does_not_depend_on_line_ends_or_a_byte_order_mark(tmp_path: Path) -> None:
     write(tmp_path / "unix", "001_a.sql", "CREATE TABLE t (\na);\n")
     write(tmp_path / "windows", "001_a.sql", b"\xef\xbb\xbfCREATE TABLE t (\r\na);\r\n")
-    (one,), (other,) = read_migrations(tmp_path / "unix"), read_migrations(tmp_path / "windows")
+    (one,), (other,) = read(tmp_path / "unix"), read(tmp_path / "windows")
     assert one.sha256 == other.sha256
 
 
@@ -97,10 +104,14 @@ def test_a_file_that_cannot_be_used_is_refused(
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
-    assert refusal(tmp_path / "m") == "migrations folder DIR does not exist"
+    assert refusal(tmp_path / "m") == (
+        "the migrations folder m is not in the release, and the database has none either"
+    )
+    with pytest.raises(GateFailed, match="does not exist"):
+        detect(tmp_path / "m")
 
 
-@pytest.mark.parametrize("other", ["001_b.sql", "1_b.sql", "V01__b.sql"])
+@pytest.mark.parametrize("other", ["001_b.sql", "1_b.sql", "01-b.sql"])
 def test_two_files_with_one_number_are_refused(tmp_path: Path, other: str) -> None:
     write(tmp_path / "m", "001_a.sql")
     write(tmp_path / "m", other)
