@@ -56,9 +56,12 @@ def _headline(report: Report, width: int, paint: Paint) -> list[str]:
         verdict = way_words(facts)
         style = BAD if facts.get("stops") else WARN if not_tried(report) else GOOD
         lines += [paint(line, style) for line in wrapped(verdict[:1].upper() + verdict[1:], width)]
-    what = counted(count, "migration") if count else "No migration pending"
     risk = f"risk {report['risk']}" if count or report["config"] or report["doubts"] else "nothing to fear"
-    first = f"{what} of {where}: {risk}" if count else f"{what} in {where}; {risk}"
+    first = f"No migration pending in {where}; {risk}"
+    if count:
+        first = f"{counted(count, 'migration')} of {where}: {risk}"
+    elif report["doubts"]:
+        first = f"It is not known what is pending in {where}: {risk}"
     lines += [paint(line, STYLES[report["risk"]] if lines else BOLD) for line in wrapped(first, width)]
     against = f"{report['live']} is live" if report["live"] else "nothing is live yet"
     source = report["source"]
