@@ -9,7 +9,7 @@ from pathlib import Path
 from mobius.adapters.migrations.programs import found_in, process_of, tree_around, with_lock_timeout
 from mobius.adapters.migrations.source import Progress, Ran, Target
 from mobius.adapters.places import Places
-from mobius.adapters.rehearsal.addresses import addressed, user_of, without_other_databases
+from mobius.adapters.rehearsal.addresses import addressed, as_libpq, user_of, without_other_databases
 from mobius.adapters.rehearsal.asked import As, Command, Commanding, Ended, Mount
 from mobius.adapters.rehearsal.booting import (
     PASSED,
@@ -202,7 +202,7 @@ class CutOffRunner:
             )
         url = url_for_command(address, user_of(own.get(database.url_env, "") or database.url))
         led = addressed(own, {database.name: (database, url)})
-        ours = {name for name, value in led.items() if own.get(name) != value}
+        ours = {*as_libpq(url), *(name for name, value in led.items() if own.get(name) != value)}
         return without_other_databases(led, ours, named, files=False), Path(folder)
 
     def _database(self) -> DatabaseSettings:
