@@ -32,7 +32,7 @@ def url_for_release(scratch: Address, live_user: str) -> str:
     with connected(
         scratch, f"a role for the release could not be made in the scratch copy of {scratch.name}"
     ) as db:
-        _refuse_ways_outside(db, scratch)
+        refuse_ways_outside(db, scratch)
         roles = [
             str(row[0]) for row in db.execute("SELECT rolname FROM pg_roles WHERE NOT rolsuper").fetchall()
         ]
@@ -63,12 +63,13 @@ def url_for_command(scratch: Address, live_user: str) -> str:
     with connected(scratch, f"the scratch copy of {scratch.name} does not answer") as db:
         is_super = db.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
         if is_super == (False,):
-            _refuse_ways_outside(db, scratch)
+            refuse_ways_outside(db, scratch)
             return url_of(scratch)
     return url_for_release(scratch, live_user)
 
 
-def _refuse_ways_outside(db: object, scratch: Address) -> None:
+def refuse_ways_outside(db: object, scratch: Address) -> None:
+    """Raises `NotProvenError` where the database that `db` is connected to has ways to the outside for anybody."""
     if row := db.execute(OUTSIDE).fetchone():  # type: ignore[attr-defined]
         raise NotProvenError(
             f"{scratch.name} has {row[0]}, by which a rehearsed release could leave its scratch copy"

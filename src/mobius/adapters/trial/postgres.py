@@ -20,12 +20,11 @@ from mobius.adapters.databases.postgres_programs import program
 from mobius.adapters.migrations.source import Change, MigrationSource, Runner, Target
 from mobius.adapters.trial import postgres_catalog as catalog
 from mobius.adapters.trial.postgres_copies import Copies, copies_of, onlooker
-from mobius.adapters.trial.postgres_looking import Before, Onlookers, Watched, before, ended_after
+from mobius.adapters.trial.postgres_looking import Before, Onlookers, Watched, before, ended_after, named_in
 from mobius.adapters.trial.postgres_queue import queued
 from mobius.adapters.trial.tried import Tried
 from mobius.errors import MobiusError
 from mobius.model.trial import DownTrial, Trial, TrialStatement
-from mobius.rules.migrations.tokens import statements
 
 _DOING = "the migrations could not be tried"
 
@@ -106,7 +105,7 @@ def _tried(
             seconds=seconds,
             warnings=tuple(seen.warnings),
         )
-        named = {there.tables[name].name for name in _named_in([*seen.texts, *_said(changes)], there)}
+        named = {there.tables[name].name for name in named_in([*seen.texts, *_said(changes)], there)}
         progress("comparing rows" + ("" if error else ", and trying the way down"))
         return _compared(bench, trial, changes, there, named, was_broken, queue, error)
 
@@ -124,7 +123,7 @@ def _run(
     """All of them, watched: what was seen, how long it took, and what went wrong."""
     onlookers = Onlookers(bench.migrated, bench.copies, there, opaque=bench.source.opaque)
     error, began = "", time.monotonic()
-    with onlookers.looking(_named_in(_said(changes), there), within_s=bench.within_s):
+    with onlookers.looking(named_in(_said(changes), there), within_s=bench.within_s):
         began = time.monotonic()
         try:
             bench.source.apply(
@@ -160,21 +159,6 @@ def _called(changes: Sequence[Change]) -> str:
 
 def _said(changes: Sequence[Change]) -> list[str]:
     return [change.up for change in changes if change.up is not None]
-
-
-def _named_in(texts: Sequence[str], there: Before) -> list[str]:
-    """The tables that a statement names, in the order in which they are named first."""
-    names = dict.fromkeys(
-        token.name
-        for text in texts
-        for raw in statements(text)
-        for token in raw.tokens
-        if token.kind in ("word", "quoted")
-    )
-    by_name: dict[str, list[str]] = {}
-    for shown, relation in there.tables.items():
-        by_name.setdefault(relation.name, []).append(shown)
-    return [shown for name in names for shown in by_name.get(name, ())]
 
 
 def _compared(

@@ -15,6 +15,7 @@ from typing import Any
 
 from mobius.adapters.databases.postgres_address import Address, driver, in_plain_words
 from mobius.adapters.databases.postgres_cluster import SUPERUSER
+from mobius.adapters.rehearsal.release_role import refuse_ways_outside
 from mobius.errors import MobiusError
 
 START = "mobius_trial_"
@@ -91,7 +92,8 @@ class Copies:
                     db.execute(sql.SQL(_GIVE).format(role=sql.Literal(self.role)))
             yield address
         finally:
-            self.drop(copied)
+            with contextlib.suppress(driver().Error):  # the server is gone, or another one sweeps it
+                self.drop(copied)
 
     def tried_as(self, address: Address) -> Address:
         """The same database for whoever is tried."""
@@ -123,7 +125,8 @@ FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() AND pid <> 
 @contextlib.contextmanager
 def copies_of(scratch: Address) -> Iterator[Copies]:
     """Makes copies of the database at `scratch`, on the same server; they and their role are gone at the end, after a
-    kill at next use. Raises `MobiusError` where the server does not let us make databases, or a plain role in."""
+    kill at next use. Raises `MobiusError` where the server does not let us make databases, or a plain role in, and
+    `NotProvenError` where what is in the database leads out of it."""
     mark = f"{START}{secrets.token_hex(6)}"
     with contextlib.ExitStack() as stack:
         with in_plain_words(scratch, _DOING):
@@ -131,6 +134,8 @@ def copies_of(scratch: Address) -> Iterator[Copies]:
             _sweep(admin)
             # Whoever holds this lock is alive; the server lets go of it the moment that process is gone.
             admin.execute("SELECT pg_advisory_lock(hashtext(%s))", (mark,))
+            with contextlib.closing(onlooker(scratch)) as db:
+                refuse_ways_outside(db, scratch)
             copies = _with_role(admin, scratch, mark)
         stack.callback(_drop_role, admin, mark)
         with in_plain_words(scratch, _DOING):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from mobius.adapters.trial.postgres_observers import MODES, PostgresProbes, Samp
 from mobius.adapters.trial.postgres_statements import locked, shown, statements_of
 from mobius.errors import MobiusError
 from mobius.model.trial import TrialStatement
+from mobius.rules.migrations.tokens import statements
 
 MOST_PROBED = 4  # tables that are probed: each takes two sessions
 _WORTH_A_PROBE = MODES[MODES.index("ShareUpdateExclusiveLock") :]
@@ -60,6 +61,21 @@ def before(db: Any) -> Before:
     return Before(catalog.relations(db), catalog.existing(db), catalog.files(db), belonging)
 
 
+def named_in(texts: Sequence[str], there: Before) -> list[str]:
+    """The tables that a statement names, in the order in which they are named first."""
+    names = dict.fromkeys(
+        token.name
+        for text in texts
+        for raw in statements(text)
+        for token in raw.tokens
+        if token.kind in ("word", "quoted")
+    )
+    by_name: dict[str, list[str]] = {}
+    for table, relation in there.tables.items():
+        by_name.setdefault(relation.name, []).append(table)
+    return [table for name in names for table in by_name.get(name, ())]
+
+
 class Onlookers:
     """They look on at everything that others do in the database at `address`, while inside of `looking`; at statements
     that we run ourselves by `around` (`mobius.adapters.migrations.source.Around`)."""
@@ -83,8 +99,7 @@ class Onlookers:
                     relations = list(self._there.tables.values())
                     self.seen.warnings += install(db, relations, powerful=self._copies.powerful)
             stack.enter_context(self._probes.looking())
-            for name in tables:
-                self._probes.at(self._there.tables[name].quoted)
+            self._probe(tables[:MOST_PROBED])
             stack.enter_context(self._sampler.looking())
             with ended_after(within_s, self._end):
                 yield self
@@ -122,6 +137,7 @@ class Onlookers:
         self._running = text
         if statement is not None:
             self.seen.texts.append(statement.sql)
+            self._probe(named_in([statement.sql], self._there)[:MOST_PROBED])
         files, wal = _files_and_log(connection)
         self._sampler.taken()
         began, error = time.monotonic(), ""
@@ -151,6 +167,10 @@ class Onlookers:
                     max(0, log - wal), error=error,
                 )
             )  # fmt: skip
+
+    def _probe(self, tables: list[str]) -> None:
+        for name in reversed(tables):
+            self._probes.at(self._there.tables[name].quoted)
 
     def _on_lock(self, relation: int, mode: str) -> None:
         if relation in self._quoted and mode in _WORTH_A_PROBE:
@@ -190,7 +210,9 @@ def _said(problem: BaseException) -> str:
     """What the server said, or whoever could not go on."""
     cause = problem.__cause__ or problem
     if isinstance(cause, driver().Error):
-        return str(cause.diag.message_primary or first_line(str(cause)))
+        said = str(cause.diag.message_primary or first_line(str(cause)))
+        is_full = isinstance(cause, driver().errors.DiskFull)
+        return f"the disk of the scratch server is full: {said}" if is_full else said
     return problem.message if isinstance(problem, MobiusError) else first_line(str(problem))
 
 

@@ -143,19 +143,21 @@ class Sampler:
 
 
 class PostgresProbes:
-    """A reader and a writer at each table that is given, as long as the `with` lasts; no more than `most` tables. The
-    writer takes the lock that every write takes, and writes nothing."""
+    """A reader and a writer at each table that is given, as long as the `with` lasts; at no more than `most` tables at
+    a time. The writer takes the lock that every write takes, and writes nothing."""
 
     def __init__(self, address: Address, most: int) -> None:
         self._address = address
         self._stop = threading.Event()
-        self._free = [(_Probe(), _Probe()) for _ in range(most)]
+        self._lock = threading.Lock()
+        self._pairs = [(_Probe(), _Probe()) for _ in range(most)]
+        self._free = list(self._pairs)
         self._at: dict[str, tuple[_Probe, _Probe]] = {}
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[PostgresProbes]:
         """Starts them, and ends them."""
-        everybody = [probe for pair in self._free for probe in pair]
+        everybody = [probe for pair in self._pairs for probe in pair]
         threads = [
             threading.Thread(target=probe.run, args=(self._address, self._stop), daemon=True)
             for probe in everybody
@@ -174,16 +176,20 @@ class PostgresProbes:
                 thread.join(30)
 
     def at(self, table: str) -> None:
-        """Probes this table from now on, unless it is already, or all probes have theirs."""
-        if table not in self._at and self._free:
-            self._at[table] = read, write = self._free.pop()
-            read.give(f"SELECT 1 FROM {table} LIMIT 1")
-            write.give(f"BEGIN; LOCK TABLE {table} IN ROW EXCLUSIVE MODE; ROLLBACK")
+        """Probes this table from now on; where all probes have one, instead of the one that was named longest ago."""
+        with self._lock:
+            pair = self._at.pop(table, None)
+            if pair is None and (self._free or self._at):
+                pair = self._free.pop() if self._free else self._at.pop(next(iter(self._at)))
+                pair[0].give(f"SELECT 1 FROM {table} LIMIT 1")
+                pair[1].give(f"BEGIN; LOCK TABLE {table} IN ROW EXCLUSIVE MODE; ROLLBACK")
+            if pair is not None:
+                self._at[table] = pair
 
     def longest(self, begin: float, end: float) -> tuple[float, float]:
         """The longest that somebody could not read, and could not write, within this time."""
-        read_s = max((read.longest(begin, end) for read, _ in self._at.values()), default=0.0)
-        return read_s, max((write.longest(begin, end) for _, write in self._at.values()), default=0.0)
+        read_s = max((read.longest(begin, end) for read, _ in self._pairs), default=0.0)
+        return read_s, max((write.longest(begin, end) for _, write in self._pairs), default=0.0)
 
 
 class _Probe:
@@ -202,21 +208,31 @@ class _Probe:
         return self._waits.longest(begin, end)
 
     def run(self, address: Address, stop: threading.Event) -> None:
-        waits = self._waits
-        # A table that is gone or has another name: nobody waits for it any more.
         with contextlib.suppress(driver().Error), contextlib.closing(onlooker(address)) as db:
             self.ready.set()
-            self.given.wait()
             while not stop.wait(PROBE_S):
-                waits.since = began = time.monotonic()
+                if not (sql := self._sql):
+                    self.given.wait()
+                    self.given.clear()
+                    continue
                 try:
-                    db.execute(self._sql)
-                finally:
-                    waits.since = 0.0
-                ended = time.monotonic()
-                if ended - began >= WAITED_S:
-                    waits.spans.append((began, ended))
+                    self._ask(db, sql)
+                except driver().Error:
+                    db.rollback()
+                    if self._sql == sql:
+                        self._sql = ""  # the table is gone or has another name: nobody waits for it any more
         self.ready.set()
+
+    def _ask(self, db: Any, sql: str) -> None:
+        waits = self._waits
+        waits.since = began = time.monotonic()
+        try:
+            db.execute(sql)
+        finally:
+            waits.since = 0.0
+        ended = time.monotonic()
+        if ended - began >= WAITED_S:
+            waits.spans.append((began, ended))
 
 
 def _ahead_s(db: Any) -> float:
