@@ -74,21 +74,17 @@ def run_outside(
         kept = "nothing of it was kept" if number == 0 else f"the {number} statement(s) before stay"
 
         def attempt(statement: Statement = statement, kept: str = kept) -> None:
-            tidy(session, statement)
-            try:
-                with around(change, statement, db):
-                    moving.execute(statement, path, kept)
-            except HeldUpError:
-                tidy(session, statement)
-                raise
+            _tidy_first(session, statement)
+            with around(change, statement, db):
+                moving.execute(statement, path, kept)
 
         try:
             moving.patience.insist(path.name, attempt, kept)
-        except MobiusError:
+        except MobiusError as problem:
+            left = _tidied_after(session, statement)
             with contextlib.suppress(driver().Error):
-                tidy(session, statement)
                 _note(session, Unfinished(path.name, change.sha256, number, begun=False))
-            raise
+            raise MobiusError(problem.message, problem.hint, details=(*problem.details, *left)) from problem
     with _together(session):
         after(time.monotonic() - began)
         session.rows(f"DROP TABLE {session.named(TABLE)}")
@@ -139,6 +135,22 @@ def _where_to_begin(session: PostgresSession, change: Change, script: Script, pa
     if seen is Seen.UNKNOWN:
         raise _two_choices(session, left, statement)
     return left.statement + 1 if seen is Seen.DONE else left.statement
+
+
+def _tidy_first(session: PostgresSession, statement: Statement) -> None:
+    try:
+        tidy(session, statement)
+    except driver().errors.LockNotAvailable:
+        raise HeldUpError(statement.line, "the lock to drop an unfinished index was not had") from None
+
+
+def _tidied_after(session: PostgresSession, statement: Statement) -> tuple[str, ...]:
+    """What could not be cleared away of a statement that failed."""
+    try:
+        tidy(session, statement)
+    except (driver().Error, MobiusError):
+        return ("an unfinished index is left of it, which the next try drops first",)
+    return ()
 
 
 def _two_choices(session: PostgresSession, left: Unfinished, statement: Statement) -> GateFailed:
