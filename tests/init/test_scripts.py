@@ -69,6 +69,25 @@ def test_the_dry_run_takes_the_tag_of_the_environment_and_a_word_wins(project: P
     assert said[3:] == ["plan", "--tag", "v2", "--tag", "v3"]
 
 
+@pytest.mark.slow
+def test_the_dry_run_of_migrations_assesses_the_database_and_the_configuration(tmp_path: Path) -> None:
+    migration = {"migrations/001_notes.sql": "CREATE TABLE notes (id INTEGER PRIMARY KEY);\n"}
+    made = lay_out(tmp_path / "dhash", {**NODE, **migration})
+    assert run(["--config", str(made / "mobius.toml"), "init", "--yes"]) == 0
+    config = made / "mobius.toml"
+    config.write_text(config.read_text() + '\n[migrations]\npath = "migrations"\ndatabase = "data/app.db"\n')
+    script = ["./scripts/deploy/migration_dryrun.sh", "--env", "production"]
+    env = {**os.environ, "RELEASE_TAG": "v1.0.0", "ARTIFACT_DIR": str(tmp_path / "artifacts")}
+    done = subprocess.run(script, cwd=made, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done
+    log = (tmp_path / "artifacts" / "migrate-dryrun.log").read_text()
+    assert [path.name for path in (tmp_path / "artifacts").iterdir()] == ["migrate-dryrun.log"]
+    for said in (log, done.stdout):
+        assert said.startswith("1 migration of v1.0.0 for production: risk MEDIUM")
+        assert "  MEDIUM  package.json: the script start goes from nothing to" in said
+        assert " 1  001_notes: impact by its text LOW, no way down" in said and "would" not in said
+
+
 def test_a_script_works_from_any_folder(project: Path, tmp_path: Path) -> None:
     given = {"MOBIUS": str(says(tmp_path / "mobius"))}
     for script in ("scripts/health_check.sh", "scripts/deploy/monitor.sh"):

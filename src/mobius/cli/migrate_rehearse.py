@@ -61,7 +61,7 @@ def plan(ctx: click.Context, /, environment: str | None, tag: str | None, fail_o
     from mobius.wiring import migrating
 
     the_app, limit = app(ctx), _limit(fail_on)
-    seen = migrating.look(the_app, environment, _tag(tag))
+    seen = the_app.look_at_migrations(environment, tag)
     report = migrating.document(the_app, seen, rehearsed=False)
     _give(ctx, seen, report, limit, **out)
     return exit_code_of_plan(report, limit)
@@ -105,15 +105,14 @@ def rehearse(
 
     the_app = app(ctx)
     with _stopped_cleanly():
-        seen = migrating.look(the_app, environment, _tag(tag))
+        seen = the_app.look_at_migrations(environment, tag)
         if not seen.layout:
             raise UsageError(
                 f"there is nothing to rehearse: {seen.remarks[0]}", "docs: how-to/rehearse-migrations.md"
             )
         if dry_run:
             return _say_what_would_be_done(ctx, seen, backup, fresh=fresh, boot=boot, as_json=out["as_json"])
-        seen = migrating.rehearse(
-            the_app,
+        seen = the_app.rehearse_migrations(
             seen,
             backup=backup,
             fresh=fresh,
@@ -223,12 +222,6 @@ def _stopped_cleanly() -> Iterator[None]:
 
 def _limit(fail_on: str) -> str | None:
     return None if fail_on.lower() == "never" else fail_on.upper()
-
-
-def _tag(tag: str | None) -> str:
-    if not tag:
-        raise UsageError("which release?", "add --tag, or set RELEASE_TAG")
-    return tag
 
 
 def _write(file: Path, text: str) -> None:

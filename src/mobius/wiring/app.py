@@ -32,6 +32,7 @@ from mobius.flows.releases import releases
 from mobius.flows.restart import plan_restart
 from mobius.flows.standing import standing
 from mobius.flows.status import status
+from mobius.model.migrating import MigrationLook
 from mobius.model.plan import Plan
 from mobius.model.release import BackupRecord, Release
 from mobius.model.run import Run, RunState
@@ -294,6 +295,21 @@ class App:
         chosen = choose(self.ports(name, read_only=True), backup)
         wanted = settings.rehearsal.boot if boot is None else boot
         return chosen, wanted, why_no_boot(settings) if wanted else ""
+
+    def look_at_migrations(self, name: str | None = None, tag: str | None = None) -> MigrationLook:
+        """What is pending in `tag`, judged by its text and by the last rehearsal; nothing is changed."""
+        from mobius.wiring.migrating import look
+
+        return look(self, name, self._tag(tag))
+
+    def rehearse_migrations(
+        self, seen: MigrationLook, *, progress: Callable[[str], None] = lambda _: None, **how: Any
+    ) -> MigrationLook:
+        """Runs what was looked at on a restored backup, up and down, and starts both releases there; `how`: backup,
+        fresh, fast, boot. Nothing that serves is touched. Returns the look with what was seen."""
+        from mobius.wiring.migrating import rehearse as rehearse_them
+
+        return rehearse_them(self, seen, progress=progress, **how)
 
     def copy_backup(
         self, name: str | None, backup: BackupRecord, *, progress: Callable[[str], None] = lambda _: None
