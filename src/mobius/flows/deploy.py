@@ -68,13 +68,14 @@ def refuse_or_take_back(record: Record, problem: Exception) -> Run:
             let_held_requests_go(back)
         return stop_for_a_person(back, no_way_back(back, because))
     details = list(problem.details) if isinstance(problem, MobiusError) else []
+    hint = problem.hint if isinstance(problem, MobiusError) else ""
     code = _code_of_a_refusal(problem)
     return record.move(
         RunState.REFUSED,
         "run ended",
         f"refused, nothing was changed: {because}",
         topic="failed",
-        data={"exit_code": code, "details": details},
+        data={"exit_code": code, "details": details, "hint": hint},
         exit_code=code,
         sentence=because,
     )

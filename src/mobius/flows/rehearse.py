@@ -14,6 +14,7 @@ from mobius.ports import Note, Ports
 from mobius.report.rehearsing import failed_boot, rehearsal_words
 
 LOG_LINES = 20
+MEANT = "where that is meant, say it: a statement of its own for that table; a rebuild needs foreign keys off"
 
 
 def rehearse(
@@ -85,13 +86,14 @@ def prove(
 
 
 def refuse_what_does_not_run(backup: BackupRecord, facts: Mapping[str, Any]) -> None:
-    """Raises `GateFailed` for migrations that lost what nobody named, and for a release that does not run on its own
-    backup, with the end of its log."""
+    """Raises `GateFailed` for migrations that must not run, with what to do about it, and for a release that does not
+    run on its own backup, with the end of its log."""
     if stops := facts.get("stops"):
+        advice = list(facts.get("advice") or ()) or [MEANT]
         raise GateFailed(
-            f"the migrations must not run: {stops[0]} (on the restored copy)",
-            "where that is meant, say it: a statement of its own for that table; a rebuild needs foreign keys off",
-            details=tuple(stops[1:]),
+            f"the migrations must not run: {stops[0]} (on the restored copy); {advice[0]}",
+            advice[0],
+            details=(*stops[1:], *dict.fromkeys(advice[1:])),
         )
     if facts.get("failed"):
         message, hint = failed_boot(backup, facts)

@@ -1,0 +1,193 @@
+"""Deployments whose migrations decide on the way back: rehearsed, held, applied and taken back on real processes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from journeys.service import Service, ask, wait_until
+from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
+
+pytestmark = [
+    pytest.mark.journey,
+    pytest.mark.skipif(bool(Bubblewrap().why_not()), reason=Bubblewrap().why_not() or "there"),
+]
+
+WRITER = Path(__file__).parent / "writer.py"
+FIRST = "CREATE TABLE notes (id INTEGER PRIMARY KEY, body TEXT NOT NULL);\nINSERT INTO notes (body) VALUES ('kept');"
+ADD = ("ALTER TABLE notes ADD COLUMN mood TEXT;", "ALTER TABLE notes DROP COLUMN mood;")
+RENAME = ("ALTER TABLE notes RENAME COLUMN body TO words;", "ALTER TABLE notes RENAME COLUMN words TO body;")
+DROP = (
+    "CREATE TABLE letters (id INTEGER PRIMARY KEY, words TEXT);\nDROP TABLE notes;",
+    "DROP TABLE letters;\nCREATE TABLE notes (id INTEGER PRIMARY KEY, body TEXT NOT NULL);",
+)
+SMOKE = """
+[[smoke]]
+name = "notes"
+get = "/notes"
+expect = ["status == 200"]
+
+[rehearsal]
+boot = true
+"""
+
+
+class Notes(Service):
+    """Writes and reads one table, with the column its release knows."""
+
+    def __init__(self, folder: Path, *, hold: str = "", **more: Any) -> None:
+        super().__init__(
+            folder, alone=False, interval="200ms", more=SMOKE, web=("python3", "writer.py"), **more
+        )
+        text = self.config.read_text()
+        text = text.replace("json.posts >= 0", "status < 300")
+        if hold:
+            text = text.replace("[migrations]\n", f'[migrations]\nhold = "{hold}"\n')
+        self.config.write_text(text)
+
+    def release(self, tag: str, column: str, *steps: tuple[str, str] | tuple[str], **behaviour: Any) -> None:
+        """A release that writes this column of `notes`, with these migrations after the first."""
+        place = self.folder / "releases" / tag
+        shutil.rmtree(place, ignore_errors=True)
+        (place / "migrations").mkdir(parents=True)
+        shutil.copy(WRITER, place)
+        (place / "behaviour.json").write_text(json.dumps({"release": tag, "column": column, **behaviour}))
+        for number, step in enumerate([(FIRST,), *steps], 1):
+            for name, sql in zip((f"{number:03}_step.sql", f"{number:03}_step.down.sql"), step, strict=False):
+                (place / "migrations" / name).write_text(sql + "\n")
+
+    def deploy(self, tag: str, *words: str, expect: int | None = 0) -> Any:
+        return self.mobius("deploy", "--tag", tag, "--quiet", *words, expect=expect)
+
+    def events(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
+        """Message and data of each of this kind, oldest first."""
+        found = self.journal(f"SELECT message, data FROM events WHERE kind = '{kind}' ORDER BY seq")
+        return [(str(message), json.loads(str(data))) for message, data in found]
+
+    def settled(self, *states: str) -> str:
+        """The state of the newest deployment once it is one of these."""
+
+        def state() -> str:
+            query = "SELECT state FROM runs WHERE kind = 'deploy' ORDER BY id DESC LIMIT 1"
+            now = str(self.journal(query)[0][0])
+            return now if now in states else ""
+
+        return wait_until(state, 60, what=f"the run is {' or '.join(states)}")
+
+    def columns(self) -> list[str]:
+        return [str(row[1]) for row in self.rows("PRAGMA table_info(notes)")]
+
+
+@dataclass
+class Asked:
+    """What clients got while something was done: status codes, and the longest that one waited."""
+
+    codes: list[int] = field(default_factory=list)
+    longest_s: float = 0.0
+
+
+@contextmanager
+def clients(url: str) -> Iterator[Asked]:
+    """Two that write and two that read, all the time."""
+    asked, over = Asked(), threading.Event()
+
+    def go_on(body: bytes | None) -> None:
+        while not over.is_set():
+            began = time.monotonic()
+            asked.codes.append(ask(f"{url}/notes", body=body, timeout_s=60)["code"])
+            asked.longest_s = max(asked.longest_s, time.monotonic() - began)
+            time.sleep(0.02)
+
+    threads = [threading.Thread(target=go_on, args=(body,)) for body in (b"x", None, b"y", None)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield asked
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.fixture
+def made() -> Iterator[list[Notes]]:
+    """Services that a test began."""
+    there: list[Notes] = []
+    yield there
+    for one in there:
+        one.close()
+
+
+def with_v1(folder: Path, made: list[Notes], **how: Any) -> Notes:
+    """v1 is live and kept."""
+    notes = Notes(folder / "notes", window="10m", **how)
+    made.append(notes)
+    notes.release("v1", "body")
+    notes.deploy("v1", "--detach")
+    notes.mobius("accept", expect=0)
+    return notes
+
+
+def test_after_an_additive_migration_code_alone_stays_open_and_takes_a_bad_release_back(
+    tmp_path: Path, made: list[Notes]
+) -> None:
+    notes = with_v1(tmp_path, made, hold="20s")
+    notes.release("v2", "body", ADD, sick_after_s=1.5)
+
+    notes.deploy("v2", expect=12)
+
+    assert notes.settled("rolled back")
+    assert notes.get()["release"] == "v1"
+    assert notes.columns() == ["id", "body", "mood"], "the migrated schema stays"
+    assert [data["way"] for _, data in notes.events("rollback begun")] == ["code alone"]
+    assert notes.events("held") == [], "nobody had to wait"
+    _, rehearsed = notes.events("rehearsed")[-1]
+    assert {way["way"]: way["is_open"] for way in rehearsed["ways"]}["code alone"] is True
+
+
+def test_a_rename_without_a_hold_is_refused_and_says_which_query_broke(
+    tmp_path: Path, made: list[Notes]
+) -> None:
+    notes = with_v1(tmp_path, made)
+    notes.release("v2", "words", RENAME)
+
+    said = notes.mobius("deploy", "--tag", "v2", expect=3)
+
+    assert "the previous release fails on the migrated copy" in said.out + said.err
+    assert "no such column: body" in said.out + said.err
+    assert "migrations.hold" in said.out + said.err
+    assert notes.columns() == ["id", "body"]
+    assert notes.get()["release"] == "v1"
+    assert notes.settled("refused")
+
+
+def test_a_rename_with_a_hold_loses_no_request_and_a_bad_release_goes_down_by_itself(
+    tmp_path: Path, made: list[Notes]
+) -> None:
+    notes = with_v1(tmp_path, made, hold="30s")
+    notes.release("v2", "words", RENAME, sick_after_s=6)
+
+    with clients(notes.url) as asked:
+        notes.deploy("v2", expect=12)
+
+    assert notes.settled("rolled back")
+    assert set(asked.codes) <= {200, 500}, "none was turned away"
+    assert notes.columns() == ["id", "body"]
+    assert [data["way"] for _, data in notes.events("rollback begun")] == ["down"]
+    held = [data for _, data in notes.events("held")]
+    assert len(held) == 2, "once on the way forward, once on the way back"
+    assert [data["turned_away"] for data in held] == [0, 0]
+    assert asked.longest_s > 0.3, "somebody waited, and was answered"
+    answered = asked.codes.count(200)
+    assert answered > 20
+    written = notes.rows("SELECT count(*) FROM notes")[0][0]
+    assert written > 1, "what was written meanwhile is there after the way down"
