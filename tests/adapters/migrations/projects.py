@@ -27,7 +27,7 @@ from mobius.model.settings import (
 ALEMBIC = (sys.executable, "-m", "alembic")
 DJANGO = (sys.executable, "manage.py")
 
-_ENV_PY = """
+ENV_PY = """
     import os
     from alembic import context
     from sqlalchemy import create_engine
@@ -68,13 +68,13 @@ SECOND = """
     def downgrade():
         op.drop_column("note", "stars")
 """
-_MANAGE = """
+MANAGE = """
     import os, sys
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site_settings")
     from django.core.management import execute_from_command_line
     execute_from_command_line(sys.argv)
 """
-_SETTINGS = """
+SETTINGS = """
     import os
     from urllib.parse import parse_qs, urlsplit, unquote
     SECRET_KEY = "x"
@@ -148,14 +148,14 @@ class Yard:
         texts = revisions or {"first": FIRST, "second": SECOND}
         files = {f"alembic/versions/{name}.py": text for name, text in texts.items()}
         ini = "[alembic]\nscript_location = %(here)s/alembic\n"
-        return self.write({"alembic.ini": ini, "alembic/env.py": _ENV_PY, **files})
+        return self.write({"alembic.ini": ini, "alembic/env.py": ENV_PY, **files})
 
     def with_django(self, **migrations: str) -> Yard:
         """An app of two migrations, and more."""
         texts = {"0001_initial": _SHOP_FIRST, "0002_stars": _SHOP_SECOND, **migrations}
         files = {f"shop/migrations/{name}.py": text for name, text in texts.items()}
         packages = {"shop/__init__.py": "", "shop/migrations/__init__.py": ""}
-        return self.write({"manage.py": _MANAGE, "site_settings.py": _SETTINGS, **packages, **files})
+        return self.write({"manage.py": MANAGE, "site_settings.py": SETTINGS, **packages, **files})
 
     def cut_off(self, **more: Any) -> CutOffRunner:
         """A runner for a rehearsal."""

@@ -17,7 +17,8 @@ import pytest
 
 from adapters.migrations.projects import Yard
 from mobius.adapters.migrations.command import CommandSource
-from mobius.adapters.migrations.source import Target
+from mobius.adapters.migrations.source import Ran, Target
+from mobius.adapters.migrations.tool_runs import failure
 from mobius.errors import Locked, MobiusError
 from mobius.model.settings import ProcessSettings
 from mobius.ports import nothing
@@ -235,3 +236,25 @@ def test_a_command_that_cannot_say_what_is_pending_is_told(tmp_path: Path) -> No
         source.pending(yard.tree, yard.target(), runner=yard.live_runner())
     assert told.value.message.endswith("failed (exit code 3): no such table")
     assert told.value.hint == "correct migrations.pending in mobius.toml"
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (
+            "Traceback (most recent call last):\n  File 'x'\n"
+            "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) no such table: nowhere\n[SQL: UPDATE nowhere]\n(Background on this error at: elsewhere)\n",
+            "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) no such table: nowhere",
+        ),
+        (
+            "Error: connect ECONNREFUSED\n    at afterConnect (node:net:1611:16)\n",
+            "Error: connect ECONNREFUSED",
+        ),
+        ("psql: ERROR:  relation is not there\nLINE 1: x\n", "psql: ERROR:  relation is not there"),
+        ("step 1\nstep 2\n", "step 2"),
+    ],
+)
+def test_of_all_that_a_failed_tool_said_the_line_with_the_reason_is_told(said: str, why: str) -> None:
+    told = failure(["up"], Ran(1, said, 0.1), "look")
+    assert told.message == f"up failed (exit code 1): {why}"
+    assert told.details == tuple(said.splitlines())

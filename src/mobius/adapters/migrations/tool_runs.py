@@ -20,6 +20,12 @@ _LOCKED = re.compile(
     r"55P03|canceling statement due to lock timeout|LockNotAvailable|lock_not_available"
     r"|database is locked|SQLITE_BUSY"
 )
+# The line that says why, the surest first: what a language prints of an uncaught error, then words for one.
+_SAYS_WHY = (
+    re.compile(r"^[\w.:]*(?:Error|Exception|ERROR|FATAL|fatal)\b[^:]{0,40}: *\S"),
+    re.compile(r"^(?!\s*(?:at |\(|\[)).*(?:error|exception|fail|refused|denied|cannot)", re.IGNORECASE),
+    re.compile(""),
+)
 State = TypeVar("State")
 
 
@@ -66,5 +72,6 @@ def failure(argv: Sequence[str], ran: Ran, hint: str) -> MobiusError:
     """What it said last, for whoever has to repair it."""
     lines = [line.rstrip() for line in ran.output.splitlines() if line.strip()]
     why = f"ended by signal {-ran.code}" if ran.code < 0 else f"exit code {ran.code}"
-    last = f": {lines[-1].strip()}" if lines else ""
+    saying = (line for pattern in _SAYS_WHY for line in reversed(lines) if pattern.search(line))
+    last = f": {line.strip()}" if (line := next(saying, "")) else ""
     return MobiusError(f"{' '.join(argv)} failed ({why}){last}", hint, details=tuple(lines[-LAST_LINES:]))
