@@ -18,9 +18,11 @@ from mobius.rules.migrations.directions import begins_a_change_set, begins_the_w
 from mobius.rules.migrations.nouns import Statement
 from mobius.rules.migrations.reading import statement_of
 from mobius.rules.migrations.said import HIGH, MEDIUM, Said
-from mobius.rules.migrations.script import script_of
+from mobius.rules.migrations.script import Script
 from mobius.rules.migrations.state import State
 from mobius.rules.migrations.tokens import statements
+
+_READ_ONCE = ("insert", "select", "other", "set", "copy")  # of these no rule looks at the words again
 
 
 def lint(
@@ -39,22 +41,23 @@ def lint(
     inner: dict[int, tuple[Statement, ...]] = {}
     change_sets: set[int] = set()
     accepted: list[Acceptance] = []
-    alone = False
+    script, alone = Script(), False
     for raw in statements(text, nested_comments=dialect != "sqlite"):
+        statement = statement_of(raw, text)
         if raw.comments:
             if begins_the_way_down(raw.comments):
                 break
             alone = alone or runs_alone(raw.comments)
             if begins_a_change_set(raw.comments):
                 change_sets.add(len(read))
-        statement = statement_of(raw, text)
-        if statement.kind == "do":
-            inner[len(read)] = tuple(inner_statements(statement, text))
-        if raw.comments:
             accepted.extend(acceptances_of(raw.comments, statement.line))
-        read.append(statement)
-    state = State(pg_version, in_transaction=assume_in_transaction and not alone, known=known)
-    state.script = script_of(each for at, outer in enumerate(read) for each in (outer, *inner.get(at, ())))
+        script.note(statement)
+        if statement.kind == "do":
+            inner[len(read)] = within = tuple(inner_statements(statement, text))
+            for each in within:
+                script.note(each)
+        read.append(replace(statement, tokens=()) if statement.kind in _READ_ONCE else statement)
+    state = State(pg_version, in_transaction=assume_in_transaction and not alone, known=known, script=script)
     found: list[_Found] = []
     for at, statement in enumerate(read):
         if at in change_sets and at and not state.explicit:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mobius.rules.migrations.cursor import Cursor, split
+from mobius.rules.migrations.cursor import Cursor, bare, split
 from mobius.rules.migrations.nouns import Statement
 from mobius.rules.migrations.tokens import Token
 
+DEEPEST = 50  # brackets within brackets, of AND and OR
 MOST_ROWS = 100_000  # of a range of numbers that still counts as a batch
 _NAMES = "id uuid guid pk key code name slug email version version_num ctid rowid username login sku"
 _FEW = frozenset(_NAMES.split())
@@ -41,19 +42,17 @@ def _says(tokens: Sequence[Token], word: str) -> bool:
     return any(token.word == word for token in tokens)
 
 
-def _bounded(where: Sequence[Token]) -> bool:
+def _bounded(where: Sequence[Token], depth: int = 0) -> bool:
     """Each alternative must name few rows; of what is asked together, one is enough."""
-    inner = Cursor(where)
-    if inner.peek() == "(":
-        within = inner.brackets()
-        if inner.done:
-            return _bounded(within)
+    where = bare(where)
+    if depth > DEEPEST:
+        return False
     alternatives = split(where, "OR")
     if len(alternatives) > 1:
-        return all(_bounded(each) for each in alternatives)
+        return all(_bounded(each, depth + 1) for each in alternatives)
     together = _conditions(where)
     if len(together) > 1:
-        return any(_bounded(each) for each in together) or _is_a_range(together)
+        return any(_bounded(each, depth + 1) for each in together) or _is_a_range(together)
     return bool(together) and _names_few(together[0])
 
 

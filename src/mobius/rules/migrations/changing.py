@@ -21,7 +21,9 @@ def changed(kind: str) -> Read:
         if cursor.any_of("IGNORE", "REPLACE", "ABORT", "FAIL", "ROLLBACK"):  # of SQLite
             cursor.take("INTO")
         cursor.take("ONLY")
-        return replace(plain, kind=kind, tables=(cursor.name(),), verb=verb)
+        copies = kind == "insert" and plain.says("SELECT") and plain.says("FROM")
+        value = "copies" if copies else ""
+        return replace(plain, kind=kind, tables=(cursor.name(),), verb=verb, value=value)
 
     return read
 
@@ -34,7 +36,7 @@ def with_queries(cursor: Cursor, plain: Statement) -> Statement:
             cursor.at = at + 1
             return changed(token.word.lower())(cursor, plain)
         before = token.word
-    return replace(plain, kind="select")
+    return replace(plain, kind="select", value="long")
 
 
 def truncated(cursor: Cursor, plain: Statement) -> Statement:

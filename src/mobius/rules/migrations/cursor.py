@@ -151,6 +151,21 @@ def split(tokens: Sequence[Token], mark: str = ",") -> list[tuple[Token, ...]]:
     return [part for part in parts if part]
 
 
+def bare(tokens: Sequence[Token]) -> Sequence[Token]:
+    """Without the brackets around all of it."""
+    opened: list[int] = []
+    closes: dict[int, int] = {}
+    for at, token in enumerate(tokens):
+        if token.word == "(":
+            opened.append(at)
+        elif token.word == ")" and opened:
+            closes[opened.pop()] = at
+    begin, end = 0, len(tokens)
+    while closes.get(begin) == end - 1 and begin < end:
+        begin, end = begin + 1, end - 1
+    return tokens[begin:end]
+
+
 def names_in(tokens: Sequence[Token]) -> tuple[Name, ...]:
     """The names of a list of columns: the first of each part."""
     return tuple(found for part in split(tokens) if (found := Cursor(part).name()))

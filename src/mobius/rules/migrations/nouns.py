@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mobius.rules.migrations.cursor import NAMELESS, Name
 from mobius.rules.migrations.tokens import Token
+
+SHOWN = 160  # characters of a statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ class Statement:
     kind: str
     tokens: tuple[Token, ...]
     line: int
-    text: str
+    source: str = field(default="", repr=False, compare=False)  # the whole script
+    span: tuple[int, int] = (0, 0)  # where in it this statement stands
     tables: tuple[Name, ...] = ()
     actions: tuple[Action, ...] = ()
     name: Name = NAMELESS  # of an index, a type, a domain, a view, a setting, a savepoint
@@ -77,6 +80,13 @@ class Statement:
     only: bool = False
     partial: bool = False
     verb: int = 0  # where among the tokens its UPDATE, DELETE, INSERT or MERGE stands
+
+    @property
+    def text(self) -> str:
+        """As written, on one line, shortened."""
+        begin, end = self.span
+        shown = " ".join(self.source[begin : min(end, begin + 8 * SHOWN)].split())
+        return shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
 
     @property
     def table(self) -> Name:

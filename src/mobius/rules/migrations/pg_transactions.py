@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 from mobius.rules.migrations.bookkeeping import keeps_the_books
 from mobius.rules.migrations.bounds import why_unbounded
-from mobius.rules.migrations.defaults import is_steady
 from mobius.rules.migrations.locks import locked_tables, locks_out_writers, locks_the_definition
 from mobius.rules.migrations.nouns import Constraint, Statement
 from mobius.rules.migrations.said import HIGH, LOW, MEDIUM, Said, quoted
@@ -102,7 +100,7 @@ def _is_bulk(statement: Statement, state: State) -> bool:
     if not statement.table or state.is_new(statement.table) or keeps_the_books(statement.table):
         return False
     if statement.kind == "insert":
-        return statement.says("SELECT") and statement.says("FROM")
+        return statement.value == "copies"
     return bool(why_unbounded(statement))
 
 
@@ -114,7 +112,7 @@ def _takes_time(statement: Statement, state: State) -> bool:
                 for action in statement.actions
             )
         case "insert":
-            return statement.says("SELECT") and statement.says("FROM")
+            return statement.value == "copies"
         case "update" | "delete" | "merge":
             return not state.is_new(statement.table) and not keeps_the_books(statement.table)
         case "create table":
@@ -124,17 +122,8 @@ def _takes_time(statement: Statement, state: State) -> bool:
         case "domain constraint":
             return not state.is_new_type(statement.name)
         case "select":
-            return statement.says("FROM") or _calls_something(statement)
+            return statement.value == "long"
     return statement.kind in _LONG
-
-
-def _calls_something(statement: Statement) -> bool:
-    """`SELECT backfill()`: what it does is not known; that of `SELECT setval(…)` is."""
-    tokens = statement.tokens
-    return any(
-        then.word == "(" and token.kind in ("word", "quoted") and not is_steady(token.name)
-        for token, then in pairwise(tokens)
-    )
 
 
 def _is_quick(constraint: Constraint | None) -> bool:

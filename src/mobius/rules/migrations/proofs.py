@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mobius.rules.migrations.cursor import Cursor, split
+from mobius.rules.migrations.cursor import Cursor, bare, split
 from mobius.rules.migrations.nouns import Constraint
 from mobius.rules.migrations.tokens import Token
+
+DEEPEST = 50  # brackets within brackets
 
 
 def columns_not_null(constraint: Constraint) -> tuple[str, ...]:
@@ -19,15 +21,11 @@ def columns_not_null(constraint: Constraint) -> tuple[str, ...]:
     return tuple(_columns(constraint.expression)) if constraint.kind == "check" else ()
 
 
-def _columns(tokens: Sequence[Token]) -> list[str]:
-    cursor = Cursor(tokens)
-    if cursor.peek() == "(":
-        inner = cursor.brackets()
-        if cursor.done:
-            return _columns(inner)
+def _columns(tokens: Sequence[Token], depth: int = 0) -> list[str]:
+    tokens = bare(tokens)
     parts = split(tokens, "AND")
     if len(parts) > 1:
-        return [column for part in parts for column in _columns(part)]
+        return [column for part in parts for column in _columns(part, depth + 1)] if depth < DEEPEST else []
     cursor = Cursor(tokens)
     name = cursor.name()
     return [str(name)] if name and cursor.take("IS", "NOT", "NULL") and cursor.done else []

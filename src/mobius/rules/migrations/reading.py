@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 from mobius.rules.migrations.altering import actions_of
 from mobius.rules.migrations.changing import Read, changed, dropped, truncated, with_queries
 from mobius.rules.migrations.creating import created
 from mobius.rules.migrations.cursor import NAMELESS, Cursor, Name, options_in, unquoted
+from mobius.rules.migrations.defaults import is_steady
 from mobius.rules.migrations.nouns import Action, Statement
 from mobius.rules.migrations.tokens import Raw
-
-SHOWN = 160  # characters of a statement
 
 
 def statement_of(raw: Raw, text: str) -> Statement:
     """What this statement says. Never fails: what is not known is `other`."""
-    shown = " ".join(text[raw.start : min(raw.end, raw.start + 8 * SHOWN)].split())
-    shown = shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
+    span = (raw.start, raw.end)
     if raw.broken or raw.meta:
         kind, name = ("broken", raw.broken) if raw.broken else ("meta", raw.meta)
-        return Statement(kind, (), raw.line, shown, name=Name(name))
+        return Statement(kind, (), raw.line, text, span, name=Name(name))
     cursor = Cursor(raw.tokens)
-    plain = Statement("other", cursor.tokens, raw.line, shown)
+    plain = Statement("other", cursor.tokens, raw.line, text, span)
     read = _FORMS.get(cursor.peek())
     if read is None:
         return plain
@@ -227,7 +226,15 @@ def _select(cursor: Cursor, plain: Statement) -> Statement:
         said = [unquoted(token.text) for token in plain.tokens if token.kind == "string"]
         name, value = (*said, "", "")[:2]
         return _setting(plain, Name(name), value, "LOCAL" if plain.says("TRUE") else "")
-    return replace(plain, kind="select")
+    return replace(plain, kind="select", value="long" if _takes_time(plain) else "")
+
+
+def _takes_time(plain: Statement) -> bool:
+    """It reads a table, or calls what is not known: `SELECT backfill()`, and not `SELECT setval(…)`."""
+    return plain.says("FROM") or any(
+        then.word == "(" and token.kind in ("word", "quoted") and not is_steady(token.name)
+        for token, then in pairwise(plain.tokens)
+    )
 
 
 def _new_table(plain: Statement) -> Name:

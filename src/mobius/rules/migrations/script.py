@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from mobius.rules.migrations.cursor import Name
@@ -23,32 +22,30 @@ class Script:
     checked: set[str] = field(default_factory=set)  # tables that get a CHECK
     keyed: set[str] = field(default_factory=set)  # tables that get a primary key by ALTER TABLE
     strict_domains: set[str] = field(default_factory=set)  # with a constraint
-    used: dict[str, int] = field(default_factory=dict)  # 'value' as written -> the last line that has it
+    used: dict[str, int] = field(
+        default_factory=dict
+    )  # 'value' of an enum as written -> the last line that has it
 
-
-def script_of(every: Iterable[Statement]) -> Script:
-    """Read once, so that no rule has to look through the file again."""
-    script, enums = Script(), False
-    every = list(every)
-    for each in every:
-        enums = enums or each.kind == "add enum value"
+    def note(self, each: Statement) -> None:
+        """Takes in the next statement, so that no rule has to look through the file again."""
+        for token in each.tokens if self.used else ():
+            if token.kind == "string" and token.text in self.used:
+                self.used[token.text] = each.line
         match each.kind:
+            case "add enum value":
+                self.used.setdefault(each.value, 0)
             case "create view":
-                script.views.add(each.name)
+                self.views.add(each.name)
             case "create table":
-                script.made.add(each.table)
+                self.made.add(each.table)
                 for constraint in each.constraints:
-                    _led(script, each.table, constraint)
+                    _led(self, each.table, constraint)
             case "create domain" if each.says("CHECK") or each.says("NOT", "NULL"):
-                script.strict_domains.add(each.name.lower())
+                self.strict_domains.add(each.name.lower())
             case "create index" if not each.partial and each.columns:
-                script.indexed.add((each.table, each.columns[0]))
+                self.indexed.add((each.table, each.columns[0]))
             case "alter table":
-                _altered(script, each)
-    if enums:
-        for each in every:
-            script.used.update((token.text, each.line) for token in each.tokens if token.kind == "string")
-    return script
+                _altered(self, each)
 
 
 def _altered(script: Script, statement: Statement) -> None:

@@ -29,7 +29,6 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
-_KINDS = {"other": "word", "sign": "mark", "escaped": "string"}
 # Rows of data: everything that can begin neither a quote nor a comment nor end the statement.
 _PLAIN = re.compile(r"""(?:[^;'"`$/\-\\\w]|\w++(?!['"&]))++""")
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
@@ -51,6 +50,9 @@ class Token(NamedTuple):
             body = self.text[self.text.index('"') + 1 : -1]
             return body.replace('""', '"')
         return self.text[1:-1] if self.kind == "backtick" else self.text.lower()
+
+
+_ENDS = Token("end", "", "", -1)
 
 
 @dataclass(slots=True)
@@ -83,67 +85,92 @@ class _Reader:
 
     def next(self) -> Raw | None:
         raw = Raw(self._at, 0)
-        text, size, tokens = self._text, len(self._text), raw.tokens
-        depth = 0  # of BEGIN … END inside the statement
-        while self._at < size:
-            if len(tokens) >= MOST_TOKENS and (plain := _PLAIN.match(text, self._at)):
-                self._at = plain.end()
+        text, size, tokens, upper = self._text, len(self._text), raw.tokens, self._upper
+        at, depth = self._at, 0  # of BEGIN … END inside the statement
+        scan, new = _TOKEN.match, tuple.__new__
+        nests = False
+        while at < size:
+            if len(tokens) >= MOST_TOKENS and (plain := _PLAIN.match(text, at)):
+                at = plain.end()
                 continue
-            match = _TOKEN.match(text, self._at)
+            match = scan(text, at)
             if match is None:  # there is none: the last alternative takes whatever is left
                 break
             kind = str(match.lastgroup)
-            start, self._at = match.span(kind)
-            if kind == "nothing":
-                continue
-            if kind == "line":
-                raw.comments.append(match.group(kind))
-                continue
-            if not raw.line:
-                raw.start, raw.line = start, self._line_of(start)
-            if kind == "block":
-                self._block_comment(start, raw)
-                if raw.broken:
-                    return self._ended(raw)
+            found = match[kind]
+            at = match.end()
+            start = at - len(found)
+            if kind == "word":
                 if not tokens:
-                    raw.line = 0
-                continue
-            found = match.group(kind)
-            if found == "\\":
-                if tokens:  # `SELECT … \gset`: psql sends what came before it
-                    self._at, raw.end = start, start
+                    raw.start, raw.line = start, self._line_of(start)
+                word = upper.get(found)
+                if word is None:
+                    word = upper[found] = found.upper()
+                if not tokens:
+                    nests = word == "CREATE"
+                token = new(Token, ("word", found, word, start))
+                if nests:
+                    depth += _deeper(token, tokens, depth)
+            elif kind == "mark":
+                if found == ";" and not depth:
+                    self._at = at
+                    if not tokens:
+                        raw.line = 0
+                        continue
+                    raw.end = start
+                    self._skip_copied_rows(raw)
                     return raw
-                return self._meta(raw, start)
-            if kind == "dollar" and not self._to_the_end_of_the_dollars(found, raw):
-                return self._ended(raw)
-            if kind == "sign" and found in ("'", '"'):
-                what = "string" if found == "'" else "name in quotes"
-                raw.broken = f"a {what} that begins here never ends"
-                self._at = size
-                return self._ended(raw)
-            if found == ";" and not depth:
-                if not tokens:
-                    raw.line = 0
+                token = new(Token, ("mark", found, found, start))
+            else:
+                self._at = at
+                read = self._uncommon(kind, found, start, raw)
+                at = self._at
+                if read is None:
                     continue
-                raw.end = start
-                self._skip_copied_rows(raw)
-                return raw
-            token = self._token(kind, found, start)
-            depth += _deeper(token, tokens, depth)
+                if read is _ENDS:
+                    return raw
+                token = read
             if len(tokens) < MOST_TOKENS:
+                if not tokens and not raw.line:
+                    raw.start, raw.line = start, self._line_of(start)
                 tokens.append(token)
+        self._at = at
         return self._ended(raw) if tokens or raw.broken else None
 
-    def _token(self, kind: str, found: str, start: int) -> Token:
-        kind = _KINDS.get(kind, kind)
-        if kind == "word":
-            upper = self._upper.get(found)
-            if upper is None:
-                upper = self._upper[found] = found.upper()
-            return Token(kind, found, upper, start)
-        if kind == "mark":
-            return Token(kind, found, found, start)
-        return Token(kind, self._text[start : self._at] if kind == "dollar" else found, "", start)
+    def _uncommon(self, kind: str, found: str, start: int, raw: Raw) -> Token | None:
+        """A token that is neither a plain word nor a bracket; None for what is none, `_ENDS` where the statement
+        ends here."""
+        if kind == "nothing":
+            return None
+        if kind == "line":
+            raw.comments.append(found)
+            return None
+        if kind == "block":
+            self._block_comment(start, raw)
+            return self._broken_at(start, raw) if raw.broken else None
+        if kind == "sign":
+            if found == "\\":
+                self._meta(raw, start)
+                return _ENDS
+            if found in ("'", '"'):
+                what = "string" if found == "'" else "name in quotes"
+                raw.broken = f"a {what} that begins here never ends"
+                self._at = len(self._text)
+                return self._broken_at(start, raw)
+            return Token("mark", found, found, start)
+        if kind == "dollar":
+            if not self._to_the_end_of_the_dollars(found, raw):
+                return self._broken_at(start, raw)
+            return Token("dollar", self._text[start : self._at], "", start)
+        if kind == "other":
+            return Token("word", found, found.upper(), start)
+        return Token("string" if kind == "escaped" else kind, found, "", start)
+
+    def _broken_at(self, start: int, raw: Raw) -> Token:
+        if not raw.tokens:
+            raw.start, raw.line = start, self._line_of(start)
+        self._ended(raw)
+        return _ENDS
 
     def _ended(self, raw: Raw) -> Raw:
         raw.end = min(self._at, len(self._text))
@@ -154,11 +181,16 @@ class _Reader:
         self._line_at = at
         return self._line
 
-    def _meta(self, raw: Raw, start: int) -> Raw:
+    def _meta(self, raw: Raw, start: int) -> None:
+        """A command of psql: alone on its line, or after a statement, which it sends (`SELECT … \\gset`)."""
+        if raw.tokens:
+            self._at = raw.end = start
+            return
         end = self._text.find("\n", start)
         self._at = len(self._text) if end < 0 else end
+        raw.start, raw.line = start, self._line_of(start)
         raw.meta = self._text[start : self._at].strip()
-        return self._ended(raw)
+        self._ended(raw)
 
     def _block_comment(self, start: int, raw: Raw) -> None:
         """Comments nest, as the standard says."""
@@ -197,7 +229,7 @@ class _Reader:
 def _deeper(token: Token, before: list[Token], depth: int) -> int:
     """Whether a body of statements opens or closes here (a trigger of SQLite, a function since PostgreSQL 14): a `;`
     inside of it does not end the statement."""
-    if token.kind != "word" or not before or before[0].word != "CREATE":
+    if not before:
         return 0
     if token.word == "END":
         return -1 if depth else 0
