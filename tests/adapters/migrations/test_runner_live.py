@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import sqlite3
 import subprocess
@@ -19,8 +20,9 @@ from adapters.migrations.projects import Yard
 from mobius.adapters.migrations.command import CommandSource
 from mobius.adapters.migrations.source import Ran, Target
 from mobius.adapters.migrations.tool_runs import failure
+from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
 from mobius.errors import Locked, MobiusError
-from mobius.model.settings import ProcessSettings
+from mobius.model.settings import ProcessSettings, SystemdSettings
 from mobius.ports import nothing
 
 
@@ -87,6 +89,32 @@ def test_what_it_says_without_end_is_kept_within_bounds(tmp_path: Path) -> None:
     )
     assert code == 1 and len(output) < 1_000_000
     assert output.startswith("line 0\n") and "the end\n" in output
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+@pytest.mark.skipif(bool(Bubblewrap().why_not()), reason=Bubblewrap().why_not() or "there")
+@pytest.mark.skipif(not Path("/usr/bin/python3").exists(), reason="nobody may not read our own Python")
+def test_it_runs_as_the_service_does(place: Path) -> None:
+    yard = Yard(place)
+    yard.settings = replace(yard.settings, target="systemd", systemd=SystemdSettings(user="nobody"))
+    os.chown(yard.live.parent, pwd.getpwnam("nobody").pw_uid, -1)
+    source = f"""
+        import os, sqlite3
+        db = sqlite3.connect({str(yard.live)!r})
+        db.execute("CREATE TABLE note (text)")
+        db.commit()
+        print(os.getuid(), os.getgroups())
+        """
+    yard.write({"up.py": source})
+    python, nobody, target = "/usr/bin/python3", pwd.getpwnam("nobody"), yard.target("migrated")
+    told = [
+        runner.run((python, "up.py"), cwd=yard.tree, target=on, within_s=30.0, progress=nothing)
+        for runner, on in ((yard.live_runner(), yard.target()), (yard.cut_off(), target))
+    ]
+    said = f"{nobody.pw_uid} {os.getgrouplist('nobody', nobody.pw_gid)}\n"
+    assert [(each.code, each.output) for each in told] == [(0, said), (0, said)]
+    assert target.path is not None
+    assert yard.live.stat().st_uid == target.path.stat().st_uid == nobody.pw_uid
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -243,7 +271,8 @@ def test_a_command_that_cannot_say_what_is_pending_is_told(tmp_path: Path) -> No
     [
         (
             "Traceback (most recent call last):\n  File 'x'\n"
-            "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) no such table: nowhere\n[SQL: UPDATE nowhere]\n(Background on this error at: elsewhere)\n",
+            "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) no such table: nowhere\n"
+            "[SQL: UPDATE nowhere]\n(Background on this error at: elsewhere)\n",
             "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) no such table: nowhere",
         ),
         (

@@ -17,6 +17,7 @@ from mobius.adapters.migrations.programs import found_in, process_of, tree_aroun
 from mobius.adapters.migrations.source import Progress, Ran, Target
 from mobius.adapters.places import Places
 from mobius.adapters.processes import kill_group
+from mobius.adapters.rehearsal.asked import As
 from mobius.adapters.rehearsal.whose import user_of_service
 from mobius.adapters.targets.environment_file import environment_of
 from mobius.archive.durable import lock_file
@@ -58,7 +59,7 @@ class LiveRunner:
         argv = found_in(tree_around(cwd, self._places), argv, cwd, env.get("PATH", os.defpath))
         with self._alone(target, progress) as lock, _sole(target):
             began = time.monotonic()
-            process = self._started(argv, cwd, env, lock)
+            process = self._started(argv, cwd, {**env, **_of_home(self._user())}, lock)
             try:
                 said = heard(process, until=began + within_s, progress=progress, redact=self._redact)
             finally:
@@ -83,7 +84,7 @@ class LiveRunner:
                 stderr=subprocess.PIPE,
                 start_new_session=True,
                 pass_fds=[lock],
-                **self._as_the_service(),
+                **_as(self._user()),
             )
         except (OSError, ValueError, subprocess.SubprocessError) as problem:
             why = problem.strerror if isinstance(problem, OSError) else str(problem)
@@ -92,11 +93,8 @@ class LiveRunner:
                 "it is looked for in the release first, then on the PATH",
             ) from problem
 
-    def _as_the_service(self) -> dict[str, Any]:
-        user = user_of_service(self._settings, self._places)
-        if user is None:
-            return {}
-        return {"user": user.uid, "group": user.gid, "extra_groups": list(user.groups)}
+    def _user(self) -> As | None:
+        return user_of_service(self._settings, self._places)
 
     def _environment(self, target: Target) -> dict[str, str]:
         """As its process has it, and what names the live database even where the process is told of it otherwise."""
@@ -144,6 +142,21 @@ class LiveRunner:
 
     def _named(self, argv: Sequence[str]) -> str:
         return self._redact(" ".join(argv))
+
+
+def _as(user: As | None) -> dict[str, Any]:
+    """For `subprocess`."""
+    return {"user": user.uid, "group": user.gid, "extra_groups": list(user.groups)} if user else {}
+
+
+def _of_home(user: As | None) -> dict[str, str]:
+    """What tools look for their own files by."""
+    if user is None:
+        return {}
+    import pwd
+
+    entry = pwd.getpwuid(user.uid)
+    return {"HOME": entry.pw_dir, "USER": entry.pw_name, "LOGNAME": entry.pw_name}
 
 
 @contextlib.contextmanager
