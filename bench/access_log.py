@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench.common import BenchFailed, median, number, table, write_entry
+from bench.common import BenchFailed, median, number, parser, table, write_entry
 from mobius.adapters.signals.access_log import AccessLog
 from mobius.adapters.signals.access_log_tail import MOST_BYTES, Tail
 from mobius.adapters.signals.access_log_whose import ByServer, BySwitches, Whose
@@ -147,13 +147,9 @@ def processor_s() -> float:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--lines", type=int, default=200_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--write", action="store_true", help="add the result to bench/RESULTS.md")
-    return parser.parse_args()
+    takes = parser(__doc__, rounds=5)
+    takes.add_argument("--lines", type=int, default=200_000)
+    return takes.parse_args()
 
 
 if __name__ == "__main__":

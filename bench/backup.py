@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.backup_measure import Cost, evict, python, warm
 from bench.backup_mix import describe, files, mix
 from bench.backup_ways import BY_DEFAULT, WAYS, Ours, Way, Zip
-from bench.common import BenchFailed, keep_bytecode, median, number, table, write_entry
+from bench.common import BenchFailed, keep_bytecode, median, number, parser, table, write_entry
 
 QUESTION = """\
 A generated mix of small JSON files, one SQLite database, logs and incompressible media; every way once in each round,
@@ -209,16 +209,12 @@ def choose(names: list[str]) -> tuple[list[type[Way]], list[str]]:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--size-mb", type=int, default=1000, help="of the generated tree (1000)")
-    parser.add_argument("--rounds", type=int, default=5, help="each way once in every round (5)")
-    parser.add_argument("--via", action="append", choices=list(WAYS), help="may be repeated (all but Python)")
-    parser.add_argument("--cache", choices=list(CACHES), default="evicted", help="before each step (evicted)")
-    parser.add_argument("--folder", type=Path, default=None, help="a disk with 4 times the size free")
-    parser.add_argument("--write", action="store_true", help="add the result to bench/RESULTS.md")
-    return parser.parse_args()
+    takes = parser(__doc__, rounds=5, of="each way once in every round")
+    takes.add_argument("--size-mb", type=int, default=1000, help="of the generated tree (1000)")
+    takes.add_argument("--via", action="append", choices=list(WAYS), help="may be repeated (all but Python)")
+    takes.add_argument("--cache", choices=list(CACHES), default="evicted", help="before each step (evicted)")
+    takes.add_argument("--folder", type=Path, default=None, help="a disk with 4 times the size free")
+    return takes.parse_args()
 
 
 if __name__ == "__main__":

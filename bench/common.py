@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import datetime
 import os
@@ -22,6 +23,14 @@ BUSY_AT_START = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan"
 
 class BenchFailed(SystemExit):
     """The benchmark could not be run to its end; the message says why."""
+
+
+def parser(doc: str | None, *, rounds: int, of: str = "") -> argparse.ArgumentParser:
+    """What every benchmark takes: how many rounds (`of` what), and whether the result is kept."""
+    made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--rounds", type=int, default=rounds, help=f"{of} ({rounds})".lstrip())
+    made.add_argument("--write", action="store_true", help="add the result to bench/RESULTS.md")
+    return made
 
 
 def write_entry(bench: str, question: str, entry: str) -> None:

@@ -27,6 +27,7 @@ from bench.common import (
     free_port,
     median,
     number,
+    parser,
     python_path,
     started,
     table,
@@ -215,14 +216,10 @@ def describe(all_fronts: list[Front], notes: list[str], options: argparse.Namesp
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=int, default=3, help="length of one measurement")
-    parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--write", action="store_true", help="add the result to bench/RESULTS.md")
-    return parser.parse_args()
+    takes = parser(__doc__, rounds=7)
+    takes.add_argument("--seconds", type=int, default=3, help="length of one measurement")
+    takes.add_argument("--connections", type=int, default=32)
+    return takes.parse_args()
 
 
 if __name__ == "__main__":

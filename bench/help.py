@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.common import BenchFailed, keep_bytecode, median, number, python_path, table, write_entry
+from bench.common import BenchFailed, keep_bytecode, median, number, parser, python_path, table, write_entry
 
 QUESTION = """\
 `mobius --help` against a bare interpreter (`python -c pass`) that is started the same way, compiled modules
@@ -64,12 +64,7 @@ def duration_s(argv: list[str]) -> float:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--write", action="store_true", help="add the result to bench/RESULTS.md")
-    return parser.parse_args()
+    return parser(__doc__, rounds=30).parse_args()
 
 
 if __name__ == "__main__":

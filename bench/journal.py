@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from bench.common import median, number, table, write_entry
+from bench.common import median, number, parser, table, write_entry
 from mobius.adapters.journals.sqlite import SqliteJournal
 from mobius.model.plan import Plan, Step
 from mobius.model.run import Holder, Run
@@ -106,15 +106,9 @@ def row(what: str, values_ms: list[float], ratio: str) -> list[str]:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument(
-        "--folder", type=Path, help="measure on this disk (default: where temporary files go)"
-    )
-    parser.add_argument("--write", action="store_true", help="add the result to bench/RESULTS.md")
-    return parser.parse_args()
+    takes = parser(__doc__, rounds=200)
+    takes.add_argument("--folder", type=Path, help="measure on this disk (default: where temporary files go)")
+    return takes.parse_args()
 
 
 if __name__ == "__main__":

@@ -11,8 +11,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from bench.common import (
     BenchFailed,
@@ -21,6 +24,7 @@ from bench.common import (
     keep_bytecode,
     median,
     number,
+    parser,
     python_path,
     table,
     write_entry,
@@ -115,20 +119,13 @@ class Temperature:
 
 def main() -> None:
     options = arguments()
-    with tempfile.TemporaryDirectory(prefix="mobius-bench-") as name:
-        keep_bytecode(Path(name) / "bytecode")
-        os.environ["PYTHONPATH"] = python_path()
-        sample = Sample(Path(name) / "project")
-        warm, cold = Temperature("warm"), Temperature("cold")
-        bare_s: list[float] = []
-        try:
-            sample.deploy("v0")
-            for _ in range(options.rounds):
-                bare_s.append(interpreter_s())
-                measure(sample, warm, options)
-                measure(sample, cold, options, accept_first=True)
-        finally:
-            sample.shut_down()
+    warm, cold = Temperature("warm"), Temperature("cold")
+    bare_s: list[float] = []
+    with deployed(Sample) as sample:
+        for _ in range(options.rounds):
+            bare_s.append(interpreter_s())
+            measure(sample, warm, options)
+            measure(sample, cold, options, accept_first=True)
     header = ["Rollback", "Times", "First old, s", "All old, s", "… worst", "Returned, s", "Lost", "Goal"]
     report = (
         f"{options.rounds} interleaved rounds, 8 keep-alive and 2 new-connection clients, {options.rate:g} "
@@ -211,14 +208,27 @@ class Sample:
             host.shutdown(stop_slots=True)
 
 
+SampleT = TypeVar("SampleT", bound=Sample)
+
+
+@contextmanager
+def deployed(make: Callable[[Path], SampleT]) -> Iterator[SampleT]:
+    """A sample in a folder that is gone at the end, with its first version live."""
+    with tempfile.TemporaryDirectory(prefix="mobius-bench-") as name:
+        keep_bytecode(Path(name) / "bytecode")
+        os.environ["PYTHONPATH"] = python_path()
+        sample = make(Path(name) / "project")
+        try:
+            sample.deploy("v0")
+            yield sample
+        finally:
+            sample.shut_down()
+
+
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=5, help="warm and cold rollbacks, each (5)")
-    parser.add_argument("--rate", type=float, default=100.0, help="requests a second in all (100)")
-    parser.add_argument("--write", action="store_true", help="add the result to bench/RESULTS.md")
-    return parser.parse_args()
+    takes = parser(__doc__, rounds=5, of="warm and cold rollbacks, each")
+    takes.add_argument("--rate", type=float, default=100.0, help="requests a second in all (100)")
+    return takes.parse_args()
 
 
 if __name__ == "__main__":

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-import tempfile
 import time
 from pathlib import Path
 
 from bench.backup_mix import describe, mix
-from bench.common import keep_bytecode, median, number, python_path, table, write_entry
-from bench.rollback import CONFIGURATION, Sample
+from bench.common import median, number, parser, table, write_entry
+from bench.rollback import CONFIGURATION, Sample, deployed
 
 QUESTION = """\
 From the moment `mobius rollback --backup FILE --emergency` is typed to all traffic on the release and the data of the
@@ -47,24 +45,17 @@ def main() -> None:
     back_s: list[float] = []
     held_s: list[float] = []
     returned_s: list[float] = []
-    with tempfile.TemporaryDirectory(prefix="mobius-bench-") as name:
-        keep_bytecode(Path(name) / "bytecode")
-        os.environ["PYTHONPATH"] = python_path()
-        sample = WithData(Path(name) / "project", tree)
-        try:
-            sample.deploy("v0")
-            for turn in range(options.rounds):
-                sample.deploy(f"v{turn + 1}")
-                (sample.folder / "data" / "since").write_text(str(turn))
-                began_s = time.monotonic()
-                sample.mobius("rollback", "--backup", sample.newest_backup(), "--emergency")
-                returned_s.append(time.monotonic() - began_s)
-                told = json.loads(sample.mobius("report", "--json"))["rollback"]
-                back_s.append(float(told["traffic_back_s"]))
-                held_s.append(float(told["held"]["seconds"]))
-                sample.mobius("accept")
-        finally:
-            sample.shut_down()
+    with deployed(lambda folder: WithData(folder, tree)) as sample:
+        for turn in range(options.rounds):
+            sample.deploy(f"v{turn + 1}")
+            (sample.folder / "data" / "since").write_text(str(turn))
+            began_s = time.monotonic()
+            sample.mobius("rollback", "--backup", sample.newest_backup(), "--emergency")
+            returned_s.append(time.monotonic() - began_s)
+            told = json.loads(sample.mobius("report", "--json"))["rollback"]
+            back_s.append(float(told["traffic_back_s"]))
+            held_s.append(float(told["held"]["seconds"]))
+            sample.mobius("accept")
     header = [
         "Going back with data",
         "Times",
@@ -92,13 +83,9 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--size-mb", type=int, default=1000, help="of the data (1000)")
-    parser.add_argument("--rounds", type=int, default=3, help="rollbacks (3)")
-    parser.add_argument("--write", action="store_true", help="add the result to bench/RESULTS.md")
-    return parser.parse_args()
+    takes = parser(__doc__, rounds=3, of="rollbacks")
+    takes.add_argument("--size-mb", type=int, default=1000, help="of the data (1000)")
+    return takes.parse_args()
 
 
 if __name__ == "__main__":

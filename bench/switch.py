@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from bench.common import BenchFailed, median, number, table, write_entry
+from bench.common import BenchFailed, median, number, parser, table, write_entry
 from bench.haproxy import HaproxyReload, HaproxyRuntime, LiveSocket
 from bench.live_socket import WAYS as LIVE_SOCKET_WAYS
 from bench.ways import Door, RestartInPlace, Switch, Way
@@ -189,20 +189,16 @@ def choose(names: list[str]) -> tuple[list[type[Way]], list[str]]:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--switches", type=int, default=20, help="changes of release for each way (20)")
-    parser.add_argument("--rounds", type=int, default=2, help="interleaved rounds they are spread over (2)")
-    parser.add_argument("--rtt-ms", type=float, default=40.0, help="emulated round trip (40)")
-    parser.add_argument("--via", action="append", choices=list(WAYS), help="may be repeated (all)")
-    parser.add_argument("--keepalive", type=int, default=40)
-    parser.add_argument("--fresh", type=int, default=10)
-    parser.add_argument(
+    takes = parser(__doc__, rounds=2, of="interleaved rounds they are spread over")
+    takes.add_argument("--switches", type=int, default=20, help="changes of release for each way (20)")
+    takes.add_argument("--rtt-ms", type=float, default=40.0, help="emulated round trip (40)")
+    takes.add_argument("--via", action="append", choices=list(WAYS), help="may be repeated (all)")
+    takes.add_argument("--keepalive", type=int, default=40)
+    takes.add_argument("--fresh", type=int, default=10)
+    takes.add_argument(
         "--rate", type=float, default=None, help="requests a second in all (as fast as answered)"
     )
-    parser.add_argument("--write", action="store_true", help="add the result to bench/RESULTS.md")
-    return parser.parse_args()
+    return takes.parse_args()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from adapters.contracts.journal_contract import PLAN, STAGE, moved, opened
+from adapters.contracts.journal_facts import PLAN, STAGE, moved, opened
 from mobius.adapters.journals.sqlite import SqliteJournal
 from mobius.cli.audit import command as audit
 from mobius.cli.history import command as history

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 import mobius
-from adapters.contracts.journal_contract import ANNA, JournalContract, opened
+from adapters.contracts.journal_contract import JournalContract
+from adapters.contracts.journal_facts import ANNA, opened
 from mobius.adapters.journals import schema
 from mobius.adapters.journals.schema import SCHEMA
 from mobius.adapters.journals.sqlite import SqliteJournal
@@ -375,7 +376,7 @@ TELL = "SqliteJournal(path).say(None, 'production', Note('tick', 'x'), now=1.0)"
 PREAMBLE = """
 import os, signal, sys
 from pathlib import Path
-from adapters.contracts.journal_contract import opened
+from adapters.contracts.journal_facts import opened
 from mobius.adapters.journals.sqlite import SqliteJournal
 from mobius.model.plan import Step
 from mobius.model.run import RunState
