@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,13 @@ class Field:
     def begin(self) -> Field:
         """The first release is live and kept."""
         self.service.mobius("deploy", "--tag", self.next_tag(), "--quiet", expect=0)
+        self.live, self.broken = self.tags[-1], False
+        return self
+
+    def begin_and_watch(self) -> Field:
+        """The same where windows last: nobody waits for their verdict."""
+        self.service.mobius("deploy", "--tag", self.next_tag(), "--detach", "--quiet", expect=0)
+        self.service.mobius("accept", expect=0)
         self.live, self.broken = self.tags[-1], False
         return self
 
@@ -200,3 +208,23 @@ class Field:
     def _one_is_marked(self, live: str) -> bool:
         marked = self.service.journal("SELECT tag FROM releases WHERE state = 'live'")
         return marked == [(live,)] and (self.service.root / "current").resolve().name.startswith(f"{live}-")
+
+
+@contextmanager
+def kept_well(make: Callable[[], Field], begin: Callable[[Field], object]) -> Iterator[Callable[[], Field]]:
+    """The present field, begun; a new one when the last is in doubt. Ended with all that was started for it."""
+    made: list[Field] = []
+
+    def present() -> Field:
+        if not made or made[-1].broken:
+            for old in made:
+                old.service.close()
+            made.append(make())
+            begin(made[-1])
+        return made[-1]
+
+    try:
+        yield present
+    finally:
+        for one in made:
+            one.service.close()

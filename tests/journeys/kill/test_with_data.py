@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from journeys.kill.field import Field, Strike
+from journeys.kill.field import Field, Strike, kept_well
 from journeys.service import Service
 
 pytestmark = pytest.mark.journey
@@ -17,42 +17,16 @@ ENDED = ("accepted", "observing")
 WRITES = 46  # a little more than such a run has
 
 
-def ready(folder: Path) -> Field:
-    """A kept release, and windows that last: nothing here waits for a verdict."""
-    ground = Field(Service(folder, window="10m", interval="200ms"))
-    try:
-        ground.service.mobius("deploy", "--tag", ground.next_tag(), "--detach", "--quiet", expect=0)
-        ground.service.mobius("accept", expect=0)
-    except BaseException:
-        ground.service.close()
-        raise
-    ground.live, ground.broken = ground.tags[-1], False
-    return ground
+def waiting(folder: Path) -> Field:
+    """Nothing here waits for a verdict."""
+    return Field(Service(folder, window="10m", interval="200ms"))
 
 
 @pytest.fixture(scope="module")
 def fields(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Field]]:
     """The present field, a new one when the last is in doubt."""
-    made: list[Field] = []
-
-    def present() -> Field:
-        if not made or made[-1].broken:
-            for old in made:
-                old.service.close()
-            made.append(ready(tmp_path_factory.mktemp("field") / "service"))
-        return made[-1]
-
-    try:
+    with kept_well(lambda: waiting(tmp_path_factory.mktemp("field")), Field.begin_and_watch) as present:
         yield present
-    finally:
-        for one in made:
-            one.service.close()
-
-
-@pytest.fixture
-def ground(fields: Callable[[], Field]) -> Field:
-    """A service in order, with a release to go back to."""
-    return fields()
 
 
 def struck(ground: Field, strike: Strike) -> bool:
@@ -104,13 +78,10 @@ def on_a_mount(tmp_path: Path) -> Iterator[Field]:
     data.mkdir(parents=True)
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "mobius-test", data]).returncode:
         pytest.skip("nothing may be mounted here")
-    made: list[Field] = []
     try:
-        made.append(ready(tmp_path / "service"))
-        yield made[0]
+        with kept_well(lambda: waiting(tmp_path / "service"), Field.begin_and_watch) as present:
+            yield present()
     finally:
-        for one in made:
-            one.service.close()
         subprocess.run(["umount", "-l", data], check=True)
 
 
