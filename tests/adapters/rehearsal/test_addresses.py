@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from mobius.adapters.rehearsal.addresses import addressed, in_form_of, scratch_url, user_of
+from mobius.adapters.rehearsal.addresses import (
+    addressed,
+    in_form_of,
+    scratch_url,
+    user_of,
+    without_other_databases,
+)
 from mobius.model.settings import DatabaseSettings
 
 SCRATCH = "postgresql://app:pw@/app?host=/scratch/socket&port=5432"
@@ -84,3 +90,56 @@ def test_who_asks_is_found(address: str, user: str) -> None:
 
 def test_the_address_of_a_socket_is_one_that_libpq_reads() -> None:
     assert scratch_url("/a b", "app", "ada") == "postgresql://ada@/app?host=/a%20b&port=5432"
+
+
+def test_an_address_in_parts_leads_to_the_scratch_database_part_by_part() -> None:
+    parts = {
+        "DB_HOST": "db.example.org",
+        "DB_PORT": "5432",
+        "DB_NAME": "app",
+        "DB_USER": "app",
+        "DB_PASSWORD": "live",
+        "MAIL_HOST": "db.example.org",
+        "MAIL_USER": "app",
+        "REPORTS_HOST": "db.example.org",
+        "REPORTS_NAME": "reports",
+    }
+    env = addressed(parts, BY_URL)
+    assert [env[f"DB_{name}"] for name in ("HOST", "PORT", "NAME", "USER", "PASSWORD")] == [
+        "/scratch/socket", "5432", "app", "app", "pw",
+    ]  # fmt: skip
+    others = ("MAIL_HOST", "MAIL_USER", "REPORTS_HOST", "REPORTS_NAME")
+    assert all(env[name] == parts[name] for name in others)
+
+
+@pytest.mark.parametrize("prefix", ["POSTGRES_", "APP_DATABASE_", "pg"])
+def test_parts_are_known_however_their_names_begin(prefix: str) -> None:
+    env = addressed(
+        {f"{prefix}HOST": "db.example.org", f"{prefix}DB": "app", f"{prefix}PASSWORD": "live"}, BY_URL
+    )
+    assert env[f"{prefix}HOST"] == "/scratch/socket" and env[f"{prefix}PASSWORD"] == "pw"
+
+
+def test_what_leads_to_another_database_is_left_out_and_all_else_stays() -> None:
+    leads = {
+        "DATABASE_URL": "somewhere",
+        "REPORTS_DSN": "host=db dbname=x",
+        "SQLALCHEMY_DATABASE_URI": "x",
+        "ANY": "mysql+pymysql://app@db/app",
+        "CACHE": "rediss://cache",
+        "WORDS": "dbname=app host=db user=app",
+        "PGSERVICE": "live",
+        "PGSYSCONFDIR": "/etc",
+        "NAMED": "of mobius.toml",
+        "JDBC": "jdbc:postgresql://db/app",
+    }
+    stays = {"PGOPTIONS": "-c x=y", "API_URL": "https://example.org", "MODE": "fast", "HOST": "0.0.0.0"}
+    ours = {"OURS": "postgresql://scratch"}
+    left = without_other_databases({**leads, **stays, **ours}, ["OURS"], ["NAMED"], files=False)
+    assert left == {**stays, **ours}
+
+
+def test_where_a_file_is_tried_an_address_of_a_file_stays() -> None:
+    files = {"DATABASE_URL": "sqlite:////srv/app.db", "APP_DSN": "file:app.db", "DB_URL": "data/app.db"}
+    env = {**files, "OTHER_DATABASE_URL": "postgresql://db/app", "MY_DSN": "unknown://db/app"}
+    assert without_other_databases(env, [], [], files=True) == files

@@ -18,7 +18,7 @@ FILE_LIMIT_BYTES = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class PythonFile:
-    """One file that was read: its syntax tree, and the SHA-256 of its bytes."""
+    """One file that was read: its syntax tree, and its SHA-256, whatever its line ends."""
 
     path: Path
     tree: ast.Module
@@ -52,7 +52,7 @@ def read_python(path: Path) -> PythonFile:
         raise GateFailed(
             f"migration {path} is not Python that can be read: {problem}", "correct it, then plan again"
         ) from problem
-    return PythonFile(path, tree, hashlib.sha256(raw).hexdigest())
+    return PythonFile(path, tree, hashlib.sha256(raw.replace(b"\r\n", b"\n")).hexdigest())
 
 
 def assigned(body: Iterable[ast.stmt], name: str) -> ast.expr | None:

@@ -200,6 +200,8 @@ class CutOffRunner:
             raise NotProvenError(
                 f"the scratch copy of {database.name} is on another server, and what is cut off has no network"
             )
+        if database.url_env in self._environ:
+            own = {database.url_env: self._environ[database.url_env], **own}
         url = url_for_command(address, user_of(own.get(database.url_env, "") or database.url))
         led = addressed(own, {database.name: (database, url)})
         ours = {*as_libpq(url), *(name for name, value in led.items() if own.get(name) != value)}

@@ -22,6 +22,12 @@ _SERVER = re.compile(
 _WORDS = re.compile(r"(?:^|\s)(?:host|hostaddr|service|servicefile|passfile)\s*=")  # of libpq
 _ADDRESS = re.compile(r"(?!sqlite|file:)[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _DATABASE = re.compile(r"DSN$|DATABASE_?UR[IL]|(?:^|_)DB_?UR[IL]|CONNECTION_?STRING", re.IGNORECASE)
+_NAMED = {
+    "HOST": "host", "HOSTNAME": "host", "SERVER": "host", "PORT": "port", "USER": "user", "USERNAME": "user",
+    "PASSWORD": "password", "PASS": "password", "NAME": "dbname", "DBNAME": "dbname", "DATABASE": "dbname",
+    "DB": "dbname",
+}  # fmt: skip
+_PART = re.compile(rf"(\w+?)_?({'|'.join(sorted(_NAMED, key=len, reverse=True))})", re.IGNORECASE)
 _SCHEME = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9_]+)?(?=://)")
 
 
@@ -32,6 +38,7 @@ def addressed(
     scratch database (`postgresql://user:password@/name?host=FOLDER&port=5432`)."""
     changed = {name: value for name, value in env.items() if not databases or name not in LIBPQ}
     for settings, scratch in databases.values():
+        changed |= in_parts(changed, env.get(settings.url_env) or settings.url, scratch)
         for name, value in env.items():
             if name == settings.url_env or (settings.url and same_database(value, settings.url)):
                 changed[name] = in_form_of(value, scratch)
@@ -39,6 +46,24 @@ def addressed(
             changed.setdefault(settings.url_env, scratch)
     if databases:
         changed |= as_libpq(next(iter(databases.values()))[1])
+    return changed
+
+
+def in_parts(env: Mapping[str, str], live: str, scratch: str) -> dict[str, str]:
+    """The variables that hold the parts of the live address one by one, such as DB_HOST, DB_NAME and DB_PASSWORD, with
+    those of the scratch one: where host and name that begin alike are the live ones."""
+    if not _SCHEME.match(live):
+        return {}
+    old, new = _parts(live), _parts(scratch)
+    families: dict[str, dict[str, str]] = {}
+    for name in env:
+        if found := _PART.fullmatch(name):
+            families.setdefault(found[1], {})[name] = _NAMED[found[2].upper()]
+    changed: dict[str, str] = {}
+    for names in families.values():
+        is_live = {part: env[name] == old[part] for name, part in names.items() if part in ("host", "dbname")}
+        if is_live == {"host": True, "dbname": True}:
+            changed |= {name: new[part] for name, part in names.items()}
     return changed
 
 
