@@ -50,28 +50,29 @@ ROWS = "INSERT INTO orders (user_id, qty, note) VALUES (1, 3, 'paid'), (2, 1, 'o
 
 
 class Shop(Ground):
-    """`app`: its database on a live server; None for an SQLite file."""
+    """`app`: its database on a live server; None for an SQLite file. A shop that is there already is left as it is, and
+    may be told the `url` of its database alone."""
 
-    def __init__(self, folder: Path, app: Database | None = None, **more: Any) -> None:
-        self.app = app
+    def __init__(self, folder: Path, app: Database | None = None, *, url: str = "", **more: Any) -> None:
+        self.app, url = app, app.url if app else url
         how: dict[str, Any] = {
             "smoke": tuple(SmokeSettings(name, url=f"/q/{name}", expect=("status == 200",)) for name in OLD),
-            "migrations": MigrationSettings(database="app" if app else "shared/data/app.db"),
+            "migrations": MigrationSettings(database="app" if url else "shared/data/app.db"),
             "rehearsal": RehearsalSettings(boot=True, timeout_s=90.0),
             "backup": BackupSettings(paths=("shared/data",), folder=folder / "backups"),
             **more,
         }
-        if app is not None:
+        if url:
             how["databases"] = (DatabaseSettings("app", url_env="DATABASE_URL"),)
         super().__init__(
-            folder, "shop.py", python=(sys.executable,), env={"DATABASE_URL": app.url} if app else {}, **how
+            folder, "shop.py", python=(sys.executable,), env={"DATABASE_URL": url} if url else {}, **how
         )
         self.dumped: _Shared | None = None
-        self._fill()
 
     def _lay_out(self) -> None:
         self.data.mkdir(parents=True)
         self.release("v1", OLD)
+        self._fill()
 
     def _fill(self) -> None:
         if self.app is not None:
