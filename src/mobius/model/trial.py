@@ -78,6 +78,7 @@ class Booted:
     seconds: float = 0.0
     failed: tuple[str, ...] = ()  # the names of the smoke tests that failed
     broken: tuple[Broken, ...] = ()  # the first first
+    log: tuple[str, ...] = ()  # the end of what it said, where it does not work
 
     @property
     def query(self) -> str:
@@ -131,3 +132,4 @@ class TrialVerdict:
     reasons: tuple[str, ...]
     stops: tuple[str, ...] = ()  # why a deployment must not go on
     advice: tuple[str, ...] = ()  # the next step for each of them
+    weights: tuple[Impact, ...] = ()  # of each reason

@@ -30,6 +30,7 @@ class BootFacts(TypedDict):
     failed: list[str]  # the names of the smoke tests that failed
     query: str  # the first that its database refused, without values; "" where it is not known
     broken: list[dict[str, str]]  # all of them: {"query", "error"}
+    log: list[str]  # the end of what it said, where it does not work
 
 
 class StatementFacts(TypedDict):
@@ -67,6 +68,7 @@ class TrialFacts(TypedDict):
     migrate_s: float
     impact: str  # "LOW", "MEDIUM", "HIGH"
     felt: list[str]  # why, one reason a line
+    weights: list[str]  # of each of them, as the impact
     stops: list[str]  # why a deployment must not go on
     advice: list[str]  # the next step for each of them
     way: str  # the first way that is open; "" where none is

@@ -40,6 +40,7 @@ def judge_trial(
         tuple(reason for _, reason in said),
         tuple(why for why, _ in stops),
         tuple(advice for _, advice in stops),
+        tuple(weight for weight, _ in said),
     )
 
 

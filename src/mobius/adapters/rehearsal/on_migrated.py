@@ -139,7 +139,8 @@ def _judged(boot: Boot, boots: Boots) -> Booted:
         return Booted(False, why=why, seconds=booted.took_s)
     failed = tuple(boots.redact(result.name) for result in booted.smoke if result.outcome is Outcome.FAIL)
     works = booted.outcome is Outcome.PASS
-    return Booted(True, works, "" if works else why, booted.took_s, failed, boot.broken)
+    log = tuple(boots.redact(line) for line in booted.log)
+    return Booted(True, works, "" if works else why, booted.took_s, failed, boot.broken, log)
 
 
 def _at(database: ScratchDatabase, name: str) -> ScratchDatabase:

@@ -10,6 +10,7 @@ from mobius.model.trial_facts import BootFacts, RowsFacts, StatementFacts, Trial
 
 MOST_STATEMENTS = 20  # the slowest, in the order in which they ran: a migration may have thousands
 MOST_ROWS = 200
+MOST_LINES = 20
 LONGEST_DIFFERENCE = 20_000  # characters
 
 
@@ -28,6 +29,7 @@ def trial_facts(trial: Trial, verdict: TrialVerdict, *, old: Booted, new: Booted
         "migrate_s": round(trial.seconds, 3),
         "impact": verdict.impact.name,
         "felt": list(verdict.reasons),
+        "weights": [weight.name for weight in verdict.weights],
         "stops": list(verdict.stops),
         "advice": list(verdict.advice),
         "way": str(verdict.way or ""),
@@ -70,6 +72,7 @@ def _boot(booted: Booted) -> BootFacts:
         "failed": list(booted.failed),
         "query": booted.query,
         "broken": [{"query": each.query, "error": each.error} for each in booted.broken],
+        "log": list(booted.log[-MOST_LINES:]),
     }
 
 
