@@ -29,6 +29,7 @@ from mobius.flows.carry_on import carry_on
 from mobius.flows.plan import plan_deploy
 from mobius.flows.plan_return import plan_rollback
 from mobius.flows.restart import plan_restart
+from mobius.model.baseline import Baseline
 from mobius.model.plan import Plan
 from mobius.model.release import Release, ReleaseState
 from mobius.model.run import Event, Holder, Run
@@ -105,6 +106,7 @@ class Script:
     live_smoke: bool = True
     bad_after: int | None = None
     blind_after: int | None = None
+    errors: int = 0  # of 100 requests, while its probes are good
 
 
 @dataclass
@@ -114,6 +116,7 @@ class World:
     settings: EnvironmentSettings = SETTINGS
     scripts: dict[str, Script] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=lambda: {"rows": ["first"]})
+    baselines: dict[str, Baseline] = field(default_factory=dict)  # by signal, of whatever was live before
     kill_after: int | None = None  # the runner dies after this many more effects
     break_step: str = ""  # the next effect inside this step fails, once
     journal_down: bool = False  # nothing can be written: the disk is full
@@ -241,6 +244,7 @@ class World:
             redact=lambda words: words,
             deployment_log=self._log,
             artifact=self._artifact,
+            baselines=lambda release_id, until: self.baselines,
         )
 
     def _log(self, line: str) -> None:
@@ -361,7 +365,8 @@ class _Signals:
                 Sample("probe", now, ok=False, note="[status == 200] was 503"),
                 Sample("traffic", now, requests=100, errors=40),
             )
-        return (Sample("probe", now, ok=True, value=5.0), Sample("traffic", now, requests=100))
+        counted = Sample("traffic", now, requests=100, errors=script.errors)
+        return (Sample("probe", now, ok=True, value=5.0), counted)
 
 
 def tag_of(release_id: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from mobius.config import load
 from mobius.errors import ConfigurationError, UsageError
-from mobius.model.policies import ADAPTIVE_NOTE, CONSERVATIVE, STRICT
+from mobius.model.policies import CONSERVATIVE, STRICT
 from mobius.model.settings import (
     EnvironmentSettings,
     HealthSettings,
@@ -50,9 +50,9 @@ def test_a_small_file_is_enough_and_the_defaults_are_those_of_the_design(
     assert live.artifact_dir == tmp_path / "premerge_artifacts"
 
 
-def test_the_default_policy_is_adaptive_which_says_that_conservative_stands_in(loads: Loads) -> None:
+def test_the_default_policy_is_adaptive_with_the_fixed_limits_of_conservative(loads: Loads) -> None:
     policy = production(loads()).policy
-    assert (policy.name, policy.base, policy.note) == ("adaptive", "conservative", ADAPTIVE_NOTE)
+    assert (policy.name, policy.base, policy.note) == ("adaptive", "adaptive", "")
     assert policy.max_p95_ms == CONSERVATIVE.max_p95_ms
 
 

@@ -17,7 +17,7 @@ A rate is taken over its trailing window, reaching further back until it holds t
 
 {policies}
 
-`adaptive`, the default, is not available in this version: `conservative` is used, and `config check` says so.
+`adaptive`, the default, holds a release against the one before it, and has the fixed limits of `conservative`.
 
 ## Variables
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mobius.errors import Fenced, Locked, MobiusError
 from mobius.flows.actions.action import known_releases, own_backup_name
+from mobius.flows.before import tick_s, what_is_known, window_tests
 from mobius.flows.perform import perform
 from mobius.flows.record import Record
 from mobius.flows.take_back import stop_for_a_person, take_back
@@ -30,6 +31,7 @@ def open_window(record: Record) -> None:
     told = {"deadline": deadline, "policy": plan.facts["policy"], "interval_s": plan.facts["interval_s"]}
     note = plan.facts.get("policy_note")
     words = f"watching {plan.release_id} by {plan.facts['policy']}" + (f" ({note})" if note else "")
+    words += f"; {known}" if (known := what_is_known(record)) else ""
     record.move(
         RunState.OBSERVING,
         "window opened",
@@ -99,7 +101,12 @@ class Watch:
         self.signals = self.ports.signals(_watched(record))
         self.told_at = self.ports.clock.monotonic()
         self.way_back_failed = 0
+        self.way_back_at = float("-inf")
         self.proven = proven_now(record)
+        self.verdict: Verdict | None = None
+        self.tests = window_tests(record)
+        if self.tests is not None:
+            self.tests.feed(self.samples)
         self._note_blind_gap()
 
     def look(self) -> Verdict:
@@ -109,13 +116,22 @@ class Watch:
         self.samples += fresh
         self.record.add_samples(fresh)
         run, settings = self.record.run, self.ports.settings
-        verdict = judge(
+        found = self.tests.feed(fresh) if self.tests is not None else None
+        if (
+            found is None
+            and not self.is_over()
+            and not any(s.signal == "probe" for s in fresh)
+            and self.verdict
+        ):
+            return self.verdict  # between two probes only the traffic can say anything new
+        verdict = self.verdict = judge(
             self.samples,
             settings.policy,
             settings.monitor,
             opened_at=run.window_opened_at,
             now=now,
             deadline=run.window_deadline,
+            found=found,
         )
         self._tell(verdict)
         self._look_at_the_way_back()
@@ -137,11 +153,11 @@ class Watch:
 
     def pause_s(self) -> float:
         """Until the next tick, and not past the deadline."""
-        interval_s = self.ports.settings.monitor.interval_s
+        every_s = tick_s(self.ports.settings)
         left = self.record.run.window_deadline - self.ports.clock.now()
         if left <= 0 and not self.is_over():
             return 0.0
-        return min(interval_s, left) if left > 0 else interval_s
+        return min(every_s, left) if left > 0 else every_s
 
     def page_once(self, verdict: Verdict) -> None:
         """A bad verdict calls a person once in a window, a blind one too: not at every tick, and not again
@@ -169,9 +185,13 @@ class Watch:
 
     def _look_at_the_way_back(self) -> None:
         """The warm release is probed all along, so that going back needs no gate; its loss calls a person."""
-        plan, threshold = self.record.run.plan, self.ports.settings.monitor.failure_threshold
+        plan, monitor = self.record.run.plan, self.ports.settings.monitor
         if not plan.previous_slot or not _is_warm(plan, self.way_back(), self.proven):
             return
+        now, threshold = self.ports.clock.monotonic(), monitor.failure_threshold
+        if now < self.way_back_at + monitor.interval_s - tick_s(self.ports.settings) / 2:
+            return
+        self.way_back_at = now
         try:
             url = self.ports.target.slot_url(plan.previous_slot)
         except MobiusError as problem:

@@ -6,10 +6,11 @@ holds every adapter to their words. All methods are synchronous; what needs conc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mobius.model.baseline import Baseline
 from mobius.model.loss import Comparison as Comparison
 from mobius.model.loss import LostRow as LostRow
 from mobius.model.release import Release
@@ -43,6 +44,11 @@ from mobius.ports.serving import Target as Target
 from mobius.ports.serving import Traffic as Traffic
 
 
+def nothing_counted(release_id: str, until: float) -> Mapping[str, Baseline]:
+    """Where nobody counts requests all along."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Everything a flow may touch of one environment."""
@@ -65,6 +71,8 @@ class Ports:
     deployment_log: Callable[[str], None]  # one line to logs/deployment.log
     artifact: Callable[[str, str], Path]  # (name, text) to ARTIFACT_DIR
     commands: Commands | None = None  # where somebody else deploys: `target` is command or observe
+    # by signal, what was counted of a release before a unix time
+    baselines: Callable[[str, float], Mapping[str, Baseline]] = nothing_counted
     store: Store | None = None  # where copies of backups go; None where `store.url` is not set
 
 

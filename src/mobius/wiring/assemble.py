@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import assert_never
 
@@ -22,6 +23,7 @@ from mobius.adapters.redaction import redactor, secrets_of
 from mobius.adapters.releases.elsewhere import ElsewhereOrigin
 from mobius.adapters.releases.sources import origin_of
 from mobius.adapters.releases.store import ReleaseStore
+from mobius.adapters.signals.recorded import recorded
 from mobius.adapters.signals.window import WindowSignals
 from mobius.adapters.targets.command import CommandTarget
 from mobius.adapters.targets.observe import ObserveTarget
@@ -31,6 +33,7 @@ from mobius.adapters.traffic.elsewhere import ElsewhereTraffic
 from mobius.adapters.traffic.haproxy import HaproxyTraffic
 from mobius.adapters.traffic.live_socket import LiveSocketTraffic
 from mobius.errors import UsageError
+from mobius.flows.before import is_adaptive, tick_s
 from mobius.model.haproxy import haproxy_place
 from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings, Settings
@@ -79,6 +82,9 @@ def assemble(
             pids=None
             if commands
             else lambda: [p.pid for p in target.processes() if p.slot == release.slot and p.pid],
+            probe_every_s=settings.monitor.interval_s - tick_s(settings) / 2
+            if is_adaptive(settings.policy)
+            else 0.0,
             restarts=None
             if commands
             else lambda: {p.name: p.restarts for p in target.processes() if p.slot == release.slot},
@@ -103,6 +109,7 @@ def assemble(
         deployment_log=records.deployment_log(project / "logs" / "deployment.log"),
         artifact=records.artifacts(settings.artifact_dir, redact),
         commands=commands,
+        baselines=partial(recorded, places.root / "run"),
         store=_store(settings, environ),
     )
 

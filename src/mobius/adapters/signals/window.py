@@ -25,7 +25,8 @@ class WindowSignals:
     `pids` the processes of the release (None: the whole machine is measured); `restarts` how often each of them was
     started again. Traffic counts from the moment this
     is made. A tick waits for the probe and the readings only: gates and smoke tests run in the background, each at
-    its own pace, and their results come with the first tick after they end.
+    its own pace, and their results come with the first tick after they end. Where ticks come more often than
+    `probe_every_s`, only traffic is read in between.
     """
 
     def __init__(
@@ -42,8 +43,10 @@ class WindowSignals:
         base_url: str = "",
         remark: Callable[[], str] = lambda: "",
         restarts: Callable[[], Mapping[str, int]] | None = None,
+        probe_every_s: float = 0.0,
     ) -> None:
         self._checks = checks
+        self._clock, self._probe_every_s, self._probed_at = clock, probe_every_s, float("-inf")
         self._url = base_url or settings.url
         routes = settings.critical_routes
         self._traffic = TrafficDelta(counters, release_id, routes=routes, remark=remark) if counters else None
@@ -65,12 +68,14 @@ class WindowSignals:
         """The probe, traffic since the last call (also of each critical route), resources, and what the background
         jobs found since."""
         samples = [sample for job in self._jobs for sample in job.collect(now)]
-        samples.append(self._probe(now))
+        if is_due := self._clock.monotonic() >= self._probed_at + self._probe_every_s:
+            self._probed_at = self._clock.monotonic()
+            samples.append(self._probe(now))
         if self._traffic:
             samples += self._traffic.samples(now)
-        samples += self._resources.sample(now)
-        if self._restarts:
-            samples.append(self._restarts.sample(now))
+        if is_due:
+            samples += self._resources.sample(now)
+            samples += [self._restarts.sample(now)] if self._restarts else []
         return tuple(samples)
 
     def _probe(self, now: float) -> Sample:

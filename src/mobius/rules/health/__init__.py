@@ -27,16 +27,18 @@ def judge(
     opened_at: float,
     now: float,
     deadline: float,
+    found: Finding | None = None,
 ) -> Verdict:
     """What the samples of the window (oldest first) say at `now`, all times in unix seconds.
 
-    FAIL names the first rule that fired in `rule`, and has every one that did in `findings`. Without one:
+    `found`: what was found against the release by other means. FAIL names the first rule that fired in `rule`, and has
+    every one that did in `findings`. Without one:
     before the deadline ERROR when nothing could be measured for long, else INCONCLUSIVE with an empty `rule`,
     which is "so far"; at the deadline PASS if enough was measured, else INCONCLUSIVE with the reason.
     """
     watch = Watch(policy, monitor, opened_at=opened_at, now=now, deadline=deadline)
     facts = Facts.of(samples, watch)
-    broken = _broken_limits(facts, watch)
+    broken = (*_broken_limits(facts, watch), *([found] if found else ()))
     if broken:
         return Verdict(Outcome.FAIL, broken[0].message, broken[0].check, broken)
     return _at_the_end(facts, watch) if now >= deadline else _so_far(facts, watch)

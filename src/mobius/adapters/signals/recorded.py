@@ -1,0 +1,68 @@
+"""What the front door wrote down of a release's traffic before now."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mobius.adapters.signals.traffic import ROUTE
+from mobius.host.history import BLOCK_S, FILE
+from mobius.model.baseline import Baseline, Block
+from mobius.model.sample import BUCKETS
+
+NEAR_S, FAR_S = 3600.0, 86_400.0  # an hour is like now; a day has more of what is rare
+ENOUGH = 12_000  # requests in the last hour that need no help from the day before (200 a minute)
+
+
+def recorded(run: Path, release_id: str, until: float) -> dict[str, Baseline]:
+    """The traffic of this release in the hour before `until` (unix seconds), by signal: all of it ("traffic"), and each
+    critical route ("route:/api"). Where there was little, that of the day before it, too. Empty where nothing was
+    written down."""
+    there: dict[str, list[tuple[float, Block]]] = {}
+    for at, took_s, releases in _lines(run):
+        if until - FAR_S < at <= until and took_s <= 2 * BLOCK_S:  # a longer one: nobody looked meanwhile
+            for signal, block in _blocks(releases.get(release_id)):
+                there.setdefault(signal, []).append((at, block))
+    found = {signal: _baseline(blocks, until) for signal, blocks in there.items()}
+    return {signal: baseline for signal, baseline in found.items() if baseline is not None}
+
+
+def _baseline(there: list[tuple[float, Block]], until: float) -> Baseline | None:
+    near = [block for at, block in there if at > until - NEAR_S]
+    if sum(block.requests for block in near) >= ENOUGH:
+        return Baseline.of(near, BLOCK_S)
+    return Baseline.of([block for _, block in there], BLOCK_S) if there else None
+
+
+def _lines(run: Path) -> Iterator[tuple[float, float, dict[str, Any]]]:
+    for name in (f"{FILE}.1", FILE):
+        try:
+            text = (run / name).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        for line in text.splitlines():
+            try:
+                told = json.loads(line)
+                yield float(told["at"]), float(told["took_s"]), dict(told["releases"])
+            except (ValueError, KeyError, TypeError):  # a line that was cut by a crash
+                continue
+
+
+def _blocks(counted: Any) -> Iterator[tuple[str, Block]]:
+    """Nothing for what is no count: a file that somebody else wrote into stops no deployment."""
+    if not isinstance(counted, dict):
+        return
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+        yield "traffic", _block(counted)
+        for route, one in counted.get("routes", {}).items():
+            yield f"{ROUTE}{route}", _block(one)
+
+
+def _block(counted: dict[str, Any]) -> Block:
+    histogram = [0] * BUCKETS
+    for bucket, many in counted["histogram"].items():
+        histogram[min(int(bucket), BUCKETS - 1)] += int(many)
+    return Block(int(counted["requests"]), int(counted["errors"]), tuple(histogram))

@@ -1,0 +1,56 @@
+"""How the release before was, for a window that holds the new one against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mobius.flows.record import Record
+from mobius.model.baseline import Baseline
+from mobius.model.policies import PolicySettings
+from mobius.model.settings import EnvironmentSettings
+from mobius.report.words import counted
+from mobius.rules.adaptive.window import ROUTE, WHOLE, WindowTests, is_enough
+
+ADAPTIVE = "adaptive"
+TICK_S = (
+    5.0  # how often traffic is counted: a tick as long as the time to find what is bad would find nothing
+)
+
+
+def is_adaptive(policy: PolicySettings) -> bool:
+    """Whether a policy holds a release against the one before, too."""
+    return policy.base == ADAPTIVE
+
+
+def tick_s(settings: EnvironmentSettings) -> float:
+    """How long it is from one look to the next; probes keep their own interval."""
+    interval_s = settings.monitor.interval_s
+    return min(TICK_S, interval_s) if is_adaptive(settings.policy) else interval_s
+
+
+def window_tests(record: Record) -> WindowTests | None:
+    """The tests of this run's window; None where the policy asks for none."""
+    if not is_adaptive(record.ports.settings.policy):
+        return None
+    run = record.run
+    before = _before(record)
+    wanted = [WHOLE, *(f"{ROUTE}{route}" for route in record.ports.settings.critical_routes)]
+    window_s = max(1.0, run.window_deadline - run.window_opened_at)
+    return WindowTests({signal: before.get(signal) for signal in wanted}, run.window_opened_at, window_s)
+
+
+def what_is_known(record: Record) -> str:
+    """What the window is held against, in words; "" where the policy compares nothing."""
+    if not is_adaptive(record.ports.settings.policy):
+        return ""
+    baseline, previous = _before(record).get(WHOLE), record.run.plan.previous_id
+    if baseline is None or not is_enough(baseline):
+        seen = f"of {previous} " if previous else ""
+        return f"too little was counted {seen}before to compare with: the fixed limits hold"
+    return f"held against {counted(baseline.total.requests, 'request')} of {previous}"
+
+
+def _before(record: Record) -> Mapping[str, Baseline]:
+    """What was counted of the release before, until this run began."""
+    run = record.run
+    return record.ports.baselines(run.plan.previous_id, run.started_at) if run.plan.previous_id else {}

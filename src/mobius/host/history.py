@@ -1,0 +1,87 @@
+"""What the front door counted, half a minute at a time, for a day: what a new release is held against later.
+
+One line of JSON each in `run/traffic.jsonl`, oldest first; `run/traffic.jsonl.1` has what came before. Lines are not
+synced: a crash of the machine loses the last ones, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import time
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobius.host.protocol import HostUnavailable
+
+if TYPE_CHECKING:
+    from mobius.host.doors import Doors
+
+FILE = "traffic.jsonl"
+BLOCK_S = 30.0
+TURN_AT_BYTES = 2 << 20  # a day of a busy service is about half of it
+
+Json = dict[str, Any]
+
+
+async def keep_history(doors: Doors, run: Path, block_s: float = BLOCK_S) -> None:
+    """Writes a line every `block_s` seconds; what cannot be read or written is left out."""
+    before: Json | None = None
+    began = time.monotonic()
+    while True:
+        await asyncio.sleep(block_s)
+        with contextlib.suppress(HostUnavailable):
+            counted: Json = (await doors.counters())["releases"]
+            now = time.monotonic()
+            if before is not None:
+                line = {
+                    "at": round(time.time(), 1),
+                    "took_s": round(now - began, 2),
+                    "releases": added(before, counted),
+                }
+                with contextlib.suppress(OSError):  # a full disk: the day has a gap
+                    write_line(run / FILE, line)
+            before, began = counted, now
+
+
+def added(before: Json, counted: Json) -> Json:
+    """By release, and in it by critical route, what was counted since."""
+    found: Json = {}
+    for release, count in counted.items():
+        was = before.get(release) or {}
+        since = _since(was, count, ("errors_5xx", "errors_door"))
+        if since is None:
+            continue
+        routes = {
+            route: there
+            for route, one in count["routes"].items()
+            if (there := _since((was.get("routes") or {}).get(route) or {}, one, ("errors",)))
+        }
+        found[release] = {**since, "routes": routes} if routes else since
+    return found
+
+
+def _since(was: Json, count: Json, errors: tuple[str, ...]) -> Json | None:
+    """Requests, errors and the histogram, its empty buckets left out; None for nothing, or a door that counts anew."""
+    requests = count["requests"] - was.get("requests", 0)
+    if requests <= 0:
+        return None
+    buckets = zip_longest(count["histogram"], was.get("histogram") or (), fillvalue=0)
+    return {
+        "requests": requests,
+        "errors": sum(count[name] - was.get(name, 0) for name in errors),
+        "histogram": {str(at): now - then for at, (now, then) in enumerate(buckets) if now != then},
+    }
+
+
+def write_line(path: Path, line: Json, turn_at_bytes: int = TURN_AT_BYTES) -> None:
+    """Adds one line; a file that has grown becomes `.1` first."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size > turn_at_bytes:
+            path.replace(path.with_name(f"{path.name}.1"))
+    whole = json.dumps(line, separators=(",", ":")).encode() + b"\n"
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
+        file.write(whole)

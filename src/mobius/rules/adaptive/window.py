@@ -1,0 +1,63 @@
+"""The tests of one window: all requests together, and each critical route by itself, within one bound for them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from mobius.model.baseline import Baseline
+from mobius.model.sample import Sample
+from mobius.model.verdict import Finding, Severity
+from mobius.rules.adaptive import Adaptive
+
+ROUTE = "route:"
+WHOLE = "traffic"
+RULE = "adaptive"
+OF_THE_WHOLE = 0.5  # of the claimed chance of a false alarm; the routes share the rest
+ENOUGH_BLOCKS, ENOUGH_REQUESTS = 5, 100  # with less nobody knows what is usual
+
+
+def is_enough(baseline: Baseline | None) -> bool:
+    """Whether so much was seen of the release before that a new one can be held against it."""
+    return (
+        baseline is not None
+        and len(baseline.blocks) >= ENOUGH_BLOCKS
+        and baseline.total.requests >= ENOUGH_REQUESTS
+    )
+
+
+@dataclass(slots=True)
+class WindowTests:
+    """Fed with every sample, in order; says what it found. Fed with the samples of before it decides as if it had
+    never stopped."""
+
+    baselines: Mapping[str, Baseline | None]  # by signal: "traffic", "route:/api"
+    opened_at: float
+    window_s: float
+    found: Finding | None = None
+    _tests: dict[str, Adaptive] = field(default_factory=dict)
+    _last_at: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        routes = sum(signal.startswith(ROUTE) for signal in self.baselines)
+        for signal, baseline in self.baselines.items():
+            part = 1.0 if not routes else OF_THE_WHOLE if signal == WHOLE else (1 - OF_THE_WHOLE) / routes
+            there = baseline if is_enough(baseline) else None
+            self._tests[signal] = Adaptive(there, window_s=self.window_s, share_of_alpha=part)
+
+    def feed(self, samples: Iterable[Sample]) -> Finding | None:
+        """The first thing that was found so far, or None. Missing samples, and a clock that was set back, are no time
+        in which anything was well or ill."""
+        for sample in samples:
+            test = self._tests.get(sample.signal)
+            if test is None or sample.missing:
+                continue
+            last = self._last_at.get(sample.signal, self.opened_at)
+            self._last_at[sample.signal] = sample.at
+            if sample.at <= last:
+                continue
+            judged = test.observe(sample.requests, sample.errors, sample.histogram, sample.at - last)
+            if judged.is_bad and self.found is None:
+                where = f"{sample.signal.removeprefix(ROUTE)}: " if sample.signal.startswith(ROUTE) else ""
+                self.found = Finding(RULE, Severity.FAIL, where + judged.sentence)
+        return self.found

@@ -1,0 +1,82 @@
+"""A window that holds a release against the one before it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mobius.model.baseline import Baseline, Block
+from mobius.model.policies import ADAPTIVE, CONSERVATIVE
+from mobius.model.run import Run, RunState
+from world import SETTINGS, Killed, Script, World
+
+USUAL = {"traffic": Baseline.of([Block(3_000, 3)] * 60, 30.0)}
+
+
+def deployed(errors: int, baselines: dict[str, Baseline], *, adaptive: bool = True) -> tuple[World, RunState]:
+    """v2 comes after v1; so many of 100 requests fail in it, and its probes are good."""
+    policy = ADAPTIVE if adaptive else CONSERVATIVE
+    world = World(settings=replace(SETTINGS, policy=policy), baselines=baselines)
+    assert world.deploy("v1").state is RunState.ACCEPTED
+    world.scripts["v2"] = Script(errors=errors)
+    return world, world.deploy("v2").state
+
+
+def test_three_percent_of_errors_where_there_was_one_in_a_thousand_are_rolled_back() -> None:
+    world, state = deployed(3, USUAL)
+    assert state is RunState.ROLLED_BACK
+    [verdict] = world.events(of_v2(world), "verdict")
+    assert verdict.data["rule"] == "adaptive"
+    assert verdict.message.startswith("errors: 3 % now, 0.1 % before (0.15 % tolerated)")
+    world.assert_serves("v1")
+
+
+def test_the_fixed_limits_alone_let_them_pass() -> None:
+    assert deployed(3, USUAL, adaptive=False)[1] is RunState.ACCEPTED
+
+
+def test_a_release_that_is_as_good_as_the_one_before_is_accepted() -> None:
+    assert deployed(0, USUAL)[1] is RunState.ACCEPTED
+
+
+def test_the_same_errors_before_and_after_are_no_reason() -> None:
+    as_ever = {"traffic": Baseline.of([Block(3_000, 95)] * 60, 30.0)}
+    assert deployed(3, as_ever)[1] is RunState.ACCEPTED
+
+
+def test_a_window_says_what_it_is_held_against_or_that_nothing_is_known() -> None:
+    for baselines, told in (
+        (USUAL, "held against 180,000 requests of v1-"),
+        ({}, "too little was counted of v1-"),
+    ):
+        world, _ = deployed(0, baselines)
+        [opened] = world.events(of_v2(world), "window opened")
+        assert told in opened.message
+
+
+@pytest.mark.parametrize("looks", [1, 3, 6])
+def test_a_watcher_that_is_killed_between_two_looks_decides_as_if_it_had_never_stopped(looks: int) -> None:
+    straight, _ = deployed(3, USUAL)
+    world = World(settings=replace(SETTINGS, policy=ADAPTIVE), baselines=USUAL)
+    world.deploy("v1")
+    world.scripts["v2"] = Script(errors=3)
+    run = world.begin(world.plan("v2"))
+    world.interrupt(
+        lambda name, args: name == "journal.add_samples" and world.looks.get("v2") == looks, _kill
+    )
+
+    with pytest.raises(Killed):
+        world.carry_on(run)
+
+    assert world.carry_on(run).sentence == of_v2(straight).sentence
+
+
+def of_v2(world: World) -> Run:
+    return next(
+        run for run in world.journal.runs("production") if run.plan.tag == "v2" and run.kind == "deploy"
+    )
+
+
+def _kill() -> None:
+    raise Killed

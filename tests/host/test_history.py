@@ -1,0 +1,95 @@
+"""What the front door counted, half a minute at a time, and what is made of it later."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mobius.adapters.signals.recorded import recorded
+from mobius.host.history import FILE, added, write_line
+
+NOW = 1_800_000_000.0
+
+
+def count(requests: int, errors: int = 0, bucket: int = 20, **routes: Any) -> dict[str, Any]:
+    histogram = [0] * 49
+    histogram[bucket] = requests
+    return {
+        "requests": requests,
+        "errors_5xx": errors,
+        "errors_door": 0,
+        "histogram": histogram,
+        "routes": {f"/{name}": one for name, one in routes.items()},
+    }
+
+
+def route(requests: int, errors: int) -> dict[str, Any]:
+    return {"requests": requests, "errors": errors, "histogram": [requests]}
+
+
+def wrote(run: Path, times: int, *, before_s: float = 0.0, requests: int = 3_000) -> None:
+    for number in range(times):
+        released = added({}, {"v1": count(requests, 3, api=route(requests // 10, 1))})
+        at = NOW - before_s - 30 * (times - number)
+        write_line(run / FILE, {"at": at, "took_s": 30.0, "releases": released})
+
+
+def test_only_what_was_added_is_written() -> None:
+    before, now = {"v1": count(100, 2)}, {"v1": count(160, 3), "v2": count(5)}
+    assert added(before, now) == {
+        "v1": {"requests": 60, "errors": 1, "histogram": {"20": 60}},
+        "v2": {"requests": 5, "errors": 0, "histogram": {"20": 5}},
+    }
+
+
+def test_a_door_that_counts_anew_adds_nothing_to_that_half_minute() -> None:
+    assert added({"v1": count(100)}, {"v1": count(4)}) == {}
+
+
+def test_the_last_hour_of_a_busy_release_is_its_baseline_with_each_route_by_itself(tmp_path: Path) -> None:
+    wrote(tmp_path, 200)
+    found = recorded(tmp_path, "v1", NOW)
+    assert sorted(found) == ["route:/api", "traffic"]
+    assert found["traffic"].total.requests == 119 * 3_000  # of the last hour only
+    assert found["traffic"].total.errors == 119 * 3
+    assert found["traffic"].blocks[0].histogram[20] == 3_000
+
+
+def test_a_quiet_release_is_known_by_its_last_day(tmp_path: Path) -> None:
+    wrote(tmp_path, 40, before_s=20_000, requests=10)
+    wrote(tmp_path, 40, requests=10)
+    assert recorded(tmp_path, "v1", NOW)["traffic"].total.requests == 80 * 10
+
+
+def test_what_was_counted_after_the_deployment_began_is_not_of_before(tmp_path: Path) -> None:
+    wrote(tmp_path, 40)
+    assert recorded(tmp_path, "v1", NOW - 601)["traffic"].total.requests == 20 * 3_000
+
+
+def test_a_half_minute_in_which_nobody_looked_is_left_out(tmp_path: Path) -> None:
+    write_line(tmp_path / FILE, {"at": NOW, "took_s": 400.0, "releases": added({}, {"v1": count(50)})})
+    assert recorded(tmp_path, "v1", NOW) == {}
+
+
+def test_lines_that_were_cut_or_are_no_counts_are_passed_over(tmp_path: Path) -> None:
+    wrote(tmp_path, 3)
+    with (tmp_path / FILE).open("ab") as file:
+        file.write(b'{"at": 1800000000.0, "took_s": 30, "releases": {"v1": {"requests": "many"}}}\n')
+        file.write(b'[1, 2]\nnull\n\xff\xfe\n{"at": 18000')
+    assert recorded(tmp_path, "v1", NOW)["traffic"].total.requests == 9_000
+
+
+def test_a_release_that_nobody_counted_has_none(tmp_path: Path) -> None:
+    assert recorded(tmp_path, "v1", NOW) == {}
+    wrote(tmp_path, 3)
+    assert recorded(tmp_path, "v9", NOW) == {}
+
+
+def test_a_file_that_has_grown_is_turned_and_still_read(tmp_path: Path) -> None:
+    for number in range(4):
+        line = {"at": NOW - 60 + number, "took_s": 30.0, "releases": added({}, {"v1": count(10)})}
+        write_line(tmp_path / FILE, line, turn_at_bytes=150)
+    assert (tmp_path / f"{FILE}.1").exists()
+    assert len(json.loads((tmp_path / FILE).read_text().splitlines()[0])) == 3
+    assert recorded(tmp_path, "v1", NOW)["traffic"].total.requests >= 20
