@@ -60,12 +60,15 @@ FACTS: dict[str, Any] = {
     "migrate_s": 4.1,
     "impact": "MEDIUM",
     "felt": [f"{INDEX}: nobody can write for 0.71 s"],
+    "weights": ["MEDIUM"],
     "stops": [],
+    "advice": [],
     "way": "code alone",
     "ways": [
         {
             "way": "code alone",
             "is_open": True,
+            "tried": True,
             "seconds": 1.2,
             "loses": "nothing; the migrated schema stays",
             "why": "",
@@ -73,6 +76,7 @@ FACTS: dict[str, Any] = {
         {
             "way": "down",
             "is_open": False,
+            "tried": True,
             "seconds": 0.3,
             "loses": "users.email",
             "why": "the way down loses data: users has as many rows, and other values in them",
@@ -80,14 +84,15 @@ FACTS: dict[str, Any] = {
         {
             "way": "restore",
             "is_open": True,
+            "tried": True,
             "seconds": 2.4,
             "loses": "every write since the backup",
             "why": "",
         },
     ],
     "down": "",
-    "old": {"tried": True, "works": True, "why": "", "seconds": 1.2, "query": ""},
-    "new": {"tried": True, "works": True, "why": "", "seconds": 1.4, "query": ""},
+    "old": {"tried": True, "works": True, "why": "", "seconds": 1.2, "failed": [], "query": "", "broken": []},
+    "new": {"tried": True, "works": True, "why": "", "seconds": 1.4, "failed": [], "query": "", "broken": []},
     "statements": [
         {
             "migration": "002_orders",

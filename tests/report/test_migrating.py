@@ -73,7 +73,8 @@ def test_rows_that_went_are_told_before_those_that_stayed() -> None:
 
 def test_both_releases_the_queue_and_every_warning_are_told() -> None:
     text = migration_text(report(rehearsed({"old": FAILS, "new": NOT_TRIED})), 100)
-    assert "v2.0.0-9f8e7d6c  FAILS: search: 500 (SELECT nick FROM users)" in text
+    refused = "SELECT nick FROM users: no such column: nick; broken pipe"
+    assert f"v2.0.0-9f8e7d6c FAILS: search: 500. Its database refused: {refused} " in " ".join(text.split())
     assert "v2.1.0-1a2b3c4d  NOT PROVEN: bubblewrap is not installed" in text
     assert "behind an open query, readers wait 0.4 s" in text
     assert "the scratch server is PostgreSQL 15, the live one 14" in text

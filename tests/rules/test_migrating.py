@@ -76,6 +76,7 @@ def test_after_a_rehearsal_the_ways_are_what_it_measured() -> None:
         "seconds": 0.0,
         "loses": "",
         "why": "not proven: no bubblewrap",
+        "tried": False,
     }
     found = weigh(rehearsed({"ways": [alone]})).ways[0]
     assert (found.state, found.why) == ("not proven", "no bubblewrap")
@@ -84,10 +85,15 @@ def test_after_a_rehearsal_the_ways_are_what_it_measured() -> None:
 def test_what_a_rehearsal_stops_at_is_high_and_a_mere_warning_is_not() -> None:
     facts = {
         "stops": ["the migration fails on the copy: no such table"],
-        "felt": FACTS["warnings"],
+        "advice": ["mend 002_orders"],
+        "felt": [*FACTS["felt"], *FACTS["warnings"]],
+        "weights": ["MEDIUM", "LOW"],
         "impact": "HIGH",
     }
-    told = {reason.text: reason.impact for reason in weigh(rehearsed(facts)).reasons}
+    reasons = weigh(rehearsed(facts)).reasons
+    told = {reason.text: reason.impact for reason in reasons}
+    assert next(r.advice for r in reasons if r.text.endswith("no such table")) == "try: mend 002_orders"
+    assert told[f"rehearsed: {FACTS['felt'][0]}"] is Impact.MEDIUM
     assert told["rehearsed: the migration fails on the copy: no such table"] is Impact.HIGH
     assert told[f"rehearsed: {FACTS['warnings'][0]}"] is Impact.LOW
 

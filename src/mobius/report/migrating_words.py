@@ -18,6 +18,7 @@ LOCKS = {
     "ExclusiveLock": "stops writers",
     "AccessExclusiveLock": "stops everybody",
 }
+MOST_REFUSED = 5
 
 
 def rehearsed_words(backup: str, facts: Mapping[str, Any]) -> str:
@@ -43,13 +44,20 @@ def way_words(facts: Mapping[str, Any]) -> str:
 
 
 def boot_words(boot: Mapping[str, Any]) -> str:
-    """Whether a release works on the migrated copy: "works, smoke-tested in 1.2 s", "FAILS: …", "NOT PROVEN: …"."""
+    """Whether a release works on the migrated copy: "works, started and smoke-tested in 1.2 s", "FAILS: …" with what
+    its database refused, "NOT PROVEN: …"."""
     if not boot.get("tried"):
         return f"NOT PROVEN: {boot.get('why') or 'it was not started'}"
     if boot.get("works"):
         return f"works, started and smoke-tested in {duration(float(boot.get('seconds') or 0))}"
-    query = f" ({boot['query']})" if boot.get("query") else ""
-    return f"FAILS: {boot.get('why') or 'no reason is known'}{query}"
+    refused = [
+        ": ".join(filter(None, (each.get("query"), each.get("error")))) for each in boot.get("broken") or ()
+    ]
+    refused = refused or ([str(boot["query"])] if boot.get("query") else [])
+    told = "; ".join(refused[:MOST_REFUSED])
+    more = f"; and {len(refused) - MOST_REFUSED} more" if len(refused) > MOST_REFUSED else ""
+    why = boot.get("why") or "no reason is known"
+    return f"FAILS: {why}. Its database refused: {told}{more}" if told else f"FAILS: {why}"
 
 
 def lock_words(mode: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from mobius.model.linting import Impact
@@ -39,7 +40,7 @@ def ways_back(look: MigrationLook) -> tuple[KnownWay, ...]:
 
 def _rehearsed(way: Mapping[str, Any], restore_s: float) -> KnownWay:
     why, is_restore = str(way.get("why") or ""), way.get("way") == str(Way.RESTORE)
-    state = OPEN if way.get("is_open") else NOT_PROVEN if why.startswith("not proven") else CLOSED
+    state = OPEN if way.get("is_open") else CLOSED if way.get("tried", True) else NOT_PROVEN
     return KnownWay(
         str(way.get("way") or ""),
         state,
@@ -108,13 +109,17 @@ def _said(label: str, advice: str) -> str:
 
 
 def _of_the_rehearsal(facts: Mapping[str, Any]) -> Iterator[Reason]:
-    """What it felt like; its impact is that of the worst, so the first line bears it and the others are no worse."""
+    """What it felt like, and why it must not run."""
     if facts.get("not_tried"):
         yield Reason(Impact.HIGH, "", f"not known: the migrations could not be tried: {facts['not_tried']}")
-    stops = [str(each) for each in facts.get("stops") or ()]
-    for stop in stops:
-        yield Reason(Impact.HIGH, "", f"rehearsed: {stop}")
-    mild = {str(each) for each in facts.get("warnings") or ()}
-    worst = Impact[facts["impact"]] if facts.get("impact") in Impact.__members__ else Impact.LOW
-    for reason in (str(each) for each in facts.get("felt") or () if str(each) not in stops):
-        yield Reason(Impact.LOW if reason in mild else worst, "", f"rehearsed: {reason}")
+    stops, advice = _texts(facts, "stops"), _texts(facts, "advice")
+    for stop, step in zip_longest(stops, advice[: len(stops)], fillvalue=""):
+        yield Reason(Impact.HIGH, "", f"rehearsed: {stop}", _said("try", step))
+    for reason, weight in zip_longest(_texts(facts, "felt"), _texts(facts, "weights"), fillvalue=""):
+        if reason and reason not in stops:
+            known = weight if weight in Impact.__members__ else str(facts.get("impact") or "HIGH")
+            yield Reason(Impact[known], "", f"rehearsed: {reason}")
+
+
+def _texts(facts: Mapping[str, Any], name: str) -> list[str]:
+    return [str(each) for each in facts.get(name) or ()]
