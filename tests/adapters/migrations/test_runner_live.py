@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -17,7 +19,9 @@ import psutil
 import pytest
 
 from adapters.migrations.projects import Yard
+from mobius.adapters.databases.postgres_address import parsed
 from mobius.adapters.migrations.command import CommandSource
+from mobius.adapters.migrations.runner_live import takes_options
 from mobius.adapters.migrations.source import Ran, Target
 from mobius.adapters.migrations.tool_runs import failure
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
@@ -187,6 +191,29 @@ def test_one_that_does_not_end_is_not_waited_for_for_ever(
         ran(yard, "")
     assert told.value.message == f"{yard.live} is being migrated by a command that runs already"
     assert told.value.hint == "wait for its end, or end it; then resume: mobius resume"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "takes"),
+    [("unsupported startup parameter: options", False), ("password authentication failed", True)],
+)
+def test_a_pooler_that_takes_no_settings_is_found_out(refusal: str, takes: bool) -> None:
+    fields = b"SFATAL\0C08P01\0M" + refusal.encode() + b"\0\0"
+    answer = b"E" + (len(fields) + 4).to_bytes(4, "big") + fields
+
+    def refuse(server: socket.socket) -> None:
+        line, _ = server.accept()
+        with line:
+            line.recv(65_536)
+            line.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=refuse, args=(server,), daemon=True)
+        thread.start()
+        port = server.getsockname()[1]
+        url = f"postgresql://app@127.0.0.1:{port}/app?sslmode=disable&gssencmode=disable"
+        assert takes_options(Target("postgresql", address=parsed("app", url))) is takes
+        thread.join(10)
 
 
 # -- the source whose tool is any command ------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,11 @@ class LiveRunner:
         self, argv: Sequence[str], *, cwd: Path, target: Target, within_s: float, progress: Progress
     ) -> Ran:
         """What `Runner` promises. Raises `Locked` too, when somebody else migrates this database."""
+        if not takes_options(target):
+            progress(
+                "the server is reached by a pooler that takes no lock_timeout: nothing bounds the wait for a lock"
+            )
+            target = replace(target, lock_timeout_s=0.0)
         env = self._environment(target)
         argv = found_in(tree_around(cwd, self._places), argv, cwd, env.get("PATH", os.defpath))
         with self._alone(target, progress) as lock, _sole(target):
@@ -142,6 +148,23 @@ class LiveRunner:
 
     def _named(self, argv: Sequence[str]) -> str:
         return self._redact(" ".join(argv))
+
+
+def takes_options(target: Target) -> bool:
+    """Whether sessions may begin with settings of their own; a pooler such as PgBouncer refuses those that it does not
+    know, and with them the session."""
+    if target.address is None or not target.lock_timeout_s:
+        return True
+    from mobius.adapters.databases.postgres_address import CONNECT_TIMEOUT_S, driver
+
+    psycopg = driver()
+    given = {**target.address.parameters, **target.address.secrets}
+    given = {"connect_timeout": str(CONNECT_TIMEOUT_S), **given, "options": "-c lock_timeout=1000"}
+    try:
+        psycopg.connect(**given).close()
+    except psycopg.OperationalError as problem:
+        return "startup parameter" not in str(problem)
+    return True
 
 
 def _as(user: As | None) -> dict[str, Any]:
