@@ -31,6 +31,10 @@ FAILS = {
     "why": "search: 500",
     "seconds": 1.0,
     "query": "SELECT nick FROM users",
+    "broken": [
+        {"query": "SELECT nick FROM users", "error": "no such column: nick"},
+        {"query": "", "error": "broken pipe"},
+    ],
 }
 
 
