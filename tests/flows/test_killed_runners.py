@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from flows.proven import HELD, rehearsal
 from mobius.flows.by_hand import resume
 from mobius.flows.plan_return import plan_rollback
 from mobius.model.plan import Plan
@@ -28,6 +29,19 @@ def deploying(tag: str, *before: str, **script: Any) -> Begin:
         live(world, *before)
         world.scripts[tag] = Script(**script)
         return world.begin(world.plan(tag))
+
+    return begin
+
+
+def held(*, old_works: bool = False, down: bool = True, **script: Any) -> Begin:
+    """v2 moves a schema that v1 cannot live with, while requests are held."""
+
+    def begin(world: World) -> Run:
+        world.settings = HELD
+        live(world, "v1")
+        world.backups.rehearsal = rehearsal(old_works=old_works, down=down)
+        world.scripts["v2"] = Script(**script)
+        return world.begin(world.plan("v2"))
 
     return begin
 
@@ -90,6 +104,14 @@ STORIES = {
         deploying("v2", "v1", blind_after=1), RunState.INCONCLUSIVE, "v2", [BLUE, GREEN], 4
     ),
     "its build fails": Story(refused_by_a_gate, RunState.REFUSED, "v1", [BLUE], 3),
+    "its schema moves in a hold": Story(held(), RunState.ACCEPTED, "v2", [BLUE, GREEN]),
+    "it is never healthy in the hold": Story(held(healthy=False), RunState.ROLLED_BACK, "v1", [BLUE], 12),
+    "it turns bad after a hold": Story(
+        held(bad_after=2), RunState.ROLLED_BACK, "v1", [BLUE, GREEN, BLUE], 12
+    ),
+    "nobody had to be held": Story(
+        held(old_works=True, bad_after=2), RunState.ROLLED_BACK, "v1", [BLUE, GREEN, BLUE], 12
+    ),
     "a warm rollback": Story(returning(warm=True), RunState.ACCEPTED, "v1", [BLUE]),
     "a cold rollback": Story(returning(warm=False), RunState.ACCEPTED, "v1", [BLUE]),
     "a rollback with data": Story(returning(warm=True, backup=True), RunState.ACCEPTED, "v1", [BLUE]),
@@ -100,7 +122,13 @@ STORIES = {
 }
 
 
-WHOLLY = ("a good deployment", "it turns bad in its window", "a warm rollback")
+WHOLLY = (
+    "a good deployment",
+    "it turns bad in its window",
+    "a warm rollback",
+    "its schema moves in a hold",
+    "it is never healthy in the hold",
+)
 
 
 @pytest.mark.parametrize("name", WHOLLY)

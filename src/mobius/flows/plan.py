@@ -13,6 +13,8 @@ from mobius.errors import GateFailed, GateUnknown, MobiusError, UsageError
 from mobius.flows.freeze import check_freeze
 from mobius.flows.keep import known_backups
 from mobius.flows.standing import Standing, live_side, standing
+from mobius.model.linting import Dialect
+from mobius.model.migrating import PendingMigration
 from mobius.model.plan import Plan, PlannedCheck, Way, WayBack
 from mobius.model.release import BackupRecord, Release
 from mobius.model.settings import ProcessSettings
@@ -21,6 +23,8 @@ from mobius.ports import Ports, Source
 from mobius.report.words import duration
 from mobius.rules.commanding import ELSEWHERE
 from mobius.rules.composing import compose_deploy
+from mobius.rules.expanding import ReadMigration
+from mobius.rules.holding import migrating_check
 from mobius.rules.planning import Facts
 from mobius.rules.reusing import reusable
 
@@ -36,7 +40,7 @@ def plan_deploy(tag: str, ports: Ports, *, tool_version: str, despite_freeze: st
     source = ports.releases.find(tag)
     now = standing(ports)
     candidate = release_of(source, ports)
-    pending, can_go_down, findings = _migrations(source, ports)
+    pending, read, can_go_down, findings = _migrations(source, ports)
     backups = ports.journal.backups(ports.settings.name)
     facts = Facts(
         settings=ports.settings,
@@ -46,6 +50,7 @@ def plan_deploy(tag: str, ports: Ports, *, tool_version: str, despite_freeze: st
         live=live_side(now, ports),
         pending=pending,
         can_go_down=can_go_down,
+        migrations=read,
         restore_s=next((backup.restore_s for backup in backups if backup.rehearsed_at), 0.0),
         checks=tuple(
             asked(check)
@@ -53,6 +58,7 @@ def plan_deploy(tag: str, ports: Ports, *, tool_version: str, despite_freeze: st
                 check_freeze(ports, despite_freeze),
                 *_look(source, now, candidate, ports),
                 *findings,
+                *_while_the_schema_moves(pending, now, ports),
                 *_at_hand(now, pending, ports),
             ]
         ),
@@ -166,19 +172,41 @@ def live_is_seen(now: Standing) -> CheckResult:
     return CheckResult("live release", Outcome.PASS, what, 0.0)
 
 
-def _migrations(source: Source, ports: Ports) -> tuple[tuple[str, ...], bool, list[CheckResult]]:
-    """Pending names, whether all of them have a way down, and what is wrong with them."""
+def _migrations(
+    source: Source, ports: Ports
+) -> tuple[tuple[str, ...], tuple[ReadMigration, ...], bool, list[CheckResult]]:
+    """Pending names, what was read of each, whether all of them have a way down, and what is wrong with them."""
     settings = ports.settings.migrations
     if settings is None or ports.migrations is None:
-        return (), False, []
+        return (), (), False, []
     with ports.releases.look_into(source, settings.path) as folder:
         try:
-            pending = tuple(migration.name for migration in ports.migrations.pending(folder))
-            down = ports.migrations.can_go_down(folder, pending)
+            pending = ports.migrations.read(folder)
+            names = tuple(migration.name for migration in pending)
+            down = ports.migrations.can_go_down(folder, names)
         except MobiusError as problem:
-            return (), False, [CheckResult("migrations", Outcome.FAIL, str(problem), 0.0, problem.hint)]
-    told = f"pending: {', '.join(pending)}" if pending else "none pending"
-    return pending, down, [CheckResult("migrations", Outcome.PASS, told, 0.0)]
+            return (), (), False, [CheckResult("migrations", Outcome.FAIL, str(problem), 0.0, problem.hint)]
+    told = f"pending: {', '.join(names)}" if names else "none pending"
+    return names, _read(pending, ports), down, [CheckResult("migrations", Outcome.PASS, told, 0.0)]
+
+
+def _read(pending: Sequence[PendingMigration], ports: Ports) -> tuple[ReadMigration, ...]:
+    """Judged by their texts; the way back does not wait for the linter to load where nothing is pending."""
+    if not pending:
+        return ()
+    from mobius.rules.reading_pending import read_migration
+
+    servers = {database.name for database in ports.settings.databases}
+    migrations = ports.settings.migrations
+    dialect: Dialect = "postgresql" if migrations and migrations.database in servers else "sqlite"
+    return tuple(read_migration(one.name, one.sql, has_down=one.has_down, dialect=dialect) for one in pending)
+
+
+def _while_the_schema_moves(pending: Sequence[str], now: Standing, ports: Ports) -> list[CheckResult]:
+    migrations = ports.settings.migrations
+    hold_s = migrations.hold_s if migrations is not None and now.live_slot else 0.0
+    check = migrating_check(ports.settings, pending, hold_s)
+    return [check] if check is not None else []
 
 
 def _proven(way: WayBack, backups: Sequence[BackupRecord]) -> WayBack:

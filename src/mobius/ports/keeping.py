@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from mobius.errors import MobiusError
 from mobius.model.loss import Comparison, LostRow
+from mobius.model.migrating import PendingMigration
 from mobius.model.release import BackupRecord, Release
 from mobius.model.seen import Migration
 from mobius.model.stored import Created, Stored
@@ -185,6 +186,9 @@ class Migrations(Protocol):
     def pending(self, directory: Path) -> tuple[Migration, ...]:
         """What `directory` (in a release) has and the database has not. Raises `MobiusError` for a changed
         or out-of-order file."""
+
+    def read(self, directory: Path) -> tuple[PendingMigration, ...]:
+        """The same, each with its text where there is one, and whether it can be taken back."""
 
     def apply(self, directory: Path, *, progress: Callable[[str], None]) -> tuple[Migration, ...]:
         """Applies what is pending; a kill -9 leaves each migration applied and recorded, or neither. What cannot run in

@@ -16,6 +16,7 @@ from mobius.report.words import command_lines, counted, duration, printable, sho
 
 ROOM_FOR_PHASES = 72  # from this width on, phases are a column and not lines of their own
 PHASE = 13
+MOST_FINDINGS = 3  # of one migration
 COMMANDS_IN = ("commands", "build", "command", "run", "argv", "start")  # params that hold what is executed
 
 
@@ -25,6 +26,7 @@ def plan_text(plan: Plan, width: int = 80, color: bool = False) -> str:
     blocks = [
         _header(plan, width, paint),
         _checks(plan.checks, width, paint),
+        _migrations(plan, width, paint),
         _rollout(plan, width, paint),
         _acceptance(plan, width, paint),
         _ways_back(plan, width, paint),
@@ -120,7 +122,7 @@ def _facts(plan: Plan) -> Iterable[tuple[str, str]]:
         yield "slot", plan.slot
     if window := _window(facts):
         yield "window", window
-    pending = facts.get("pending_migrations", facts.get("pending", facts.get("migrations")))
+    pending = facts.get("pending_migrations")
     if isinstance(pending, (list, tuple)) and pending:
         yield "migrations", f"{len(pending)} pending: {', '.join(_migration(one) for one in pending)}"
     if plan.hash:
@@ -161,6 +163,29 @@ def _checks(checks: tuple[PlannedCheck, ...], width: int, paint: Paint) -> list[
                 paint(line, WARN)
                 for line in wrapped(f"try: {check.advice.removeprefix('try: ')}", width, " " * (across + 6))
             ]
+    return lines
+
+
+def _migrations(plan: Plan, width: int, paint: Paint) -> list[str]:
+    """Each pending one as it was read; what the release before may not live with, and how to make it in two."""
+    read = [one for one in plan.facts.get("migrations") or () if isinstance(one, Mapping)]
+    if not read:
+        return []
+    lines = _title("Pending migrations, by their text; the rehearsal says what they really do", width, paint)
+    for one in read:
+        back = "can be taken back" if one["has_down"] else "has no way down"
+        impact = str(one["impact"]) or "not readable: only its own program knows it"
+        style = WARN if impact == "HIGH" else ""
+        told = f"{printable(str(one['name']))}: {impact}, {back}"
+        lines += [paint(line, style) for line in wrapped(told, width, "  ", "    ")]
+        shown = list(one["findings"])[:MOST_FINDINGS]
+        lines += [line for found in shown for line in wrapped(printable(str(found)), width, "    ", "      ")]
+        if more := len(one["findings"]) - len(shown):
+            lines.append(f"    and {counted(more, 'finding')} more: mobius migrate plan --tag {plan.tag}")
+    for advice in plan.facts.get("in_two_releases") or ():
+        lines += [
+            paint(line, WARN) for line in wrapped(f"try: {printable(str(advice))}", width, "  ", "    ")
+        ]
     return lines
 
 

@@ -14,7 +14,12 @@ from mobius.model.settings import EnvironmentSettings
 from mobius.rules import steps as make
 from mobius.rules.expanding import ReadMigration, in_two_releases
 from mobius.rules.sharing import may_go_back_unasked
-from mobius.rules.ways_back import Side, side, ways_back
+from mobius.rules.ways_back import Side, is_opaque, side, ways_back
+
+READ = (
+    "migrations",
+    "in_two_releases",
+)  # what a linter says of the release's files: another version says it otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,6 @@ class Facts:
     live: Side
     pending: tuple[str, ...] = ()  # names of pending migrations
     can_go_down: bool = False
-    opaque: bool = False  # the migrations are run by a program that cannot tell afterwards what was applied
     migrations: tuple[ReadMigration, ...] = ()  # what was read of each pending one
     restore_s: float = 0.0  # how long the last rehearsal's restore took
     checks: tuple[PlannedCheck, ...] = ()
@@ -76,8 +80,8 @@ def compose_deploy(facts: Facts) -> Plan:
 
 
 def with_hash(plan: Plan) -> Plan:
-    """The plan with its hash: over everything but times, the answers of checks, the reason to go on despite a freeze,
-    and the tool's version."""
+    """The plan with its hash: over everything but times, the answers of checks, what was read of the migrations, the
+    reason to go on despite a freeze, and the tool's version."""
     naked = asdict(replace(plan, hash="", tool_version=""))
     naked["checks"] = [check["name"] for check in naked["checks"]]
     digest = hashlib.sha256(json.dumps(_timeless(naked), sort_keys=True).encode()).hexdigest()
@@ -86,7 +90,16 @@ def with_hash(plan: Plan) -> Plan:
 
 def _timeless(value: Any) -> Any:
     if isinstance(value, dict):
-        timed = ("expected_s", "proven", "staged_at", "live_since", "despite_freeze", "losing", "skipped")
+        timed = (
+            "expected_s",
+            "proven",
+            "staged_at",
+            "live_since",
+            "despite_freeze",
+            "losing",
+            "skipped",
+            *READ,
+        )
         return {key: _timeless(inner) for key, inner in value.items() if key not in timed}
     if isinstance(value, list | tuple):
         return [_timeless(inner) for inner in value]
@@ -125,7 +138,7 @@ def bring_up(facts: Facts) -> list[Step]:
     if facts.hold_s:
         steps += make.quiet(facts.hold_s, old.slot, old.release_id)
     if facts.pending:
-        steps.append(make.migrate(facts.release.id, facts.pending, opaque=facts.opaque))
+        steps.append(make.migrate(facts.release.id, facts.pending, opaque=is_opaque(facts.settings)))
     steps += [
         make.start_web(slot, facts.release.id),
         make.await_healthy(facts.settings, slot, facts.release.id),

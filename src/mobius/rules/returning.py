@@ -10,7 +10,7 @@ from mobius.model.proven import NOTHING_PROVEN, Proven
 from mobius.model.settings import EnvironmentSettings
 from mobius.rules import steps as make
 from mobius.rules.planning import with_hash
-from mobius.rules.ways_back import Side, code_alone, with_data
+from mobius.rules.ways_back import Side, code_alone, is_opaque, with_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,11 @@ def _steps(facts: ReturnFacts) -> list[Step]:
         return [*first, *steps, make.list_lost(facts.backup)]
     if facts.down:
         return with_data(
-            facts.settings, facts.live, facts.target, [], make.take_down(facts.live.release_id, facts.down)
+            facts.settings,
+            facts.live,
+            facts.target,
+            [],
+            make.take_down(facts.live.release_id, facts.down, opaque=is_opaque(facts.settings)),
         )
     back = code_alone(facts.settings, facts.live, facts.target)
     return back if facts.warm else [make.stop(facts.target.slot, "make room", "start"), *back]

@@ -124,10 +124,11 @@ def migrate(release_id: str, pending: Sequence[str], *, opaque: bool = False) ->
     return Step("", "migrate", "migrate", f"apply {', '.join(pending)}", what, repeat, 2.0, effect=True)
 
 
-def take_down(release_id: str, names: Sequence[str]) -> Step:
-    """Move the live schema back."""
+def take_down(release_id: str, names: Sequence[str], *, opaque: bool = False) -> Step:
+    """Move the live schema back. `opaque`: nobody can see afterwards what was taken back."""
     what = {"release_id": release_id, "names": list(names)}
-    return Step("", "data", "down", "take the migrations back", what, Repeat.OBSERVABLE, 2.0, effect=True)
+    repeat = Repeat.ASK if opaque else Repeat.OBSERVABLE
+    return Step("", "data", "down", "take the migrations back", what, repeat, 2.0, effect=True)
 
 
 def prepare_data(path: str = "", restore_s: float = 0.0) -> Step:

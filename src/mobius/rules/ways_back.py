@@ -30,6 +30,11 @@ def side(release: Release | None, slot: str, processes: Sequence[ProcessSettings
     return Side(release.id if release else "", slot if release else "", tuple(processes))
 
 
+def is_opaque(settings: EnvironmentSettings) -> bool:
+    """Whether only a command of the project's own knows what is applied, so that nobody can look."""
+    return settings.migrations is not None and settings.migrations.kind == "command"
+
+
 def ways_back(
     settings: EnvironmentSettings,
     new: Side,
@@ -55,7 +60,8 @@ def ways_back(
     code = make.numbered("back-code", code_alone(settings, new, old, held=held))
     ways.append(WayBack(AFTER, Way.CODE_ALONE, code, COLD_S if held else WARM_S, left))
     if pending and can_go_down:
-        steps = with_data(settings, new, old, [], make.take_down(new.release_id, pending))
+        down = make.take_down(new.release_id, pending, opaque=is_opaque(settings))
+        steps = with_data(settings, new, old, [], down)
         ways.append(WayBack(AFTER, Way.DOWN, make.numbered("back-down", steps), 10.0, GONE_BY_DOWN))
     if settings.backup.kept_paths:
         steps = _restored(settings, new, old, restore_s)
@@ -77,7 +83,7 @@ def _inside(
     code = make.numbered("inside-code", code_alone(settings, new, old, held=True, keep=False))
     ways = [WayBack(INSIDE, Way.CODE_ALONE, code, COLD_S, "nothing; what was migrated by then stays")]
     if can_go_down:
-        down = make.take_down(new.release_id, pending)
+        down = make.take_down(new.release_id, pending, opaque=is_opaque(settings))
         steps = make.numbered("inside-down", with_data(settings, new, old, [], down, keep=False))
         ways.append(WayBack(INSIDE, Way.DOWN, steps, 10.0, "nothing: nobody writes while requests wait"))
     if settings.backup.kept_paths:

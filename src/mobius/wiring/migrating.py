@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mobius.adapters.migrations.layouts import detect
-from mobius.adapters.migrations.live import LiveMigrations
-from mobius.adapters.migrations.source import Change
+from mobius.adapters.migrations.live import LiveMigrations, as_read
 from mobius.errors import GateUnknown
 from mobius.flows.migrate import Reading, look_at_migrations, rehearse_migrations
 from mobius.model.impact import ConfigChange
@@ -92,23 +91,9 @@ def _reading(ports: Ports) -> Reading | None:
             )
         changes = live.source.pending(folder, live.target())
         layout = live.source.layout
-        return _named(folder) if layout == "sql" else layout, [_as_read(each, folder) for each in changes]
+        return _named(folder) if layout == "sql" else layout, [as_read(each, folder) for each in changes]
 
     return Reading(live.source.layout, dialect, pending)
-
-
-def _as_read(change: Change, folder: Path) -> PendingMigration:
-    """A source may name a file by its place, or (Django) by what its own tool calls it."""
-    there = change.path.is_relative_to(folder)
-    return PendingMigration(
-        change.version,
-        change.name,
-        change.path.relative_to(folder).as_posix() if there else change.path.as_posix(),
-        change.sha256,
-        change.up,
-        change.has_down,
-        change.transactional,
-    )
 
 
 def _named(folder: Path) -> str:

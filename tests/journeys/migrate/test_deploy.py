@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from journeys.kill.field import Field, Strike
 from journeys.service import Service, ask, wait_until
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
 
@@ -191,3 +192,101 @@ def test_a_rename_with_a_hold_loses_no_request_and_a_bad_release_goes_down_by_it
     assert answered > 20
     written = notes.rows("SELECT count(*) FROM notes")[0][0]
     assert written > 1, "what was written meanwhile is there after the way down"
+
+
+def test_a_way_down_that_loses_data_is_not_taken_by_itself_and_a_person_is_told_the_choice(
+    tmp_path: Path, made: list[Notes]
+) -> None:
+    notes = with_v1(tmp_path, made, hold="30s")
+    notes.release("v2", "words", DROP, table="letters", sick_after_s=1.5)
+
+    notes.deploy("v2", "--detach")
+
+    [(said, page), *_] = wait_until(lambda: notes.events("page"), 60, what="a person is called")
+    assert "probe" in said or "check" in said
+    backup = sorted(path.name for path in (notes.folder / "backups").glob("probe_*_*.zip"))[-1]
+    assert f"mobius rollback -e production --backup {backup}" in page["choices"][0]
+    assert "not open: the previous release fails on the migrated copy" in page["choices"][1]
+    assert notes.get("/notes")["release"] == "v2", "nothing was taken back"
+    status = notes.status()
+    assert status["way_back"]["way"] == "restore"
+    refused = notes.mobius("rollback", "--yes", expect=3)
+    assert f"mobius rollback -e production --backup {backup}" in refused.out + refused.err
+
+    notes.mobius("rollback", "--backup", backup, "--yes", expect=0)
+
+    assert notes.get("/notes")["last"] == ["kept"]
+    assert notes.get("/notes")["release"] == "v1"
+
+
+STRIKES = (
+    Strike(label="done go-*-hold", when="before"),
+    Strike(label="done go-*-stop", when="after"),
+    Strike(label="begin go-*-migrate", when="after"),
+    Strike(label="done go-*-migrate", when="before"),
+    Strike(label="done go-*-await-healthy", when="before"),
+    Strike(label="done go-*-switch", when="before"),
+    Strike(label="begin go-*-release-hold", when="after"),
+    Strike(label="done go-*-release-hold", when="before"),
+)
+
+
+@pytest.mark.parametrize(
+    "strike",
+    [
+        pytest.param(s, id=str(s), marks=[] if s.label == "done go-*-migrate" else [pytest.mark.slow])
+        for s in STRIKES
+    ],
+)
+def test_a_runner_that_is_killed_inside_the_hold_is_carried_on_to_the_end(
+    tmp_path: Path, made: list[Notes], strike: Strike
+) -> None:
+    notes = with_v1(tmp_path, made, hold="60s")
+    notes.release("v2", "words", RENAME)
+    struck = Field(notes)
+
+    with clients(notes.url) as asked:
+        notes.mobius("deploy", "--tag", "v2", "--detach", environ=struck.arm(strike))
+        assert notes.settled("observing")
+
+    assert struck.has_struck()
+    assert set(asked.codes) == {200}, "none was lost, and none turned away"
+    assert notes.columns() == ["id", "words"]
+    assert notes.get("/notes")["release"] == "v2"
+    assert len(notes.events("held")) == 1
+    assert notes.host.status().door is not None
+
+
+BACK = (
+    Strike(label="begin inside-down-*-down", when="after"),
+    Strike(label="done inside-down-*-down", when="before"),
+    Strike(label="done inside-down-*-start", when="before"),
+    Strike(label="begin inside-down-*-release-hold", when="after"),
+)
+
+
+@pytest.mark.parametrize(
+    "strike",
+    [
+        pytest.param(
+            s, id=str(s), marks=[] if s.when == "before" and "-down" in s.label[-5:] else [pytest.mark.slow]
+        )
+        for s in BACK
+    ],
+)
+def test_a_runner_that_is_killed_on_its_way_back_inside_the_hold_is_carried_on_to_the_end(
+    tmp_path: Path, made: list[Notes], strike: Strike
+) -> None:
+    notes = with_v1(tmp_path, made, hold="60s", health_deadline="2s")
+    notes.release("v2", "words", RENAME, sick_when_live=True)
+    struck = Field(notes)
+
+    with clients(notes.url) as asked:
+        notes.mobius("deploy", "--tag", "v2", "--detach", environ=struck.arm(strike))
+        assert notes.settled("rolled back")
+
+    assert struck.has_struck()
+    assert set(asked.codes) == {200}, "none was lost, and none turned away"
+    assert notes.columns() == ["id", "body"]
+    assert notes.get("/notes")["release"] == "v1"
+    assert [data["way"] for _, data in notes.events("rollback begun")] == ["down"]

@@ -1,7 +1,7 @@
 """A web process that keeps notes: it writes and reads the column that its release knows.
 
-`behaviour.json` beside it: {"release": "v1", "column": "body", "sick_after_s": 1.5}. With DATABASE_URL it asks a server,
-else the file DATABASE.
+`behaviour.json` beside it: {"release": "v1", "column": "body", "table", "sick_after_s": 1.5, "sick_when_live"}: the
+last is sick wherever it is not rehearsed.
 """
 
 import json
@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 HOW = json.loads(Path("behaviour.json").read_text())
-COLUMN = HOW["column"]
+COLUMN, TABLE = HOW["column"], HOW.get("table", "notes")
 BORN = time.monotonic()
 
 
@@ -30,12 +30,15 @@ class Notes(BaseHTTPRequestHandler):
 
     def do_GET(self):
         if self.path.startswith("/health"):
-            sick = "sick_after_s" in HOW and time.monotonic() - BORN > HOW["sick_after_s"]
+            sick = "sick_when_live" in HOW and "MOBIUS_REHEARSAL" not in os.environ
+            sick = sick or ("sick_after_s" in HOW and time.monotonic() - BORN > HOW["sick_after_s"])
             self.answer(503 if sick else 200, {})
         elif self.path.startswith("/notes"):
             with database() as db:
                 self.try_to(
-                    lambda: {"last": db.execute(f"SELECT {COLUMN} FROM notes ORDER BY id DESC").fetchone()[0]}
+                    lambda: {
+                        "last": db.execute(f"SELECT {COLUMN} FROM {TABLE} ORDER BY id DESC").fetchone()
+                    }
                 )
         else:
             self.answer(200, {})
@@ -44,7 +47,7 @@ class Notes(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         with database() as db:
             self.try_to(
-                lambda: {"id": db.execute(f"INSERT INTO notes ({COLUMN}) VALUES (?)", (body,)).lastrowid}
+                lambda: {"id": db.execute(f"INSERT INTO {TABLE} ({COLUMN}) VALUES (?)", (body,)).lastrowid}
             )
 
     def try_to(self, do):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mobius.errors import MobiusError
+from mobius.model.migrating import PendingMigration
 from mobius.ports import Migration
 
 
@@ -19,6 +20,7 @@ class MemoryMigrations:
         self.without_down: set[str] = set()
         self.broken: set[str] = set()
         self.done: dict[str, int] = {}
+        self.texts: dict[str, str] = {}
         self.unseen = ""  # why nobody can look, while nobody can
         self._data = data
 
@@ -32,6 +34,20 @@ class MemoryMigrations:
         """What the release has and the database has not."""
         applied, tag = self.applied(), directory.parent.name.split("-")[0]
         return tuple(one for one in self.offered.get(tag, ()) if one not in applied)
+
+    def read(self, directory: Path) -> tuple[PendingMigration, ...]:
+        """Their texts are what `texts` has."""
+        return tuple(
+            PendingMigration(
+                one.version,
+                one.name,
+                f"{one.name}.sql",
+                one.sha256,
+                self.texts.get(one.name),
+                one.name not in self.without_down,
+            )
+            for one in self.pending(directory)
+        )
 
     def apply(self, directory: Path, *, progress: Callable[[str], None]) -> tuple[Migration, ...]:
         """One after the other; a broken one stops it with those before applied."""

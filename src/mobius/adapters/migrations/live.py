@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobius import ports
-from mobius.adapters.migrations.source import MigrationSource, Runner, Target
+from mobius.adapters.migrations.source import Change, MigrationSource, Runner, Target
+from mobius.model.migrating import PendingMigration
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,9 @@ class LiveMigrations:
     def pending(self, directory: Path) -> tuple[ports.Migration, ...]:
         return tuple(change.seen for change in self.source.pending(directory, self.target()))
 
+    def read(self, directory: Path) -> tuple[PendingMigration, ...]:
+        return tuple(as_read(change, directory) for change in self.source.pending(directory, self.target()))
+
     def apply(self, directory: Path, *, progress: Callable[[str], None]) -> tuple[ports.Migration, ...]:
         target = self.target()
         if target.path is not None:
@@ -36,3 +40,17 @@ class LiveMigrations:
 
     def down(self, directory: Path, versions: Sequence[str]) -> None:
         self.source.down(directory, self.target(), versions, runner=self.runner)
+
+
+def as_read(change: Change, folder: Path) -> PendingMigration:
+    """A source may name a file by its place, or (Django) by what its own tool calls it."""
+    there = change.path.is_relative_to(folder)
+    return PendingMigration(
+        change.version,
+        change.name,
+        change.path.relative_to(folder).as_posix() if there else change.path.as_posix(),
+        change.sha256,
+        change.up,
+        change.has_down,
+        change.transactional,
+    )

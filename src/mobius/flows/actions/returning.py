@@ -43,50 +43,6 @@ def restore_data(step: Step, record: Record) -> Mapping[str, Any]:
     return told
 
 
-def hold(step: Step, record: Record) -> Mapping[str, Any]:
-    """New requests wait from here on. What was turned away before is remembered, so that this hold's can be told."""
-    door, traffic = record.ports.settings.door, record.ports.traffic
-    before = _turned_away(record)
-    traffic.hold(door.hold_max_s, door.hold_max_requests, door.hold_max_bytes)
-    return {"max_s": door.hold_max_s, "turned_away_before": before}
-
-
-def release_hold(step: Step, record: Record) -> Mapping[str, Any]:
-    """They go on, and are counted: those that waited, and those that could not."""
-    waited = record.ports.traffic.release_hold()
-    held = next((s for s in record.steps().values() if "turned_away_before" in s.result), None)
-    if held is None:
-        return {"waited": waited}
-    before, after = held.result["turned_away_before"], _turned_away(record)
-    away = after - before if before is not None and after is not None else None
-    seconds = round(record.ports.clock.now() - held.begun_at, 3)
-    told = {"waited": waited, "turned_away": away, "seconds": seconds}
-    not_known = "how many were turned away is not known"
-    words = not_known if away is None else f"{away:,} turned away with 503 and Retry-After"
-    _tell_traffic_back(record)
-    record.say(
-        "held", f"requests were held for {seconds:.1f} s: {waited:,} waited and went on, {words}", told
-    )
-    return told
-
-
-def _tell_traffic_back(record: Record) -> None:
-    """From here on users are answered again: the switch before it only decided by whom."""
-    events = record.read(lambda: record.ports.journal.events(run_id=record.run.id))
-    begun = next((event for event in reversed(events) if event.kind == "rollback begun"), None)
-    if begun is not None and not record.has_said("traffic back"):
-        decided_at = float(begun.data.get("decided_at") or begun.at)
-        seconds = round(max(0.0, record.ports.clock.now() - decided_at), 3)
-        record.say("traffic back", f"all traffic is back after {seconds:.1f} s", {"seconds": seconds})
-
-
-def _turned_away(record: Record) -> int | None:
-    try:
-        return record.ports.traffic.turned_away()
-    except MobiusError:
-        return None
-
-
 def list_lost(step: Step, record: Record) -> Mapping[str, Any]:
     """Never fatal: users are served already, and the emergency backup has it all."""
     try:
