@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from mobius.rules.migrations.columns import column_of, constraint_of, is_constraint
 from mobius.rules.migrations.cursor import Cursor, Name, split, written
@@ -13,7 +12,7 @@ from mobius.rules.migrations.tokens import Token
 
 def actions_of(tokens: Sequence[Token]) -> tuple[Action, ...]:
     """What follows the name of the table, action by action."""
-    return tuple(replace(_action(Cursor(part)), text=written(part)) for part in split(tokens))
+    return tuple(_action(Cursor(part)) for part in split(tokens))
 
 
 def _action(cursor: Cursor) -> Action:

@@ -54,7 +54,6 @@ class Action:
     using: bool = False
     concurrently: bool = False
     if_exists: bool = False
-    text: str = ""  # as written
 
 
 @dataclass(frozen=True, slots=True)
