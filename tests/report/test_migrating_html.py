@@ -82,7 +82,7 @@ def test_the_page_needs_no_network_and_runs_no_script() -> None:
 
 def test_hostile_names_statements_and_rows_stay_text() -> None:
     boot: dict[str, Any] = {"tried": True, "works": False, "why": HOSTILE, "seconds": 1.0, "query": HOSTILE}
-    boot["broken"] = [{"query": HOSTILE, "error": HOSTILE}]
+    boot |= {"broken": [{"query": HOSTILE, "error": HOSTILE}], "log": [HOSTILE]}
     statement = {
         **FACTS["statements"][0],
         "text": HOSTILE,

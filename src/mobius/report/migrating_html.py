@@ -71,19 +71,19 @@ def _way(way: Mapping[str, Any]) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _boots(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """(name, colour, words) of each release on the migrated copy."""
+def _boots(report: Mapping[str, Any]) -> list[tuple[str, str, str, list[str]]]:
+    """(name, colour, words, end of its log) of each release on the migrated copy."""
     facts = report["rehearsal"]
     if facts is None:
         return []
     names = [("old", f"{report['live']}, live now"), ("new", report["release"])]
-    found = []
+    found: list[tuple[str, str, str, list[str]]] = []
     for key, name in names if report["live"] else names[1:]:
         boot = facts.get(key) or {}
         colour = "good" if boot.get("works") else "bad" if boot.get("tried") else "unsure"
-        found.append((name, colour, boot_words(boot)))
+        found.append((name, colour, boot_words(boot), [str(line) for line in boot.get("log") or ()]))
     queue = queue_words(facts.get("queue_blocked_s"))
-    return [*found, *([("lock queue", "unsure", queue)] if queue else [])]
+    return [*found, *([("lock queue", "unsure", queue, [])] if queue else [])]
 
 
 def _statement(each: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ Report = Mapping[str, Any]
 STYLES = {"HIGH": BAD, "MEDIUM": WARN, "LOW": GOOD}
 STATES = {"open": GOOD, "closed": BAD, "not proven": WARN}
 MOST_REASONS = 25
+MOST_LOG_LINES = 6
 
 
 def migration_text(report: Report, width: int = 80, *, color: bool = False) -> str:
@@ -127,8 +128,8 @@ def _why(report: Report, width: int, paint: Paint) -> list[str]:
 def _on_the_copy(report: Report, facts: Mapping[str, Any], width: int) -> list[str]:
     down = str(facts.get("down") or "there is none for all of them")
     told = [
-        (report["live"], boot_words(facts.get("old") or {}) if report["live"] else ""),
-        (report["release"], boot_words(facts.get("new") or {})),
+        *(_booted(report["live"], facts.get("old") or {}) if report["live"] else ()),
+        *_booted(report["release"], facts.get("new") or {}),
         ("way down", down),
         ("queue", queue_words(facts.get("queue_blocked_s"))),
         ("restore", duration(float(facts.get("restore_s") or 0))),
@@ -142,6 +143,12 @@ def _on_the_copy(report: Report, facts: Mapping[str, Any], width: int) -> list[s
         for name, value in named
         for line in wrapped(value, width, f"  {name:<{margin}}  ", " " * (margin + 4))
     ]
+
+
+def _booted(name: str, boot: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How it went; the end of what it said, where it does not work."""
+    log = [str(line) for line in boot.get("log") or () if str(line).strip()]
+    return [(name, boot_words(boot)), *((" ", line) for line in log[-MOST_LOG_LINES:])]
 
 
 def _taken_back(report: Report, width: int, paint: Paint) -> list[str]:
