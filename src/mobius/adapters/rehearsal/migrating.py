@@ -14,7 +14,7 @@ from mobius.adapters.places import Places
 from mobius.adapters.rehearsal.asked import ScratchDatabase
 from mobius.adapters.rehearsal.boots import Boot, Boots
 from mobius.adapters.rehearsal.not_proven import NotProvenError
-from mobius.adapters.rehearsal.on_migrated import Scratch, both, require_room, scratch_of
+from mobius.adapters.rehearsal.on_migrated import GoDown, OnMigrated, Scratch, both, require_room, scratch_of
 from mobius.adapters.trial.facts import trial_facts
 from mobius.adapters.trial.trying import Tried, tried
 from mobius.model.release import Release
@@ -33,6 +33,7 @@ class Migrating:
     tried: Tried | None  # None where nothing could be tried
     scratch: Scratch
     fast: bool
+    go_down: GoDown
 
     def facts(
         self,
@@ -45,20 +46,31 @@ class Migrating:
     ) -> Mapping[str, Any]:
         """Starts both releases on what the migrations left (`boots`: None where nothing is started), and judges all of
         it. `before`: how the backed-up release went on its data as it was restored."""
-        old = new = Booted(False, why=self.trial.not_tried or before.not_proven)
+        nobody = Booted(False, why=self.trial.not_tried or before.not_proven)
+        seen, down = OnMigrated(nobody, nobody), self.trial.down
         if boots is not None and self.tried is not None:
-            old, new = both(self.tried, self.scratch, boots, databases, before=before, candidate=candidate)
+            seen = both(
+                self.tried,
+                self.scratch,
+                boots,
+                databases,
+                before=before,
+                candidate=candidate,
+                go_down=self.go_down if down.there and not down.error else None,
+            )
+        if seen.down_error:
+            down = replace(down, error=f"{seen.down_error} (once the new release has written there)")
         assert self.settings.migrations is not None
-        trial = replace(self.trial, restore_s=restore_s)
+        trial = replace(self.trial, restore_s=restore_s, down=down)
         ran = before.booted
         verdict = judge_trial(
             trial,
-            old=old,
-            new=new,
+            old=seen.old,
+            new=seen.new,
             hold_s=self.settings.migrations.hold_s,
             start_s=ran.took_s if ran is not None and ran.outcome is Outcome.PASS else 0.0,
         )
-        return trial_facts(trial, verdict, old=old, new=new, fast=self.fast)
+        return trial_facts(trial, verdict, old=seen.old, new=seen.new, fast=self.fast)
 
 
 @contextmanager
@@ -106,12 +118,19 @@ def migrating(
             progress(f"NOT PROVEN: {problem.message}")
             kind = scratch.target.kind
             nothing = Trial(kind, "", (), opaque=source.opaque, not_tried=problem.message)
-            yield Migrating(settings, nothing, None, scratch, fast)
+            yield Migrating(settings, nothing, None, scratch, fast, lambda _: None)
             return
         count, seconds = len(found.trial.migrations), found.trial.seconds
         if count:
             progress(f"rehearsed {count} migration(s) on the restored copy in {seconds:.1f} s")
-        yield Migrating(settings, found.trial, found, scratch, fast) if count else None
+
+        def go_down(target: Target) -> None:
+            names = found.trial.migrations
+            if source.can_go_down(migrate_from, names):
+                progress("trying the way down once more, after the new release")
+                source.down(migrate_from, target, names, runner=runner)
+
+        yield Migrating(settings, found.trial, found, scratch, fast, go_down) if count else None
 
 
 class _Remembering:

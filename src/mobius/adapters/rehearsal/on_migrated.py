@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mobius.adapters.backups.contents import member_of, outermost
 from mobius.adapters.databases.captures import facts_of
-from mobius.adapters.databases.postgres_address import connected, url_of
+from mobius.adapters.databases.postgres_address import Address, connected, parsed, url_of
 from mobius.adapters.databases.postgres_facts import one
 from mobius.adapters.migrations.source import Target
 from mobius.adapters.places import Places
 from mobius.adapters.rehearsal.asked import ScratchDatabase
 from mobius.adapters.rehearsal.boots import Boot, Boots
+from mobius.adapters.rehearsal.not_proven import NotProvenError
 from mobius.adapters.trial.trying import Tried
 from mobius.archive.durable import require_free_disk
 from mobius.errors import MobiusError
@@ -78,6 +79,20 @@ def require_room(scratch: Scratch, place: Path, *, fast: bool) -> None:
     require_free_disk(folder, count * size_bytes, f"{count} copies of the database, to try the migrations on")
 
 
+@dataclass(frozen=True, slots=True)
+class OnMigrated:
+    """Both releases on the migrated data. `down_error`: why the way down fails once the new release has written there;
+    "" where it does not, or was not tried."""
+
+    old: Booted
+    new: Booted
+    down_error: str = ""
+
+
+# Takes the migrations back on this database, and raises `MobiusError` where that fails.
+GoDown = Callable[[Target], None]
+
+
 def both(
     tried: Tried,
     scratch: Scratch,
@@ -86,11 +101,12 @@ def both(
     *,
     before: Boot,
     candidate: Release | None,
-) -> tuple[Booted, Booted]:
+    go_down: GoDown | None,
+) -> OnMigrated:
     """The backed-up release and the candidate. `before`: how the first went on the copy as it was restored, for what
-    it cannot do there says nothing about the migrations."""
+    it cannot do there says nothing about the migrations. `go_down`: None where there is no way down to be tried."""
     if any(each.error for each in tried.trial.statements):
-        return Booted(False, why=NOT_MIGRATED), Booted(False, why=NOT_MIGRATED)
+        return OnMigrated(Booted(False, why=NOT_MIGRATED), Booted(False, why=NOT_MIGRATED))
     if before.booted is None:
         old = Booted(False, why=before.not_proven)
     elif before.booted.outcome is not Outcome.PASS:
@@ -98,10 +114,12 @@ def both(
             False, why=f"on the copy as it was restored, too: {boots.redact(before.booted.sentence)}"
         )
     else:
-        old = _on_a_copy(tried, scratch, boots, databases, "old", None, last=candidate is None)
+        old, _ = _on_a_copy(tried, scratch, boots, databases, "old", None, None, last=candidate is None)
     if candidate is None:
-        return old, Booted(False, why=NOT_NAMED)
-    return old, _on_a_copy(tried, scratch, boots, databases, "new", candidate, last=True)
+        return OnMigrated(old, Booted(False, why=NOT_NAMED))
+    return OnMigrated(
+        old, *_on_a_copy(tried, scratch, boots, databases, "new", candidate, go_down, last=True)
+    )
 
 
 def _on_a_copy(
@@ -111,11 +129,13 @@ def _on_a_copy(
     databases: Mapping[str, ScratchDatabase],
     name: str,
     candidate: Release | None,
+    go_down: GoDown | None,
     *,
     last: bool,
-) -> Booted:
+) -> tuple[Booted, str]:
+    """How it went, and why the way down failed on what it left there."""
     if scratch.target.kind == "sqlite" and scratch.inside is None:
-        return Booted(False, why="its database lies in no path of backup.paths")
+        return Booted(False, why="its database lies in no path of backup.paths"), ""
     release = candidate.id if candidate else _id_in(boots.metadata)
     with tried.copy(name) as copy:
         files: dict[Path, Path] = {}
@@ -126,7 +146,29 @@ def _on_a_copy(
         boot = boots.boot(
             databases, name=release, on=ON_MIGRATED, last=last, migrated=files, candidate=candidate
         )
-    return _judged(boot, boots)
+        booted, failed = _judged(boot, boots), ""
+        if go_down is not None and booted.works:
+            left = _left_by(boot, scratch, databases)
+            try:
+                if left is not None:
+                    go_down(left)
+            except NotProvenError as problem:
+                boots.progress(f"NOT PROVEN: {problem.message}")
+            except MobiusError as problem:
+                failed = boots.redact(problem.message)
+    return booted, failed
+
+
+def _left_by(boot: Boot, scratch: Scratch, databases: Mapping[str, ScratchDatabase]) -> Target | None:
+    """The database as the release left it, for whoever does no more there than the release may."""
+    if scratch.inside is not None:
+        return Target("sqlite", path=scratch.inside) if scratch.inside.is_file() else None
+    if scratch.name not in boot.urls:
+        return None
+    own = parsed(scratch.name, boot.urls[scratch.name])
+    address: Address = databases[scratch.name].address  # type: ignore[attr-defined]
+    who = {**address.parameters, "user": own.parameters["user"]}
+    return Target("postgresql", address=Address(address.name, who, own.secrets))
 
 
 def _judged(boot: Boot, boots: Boots) -> Booted:
