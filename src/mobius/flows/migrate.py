@@ -170,7 +170,7 @@ def _with_pending(look: MigrationLook, folder: Path, reading: Reading) -> Migrat
     except MobiusError as problem:
         return _doubted(look, problem.message, problem.hint)
     above = "" if look.path == "." else f"{look.path}/"
-    files = (replace(one, file=f"{above}{one.file}") for one in pending)
+    files = (replace(one, file=f"{above}{one.file}" if one.file else look.path) for one in pending)
     return replace(look, layout=layout, pending=tuple(files))
 
 
@@ -205,7 +205,8 @@ def _is_of(facts: Mapping[str, Any], look: MigrationLook) -> bool:
     rehearsed says its candidate instead of the hashes."""
     if not facts.get("ways") or facts.get("not_tried") or facts.get("release_id") != look.live_id:
         return False
-    return bool(facts.get("changes") == _hashes(look) or facts.get("candidate") == look.release_id)
+    same = all(one.sha256 for one in look.pending) and facts.get("changes") == _hashes(look)
+    return same or facts.get("candidate") == look.release_id
 
 
 def _hashes(look: MigrationLook) -> list[list[str]]:

@@ -13,7 +13,8 @@ from mobius.model.linting import FileReport, Hazard, Impact
 
 @dataclass(frozen=True, slots=True)
 class PendingMigration:
-    """One migration that the candidate has and the database has not. `file`: its path in the release."""
+    """One migration that the candidate has and the database has not. `file`: its path in the release. `sha256`: of its
+    content, "" where only its own program knows what that is."""
 
     version: str
     name: str

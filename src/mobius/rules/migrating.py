@@ -97,9 +97,8 @@ def _reasons(look: MigrationLook) -> Iterator[Reason]:
     for migration in look.pending:
         if migration.sql is None and look.rehearsal is None:
             said = f"{migration.name} is run by its own program: what it does is seen in a rehearsal only"
-            yield Reason(
-                Impact.MEDIUM, migration.file, said, f"mobius migrate rehearse -e {look.environment}"
-            )
+            step = f"mobius migrate rehearse -e {look.environment} --tag {look.tag}"
+            yield Reason(Impact.MEDIUM, migration.file, said, _said("try", step))
     for change in look.config:
         yield Reason(change.impact, change.file, change.reason, _said("undo", change.undo))
 
