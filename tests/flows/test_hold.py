@@ -8,7 +8,7 @@ import pytest
 
 from flows.proven import HELD, rehearsal
 from mobius.adapters.checks.memory import bad
-from mobius.errors import GateFailed
+from mobius.errors import GateFailed, Locked
 from mobius.flows.by_hand import abort, resume
 from mobius.flows.plan_return import plan_rollback
 from mobius.flows.status import status
@@ -199,7 +199,7 @@ def test_a_hold_that_runs_out_while_the_schema_moves_goes_on() -> None:
 def test_an_abort_inside_the_hold_takes_the_same_way_as_a_failure() -> None:
     world = with_v1()
     run = world.begin(world.plan("v2"))
-    world.interrupt(lambda name, _: name == "target.start", lambda: (_ for _ in ()).throw(Stopped()))
+    world.interrupt(lambda name, _: name == "target.start", stop_the_runner)
     with pytest.raises(Stopped):
         world.carry_on(run)
 
@@ -315,3 +315,112 @@ def test_a_window_that_a_refused_deployment_gave_back_still_knows_what_was_prove
     assert ended.state is RunState.ROLLED_BACK
     assert ways_taken(world, ended) == ["down"]
     world.assert_serves("v1")
+
+
+def test_inside_the_hold_data_goes_back_where_that_is_allowed_and_what_was_written_before_it_is_kept() -> (
+    None
+):
+    world = with_v1(down=False, auto_restore=True)
+    world.scripts["v2"] = Script(healthy=False)
+    world.interrupt(lambda name, _: name == "traffic.hold", lambda: world.data["rows"].append("late"))
+
+    run = world.deploy("v2")
+
+    assert (run.state, run.exit_code) == (RunState.ROLLED_BACK, 12)
+    assert ways_taken(world, run) == ["restore"]
+    world.assert_serves("v1")
+    assert (world.data["rows"], world.data.get("migrations")) == (["first"], None)
+    [kept] = [archive for archive in world.backups.archives if archive.record.kind == "emergency"]
+    assert kept.data["rows"] == ["first", "late"], "written between the backup and the hold"
+
+
+def killed_while_a_command_migrates() -> tuple[World, Run]:
+    world = with_v1()
+    assert world.settings.migrations is not None
+    world.settings = replace(world.settings, migrations=replace(world.settings.migrations, kind="command"))
+    run = world.begin(world.plan("v2"))
+    place = next(place for place, step in enumerate(run.plan.rollout) if step.action == "migrate")
+    migrate = run.plan.rollout[place]
+
+    def kill(name: str, args: tuple[object, ...]) -> bool:
+        return name == "journal.done" and args[1] == migrate
+
+    world.interrupt(kill, stop_the_runner)
+    with pytest.raises(Stopped):
+        world.carry_on(run)
+    return world, world.carry_on(run)
+
+
+def stop_the_runner() -> None:
+    raise Stopped
+
+
+def test_a_command_that_was_interrupted_is_not_run_again_a_person_is_asked_with_the_safe_choices() -> None:
+    world, run = killed_while_a_command_migrates()
+
+    assert (run.state, run.exit_code) == (RunState.NEEDS_OPERATOR, 4)
+    assert world.migrations.done == {"002_titles": 1}
+    [page] = world.events(run, "page")
+    assert page.data["choices"] == [
+        "look, then say so: mobius resume -e production --done, or --again if it did not;"
+        " or take everything back: mobius abort -e production"
+    ]
+    resume(world.ports, step_done=True)
+    assert world.carry_on(run).state is RunState.ACCEPTED
+    world.assert_serves("v2")
+
+
+def test_and_where_it_is_taken_back_the_schema_counts_as_moved() -> None:
+    world, _run = killed_while_a_command_migrates()
+
+    ended = world.carry_on(abort(world.ports, who="ann"))
+
+    assert ended.state is RunState.ROLLED_BACK
+    assert ways_taken(world, ended) == ["down"]
+    world.assert_serves("v1")
+
+
+def test_a_database_that_is_ahead_of_the_release_holds_nobody_and_the_release_comes_again() -> None:
+    world = with_v1(old_works=True)
+    world.scripts["v2"] = Script(bad_after=2)
+    assert world.deploy("v2").state is RunState.ROLLED_BACK
+    world.scripts.clear()
+    watch = world.journal.active_run("production")
+    assert watch is not None
+    world.carry_on(watch)
+    world.effects.clear()
+
+    plan = world.plan("v2")
+    run = world.carry_on(world.begin(plan))
+
+    assert plan.facts["pending_migrations"] == []
+    assert run.state is RunState.ACCEPTED
+    assert not {"traffic.hold", "migrations.apply"} & set(world.effects)
+    assert world.migrations.done == {"002_titles": 1}
+    world.assert_serves("v2")
+
+
+def test_a_plan_is_another_once_somebody_has_migrated() -> None:
+    world = with_v1()
+    before = world.plan("v2")
+    assert world.plan("v2").hash == before.hash
+
+    world.data["migrations"] = list(world.migrations.offered["v2"])
+
+    assert world.plan("v2").hash != before.hash
+
+
+def test_a_second_deployer_waits_for_nobody_and_changes_nothing_while_requests_are_held() -> None:
+    world = with_v1()
+    refused: list[str] = []
+
+    def another() -> None:
+        with pytest.raises(Locked) as locked:
+            world.begin(world.plan("v3"))
+        refused.append(locked.value.message)
+
+    world.interrupt(lambda name, _: name == "migrations.apply", another)
+
+    assert world.deploy("v2").state is RunState.ACCEPTED
+    assert refused and "locked by run 2" in refused[0]
+    assert world.migrations.done == {"002_titles": 1}

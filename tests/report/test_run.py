@@ -253,3 +253,17 @@ def test_requests_of_critical_routes_are_not_counted_a_second_time() -> None:
     assert window["routes"] == [
         {"route": "/api/render", "requests": 60, "errors": 4, "errors_pct": 6.6667, "p95_ms": 44.4}
     ]
+
+
+def test_requests_that_waited_while_the_schema_moved_are_told_apart_from_those_of_the_way_back() -> None:
+    forward = {"seconds": 4.0, "waited": 12, "turned_away": 0}
+    back = {"seconds": 2.0, "waited": 3, "turned_away": 1}
+    held = event(10.0, "held", **forward)
+    begun = event(20.0, "rollback begun", way="down", to="v2-77aa01b", because="bad")
+
+    whole = brief(stories.run(), held, begun, event(22.0, "held", **back))
+    so_far = brief(stories.run(), held)
+
+    assert {name: whole["held"][name] for name in forward} == forward
+    assert {name: whole["rollback"]["held"][name] for name in back} == back
+    assert so_far["held"]["waited"] == 12 and so_far["rollback"] is None

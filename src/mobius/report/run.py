@@ -92,6 +92,7 @@ def run_report(
         "window": _window(run, events, samples),
         "verdict": _last(events, "verdict", "outcome", "rule", "sentence"),
         "rollback": rollback,
+        "held": _held(events, back=False),
         "pages": [_plain(e, "sentence", "choices") for e in _of(events, "page")],
         "version_markers": dict(version_markers or {}),
         "events": [_event(event) for event in events if event.kind != "so far"],
@@ -252,9 +253,16 @@ def _rollback(events: Sequence[Event]) -> Json | None:
         "finished": done["at"] if done else None,
         "seconds": done["seconds"] if done else None,
         "limits": [_limit(name, done) for name in LIMITS if done and done[name]],
-        "held": _last(events, "held", "seconds", "waited", "turned_away"),
+        "held": _held(events, back=True),
         "lost": _last(events, "lost", *LOST),
     }
+
+
+def _held(events: Sequence[Event], *, back: bool) -> Json | None:
+    """How long requests waited, and how many: while the schema moved, or until they were let go on the way back."""
+    begun = next((place for place, event in enumerate(events) if event.kind == "rollback begun"), len(events))
+    there = events[begun:] if back else events[:begun]
+    return _last(there, "held", "seconds", "waited", "turned_away")
 
 
 def _limit(name: str, done: Json) -> Json:
