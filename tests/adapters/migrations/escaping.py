@@ -64,6 +64,12 @@ tried("the neighbour's data", lambda: written_in(LIVE["neighbour"]))
 tried("see the project", lambda: there(LIVE["env_file"]))
 tried("another scratch copy", lambda: Path("/migrated/other.db").read_bytes()[0])
 tried("to write another scratch copy", lambda: written_in("/migrated/other.db"))
+if "identifier" not in LIVE:
+    tried("remove the scratch file", lambda: os.unlink("/migrated/migrated.db"))  # noqa: PTH108
+    tried("rename the scratch file", lambda: os.rename("/migrated/migrated.db", "/migrated/x"))  # noqa: PTH104
+    found["link"] = ["tried", ""]
+    for name in ("migrated.db-journal", "trial-down.db"):
+        os.symlink(LIVE["real"], f"/migrated/{name}")  # noqa: PTH211
 tried("to replace the release", lambda: Path(__file__).open("ab").close())
 if "identifier" in LIVE:
     for name in ("url", "tcp_url", "dsn"):
@@ -96,8 +102,11 @@ if "identifier" in LIVE:
         tried(name, lambda query=query: asked(query))
     own = {"note": lambda: asked("INSERT INTO note VALUES ('of a rehearsal')")}
 else:
+    Path("/migrated/migrated.db-journal").unlink()
     own = {"word": lambda: written_in(os.environ["DATABASE"])}
 for name, act in own.items():
     tried(f"its own {name}", act)
+if "identifier" not in LIVE:
+    os.symlink(LIVE["real"], "/migrated/migrated.db-journal")  # noqa: PTH211
 worked = {name for name, (how, _) in found.items() if how == "worked"}
 print(json.dumps({"found": found, "worked": sorted(worked), "env": dict(os.environ)}))

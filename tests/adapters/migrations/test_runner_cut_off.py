@@ -201,7 +201,7 @@ def test_a_migration_that_tries_every_way_changes_no_live_file(place: Path) -> N
         lie = {
             "port": server.getsockname()[1], "socket": str(place / "live.sock"), "env_file": str(place / ".env"),
             "journal": str(place / ".mobius" / "production" / "journal.db"),
-            **secrets_of_a_person(place, 1),
+            "real": str(live), **secrets_of_a_person(place, 1),
         }  # fmt: skip
         (place / ".env").write_text("PASSWORD=x\n")
         yard = Yard(place, env={"LIVE": json.dumps(lie), "DATABASE": str(live)}).write(
@@ -219,6 +219,7 @@ def test_a_migration_that_tries_every_way_changes_no_live_file(place: Path) -> N
     found = told(ran)
     assert found["worked"] == ["its own word"], {name: found["found"][name] for name in found["worked"]}
     assert live.read_bytes() == before
+    assert not any(path.is_symlink() for path in target.path.parent.iterdir())  # type: ignore[union-attr]
     assert words(target.path) == ["live", "escaped"]
     assert words(other.path) == ["live"]
     assert sorted(p.name for p in other.path.parent.iterdir()) == ["migrated.db", "other.db"]  # type: ignore[union-attr]

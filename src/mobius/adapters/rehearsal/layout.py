@@ -65,7 +65,7 @@ def mounts(
             )
     for at, target in links.items():
         by_place[at] = Mount("link", at, target)
-    for copied in _with_folders_around(copies, room):
+    for copied in with_folders_around(copies, room):
         for place in {copied.live, _real(copied.live)}:
             by_place[place] = Mount("copy", place, copied.copy)
     return tuple(sorted(by_place.values(), key=lambda mount: mount.at.parts))
@@ -141,7 +141,7 @@ def _mask(by_place: dict[Path, Mount], hidden: Collection[Path]) -> None:
                 by_place.setdefault(at, empty)
 
 
-def _with_folders_around(copies: Sequence[Copied], room: Path) -> list[Copied]:
+def with_folders_around(copies: Sequence[Copied], room: Path) -> list[Copied]:
     """A file comes with a folder around it that can be written to: SQLite puts its journal beside it."""
     folders: dict[Path, Path] = {}
     whole = [copied for copied in copies if copied.copy.is_dir()]
