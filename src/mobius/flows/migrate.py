@@ -169,9 +169,15 @@ def _with_pending(look: MigrationLook, folder: Path, reading: Reading) -> Migrat
         layout, pending = reading.pending(folder)
     except MobiusError as problem:
         return _doubted(look, problem.message, problem.hint)
-    above = "" if look.path == "." else f"{look.path}/"
-    files = (replace(one, file=f"{above}{one.file}" if one.file else look.path) for one in pending)
+    files = (_placed(one, look.path) for one in pending)
     return replace(look, layout=layout, pending=tuple(files))
+
+
+def _placed(migration: PendingMigration, folder: str) -> PendingMigration:
+    """With its path in the release. What a command runs is anything in the folder, and no hash tells it."""
+    if migration.file == ".":
+        return replace(migration, file=folder, sha256="")
+    return migration if folder == "." else replace(migration, file=f"{folder}/{migration.file}")
 
 
 def _doubted(look: MigrationLook, doubt: str, hint: str) -> MigrationLook:
