@@ -192,7 +192,8 @@ class Migrations(Protocol):
 
     def apply(self, directory: Path, *, progress: Callable[[str], None]) -> tuple[Migration, ...]:
         """Applies what is pending; a kill -9 leaves each migration applied and recorded, or neither. What cannot run in
-        a transaction is looked at before it is repeated. Raises `Locked` while somebody else migrates the database."""
+        a transaction is looked at before it is repeated. Raises `MobiusError` while somebody else migrates the
+        database, naming them, and never `Locked`: this environment is still ours."""
 
     def can_go_down(self, directory: Path, versions: Sequence[str]) -> bool:
         """Whether every one of these has a way down."""

@@ -19,6 +19,8 @@ import psycopg
 import pytest
 
 from mobius.adapters.databases.postgres_address import parsed
+from mobius.adapters.migrations.live import LiveMigrations
+from mobius.adapters.migrations.postgres_running import PostgresEngine
 from mobius.adapters.migrations.source import Target
 from mobius.adapters.migrations.sql_source import SqlSource
 from mobius.errors import GateFailed, Locked, MobiusError
@@ -214,12 +216,28 @@ def test_two_deployers_cannot_migrate_at_once_and_the_second_is_told_who_does(he
         assert f'by somebody else: "mobius migrates, process {other.pid} on ' in caught.value.message
         assert ", server process " in caught.value.message and ", connected since 2" in caught.value.message
         assert "pg_terminate_backend(" in caught.value.hint
+        # In a deployment that is a step that failed; the lease of the environment is still ours.
+        with pytest.raises(MobiusError, match="by somebody else") as in_a_run:
+            LiveMigrations(SqlSource(), lambda: here.target).apply(here.root, progress=print)
+        assert not isinstance(in_a_run.value, Locked)
         assert here.pending() == ["002_slow"]
         other.kill()
         other.wait(LONG_S)
         here.write("002_slow.sql", "CREATE TABLE slow (a int);")
         _until(lambda: _applies(here))
     assert (here.applied(), "slow" in here.tables()) == (["001_note", "002_slow"], True)
+
+
+def test_behind_a_pooler_that_keeps_no_session_nothing_is_migrated(here: Here) -> None:
+    """As a session sees it whose lock stayed with another one."""
+    here.write("002_more.sql", "CREATE TABLE more (a int);")
+    engine = PostgresEngine(here.target)
+    (change,) = SqlSource().pending(here.root, here.target)
+    with engine.migrating(print) as moving:
+        moving.session.connection.execute("SELECT pg_advisory_unlock_all()")
+        with pytest.raises(MobiusError, match="leads through a pooler"):
+            moving.run(change, change.up or "", change.path, before=lambda: None, after=lambda _: None)
+    assert "more" not in here.tables()
 
 
 def test_a_killed_deployer_leaves_nothing_of_a_migration_and_its_lock_ends_soon(here: Here) -> None:
@@ -275,7 +293,7 @@ def test_a_deployer_killed_while_it_builds_an_index_is_carried_on_from(here: Her
         "CREATE INDEX CONCURRENTLY note_id ON note (id, text);\nCREATE INDEX CONCURRENTLY note_text ON note (text);",
     )
     here.write("003_vacuum.sql", "VACUUM note;")
-    with here.holding("LOCK TABLE mobius_migrations IN ROW SHARE MODE; SELECT 1 FROM note"):
+    with here.holding("INSERT INTO note VALUES (0, 'x')"):
         with migrating(here) as other:
             # The first index waits for the transaction above, invalid until then.
             _until(lambda: here.indexes().get("note_id") is False)

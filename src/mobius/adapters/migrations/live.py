@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mobius import ports
 from mobius.adapters.migrations.source import Change, MigrationSource, Runner, Target
+from mobius.errors import Locked, MobiusError
 from mobius.model.migrating import PendingMigration
 
 
@@ -33,13 +35,24 @@ class LiveMigrations:
         target = self.target()
         if target.path is not None:
             target.path.parent.mkdir(parents=True, exist_ok=True)  # the first deployment makes the database
-        return self.source.apply(directory, target, progress=progress, runner=self.runner)
+        with _not_our_lease():
+            return self.source.apply(directory, target, progress=progress, runner=self.runner)
 
     def can_go_down(self, directory: Path, versions: Sequence[str]) -> bool:
         return self.source.can_go_down(directory, versions)
 
     def down(self, directory: Path, versions: Sequence[str]) -> None:
-        self.source.down(directory, self.target(), versions, runner=self.runner)
+        with _not_our_lease():
+            self.source.down(directory, self.target(), versions, runner=self.runner)
+
+
+@contextlib.contextmanager
+def _not_our_lease() -> Iterator[None]:
+    """Somebody else who migrates the database holds it, not this environment: the step has failed, and says so."""
+    try:
+        yield
+    except Locked as other:
+        raise MobiusError(other.message, other.hint, details=other.details) from other
 
 
 def as_read(change: Change, folder: Path) -> PendingMigration:

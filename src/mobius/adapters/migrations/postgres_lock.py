@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mobius.adapters.databases.postgres_address import Address, driver
-from mobius.errors import Locked
+from mobius.errors import Locked, MobiusError
 
 if TYPE_CHECKING:
     import psycopg
@@ -48,6 +48,20 @@ def sole_migrator(db: psycopg.Connection[Any], address: Address) -> Iterator[Non
             db.execute("SELECT pg_advisory_unlock(%s, %s)", KEY)
 
 
+def refuse_unless_held(db: psycopg.Connection[Any]) -> None:
+    """Raises MobiusError where this is not the session that took the lock: a pooler that hands each transaction to
+    another one cannot keep it."""
+    query = (
+        "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()"
+        " AND classid = %s AND objid = %s AND objsubid = 2"
+    )
+    if db.execute(query, KEY).fetchone() is None:
+        raise MobiusError(
+            "the lock of the migration is not held any more: the address leads through a pooler",
+            "give the address of the server itself, or a pooler that keeps a session: url of its [[database]]",
+        )
+
+
 def settle(db: psycopg.Connection[Any]) -> None:
     """The settings of a session that migrates: it is named, has all the time it needs, and what it does ends within a
     second after we were killed (PostgreSQL 14 and later; an earlier one ends the statement that runs first)."""
@@ -72,7 +86,7 @@ def _described(holder: tuple[Any, ...] | None) -> str:
         return "they have just finished, or may not be seen"
     pid, application, user, client, since = holder
     where = f" from {client}" if client else ""
-    return f'"{application}", user {user}{where}, server process {pid}, connected since {since}'
+    return f'"{application}", user {user}{where}, server process {pid}, connected since {since or "nobody knows when"}'
 
 
 def _first(cursor: Any) -> Any:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mobius.adapters.databases.postgres_address import driver
 from mobius.adapters.migrations.engine import Watched
+from mobius.adapters.migrations.postgres_lock import refuse_unless_held
 from mobius.adapters.migrations.postgres_observing import Seen, observed, tidy
 from mobius.adapters.migrations.postgres_sql import Script
 from mobius.adapters.migrations.postgres_waiting import HeldUpError, Patience, set_lock_timeout
@@ -65,6 +66,7 @@ def run_outside(
     if not script.sets_lock_timeout:
         set_lock_timeout(db, moving.target, "SESSION")
     with _together(session):
+        refuse_unless_held(db)
         before()
     start = _where_to_begin(session, change, script, path)
     for number, statement in enumerate(script.statements):

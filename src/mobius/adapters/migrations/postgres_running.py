@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobius.adapters.databases.postgres_address import connected, driver, first_line
 from mobius.adapters.migrations.engine import Watched, nobody
-from mobius.adapters.migrations.postgres_lock import settle, sole_migrator
+from mobius.adapters.migrations.postgres_lock import refuse_unless_held, settle, sole_migrator
 from mobius.adapters.migrations.postgres_outside import run_outside
 from mobius.adapters.migrations.postgres_sql import Script, script_of
 from mobius.adapters.migrations.postgres_waiting import Blockers, HeldUpError, Patience, set_lock_timeout
@@ -113,6 +113,7 @@ class PostgresMoving:
         db, began, kept = self.session.connection, time.monotonic(), "nothing of it was kept"
         db.execute("BEGIN")
         try:
+            refuse_unless_held(db)
             if not script.sets_lock_timeout:
                 set_lock_timeout(db, self.target, "LOCAL")
             before()
