@@ -139,6 +139,19 @@ def test_a_way_down_is_one_that_does_something(tmp_path: Path, down: str | None,
     assert SOURCE.can_go_down(root, ["aaa1"]) is SOURCE.can_go_down(root, ["a"]) is has_down
 
 
+def test_a_revision_says_that_it_leaves_its_transaction_or_needs_the_database(tmp_path: Path) -> None:
+    alone = "with op.get_context().autocommit_block():\n        op.execute('CREATE INDEX CONCURRENTLY i')"
+    root = project(
+        tmp_path,
+        a=revision("aaa1"),
+        b=revision("bbb2", "'aaa1'", alone),
+        c=revision("ccc3", "'bbb2'", "Session(bind=op.get_bind()).execute('SELECT 1')"),
+    )
+    found = read_revisions(project_in(root)).values()
+    assert [each.transactional for each in found] == [True, False, True]
+    assert [each.opaque for each in found] == [False, False, True]
+
+
 def test_only_the_newest_can_be_taken_back(tmp_path: Path) -> None:
     down = "op.drop_table('note')"
     root = project(tmp_path, a=revision("aaa1", down=down), b=revision("bbb2", "'aaa1'", down=down))

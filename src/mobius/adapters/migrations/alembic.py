@@ -93,7 +93,8 @@ class AlembicSource:
             hint = (
                 "on SQLite a failed revision may be there in part: look at the schema, or restore the backup"
             )
-        self._run(root, ["upgrade", "head"], target, runner, progress, hint)
+        atomic = all(change.transactional for change in todo)
+        self._run(root, ["upgrade", "head"], target, runner, progress, hint, atomic=atomic)
         if left := self.pending(root, target):
             raise MobiusError(
                 f"Alembic ended well, but {left[0].name} is not in {TABLE} of {target}",
@@ -125,7 +126,9 @@ class AlembicSource:
             )
         below = point_below(going, present, revisions)
         hint = "look at the schema, then take the data back by a restore: mobius rollback --backup FILE"
-        self._run(root, ["downgrade", below], target, require_runner(runner, "Alembic"), _unheard, hint)
+        runner = require_runner(runner, "Alembic")
+        atomic = target.kind == "postgresql" and all(revisions[id].transactional for id in going)
+        self._run(root, ["downgrade", below], target, runner, _unheard, hint, atomic=atomic)
 
     def _run(
         self,
@@ -135,7 +138,11 @@ class AlembicSource:
         runner: Runner,
         progress: Progress,
         hint: str,
+        *,
+        atomic: bool,
     ) -> None:
+        """`atomic`: each revision is in a transaction together with its row, so that what the table does not have was
+        not applied."""
         project = project_in(root)
         run_tool(
             runner,
@@ -143,7 +150,7 @@ class AlembicSource:
             cwd=project.cwd,
             target=target,
             progress=progress,
-            state=(lambda: sorted(_in_table(target))) if target.kind == "postgresql" else None,
+            state=(lambda: sorted(_in_table(target))) if atomic else None,
             hint=hint,
         )
 

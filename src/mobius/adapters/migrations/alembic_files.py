@@ -25,7 +25,7 @@ from mobius.errors import GateFailed
 
 INI, PYPROJECT = "alembic.ini", "pyproject.toml"
 BASE = "base"
-_BY_HAND = ("get_bind", "get_context", "Session", "sessionmaker")  # what offline mode cannot say as SQL
+_BY_HAND = ("get_bind", "Session", "sessionmaker")  # what offline mode cannot say as SQL
 
 
 @dataclass(frozen=True, slots=True)

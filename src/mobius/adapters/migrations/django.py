@@ -76,7 +76,10 @@ class DjangoSource:
         if not todo:
             return ()
         words = ["migrate", "--noinput"]
-        self._run(root, words, target, runner, progress, "correct the migration, then try again")
+        hint = "correct the migration, then try again"
+        self._run(
+            root, words, target, runner, progress, hint, atomic=all(each.transactional for each in todo)
+        )
         if left := self.pending(root, target):
             raise MobiusError(
                 f"Django ended well, but {left[0].name} is not in {TABLE} of {target}",
@@ -100,11 +103,14 @@ class DjangoSource:
         going = [each for each in present if each.name in versions]
         _refuse_one_way(going)
         _refuse_what_stays_above(going, present)
+        if not going:
+            return
+        runner = require_runner(runner, "Django")
         hint = "look at the schema, then take the data back by a restore: mobius rollback --backup FILE"
         for app in dict.fromkeys(each.app for each in reversed(going)):
             staying = [each.stem for each in present if each.app == app and each not in going]
             words = ["migrate", "--noinput", app, staying[-1] if staying else "zero"]
-            self._run(root, words, target, require_runner(runner, "Django"), _unheard, hint)
+            self._run(root, words, target, runner, _unheard, hint, atomic=all(e.transactional for e in going))
 
     def _run(
         self,
@@ -114,17 +120,18 @@ class DjangoSource:
         runner: Runner,
         progress: Progress,
         hint: str,
+        *,
+        atomic: bool,
     ) -> None:
-        """Each migration is in a transaction together with its row, unless it says otherwise: what is not in the table
-        was not applied."""
-        transactional = all(each.transactional for each in read_apps(root).values())
+        """`atomic`: each migration is in a transaction together with its row, so that what the table does not have was
+        not applied."""
         run_tool(
             runner,
             [*self.program, *words],
             cwd=root,
             target=target,
             progress=progress,
-            state=(lambda: _in_table(target)) if transactional else None,
+            state=(lambda: _in_table(target)) if atomic else None,
             hint=hint,
         )
 
