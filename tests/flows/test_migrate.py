@@ -134,6 +134,15 @@ def test_a_rehearsal_of_other_migrations_or_beside_another_live_release_counts_f
     assert look(of, "v3").rehearsal is None
 
 
+def test_of_what_only_its_own_program_knows_another_candidate_was_not_rehearsed() -> None:
+    of = world(migrations=["npx knex"])
+    by = reading(replace(TITLES, name="npx knex", file=".", sql=None))
+    seen = rehearse(of, look(of, by=by))
+    assert (seen.pending[0].file, seen.pending[0].sha256) == ("migrations", "")
+    assert look(of, by=by).rehearsal is not None
+    assert look(of, "v3", by=by).rehearsal is None
+
+
 def test_a_rehearsal_that_could_try_nothing_is_not_remembered_as_one() -> None:
     of = world(not_tried="no extension postgis")
     rehearse(of)
