@@ -424,3 +424,29 @@ def test_a_second_deployer_waits_for_nobody_and_changes_nothing_while_requests_a
     assert world.deploy("v2").state is RunState.ACCEPTED
     assert refused and "locked by run 2" in refused[0]
     assert world.migrations.done == {"002_titles": 1}
+
+
+def standing_still_inside_the_hold() -> World:
+    """A runner was killed while a command migrated: a person is asked, and requests wait."""
+    world, run = killed_while_a_command_migrates()
+    assert run.state is RunState.NEEDS_OPERATOR and world.traffic.held
+    return world
+
+
+def test_a_rollback_with_data_over_a_run_that_stands_still_in_its_hold_lets_everybody_go_on() -> None:
+    world = standing_still_inside_the_hold()
+
+    run = world.rollback(backup="run2.zip")
+
+    assert run.state is RunState.ACCEPTED
+    assert world.data.get("migrations") is None
+    world.assert_serves("v1")
+
+
+def test_and_so_does_one_by_code_alone() -> None:
+    world = standing_still_inside_the_hold()
+
+    run = world.rollback(to="v2")
+
+    assert run.state is RunState.ACCEPTED
+    world.assert_serves("v2")

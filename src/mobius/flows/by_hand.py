@@ -15,7 +15,7 @@ from mobius.model.release import Release
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
 from mobius.report.ways import choices_between
-from mobius.rules.choosing import touched
+from mobius.rules.choosing import AFTER, phase_of, touched
 from mobius.rules.commanding import watch_ways_back
 from mobius.rules.planning import with_hash
 from mobius.rules.sharing import may_go_back_unasked
@@ -75,7 +75,8 @@ def _stopped_without_a_way_back(record: Record, because: str) -> Run:
     if commands is not None:
         commands.end(f"run-{run.id}-")
     told = f"{because}; what was begun is not taken back: no way back may be taken without asking"
-    choices = choices_between(run.plan, proven_now(record), own_backup_name(record))
+    is_live = phase_of(run.plan, record.steps().keys()) == AFTER
+    choices = choices_between(run.plan, proven_now(record), own_backup_name(record), is_live=is_live)
     data = {"sentence": told, "choices": choices, "exit_code": 1}
     return record.move(RunState.ABORTED, "page", told, topic="alert", data=data, exit_code=1, sentence=told)
 

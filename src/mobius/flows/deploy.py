@@ -16,7 +16,7 @@ from mobius.model.plan import Step
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
 from mobius.report.ways import choices_between
-from mobius.rules.choosing import INSIDE, phase_of, touched
+from mobius.rules.choosing import AFTER, INSIDE, phase_of, touched
 
 
 def deploy(run: Run, ports: Ports) -> Run:
@@ -85,7 +85,8 @@ def no_way_back(record: Record, because: str) -> MobiusError:
     """Something was changed, and no way back may be taken without asking."""
     environment = record.run.environment
     hint = f"mend it and do it again: mobius resume -e {environment} --again"
-    ways = choices_between(record.run.plan, proven_now(record), own_backup_name(record))
+    is_live = phase_of(record.run.plan, record.steps().keys()) == AFTER
+    ways = choices_between(record.run.plan, proven_now(record), own_backup_name(record), is_live=is_live)
     return MobiusError(f"{because}; no way back may be taken without asking", "; or ".join([hint, *ways]))
 
 

@@ -11,7 +11,7 @@ from mobius.errors import MobiusError, UsageError
 from mobius.flows.latest_good import latest_good
 from mobius.flows.plan import asked, find_backup, proven_backup
 from mobius.flows.standing import Standing, live_side, standing
-from mobius.flows.way_back import proven_of, run_that_made_live
+from mobius.flows.way_back import may_be_held, proven_of, run_that_made_live
 from mobius.model.plan import Plan, Way
 from mobius.model.proven import NOTHING_PROVEN, Proven
 from mobius.model.release import BackupRecord, Release
@@ -77,6 +77,7 @@ def plan_rollback(
         live=live_side(now, ports),
         target=side(target, slot, ports.releases.processes(target.id)),
         target_tag=target.tag,
+        held=may_be_held(ports),
         warm=warm and not down,
         down=down,
         proven=proven,

@@ -10,7 +10,7 @@ from mobius.model.plan import Repeat, Step, WayBack
 from mobius.model.proven import NOTHING_PROVEN, Proven
 from mobius.model.run import Run
 from mobius.ports import Ports
-from mobius.rules.choosing import begun_way, choose, proven_by
+from mobius.rules.choosing import INSIDE, begun_way, choose, phase_of, proven_by
 
 
 def way_now(record: Record) -> WayBack | None:
@@ -70,3 +70,13 @@ def proven_of(run: Run, ports: Ports) -> Proven:
         return proven_by(run.plan, {step.step_id: step for step in ports.journal.steps(run.id)})
     except MobiusError:
         return NOTHING_PROVEN
+
+
+def may_be_held(ports: Ports) -> bool:
+    """Whether a run stands still while requests wait for it: whoever takes over lets them go."""
+    try:
+        run = ports.journal.active_run(ports.settings.name)
+        begun = [step.step_id for step in ports.journal.steps(run.id)] if run else []
+    except MobiusError:
+        return False
+    return run is not None and phase_of(run.plan, begun) == INSIDE

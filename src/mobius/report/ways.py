@@ -28,12 +28,13 @@ def way_words(way: OpenWay) -> str:
     return f"{way.way}{took}, {losing(way.loses)}"
 
 
-def choices_between(plan: Plan, proven: Proven, backup: str) -> list[str]:
-    """The ways back that only a person may choose, each with what was proven of it and its command."""
+def choices_between(plan: Plan, proven: Proven, backup: str, *, is_live: bool = True) -> list[str]:
+    """The ways back that only a person may choose, each with what was proven of it and its command. `is_live`: whether
+    the new release is, so that code alone leads to the one before it."""
     command = f"mobius rollback -e {plan.environment}"
     code, restore = proven.of(Way.CODE_ALONE), proven.of(Way.RESTORE)
     told = f" ({way_words(restore)})" if restore else ""
     choices = [f"go back with the data of a backup{told}: {command} --backup {backup or 'FILE'}"]
-    if code is not None:
+    if code is not None and is_live:
         choices.append(f"go back with {way_words(code)}: {command} --emergency")
     return choices

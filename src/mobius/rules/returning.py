@@ -23,6 +23,7 @@ class ReturnFacts:
     target: Side
     target_tag: str
     live_tag: str = ""
+    held: bool = False  # requests may still wait, for a run that stands still
     warm: bool = False  # the target's web processes are up and kept healthy
     down: tuple[str, ...] = ()  # migrations that are taken back on the way, as the rehearsal proved
     proven: Proven = NOTHING_PROVEN  # of the deployment that made the live release live
@@ -104,7 +105,7 @@ def _steps(facts: ReturnFacts) -> list[Step]:
             [],
             make.take_down(facts.live.release_id, facts.down, opaque=is_opaque(facts.settings)),
         )
-    back = code_alone(facts.settings, facts.live, facts.target)
+    back = code_alone(facts.settings, facts.live, facts.target, held=facts.held)
     return back if facts.warm else [make.stop(facts.target.slot, "make room", "start"), *back]
 
 
