@@ -88,16 +88,16 @@ def test_a_table_that_is_new_one_that_is_gone_and_one_with_another_key(tmp_path:
     then = database(
         tmp_path / "then.db",
         "CREATE TABLE old (id INTEGER PRIMARY KEY); INSERT INTO old VALUES (1);"
-        "CREATE TABLE k (a INTEGER PRIMARY KEY, b);",
+        "CREATE TABLE k (a INTEGER PRIMARY KEY, b); INSERT INTO k VALUES (1, 2);",
     )
     now = database(
         tmp_path / "now.db",
         "CREATE TABLE new (id INTEGER PRIMARY KEY); INSERT INTO new VALUES (1), (2);"
-        "CREATE TABLE k (a, b PRIMARY KEY);",
+        "CREATE TABLE k (a, b PRIMARY KEY); INSERT INTO k VALUES (1, 3);",
     )
 
     assert changes(now, then) == {
-        "k": TableChange("app.db", "k", 0, 0, counted_only=OTHER_KEY),
+        "k": TableChange("app.db", "k", 1, 1, counted_only=OTHER_KEY),
         "new": TableChange("app.db", "new", None, 2, added=2, changed=0, removed=0, is_new=True),
         "old": TableChange("app.db", "old", 1, None, added=0, changed=0, removed=1, is_gone=True),
     }

@@ -60,10 +60,10 @@ class Pair:
                         query = f"SELECT {_list(table.columns)} FROM {where}.{_quoted(name)}"
                         change = "added" if now else "removed"
                         yield from self._listed(query, table, change)
-                    elif now.key and now.key == then.key:
+                    elif not (why := _not_by_key(now, then)):
                         yield from self._differing(now, then)
-                    elif self._one(_same_rows(now, then)) == 0:
-                        self.untold[name] = OTHER_KEY if now.key and then.key else NO_KEY
+                    elif not self._one(_same_rows(now, then)):
+                        self.untold[name] = why
             except sqlite3.OperationalError as problem:
                 self.untold[name] = NO_TIME if _interrupted(problem) else str(problem)
 
@@ -80,10 +80,10 @@ class Pair:
                     return replace(change, added=0, changed=0, removed=rows_then)
                 if then is None:
                     return replace(change, added=rows_now, changed=0, removed=0)
-                if not now.key or not then.key:
-                    return replace(change, counted_only=NO_KEY)
-                if now.key != then.key:
-                    return replace(change, counted_only=OTHER_KEY)
+                if why := _not_by_key(now, then):
+                    if rows_now == rows_then and self._one(_same_rows(now, then)):
+                        return replace(change, added=0, changed=0, removed=0)
+                    return replace(change, counted_only=why)
                 return replace(
                     change,
                     added=self._one(_missing("count(*)", "main", "was", now)),
@@ -186,6 +186,13 @@ def _changed(what: str, now: _Table, then: _Table) -> str:
     other = " OR ".join(f"n.{_quoted(c)} COLLATE BINARY IS NOT o.{_quoted(c)}" for c in both) or "0"
     name = _quoted(now.name)
     return f"SELECT {what} FROM main.{name} AS n CROSS JOIN was.{name} AS o WHERE {same} AND ({other})"
+
+
+def _not_by_key(now: _Table, then: _Table) -> str:
+    """Why the rows cannot be told apart; "" where they can."""
+    if not now.key or not then.key:
+        return NO_KEY
+    return OTHER_KEY if now.key != then.key else ""
 
 
 def _same_rows(now: _Table, then: _Table) -> str:

@@ -67,10 +67,9 @@ class ServerPair:
             try:
                 if now is None or then is None:
                     yield from self._all_of(now, then, until)
-                elif _not_by_key(now, then):
-                    with self._limited(until):
-                        if self._digest(self._now_db, now, then) != self._digest(self._then_db, then, now):
-                            self.untold[name] = _not_by_key(now, then)
+                elif why := _not_by_key(now, then):
+                    if not self._same_rows(now, then, until):
+                        self.untold[name] = why
                 else:
                     yield from self._differing(now, then, until)
             except (driver().Error, _TimeIsUp) as problem:
@@ -87,6 +86,8 @@ class ServerPair:
             if then is None:
                 return replace(change, added=change.rows_now, changed=0, removed=0)
             if why := _not_by_key(now, then):
+                if change.rows_now == rows_then and self._same_rows(now, then, until):
+                    return replace(change, added=0, changed=0, removed=0)
                 return replace(change, counted_only=why)
             found = Counter(kind for kind, _ in self._merged(now, then, until))
             return replace(change, added=found["added"], changed=found["changed"], removed=found["removed"])
@@ -136,8 +137,12 @@ class ServerPair:
     def _row(self, table: Table, change: Change, row: dict[str, object]) -> LostRow:
         return LostRow(self._name, table.shown, change, {column: row[column] for column in table.key}, row)
 
-    def _digest(self, db: psycopg.Connection[Any], table: Table, other: Table) -> Any:
-        return db.execute(digest(table, sorted(table.columns.keys() & other.columns.keys()))).fetchone()
+    def _same_rows(self, now: Table, then: Table, until: float) -> bool:
+        columns = sorted(now.columns.keys() & then.columns.keys())
+        with self._limited(until):
+            sides = (self._now_db, now), (self._then_db, then)
+            left, right = (db.execute(digest(table, columns)).fetchone() for db, table in sides)
+        return bool(left == right)
 
     @contextlib.contextmanager
     def _limited(self, until: float) -> Iterator[None]:
