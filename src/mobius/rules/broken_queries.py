@@ -61,7 +61,7 @@ def from_service(lines: Iterable[str]) -> tuple[Broken, ...]:
     said = list(lines)
     found: dict[Broken, None] = {}
     for at, line in enumerate(said):
-        if refused := _REFUSED.search(line):
+        for refused in _REFUSED.finditer(line):
             told = (_QUERY.search(each) for each in said[at : at + _FOLLOWS])
             query = next((str(match[match.lastindex or 0]) for match in told if match), "")
             found[Broken(without_literals(query), refused[0])] = None

@@ -34,7 +34,7 @@ class Handler(BaseHTTPRequestHandler):
             if self.path.startswith("/q/"):
                 run(QUERIES[name])
         except Exception as problem:
-            print(f"{name}: {type(problem).__name__}: {problem}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"{name}: {type(problem).__name__}: {problem}\n")  # in one piece, of many threads
             code = 500
         self.send_response(code)
         self.send_header("Content-Length", "0")

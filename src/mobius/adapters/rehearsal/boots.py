@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,12 @@ MOST_OF_A_LOG = 4 << 20  # of what a server said during one boot, the end
 @dataclass(frozen=True, slots=True)
 class Boot:
     """How one went. `booted` is None where it was not tried, and `not_proven` says why. `broken`: what its databases
-    refused meanwhile, where it did not go well; `urls`: where it found them, with passwords."""
+    refused meanwhile, where it did not go well."""
 
     not_proven: str = ""
     booted: Booted | None = None
     ready: Prepared | None = None
     broken: tuple[Broken, ...] = ()
-    urls: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(slots=True)
@@ -85,7 +84,7 @@ class Boots:
                 scratch=self.place,
             )
             self.progress(f"{booted.outcome}: {self.redact(booted.sentence)}")
-            return Boot("", booted, ready, self._broken(booted, said), restored.urls)
+            return Boot("", booted, ready, self._broken(booted, said))
 
     def _broken(self, booted: Booted, said: Mapping[Path, int]) -> tuple[Broken, ...]:
         """The servers know best; what the service says, where they say nothing."""

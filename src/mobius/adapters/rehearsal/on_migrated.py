@@ -16,6 +16,7 @@ from mobius.adapters.places import Places
 from mobius.adapters.rehearsal.asked import ScratchDatabase
 from mobius.adapters.rehearsal.boots import Boot, Boots
 from mobius.adapters.rehearsal.not_proven import NotProvenError
+from mobius.adapters.rehearsal.release_role import url_for_release
 from mobius.adapters.trial.trying import Tried
 from mobius.archive.durable import require_free_disk
 from mobius.errors import MobiusError
@@ -148,9 +149,8 @@ def _on_a_copy(
         )
         booted, failed = _judged(boot, boots), ""
         if go_down is not None and booted.works:
-            left = _left_by(boot, scratch, databases)
             try:
-                if left is not None:
+                if (left := _left_by(scratch, databases)) is not None:
                     go_down(left)
             except NotProvenError as problem:
                 boots.progress(f"NOT PROVEN: {problem.message}")
@@ -159,16 +159,14 @@ def _on_a_copy(
     return booted, failed
 
 
-def _left_by(boot: Boot, scratch: Scratch, databases: Mapping[str, ScratchDatabase]) -> Target | None:
-    """The database as the release left it, for whoever does no more there than the release may."""
+def _left_by(scratch: Scratch, databases: Mapping[str, ScratchDatabase]) -> Target | None:
+    """The database as the release left it; on a server for a plain role that may do what any owner may."""
     if scratch.inside is not None:
         return Target("sqlite", path=scratch.inside) if scratch.inside.is_file() else None
-    if scratch.name not in boot.urls:
-        return None
-    own = parsed(scratch.name, boot.urls[scratch.name])
     address: Address = databases[scratch.name].address  # type: ignore[attr-defined]
-    who = {**address.parameters, "user": own.parameters["user"]}
-    return Target("postgresql", address=Address(address.name, who, own.secrets))
+    plain = parsed(scratch.name, url_for_release(address, ""))
+    who = {**address.parameters, "user": plain.parameters["user"]}
+    return Target("postgresql", address=Address(address.name, who, plain.secrets))
 
 
 def _judged(boot: Boot, boots: Boots) -> Booted:
