@@ -115,6 +115,24 @@ def test_apps_that_the_settings_do_not_install_are_passed_over(tmp_path: Path) -
     assert pending(root, at(tmp_path)) == ["blog.0001_initial", "shop.0001_initial"]
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        'INSTALLED_APPS = ["blog"]\nif DEBUG:\n    INSTALLED_APPS.append("apps.shop")\n',
+        'INSTALLED_APPS = ["blog"]\nif DEBUG:\n    INSTALLED_APPS = [*INSTALLED_APPS, "apps.shop"]\n',
+        'INSTALLED_APPS = ["blog"] + PLUGINS\n',
+        'INSTALLED_APPS = ["blog", f"{PREFIX}.shop"]\n',
+        'INSTALLED_APPS = ["blog", *env.list("MORE")]\n',
+        "this is no Python\n",
+    ],
+)
+def test_where_it_is_not_known_what_is_installed_no_app_is_left_out(tmp_path: Path, settings: str) -> None:
+    root = project(
+        tmp_path, {"apps/shop/0001_initial": migration(), "blog/0001_initial": migration()}, settings
+    )
+    assert pending(root, at(tmp_path)) == ["blog.0001_initial", "shop.0001_initial"]
+
+
 def test_installed_packages_and_tests_are_no_apps_of_the_release(tmp_path: Path) -> None:
     root = project(
         tmp_path,

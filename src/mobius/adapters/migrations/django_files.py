@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mobius.adapters.migrations.django_settings import entry_of, installed_apps, label_of
 from mobius.adapters.migrations.python_files import (
     PythonFile,
     argument,
@@ -52,14 +53,14 @@ def read_apps(root: Path) -> dict[str, DjangoFile]:
             f"there is no Django project in {root}: no {MANAGE}",
             "name its folder in migrations.path of mobius.toml",
         )
-    installed = _installed(root)
+    installed = installed_apps(root)
     found: dict[str, DjangoFile] = {}
     for folder in _folders(root):
         package = folder.parent.relative_to(root).parts
-        entry = _entry_of(package, installed)
+        entry = entry_of(package, installed)
         if entry is None:
             continue
-        label = _label(folder.parent, entry)
+        label = label_of(folder.parent, entry)
         for path in sorted(folder.glob("*.py")):
             if path.name[0] in "_~.":
                 continue
@@ -84,57 +85,6 @@ def _folders(root: Path) -> Iterator[Path]:
         )
         if "migrations" in folders and (Path(here) / "migrations" / "__init__.py").is_file():
             yield Path(here) / "migrations"
-
-
-def _installed(root: Path) -> list[str] | None:
-    """What `INSTALLED_APPS` of the settings names, where it is written out; None where it is not found."""
-    found: list[str] = []
-    for path in sorted(
-        {*root.glob("*settings*.py"), *root.glob("*/*settings*.py"), *root.glob("*/settings/*.py")}
-    ):
-        try:
-            body = read_python(path).tree.body
-        except GateFailed:
-            continue
-        for statement in body:
-            if isinstance(statement, ast.AugAssign):
-                targets: list[ast.expr] = [statement.target]
-            elif isinstance(statement, ast.Assign):
-                targets = statement.targets
-            else:
-                continue
-            if any(isinstance(each, ast.Name) and each.id.endswith("_APPS") for each in targets):
-                texts = [each.value for each in ast.walk(statement) if isinstance(each, ast.Constant)]
-                found += [text for text in texts if isinstance(text, str)]
-    return found or None
-
-
-def _entry_of(package: tuple[str, ...], installed: Collection[str] | None) -> str | None:
-    """The entry of `INSTALLED_APPS` for this package, "" where that is not known, None where it is not installed."""
-    if installed is None:
-        return ""
-    for start in range(len(package)):  # sys.path may begin further down, at `src` or `apps`
-        dotted = ".".join(package[start:])
-        for entry in installed:
-            if entry == dotted or (
-                entry.startswith(f"{dotted}.") and entry[len(dotted) + 1 :].count(".") < 2
-            ):
-                return entry
-    return None
-
-
-def _label(package: Path, entry: str) -> str:
-    """The app's label: what its AppConfig says, else the name of its folder."""
-    if not (package / "apps.py").is_file():
-        return package.name
-    labels: dict[str, str] = {}
-    for statement in read_python(package / "apps.py").tree.body:
-        if isinstance(statement, ast.ClassDef):
-            value = assigned(statement.body, "label")
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                labels[statement.name] = value.value
-    named = entry.rsplit(".", 1)[-1]
-    return labels.get(named) or next(iter(labels.values()), package.name)
 
 
 def _migration(app: str, file: PythonFile) -> DjangoFile:
