@@ -52,6 +52,22 @@ def test_mobius_toml_of_each_sample_is_the_one_that_was_read_and_approved(name: 
     assert set(settings.environments) == {"production", "staging"}
 
 
+@pytest.mark.parametrize(
+    ("file", "folder"),
+    [
+        ("db/migrations/20240101000000_notes.sql", "db/migrations"),
+        ("src/main/resources/db/migration/V1__notes.sql", "src/main/resources/db/migration"),
+        ("prisma/migrations/20240101_init/migration.sql", "prisma/migrations"),
+    ],
+)
+def test_a_folder_of_sql_is_found_whosever_layout_it_has(file: str, folder: str, tmp_path: Path) -> None:
+    without = {name: text for name, text in SAMPLES["sqlite"].items() if not name.startswith("migrations/")}
+    project = lay_out(tmp_path / "notes", {**without, file: "CREATE TABLE notes (body TEXT);\n"})
+    assert init(project, "--yes") == 0
+    moved = load(project / "mobius.toml", environ={}).environment("production").migrations
+    assert moved is not None and (moved.path, moved.database) == (folder, "data/notes.db")
+
+
 def test_all_other_files_are_the_ones_that_were_read_and_approved(tmp_path: Path) -> None:
     project = lay_out(tmp_path / "dhash", NODE)
     assert init(project, "--yes") == 0

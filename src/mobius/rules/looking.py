@@ -16,6 +16,12 @@ NAMED_DATABASE = re.compile(
 POSTGRES = re.compile(r"\bpostgres(?:ql)?(?:\+\w+)?://", re.I)
 CODE = re.compile(r"\.(m?[jt]sx?|cjs|py|rb|go|php|sql|prisma|html|css|sh)$")
 DATA_FOLDERS = ("data", "uploads", "storage", "media")
+# Folders of SQL that mobius applies: numbered, golang-migrate's and dbmate's; Flyway's; Prisma's.
+SQL_FOLDERS = (
+    re.compile(r"((?:.*/)?migrations)/[^/]+\.sql$"),
+    re.compile(r"(.+)/V\d[\w.]*__[^/]+\.sql$"),
+    re.compile(r"((?:.*/)?migrations)/[^/]+/migration\.sql$"),
+)
 NOT_LIVE = re.compile(r"(^|/)(tests?|spec|fixtures?|examples?|backups|node_modules|\.mobius)/")
 
 
@@ -109,14 +115,11 @@ def _outermost(folders: set[str]) -> tuple[str, ...]:
 
 
 def _migrations(seen: Repository, databases: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    folders = sorted(
-        {p.rpartition("/")[0] for p in seen.files if re.search(r"(^|/)migrations/[^/]+\.sql$", p)}
-    )
-    folders = [folder for folder in folders if not NOT_LIVE.search(f"{folder}/")]
-    if "manage.py" in seen.files:
-        return "", (
-            "Django's migrations are not run by this version: run manage.py migrate before a release that needs it.",
-        )
+    found = {match[1] for path in seen.files for each in SQL_FOLDERS if (match := each.match(path))}
+    folders = sorted(folder for folder in found if not NOT_LIVE.search(f"{folder}/"))
+    for file, kind in (("manage.py", "django"), ("alembic.ini", "alembic")):
+        if file in seen.files:
+            return "", (f'{file} was found: add [migrations] with kind = "{kind}" and its database.',)
     if not folders:
         return "", ()
     if len(databases) == 1:
