@@ -1,10 +1,11 @@
 """The web process of the journeys: one row for each POST, answers signed with the release.
 
 `behaviour.json` beside it says how this release is: {"release": "v1", "exit_after_s", "health_status",
-"errors_after_s", "sick_after_s",
+"errors_after_s", "fails_every", "sick_after_s",
 "slow_s", "listens_after_s"}.
 """
 
+import itertools
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from pathlib import Path
 HOW = json.loads(Path("behaviour.json").read_text())
 RELEASE = HOW["release"]
 BORN = time.monotonic()
+NUMBERS = itertools.count(1)
 
 
 def database():
@@ -55,7 +57,8 @@ class Pages(BaseHTTPRequestHandler):
         self.page({"stored": len(body)})
 
     def page(self, data):
-        self.answer(500 if since("errors_after_s") else 200, data)
+        fails = "fails_every" in HOW and next(NUMBERS) % HOW["fails_every"] == 0
+        self.answer(500 if fails or since("errors_after_s") else 200, data)
 
     def answer(self, status, data):
         content = json.dumps({**data, "release": RELEASE, "pid": os.getpid()}).encode()
