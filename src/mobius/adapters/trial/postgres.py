@@ -22,6 +22,7 @@ from mobius.adapters.trial import postgres_catalog as catalog
 from mobius.adapters.trial.postgres_copies import Copies, copies_of, onlooker
 from mobius.adapters.trial.postgres_looking import Before, Onlookers, Watched, before, ended_after, named_in
 from mobius.adapters.trial.postgres_queue import queued
+from mobius.adapters.trial.postgres_rows import Compared, narrower
 from mobius.adapters.trial.tried import Tried
 from mobius.errors import MobiusError
 from mobius.model.trial import DownTrial, Trial, TrialStatement
@@ -107,7 +108,7 @@ def _tried(
         )
         named = {there.tables[name].name for name in named_in([*seen.texts, *_said(changes)], there)}
         progress("comparing rows" + ("" if error else ", and trying the way down"))
-        return _compared(bench, trial, changes, there, named, was_broken, queue, error)
+        return _compared(bench, trial, old, changes, there, named, was_broken, queue, error)
 
 
 def _another(tried_on: str, live: str) -> list[str]:
@@ -164,6 +165,7 @@ def _said(changes: Sequence[Change]) -> list[str]:
 def _compared(
     bench: _Bench,
     trial: Trial,
+    old: Any,
     changes: Sequence[Change],
     there: Before,
     named: set[str],
@@ -175,25 +177,30 @@ def _compared(
     scratch, migrated = bench.scratch.address, bench.migrated
     assert scratch is not None
     versions = [change.version or change.name for change in changes]
+    compared = Compared(old, named, bench.fast)
     with contextlib.ExitStack() as stack:
-        goes_down = not error and bench.source.can_go_down(bench.root, versions)
-        down = stack.enter_context(bench.copies.copy("down", migrated)) if goes_down else None
-        looking = stack.enter_context(ThreadPoolExecutor(2))
-        schemas = [looking.submit(_schema, address) for address in (scratch, migrated)]
+        looking = stack.enter_context(ThreadPoolExecutor(3))
         # A program of the project's own is never started twice at a time.
         moving = stack.enter_context(ThreadPoolExecutor(1 if bench.source.opaque else 2))
-        going = moving.submit(_go_down, bench, down, versions) if down else None
         waiting = moving.submit(_queued, bench, queue, trial, there) if queue and not error else None
-        with contextlib.closing(onlooker(scratch)) as old, contextlib.closing(onlooker(migrated)) as new:
-            rows = catalog.rows_between(old, new, touched=named, only_touched=bench.fast)
+        schema = looking.submit(_schema, scratch)
+        with contextlib.closing(onlooker(migrated)) as new:
+            pairs = compared.pairs(new)
+        ahead = looking.submit(compared.read_ahead, pairs)  # nobody may be in what is copied meanwhile
+        goes_down = not error and bench.source.can_go_down(bench.root, versions)
+        down = stack.enter_context(bench.copies.copy("down", migrated)) if goes_down else None
+        going = moving.submit(_go_down, bench, down, versions) if down else None
+        becomes = looking.submit(_schema, migrated)
+        ahead.result()
+        with contextlib.closing(onlooker(migrated)) as new:
             trial = replace(
                 trial,
-                rows=rows,
+                rows=compared.rows(new),
                 broken_checks=tuple(sorted(catalog.broken_in(new) - was_broken)),
-                schema_diff=catalog.difference(*(each.result() for each in schemas)),
+                schema_diff=catalog.difference(schema.result(), becomes.result()),
             )
-            if going is not None and down is not None:
-                trial = replace(trial, down=_gone_down(bench, going, down, old, schemas[0].result(), named))
+        if going is not None and down is not None:
+            trial = replace(trial, down=_gone_down(going, down, compared, schema.result()))
         if waiting is not None:
             trial = replace(trial, queue_blocked_s=waiting.result())
         return trial
@@ -220,21 +227,16 @@ def _go_down(bench: _Bench, copy: Address, versions: Sequence[str]) -> tuple[flo
 
 
 def _gone_down(
-    bench: _Bench,
-    going: Future[tuple[float, str]],
-    copy: Address,
-    old: Any,
-    schema: tuple[str, ...],
-    named: set[str],
+    going: Future[tuple[float, str]], copy: Address, compared: Compared, schema: tuple[str, ...]
 ) -> DownTrial:
     """What the way down left of what the way up left, beside what was there before both."""
     seconds, error = going.result()
     if error:
         return DownTrial(True, seconds, error)
     with contextlib.closing(onlooker(copy)) as new:
-        rows = catalog.rows_between(old, new, touched=named, only_touched=bench.fast)
-        narrower = catalog.narrower(old, new)
-    differs = narrower or "; ".join(catalog.difference(schema, _schema(copy)).splitlines()[:3])
+        rows = compared.rows(new)
+        lacking = narrower(compared.before, new)
+    differs = lacking or "; ".join(catalog.difference(schema, _schema(copy)).splitlines()[:3])
     return DownTrial(True, seconds, rows=rows, schema_differs=differs)
 
 

@@ -1,17 +1,16 @@
-"""What PostgreSQL's catalogs say of a database: its facts for the rules, its files, its rows, its schema."""
+"""What PostgreSQL's catalogs say of a database: its facts for the rules, its files, its schema."""
 
 from __future__ import annotations
 
 import difflib
 import subprocess
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mobius.adapters.trial.tried import RECORDS
 from mobius.errors import MobiusError
 from mobius.model.linting import Known
-from mobius.model.trial import Rows
 
 if TYPE_CHECKING:
     import psycopg
@@ -114,58 +113,6 @@ def _is_small(db: psycopg.Connection[Any], relation: Relation) -> bool:
     return row is not None and row[0] < SMALL_ROWS
 
 
-def rows_between(
-    before: psycopg.Connection[Any],
-    after: psycopg.Connection[Any],
-    *,
-    touched: Collection[str],
-    only_touched: bool = False,
-) -> tuple[Rows, ...]:
-    """Table by table: counts, and checksums over the columns that both have, which do not depend on the order"
-    " of rows."""
-    was, becomes = relations(before), relations(after)
-    found = []
-    for shown, relation in was.items():
-        is_touched = relation.name in touched
-        then = becomes.get(shown)
-        if then is None:
-            found.append(Rows(shown, _count(before, relation), -1, touched=is_touched))
-            continue
-        if only_touched and not is_touched:
-            found.append(Rows(shown, _count(before, relation), _count(after, then)))
-            continue
-        mine, theirs = columns_of(before, relation), columns_of(after, then)
-        both = [name for name in mine if name in theirs]
-        (count, checksum), (later, checksum_after) = _sum(before, relation, both), _sum(after, then, both)
-        found.append(Rows(shown, count, later, checksum, checksum_after, touched=is_touched))
-    return tuple(found)
-
-
-def columns_of(db: psycopg.Connection[Any], relation: Relation) -> tuple[str, ...]:
-    """The columns of a table that hold something of their own (a generated one follows from the others)."""
-    query = """
-        SELECT attname FROM pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-        ORDER BY attnum"""
-    return tuple(row[0] for row in db.execute(query, (relation.oid,)).fetchall())
-
-
-def _count(db: psycopg.Connection[Any], relation: Relation) -> int:
-    row = db.execute(f"SELECT count(*) FROM {relation.quoted}").fetchone()
-    return int(row[0]) if row else 0
-
-
-def _sum(db: psycopg.Connection[Any], relation: Relation, columns: list[str]) -> tuple[int, str]:
-    # Each column as text, and apart: a number that became a larger kind of number is the same value.
-    parts = [f"coalesce({quoted(name)}::text, chr(1))" for name in columns] or ["''"]
-    row = f"concat_ws(chr(2), {', '.join(parts)})"
-    query = (
-        f"SELECT count(*), coalesce(sum(hashtextextended({row}, 0)::numeric), 0)::text FROM {relation.quoted}"
-    )
-    found = db.execute(query).fetchone()
-    assert found is not None
-    return int(found[0]), str(found[1])
-
-
 def schema_of(pg_dump: str, conninfo: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     """The schema as pg_dump writes it, without the words that differ from run to run. Raises `MobiusError`."""
     argv = [
@@ -199,14 +146,3 @@ def broken_in(db: psycopg.Connection[Any]) -> frozenset[str]:
         "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE NOT i.indisvalid"
     ).fetchall()
     return frozenset(f"the index {row[0]} is invalid: no query uses it" for row in rows)
-
-
-def narrower(old: psycopg.Connection[Any], new: psycopg.Connection[Any]) -> str:
-    """Which tables lack columns that they had; "" for none."""
-    was, then = relations(old), relations(new)
-    found = []
-    for shown, relation in was.items():
-        if shown in then:
-            gone = set(columns_of(old, relation)) - set(columns_of(new, then[shown]))
-            found += [f"{shown} lacks {', '.join(sorted(gone))}"] if gone else []
-    return "; ".join(found)

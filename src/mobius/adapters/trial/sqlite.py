@@ -21,6 +21,7 @@ from mobius.adapters.trial.sqlite_state import (
     Table,
     changed_bytes,
     narrower,
+    newly_broken,
     rows_between,
     schema_difference,
     shapes_differ,
@@ -111,7 +112,7 @@ def _tried(bench: _Bench, changes: Sequence[Change], progress: Callable[[str], N
         seconds=seconds,
         rows=rows,
         schema_diff=schema_difference(was, becomes),
-        broken_checks=tuple(sorted(becomes.broken - was.broken)),
+        broken_checks=newly_broken(bench.scratch, bench.migrated),
     )
     versions = [change.version or change.name for change in changes]
     if error or not bench.source.can_go_down(bench.root, versions):

