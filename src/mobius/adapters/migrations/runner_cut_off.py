@@ -52,6 +52,7 @@ class CutOffRunner:
         self._isolation: Commanding = isolation or Bubblewrap()
         self._redact = redact
         self._files: list[Copied] | None = None
+        self._can = False
         self._given: Mapping[str, str] = {}
 
     def why_not(self) -> str:
@@ -63,8 +64,9 @@ class CutOffRunner:
     ) -> Ran:
         """What `Runner` promises, for at most `rehearsal.timeout`. Raises `NotProvenError` with the reason where it
         cannot be run cut off, which says nothing against the command."""
-        if why := self.why_not():
+        if not self._can and (why := self.why_not()):
             raise NotProvenError(f"the migrations cannot be cut off: {why}", "apt install bubblewrap")
+        self._can = True
         tree, database = tree_around(cwd, self._places), target.path
         files = self._prepared(self._live_file() if database is not None else None)
         env, sockets = self._environment(target)
