@@ -93,7 +93,7 @@ def migrating(
     does not hold the database."""
     scratch = scratch_of(settings, places, copy, databases)
     place.mkdir()
-    require_room(scratch, place, fast=fast)
+    require_room(scratch, fast=fast)
     asked = _Remembering(runner)
     with ExitStack() as stack:
         try:

@@ -35,12 +35,13 @@ ON_MIGRATED = "the migrated copy"
 class Scratch:
     """The restored database that the migrations are for. `inside`: where an SQLite file lies in the restored copy, None
     where a boot would not find it there; `name`: of the `[[database]]`, "" for SQLite; `live_version`: of the server
-    that was backed up."""
+    that was backed up; `folder`: where copies of it take room, None for another's server."""
 
     target: Target
     inside: Path | None = None
     name: str = ""
     live_version: str = ""
+    folder: Path | None = None
 
 
 def scratch_of(
@@ -56,28 +57,30 @@ def scratch_of(
             raise _not_held(migrations.database, "mobius backup create makes one that holds it")
         known = facts_of(migrations.database, copy / "databases" / migrations.database)
         target = Target("postgresql", address=address)
-        return Scratch(target, name=migrations.database, live_version=known.server_version)
+        socket = databases[migrations.database].socket
+        folder = socket.parent if socket is not None else None
+        return Scratch(target, name=migrations.database, live_version=known.server_version, folder=folder)
     live = places.resolve(migrations.database)
     inside = _inside(live, settings, places, copy)
     if live.exists() and (inside is None or not inside.exists()):
         raise _not_held(migrations.database, "add its folder to backup.paths in mobius.toml")
-    return Scratch(Target("sqlite", path=inside or copy / "none.db"), inside)
+    return Scratch(Target("sqlite", path=inside or copy / "none.db"), inside, folder=copy)
 
 
-def require_room(scratch: Scratch, place: Path, *, fast: bool) -> None:
+def require_room(scratch: Scratch, *, fast: bool) -> None:
     """Raises `MobiusError` where the copies of one trial do not fit beside the restored database, before any is made;
     of a server that is not ours nothing is known."""
-    target, folder, size_bytes = scratch.target, place, 0
+    target, size_bytes = scratch.target, 0
+    if scratch.folder is None:
+        return
     if target.path is not None:
         size_bytes = target.path.stat().st_size if target.path.exists() else 0
     elif target.address is not None:
-        folder = Path(target.address.parameters.get("host", "")).parent
-        if not folder.is_absolute() or not folder.is_dir():
-            return
         with connected(target.address, f"the size of the scratch copy of {scratch.name} is not known") as db:
             size_bytes = int(one(db, "SELECT pg_database_size(current_database())"))
     count = trial_copies(fast=fast)
-    require_free_disk(folder, count * size_bytes, f"{count} copies of the database, to try the migrations on")
+    purpose = f"{count} copies of the database, to try the migrations on"
+    require_free_disk(scratch.folder, count * size_bytes, purpose)
 
 
 @dataclass(frozen=True, slots=True)
