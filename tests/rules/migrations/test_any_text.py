@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +19,7 @@ ALTER TABLE ADD COLUMN DROP CONSTRAINT CREATE INDEX CONCURRENTLY IF NOT EXISTS U
 TRIGGER
 """
 WORDS = TEXT.split()
+NO_TIMEOUT = "missing-lock-or-statement-timeout"
 
 
 @settings(max_examples=300, deadline=None)
@@ -53,6 +56,64 @@ def test_deep_brackets_and_comments_do_not_stop_it() -> None:
     assert lint("SELECT " + "(" * 50_000).findings == ()
     assert lint("/*" * 20_000).findings[0].hazard == "unreadable"
     assert lint("'" * 20_001).findings[0].hazard == "unreadable"
+
+
+def test_deep_conditions_do_not_stop_it() -> None:
+    deep = "(" * 900 + "id = 1" + " OR x)" * 900
+    assert [each.hazard for each in lint(f"UPDATE t SET a = 1 WHERE {deep}").findings] == [
+        "unbatched-backfill"
+    ]
+    check = "(" * 900 + "a IS NOT NULL" + " AND b > 0)" * 900
+    text = f"SET lock_timeout = '1s'; ALTER TABLE t ADD CONSTRAINT c CHECK ({check}) NOT VALID"
+    assert lint(text).findings == ()
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_statement() -> None:
+    assert [each.line for each in lint("\ufeffDROP TABLE t;").findings] == [1, 1]
+
+
+def test_a_command_of_psql_ends_the_statement_before_it() -> None:
+    report = lint("SELECT now() AS t \\gset\nDROP TABLE t;\n\\if :x\nSELECT 'a' \\gexec")
+    assert [(each.hazard, each.line) for each in report.findings if each.hazard != NO_TIMEOUT] == [
+        ("unreadable", 1),
+        ("drop-table", 2),
+        ("unreadable", 3),
+        ("unreadable", 4),
+    ]
+
+
+def test_comments_of_sqlite_do_not_nest() -> None:
+    text = "/* a /* b */ DROP TABLE t;"
+    assert [each.hazard for each in lint(text, dialect="sqlite").findings] == ["drop-table"]
+    assert [each.hazard for each in lint(text).findings] == ["unreadable"]
+
+
+def test_a_danger_in_a_block_is_told_and_accepted_by_its_own_line() -> None:
+    block = "-- the old table\nDO $$\nBEGIN\n{}  DROP TABLE t;\nEND $$;"
+    found = lint("SET lock_timeout = '1s'; " + block.format("")).findings[0]
+    assert (found.hazard, found.line, found.statement) == ("drop-table", 4, "DROP TABLE t")
+    accepted = lint(block.format("  -- mobius: accept drop-table because it is empty\n")).accepted
+    assert [(each.found.hazard, each.because) for each in accepted] == [("drop-table", "it is empty")]
+    outer = lint(f"-- mobius: accept drop-table because it is empty\n{block.format('')}").accepted
+    assert [each.found.line for each in outer] == [5]
+
+
+@pytest.mark.slow
+def test_fifty_megabytes_are_judged_in_little_memory() -> None:
+    rows = ",\n".join(f"({n}, 'it''s {n}', E'a\\'b;')" for n in range(100_000))
+    text = (
+        f"INSERT INTO users VALUES {rows};\n" * 12
+        + "INSERT INTO t VALUES (1, 'x');\n" * 300_000
+        + "DROP TABLE t;"
+    )
+    assert len(text) > 50 << 20
+    tracemalloc.start()
+    report = lint(text)
+    most_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert report.findings[0].hazard == "drop-table"
+    assert report.statements == 300_013
+    assert most_bytes < 400 << 20
 
 
 def test_the_order_of_statements_is_their_line() -> None:

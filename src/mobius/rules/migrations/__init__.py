@@ -56,6 +56,7 @@ def lint(
             inner[len(read)] = within = tuple(inner_statements(statement, text))
             for each in within:
                 script.note(each)
+                accepted.extend(acceptances_of(each.comments, each.line))
         read.append(replace(statement, tokens=()) if statement.kind in _READ_ONCE else statement)
     state = State(pg_version, in_transaction=assume_in_transaction and not alone, known=known, script=script)
     found: list[_Found] = []
@@ -128,6 +129,7 @@ def _inside(inner: Sequence[Statement], state: State) -> Iterator[tuple[Statemen
         for said in pg_transactions.transaction_hazards(statement, state):
             yield statement, said
         state.advance(statement)
+    state.in_transaction = around
     if not around:
         state.end_of_transaction()
 

@@ -12,7 +12,7 @@ from mobius.rules.migrations.reading import statement_of
 from mobius.rules.migrations.tokens import Raw, Token, statements
 
 _OPENERS = ("BEGIN", "THEN", "ELSE", "LOOP", "DECLARE", "EXCEPTION")
-_CONDITIONS = ("IF", "ELSIF", "ELSEIF", "FOR", "WHILE", "FOREACH", "WHEN", "EXCEPTION")
+_CONDITIONS = ("IF", "ELSIF", "ELSEIF", "FOR", "WHILE", "FOREACH", "WHEN", "EXCEPTION", "CASE")
 _CONTROL = ("begin", "commit", "rollback", "rollback to", "savepoint")
 _CHANGES = ("update", "delete", "insert", "merge")
 _FORMAT = re.compile(r"%(?:\d+\$)?([ILs])")
@@ -30,7 +30,7 @@ def inner_statements(block: Statement, text: str) -> Iterator[Statement]:
         for read in _read(raw, block.body):
             if read.kind in _CONTROL or (looping > 0 and read.kind in _CHANGES):
                 continue
-            yield replace(read, line=first + read.line - 1)
+            yield replace(read, line=first + read.line - 1, comments=tuple(raw.comments))
 
 
 def _unwrap(raw: Raw, body: str) -> None:
@@ -42,6 +42,8 @@ def _unwrap(raw: Raw, body: str) -> None:
             raw.tokens = raw.tokens[end + 1 :]
         elif words[0] in _OPENERS:
             raw.tokens = raw.tokens[1:]
+        elif words[:2] == ["<", "<"] and ">" in words:  # <<label>>
+            raw.tokens = raw.tokens[words.index(">") + 2 :]
         else:
             break
     if raw.tokens and raw.tokens[:1] != begun:
@@ -63,7 +65,9 @@ def _read(raw: Raw, body: str) -> Iterator[Statement]:
         raw.tokens[0] = raw.tokens[0]._replace(word="SELECT")
         yield statement_of(raw, body)
     else:
-        yield statement_of(raw, body)
+        read = statement_of(raw, body)
+        into_a_variable = raw.tokens[0].word == "SELECT" and read.kind == "create table"
+        yield replace(read, kind="select", tables=(), value="long") if into_a_variable else read
 
 
 def _executed(tokens: list[Token]) -> str:

@@ -14,6 +14,7 @@ _NAMES = "id uuid guid pk key code name slug email version version_num ctid rowi
 _FEW = frozenset(_NAMES.split())
 _ENDS = ("_id", "_uuid", "_key", "_code", "_slug", "_name", "_email", "_pk")
 _CONSTANTS = ("string", "number", "param", "dollar")
+_AND = Token("word", "AND", "AND", -1)
 _AFTER = ("RETURNING", "ORDER", "LIMIT", "WHEN")
 
 
@@ -61,15 +62,10 @@ def _conditions(where: Sequence[Token]) -> list[tuple[Token, ...]]:
     parts: list[tuple[Token, ...]] = []
     for part in split(where, "AND"):
         if parts and _says(parts[-1], "BETWEEN") and not _says(parts[-1], "AND"):
-            middle = where[_place(where, part[0]) - 1]
-            parts[-1] = (*parts[-1], middle, *part)
+            parts[-1] = (*parts[-1], _AND, *part)
         else:
             parts.append(part)
     return parts
-
-
-def _place(where: Sequence[Token], token: Token) -> int:
-    return next(at for at, each in enumerate(where) if each is token)
 
 
 def _names_few(condition: Sequence[Token]) -> bool:

@@ -76,6 +76,7 @@ class Statement:
     cascade: bool = False
     value: str = ""
     body: str = ""  # of a DO block
+    comments: tuple[str, ...] = ()  # of a statement in a DO block
     only: bool = False
     partial: bool = False
     verb: int = 0  # where among the tokens its UPDATE, DELETE, INSERT or MERGE stands

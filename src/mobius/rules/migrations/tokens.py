@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-MOST_TOKENS = 4000  # of one statement; what follows (rows of an INSERT) is read over and not kept
+MOST_TOKENS = 200_000  # of one statement; what follows is read over and not kept
+MOST_OF_ROWS = 4000  # … of one that may carry rows of data
+_CARRIES_ROWS = ("INSERT", "SELECT", "VALUES", "REPLACE", "COPY", "WITH", "MERGE")
 
 # The commonest first. A word before a quote may be its prefix (E'…', U&"…"): those alternatives come before `other`.
 _TOKEN = re.compile(
@@ -88,9 +90,9 @@ class _Reader:
         text, size, tokens, upper = self._text, len(self._text), raw.tokens, self._upper
         at, depth = self._at, 0  # of BEGIN … END inside the statement
         scan, new = _TOKEN.match, tuple.__new__
-        nests = False
+        nests, most = False, MOST_TOKENS
         while at < size:
-            if len(tokens) >= MOST_TOKENS and (plain := _PLAIN.match(text, at)):
+            if len(tokens) >= most and (plain := _PLAIN.match(text, at)):
                 at = plain.end()
                 continue
             match = scan(text, at)
@@ -108,6 +110,7 @@ class _Reader:
                     word = upper[found] = found.upper()
                 if not tokens:
                     nests = word == "CREATE"
+                    most = MOST_OF_ROWS if word in _CARRIES_ROWS else MOST_TOKENS
                 token = new(Token, ("word", found, word, start))
                 if nests:
                     depth += _deeper(token, tokens, depth)
@@ -130,7 +133,7 @@ class _Reader:
                 if read is _ENDS:
                     return raw
                 token = read
-            if len(tokens) < MOST_TOKENS:
+            if len(tokens) < most:
                 if not tokens and not raw.line:
                     raw.start, raw.line = start, self._line_of(start)
                 tokens.append(token)
