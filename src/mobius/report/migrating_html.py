@@ -10,6 +10,7 @@ from mobius.report.migrating_table import FELT_S, difference_lines
 from mobius.report.migrating_text import next_of
 from mobius.report.migrating_words import (
     boot_words,
+    down_words,
     lock_words,
     not_tried,
     queue_words,
@@ -36,6 +37,7 @@ def migration_html(report: Mapping[str, Any]) -> str:
         bars=way_bars(report["ways"], report["rollback_within_s"], [_way(way) for way in report["ways"]]),
         target=duration(report["rollback_within_s"]) if report["rollback_within_s"] else "",
         boots=_boots(report),
+        down=down_words(report),
         statements=[_statement(each) for each in facts.get("statements") or ()] if facts else [],
         schema=difference_lines(facts)[:MOST_SCHEMA_LINES],
         waited=_waited,

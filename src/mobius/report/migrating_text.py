@@ -7,7 +7,14 @@ from typing import Any
 
 from mobius.report.migrating import REHEARSAL
 from mobius.report.migrating_table import row_lines, schema_lines, statement_lines
-from mobius.report.migrating_words import boot_words, not_tried, queue_words, taken_words, way_words
+from mobius.report.migrating_words import (
+    boot_words,
+    down_words,
+    not_tried,
+    queue_words,
+    taken_words,
+    way_words,
+)
 from mobius.report.paint import BAD, BOLD, DIM, GOOD, WARN, Paint
 from mobius.report.ways import losing
 from mobius.report.words import counted, duration, printable, wrapped
@@ -126,11 +133,10 @@ def _why(report: Report, width: int, paint: Paint) -> list[str]:
 
 
 def _on_the_copy(report: Report, facts: Mapping[str, Any], width: int) -> list[str]:
-    down = str(facts.get("down") or "there is none for all of them")
     told = [
         *(_booted(report["live"], facts.get("old") or {}) if report["live"] else ()),
         *_booted(report["release"], facts.get("new") or {}),
-        ("way down", down),
+        ("way down", down_words(report)),
         ("queue", queue_words(facts.get("queue_blocked_s"))),
         ("restore", duration(float(facts.get("restore_s") or 0))),
         ("checks", "; ".join(map(str, facts.get("broken_checks") or ())) or "integrity and references hold"),

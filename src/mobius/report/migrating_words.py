@@ -60,6 +60,14 @@ def boot_words(boot: Mapping[str, Any]) -> str:
     return f"FAILS: {why}. Its database refused: {told}{more}" if told else f"FAILS: {why}"
 
 
+def down_words(report: Mapping[str, Any]) -> str:
+    """What the way down gave back; or that it was not tried, or that there is none."""
+    if down := (report["rehearsal"] or {}).get("down"):
+        return str(down)
+    without = [str(each["name"]) for each in report["migrations"] if not each["has_down"]]
+    return f"none for {', '.join(without)}" if without else "not tried"
+
+
 def lock_words(mode: str) -> str:
     """A lock of PostgreSQL as what others feel of it; what SQLite locks says it already."""
     return LOCKS.get(mode, f"stops {mode}" if mode in ("writers", "readers and writers") else mode)
