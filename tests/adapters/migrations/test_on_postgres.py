@@ -254,6 +254,21 @@ def test_a_killed_deployer_leaves_nothing_of_a_migration_and_its_lock_ends_soon(
     assert "half" not in here.tables()
 
 
+def test_a_role_that_may_make_no_tables_can_still_migrate_rows(here: Here) -> None:
+    here.database.execute("CREATE ROLE clerk LOGIN")
+    try:
+        here.database.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        here.database.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO clerk")
+        here.write("002_rows.sql", "UPDATE note SET text = 'b' WHERE id = 1;")
+        url = here.database.server.url(here.database.name, user="clerk")
+        target = Target("postgresql", address=parsed("main", url))
+        assert SqlSource().apply(here.root, target, progress=print)
+        assert here.applied() == ["001_note", "002_rows"]
+    finally:
+        here.database.execute("DROP OWNED BY clerk")
+        here.database.execute("DROP ROLE clerk")
+
+
 # -- outside of a transaction ---------------------------------------------------------------------------------------
 
 

@@ -118,7 +118,8 @@ class SqlSource:
 
         def before() -> None:
             """Under the lock: another run may have been here since we looked."""
-            layout.create(session)
+            if not layout.is_in(session):  # whoever may not make tables can still use the one that is there
+                layout.create(session)
             now = _pending(layout, changes, session, target)
             if [each.name for each in now] != [each.name for each in todo]:
                 raise MobiusError(
