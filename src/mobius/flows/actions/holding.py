@@ -63,6 +63,8 @@ def release_hold(step: Step, record: Record) -> Mapping[str, Any]:
     if held is None:
         return {"waited": waited}
     begun_at, before = held
+    if _was_told(record, begun_at):
+        return {"waited": waited}
     after = _turned_away(record)
     away = after - before if before is not None and after is not None else None
     seconds = round(record.ports.clock.now() - begun_at, 3)
@@ -74,6 +76,12 @@ def release_hold(step: Step, record: Record) -> Mapping[str, Any]:
         "held", f"requests were held for {seconds:.1f} s: {waited:,} waited and went on, {words}", told
     )
     return told
+
+
+def _was_told(record: Record, begun_at: float) -> bool:
+    """By a runner that was killed between the effect and its end."""
+    events = record.read(lambda: record.ports.journal.events(run_id=record.run.id))
+    return any(event.kind == "held" and event.at >= begun_at for event in events)
 
 
 def _held_since(record: Record) -> tuple[float, int | None] | None:
