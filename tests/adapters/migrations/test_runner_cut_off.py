@@ -304,7 +304,7 @@ def test_it_gets_no_more_time_than_is_configured(place: Path, source: str, words
 
 def test_what_it_says_is_bounded_and_its_end_is_kept(place: Path) -> None:
     yard = Yard(place).write(
-        {"up.py": "for i in range(200_000): print('line', i)\nraise SystemExit('the end')"}
+        {"up.py": "for i in range(200_000): print('line', i)\nprint('the end')\nraise SystemExit(1)"}
     )
     ran = yard.cut_off().run(
         (sys.executable, "up.py"), cwd=yard.tree, target=yard.target("m"), within_s=60.0, progress=nothing
