@@ -115,7 +115,7 @@ def rehearse_migrations(
         progress=progress,
     )
     ports.journal.put_backup(look.environment, proven)
-    told = {**facts, "candidate": candidate.id, "tag": look.tag, "changes": _hashes(look)}
+    told = {**facts, "tag": look.tag, "changes": _hashes(look)}
     note = Note("rehearsed", rehearsed_words(proven.name, told), told)
     ports.journal.say(None, look.environment, note, now=ports.clock.now(), who=str(ports.holder()))
     seen = replace(look, rehearsal=told, rehearsed_at=ports.clock.now(), restore=_point(proven))

@@ -82,7 +82,8 @@ def prove(
         rto_s=float(found.get("rto_s") or 0.0),
         rpo_s=float(found.get("rpo_s") or 0.0),
     )
-    return proven, {**found, "asked_to_boot": boot, "proven": not failed}
+    of = {"candidate": candidate.id} if candidate is not None else {}
+    return proven, {**found, **of, "asked_to_boot": boot, "proven": not failed}
 
 
 def refuse_what_does_not_run(backup: BackupRecord, facts: Mapping[str, Any]) -> None:

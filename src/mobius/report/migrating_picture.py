@@ -64,7 +64,11 @@ def timeline(facts: Mapping[str, Any]) -> Timeline | None:
         pins.append((number, 100 * left / whole))
         left += taken
     worst = {who: max(_seconds(each, f"{who}_blocked_s") for each in ran) for who in ("read", "write")}
-    summary = f"reads waited {duration(worst['read'])} at most, writes {duration(worst['write'])}"
+    told = (
+        f"{who}s waited {duration(wait)} at most" if wait else f"no {who} waited"
+        for who, wait in worst.items()
+    )
+    summary = ", ".join(told)
     height = 3 * LANE + 2 * GAP
     return Timeline(
         _svg([*_lanes(), *drawing], height),
