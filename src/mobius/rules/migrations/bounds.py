@@ -10,8 +10,18 @@ from mobius.rules.migrations.tokens import Token
 
 DEEPEST = 50  # brackets within brackets, of AND and OR
 MOST_ROWS = 100_000  # of a range of numbers that still counts as a batch
-_NAMES = "id uuid guid pk key code name slug email version version_num ctid rowid username login sku"
+_NAMES = """
+    id uuid guid pk key code name slug email version version_num ctid rowid username login sku flag feature setting
+    token hash phone number reference ref isbn iban iso symbol domain host hostname url path handle serial
+"""
 _FEW = frozenset(_NAMES.split())
+# Tables that hold a few rows by what they are: an equality is enough there.
+_FEW_ROWS = """
+    app_settings config configs configuration configurations countries currencies feature_flags features flags
+    languages locales parameters permissions plans properties roles settings site_settings
+    system_settings
+"""
+_SMALL = frozenset(_FEW_ROWS.split())
 _ENDS = ("_id", "_uuid", "_key", "_code", "_slug", "_name", "_email", "_pk")
 _CONSTANTS = ("string", "number", "param", "dollar")
 _AND = Token("word", "AND", "AND", -1)
@@ -32,7 +42,9 @@ def why_unbounded(statement: Statement) -> str:
     where = after.up_to(*_AFTER)
     if _limited(before) or _limited(joined) or _limited(where) or _limited(after.rest()):
         return ""
-    return "" if _bounded(where) else "is not held to few rows"
+    if _bounded(where) or (statement.table.lower() in _SMALL and _says(where, "=")):
+        return ""
+    return "is not held to few rows"
 
 
 def _limited(tokens: Sequence[Token]) -> bool:

@@ -11,7 +11,7 @@ from mobius.rules.migrations.state import State
 
 def unindexed_foreign_keys(statement: Statement, state: State) -> Iterator[Said]:
     """Columns that get a foreign key here and an index nowhere in the script. A column that was there before may have
-    one already: nothing is said of it."""
+    one already: nothing is said of it where the key is added in the safe way, step by step."""
     table_name = statement.table
     if statement.kind == "create table":
         keys = [each.columns for each in statement.constraints if each.kind == "foreign" and each.columns]
@@ -24,7 +24,8 @@ def unindexed_foreign_keys(statement: Statement, state: State) -> Iterator[Said]
             if constraint is None or constraint.kind != "foreign" or not constraint.columns:
                 continue
             first = constraint.columns[0]
-            if first in own or state.is_new(table_name) or state.is_own_column(table_name, first):
+            new = first in own or state.is_new(table_name) or state.is_own_column(table_name, first)
+            if new or not constraint.not_valid:
                 keys.append(constraint.columns)
     for columns in dict.fromkeys(keys):
         if any(_leads_an_index(str(table_name), str(column), state) for column in columns):
@@ -33,8 +34,8 @@ def unindexed_foreign_keys(statement: Statement, state: State) -> Iterator[Said]
         yield Said(
             "foreign-key-without-index",
             LOW,
-            f"{table} refers to another table by {named}, and has no index on it: each DELETE there reads all of"
-            f" {table}",
+            f"{table} refers to another table by {named}, and gets no index on it here: without one each DELETE there"
+            f" reads all of {table}",
             steps(
                 f"CREATE INDEX CONCURRENTLY {derived(table_name, *columns, 'idx')} ON {table} ({named})",
                 how=ALONE,

@@ -1,4 +1,4 @@
--- expect: missing-lock-or-statement-timeout@9 statement-while-holding-access-exclusive@10 foreign-key-validated-under-lock@11
+-- expect: missing-lock-or-statement-timeout@9 statement-while-holding-access-exclusive@10 foreign-key-validated-under-lock@11 foreign-key-without-index@11
 -- in-transaction: yes
 CREATE TYPE "public"."visibility" AS ENUM('public', 'private');--> statement-breakpoint
 CREATE TABLE "votes" (

@@ -1,4 +1,4 @@
--- expect: foreign-key-validated-under-lock@6 missing-lock-or-statement-timeout@6
+-- expect: foreign-key-validated-under-lock@6 foreign-key-without-index@6 missing-lock-or-statement-timeout@6
 BEGIN;
 
 -- Running upgrade 1975ea83b712 -> ae1027a6acf

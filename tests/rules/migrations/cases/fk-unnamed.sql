@@ -1,2 +1,2 @@
--- expect: foreign-key-validated-under-lock@2 missing-lock-or-statement-timeout@2
+-- expect: foreign-key-validated-under-lock@2 foreign-key-without-index@2 missing-lock-or-statement-timeout@2
 ALTER TABLE orders ADD FOREIGN KEY (user_id) REFERENCES users (id);

@@ -1,4 +1,4 @@
--- expect: foreign-key-validated-under-lock@6
+-- expect: foreign-key-validated-under-lock@6 foreign-key-without-index@6
 SET lock_timeout = '2s';
 DO $body$
 BEGIN
