@@ -33,9 +33,14 @@ def copy_folder(source: Path, target: Path, purpose: str, without: Collection[Pa
 
 def copy_file(source: str | Path, target: str | Path) -> None:
     """One file with its mode and times."""
+    copy_content(source, target)
+    shutil.copystat(source, target)
+
+
+def copy_content(source: str | Path, target: str | Path) -> None:
+    """What is in one file, into one that we may write to."""
     if not _shared(source, target):
         shutil.copyfile(source, target)
-    shutil.copystat(source, target)
 
 
 def _shared(source: str | Path, target: str | Path) -> bool:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from mobius.adapters.rehearsal.copying import copy_content
 from mobius.archive.sqlite_capture import COMPANIONS
-
-_FICLONE = 0x40049409  # of Linux: both files share their blocks until one of them is written to
 
 
 @contextlib.contextmanager
@@ -26,7 +23,7 @@ def copied(database: Path, place: Path, name: str) -> Iterator[Path]:
         elif _has_log(database):
             _backed_up(database, copy)
         else:
-            _cloned(database, copy)
+            copy_content(database, copy)
         yield copy
     finally:
         remove(copy)
@@ -66,11 +63,3 @@ def _backed_up(database: Path, copy: Path) -> None:
         contextlib.closing(sqlite3.connect(copy)) as new,
     ):
         old.backup(new)
-
-
-def _cloned(database: Path, copy: Path) -> None:
-    try:
-        with database.open("rb") as old, copy.open("wb") as new:
-            fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
-    except OSError:
-        shutil.copyfile(database, copy)
