@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from mobius.model.run import Run, RunState
 from mobius.model.settings import MigrationSettings
-from world import SETTINGS
+from world import SETTINGS, World
 
 HELD = replace(SETTINGS, migrations=MigrationSettings(database="data/app.db", hold_s=30.0))
 LOST = "2 rows of posts are gone"
@@ -43,3 +44,23 @@ def rehearsal(*, old_works: bool = False, tried: bool = True, down: bool = True)
         "migrate_s": 0.5,
         "at": 1.0,
     }
+
+
+def with_v1(*, auto_restore: bool = False, **proven: bool) -> World:
+    world = World(settings=replace(HELD, auto_restore=auto_restore))
+    assert world.deploy("v1").state is RunState.ACCEPTED
+    world.backups.rehearsal = rehearsal(**proven)
+    world.effects.clear()
+    return world
+
+
+def ways_taken(world: World, run: Run) -> list[str]:
+    return [event.data["way"] for event in world.events(run, "rollback begun")]
+
+
+class Stopped(BaseException):
+    """The runner is gone."""
+
+
+def stop_the_runner() -> None:
+    raise Stopped

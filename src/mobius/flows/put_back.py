@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from mobius.errors import Locked, MobiusError
-from mobius.flows.actions.action import said
+from mobius.flows.actions.action import migrations_folder, said
 from mobius.flows.actions.returning import key_of
 from mobius.flows.healthy import await_healthy
 from mobius.flows.record import Record
-from mobius.model.plan import Step
+from mobius.model.plan import Repeat, Step
 
+CHANGES = ("restore_data", "down")  # what changes the data on a way back
 STOPS = ("stop", "command")  # actions that take the service down before its data is changed
 
 
@@ -24,7 +25,7 @@ def put_back(record: Record, steps: tuple[Step, ...], *, live_id: str, live_slot
     in words, "" where there was nothing to undo. Never raises: what does not work is in the words."""
     begun = record.steps().keys()
     actions = {step.action for step in steps if step.id in begun}
-    changes = next((place for place, step in enumerate(steps) if step.action == "restore_data"), None)
+    changes = next((place for place, step in enumerate(steps) if step.action in CHANGES), None)
     if changes is None or actions & {"switch", "mark_live"}:
         return ""
     stopped = any(step.action in STOPS and step.id in begun for step in steps[:changes])
@@ -44,7 +45,7 @@ def _put_back(record: Record, steps: tuple[Step, ...], live_id: str, live_slot: 
         record.say("putting back", told)
     if ports.commands is None and free_slot and free_slot != live_slot:
         ports.target.stop(free_slot)
-    ports.backups.take_back_data(key_of(record))
+    _put_back_data(record, steps)
     if ports.commands is not None:
         start = next(step for step in steps if step.action == "command" and step.params["name"] == "start")
         key = f"run-{record.run.id}-put-back"
@@ -58,6 +59,17 @@ def _put_back(record: Record, steps: tuple[Step, ...], live_id: str, live_slot: 
     told = f"{live_id or 'what ran before'} runs again, with the data as it was"
     record.say("put back", told, {"live": live_id})
     return told
+
+
+def _put_back_data(record: Record, steps: tuple[Step, ...]) -> None:
+    """Restored data is exchanged again; migrations that were taken back are applied again."""
+    record.ports.backups.take_back_data(key_of(record))
+    down = next((step for step in steps if step.action == "down" and step.id in record.steps()), None)
+    if down is None or record.ports.migrations is None:
+        return
+    if down.repeat is Repeat.ASK:
+        raise MobiusError("nobody can see what its command took back by then", "look at the database")
+    record.ports.migrations.apply(migrations_folder(down, record), progress=said(record))
 
 
 def _forget(record: Record) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 
 from mobius.errors import Locked, MobiusError
+from mobius.flows.actions.action import own_backup_name
 from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.put_back import is_putting_back, put_back
 from mobius.flows.record import Record
 from mobius.flows.way_back import has_moved, proven_now
 from mobius.model.plan import Way, WayBack
 from mobius.model.run import Run, RunState
+from mobius.report.ways import choices_between
 from mobius.rules.choosing import BEFORE, INSIDE, next_way
 from mobius.rules.sharing import may_go_back_unasked
 from mobius.rules.steps import AFTERWARDS
@@ -120,6 +122,8 @@ def _failed(record: Record, way: WayBack, problem: Exception) -> Run:
         f"see what is there: mobius status -e {environment}",
         f"go back again: mobius rollback -e {environment} --emergency",
     ]
+    if way.phase == INSIDE:  # the release before is what did not come back: without its data it will not
+        choices[1:] = choices_between(plan, proven_now(record), own_backup_name(record), is_live=False)
     return record.move(
         RunState.FAILED,
         "page",
