@@ -117,6 +117,7 @@ class World:
     scripts: dict[str, Script] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=lambda: {"rows": ["first"]})
     baselines: dict[str, Baseline] = field(default_factory=dict)  # by signal, of whatever was live before
+    held_against: list[str] = field(default_factory=list)  # whose baseline was asked for
     kill_after: int | None = None  # the runner dies after this many more effects
     break_step: str = ""  # the next effect inside this step fails, once
     journal_down: bool = False  # nothing can be written: the disk is full
@@ -244,8 +245,12 @@ class World:
             redact=lambda words: words,
             deployment_log=self._log,
             artifact=self._artifact,
-            baselines=lambda release_id, until: self.baselines,
+            baselines=self._before,
         )
+
+    def _before(self, release_id: str, until: float) -> dict[str, Baseline]:
+        self.held_against.append(tag_of(release_id))
+        return self.baselines
 
     def _log(self, line: str) -> None:
         self._refuse_full_disk()

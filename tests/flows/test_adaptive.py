@@ -72,6 +72,16 @@ def test_a_watcher_that_is_killed_between_two_looks_decides_as_if_it_had_never_s
     assert world.carry_on(run).sentence == of_v2(straight).sentence
 
 
+def test_a_release_that_came_back_is_held_against_itself_and_not_against_the_bad_one() -> None:
+    world, state = deployed(3, USUAL)
+    assert state is RunState.ROLLED_BACK
+    watch = world.journal.active_run("production")
+    assert watch is not None
+    world.held_against.clear()
+    world.carry_on(watch)
+    assert set(world.held_against) == {"v1"}
+
+
 def of_v2(world: World) -> Run:
     return next(
         run for run in world.journal.runs("production") if run.plan.tag == "v2" and run.kind == "deploy"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from mobius.flows.record import Record
 from mobius.model.baseline import Baseline
+from mobius.model.plan import FORWARD, Plan
 from mobius.model.policies import PolicySettings
 from mobius.model.settings import EnvironmentSettings
 from mobius.report.words import counted
@@ -43,7 +44,7 @@ def what_is_known(record: Record) -> str:
     """What the window is held against, in words; "" where the policy compares nothing."""
     if not is_adaptive(record.ports.settings.policy):
         return ""
-    baseline, previous = _before(record).get(WHOLE), record.run.plan.previous_id
+    baseline, previous = _before(record).get(WHOLE), _measure(record.run.plan)
     if baseline is None or not is_enough(baseline):
         seen = f"of {previous} " if previous else ""
         return f"too little was counted {seen}before to compare with: the fixed limits hold"
@@ -52,5 +53,11 @@ def what_is_known(record: Record) -> str:
 
 def _before(record: Record) -> Mapping[str, Baseline]:
     """What was counted of the release before, until this run began."""
-    run = record.run
-    return record.ports.baselines(run.plan.previous_id, run.started_at) if run.plan.previous_id else {}
+    measure = _measure(record.run.plan)
+    return record.ports.baselines(measure, record.run.started_at) if measure else {}
+
+
+def _measure(plan: Plan) -> str:
+    """Which release a new one is held against: the one before it. One that came back is held against itself, as it was
+    before: what it takes the place of was bad."""
+    return plan.previous_id if plan.kind in FORWARD else plan.release_id
