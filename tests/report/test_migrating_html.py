@@ -72,6 +72,13 @@ def test_before_a_rehearsal_it_says_that_it_only_read() -> None:
     assert "No migration is pending." in nothing.text
 
 
+def test_a_rehearsal_that_another_version_wrote_down_is_shown_as_far_as_it_goes() -> None:
+    look = replace(rehearsed(), rehearsal={"ways": FACTS["ways"], "statements": [{"text": "SELECT 1"}]})
+    found = Page(migration_html(report(look)))
+    assert "The way back is code alone" in found.text and "SELECT 1" in found.text
+    assert "NOT PROVEN: it was not started" in found.text
+
+
 def test_the_page_needs_no_network_and_runs_no_script() -> None:
     found = Page(migration_html(report(rehearsed())))
     assert not {"script", "link", "img", "iframe", "object", "form"} & set(found.tags)

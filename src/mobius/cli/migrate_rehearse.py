@@ -108,7 +108,8 @@ def rehearse(
         seen = the_app.look_at_migrations(environment, tag)
         if not seen.layout:
             raise UsageError(
-                f"there is nothing to rehearse: {seen.remarks[0]}", "docs: how-to/rehearse-migrations.md"
+                f"there is nothing to rehearse: {seen.remarks[0]}",
+                f"add [migrations] to mobius.toml, or: mobius migrate plan -e {seen.environment} --tag {seen.tag}",
             )
         if dry_run:
             return _say_what_would_be_done(ctx, seen, backup, fresh=fresh, boot=boot, as_json=out["as_json"])

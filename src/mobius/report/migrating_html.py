@@ -24,12 +24,28 @@ from mobius.report.words import duration
 MOST_SCHEMA_LINES = 400
 
 
+EMPTY: Mapping[str, Any] = {
+    "backup": "",
+    "database": "",
+    "version": "",
+    "fast": False,
+    "restore_s": 0.0,
+    "rto_s": 0.0,
+    "warnings": (),
+    "rows": (),
+    "broken_checks": (),
+}  # what a rehearsal of another version may not have written down
+STATEMENT: Mapping[str, Any] = {"text": "", "error": "", "wal_bytes": 0} | dict.fromkeys(
+    ("seconds", "read_blocked_s", "write_blocked_s"), 0.0
+)
+
+
 def migration_html(report: Mapping[str, Any]) -> str:
     """The whole page, which needs nothing else. Everything in it is text that others may have written, and escaped."""
     facts = report["rehearsal"]
     return page_template("migrations").render(
         report=report,
-        facts=facts,
+        facts={**EMPTY, **facts} if facts is not None else None,
         verdict=_verdict(report),
         outcome=_outcome(report),
         next=next_of(report),
@@ -90,7 +106,12 @@ def _boots(report: Mapping[str, Any]) -> list[tuple[str, str, str, list[str]]]:
 
 def _statement(each: Mapping[str, Any]) -> dict[str, Any]:
     locks = [f"{lock_words(str(mode))}: {relation}" for relation, mode in each.get("locks") or ()]
-    return {**each, "locked": "; ".join(locks), "rewritten": ", ".join(map(str, each.get("rewrites") or ()))}
+    return {
+        **STATEMENT,
+        **each,
+        "locked": "; ".join(locks),
+        "rewritten": ", ".join(map(str, each.get("rewrites") or ())),
+    }
 
 
 def _waited(seconds: float | None) -> str:
