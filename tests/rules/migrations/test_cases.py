@@ -9,7 +9,7 @@ from mobius.model.linting import FileReport
 from mobius.rules.migrations import lint
 
 CASES = sorted(Path(__file__).with_name("cases").glob("*.sql"))
-_SQL = ("ALTER ", "CREATE ", "DROP ", "REINDEX ", "REFRESH ", "VACUUM ")
+SQL = ("ALTER ", "CREATE ", "DROP ", "REINDEX ", "REFRESH ", "VACUUM ")
 
 
 def judged(text: str) -> tuple[FileReport, dict[str, str]]:
@@ -48,7 +48,7 @@ def test_advice_that_is_sql_is_whole_and_has_no_hazard_of_its_own() -> None:
     copied = 0
     for path in CASES:
         report, says = judged(path.read_text())
-        for found in (each for each in report.findings if each.advice.startswith(_SQL)):
+        for found in (each for each in report.findings if each.advice.startswith(SQL)):
             copied += 1
             statements = found.advice.split(" -- ")[0].replace('"…"', "computed")  # by EXECUTE format(…)
             assert "…" not in statements, (path, found.advice)

@@ -55,7 +55,7 @@ def nesting_hazards(statement: Statement, state: State) -> Iterator[Said]:
 
 def _piled_up(statement: Statement, state: State) -> Iterator[Said]:
     done = state.open
-    touched = [table for table in statement.tables if table and not state.is_new(table)]
+    touched = [table for table in locked_tables(statement) if table and not state.is_new(table)]
     if touched and locks_the_definition(statement) and "multi-table" not in done.told:
         keys = {state.key(table) for table in touched}
         other = next((name for key, name in done.locked.items() if key not in keys), None)

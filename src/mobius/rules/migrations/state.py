@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from mobius.model.linting import NOTHING_KNOWN, Known
 from mobius.rules.migrations.cursor import Name
-from mobius.rules.migrations.locks import locks_out_readers, locks_the_definition
+from mobius.rules.migrations.locks import locked_tables, locks_out_readers, locks_the_definition
 from mobius.rules.migrations.nouns import Action, Constraint, Statement
 from mobius.rules.migrations.proofs import columns_not_null
 from mobius.rules.migrations.script import Script
@@ -196,15 +196,15 @@ class State:
     def _locks(self, statement: Statement) -> None:
         if not self.in_transaction:
             return
-        for table in statement.tables:
-            if self.is_new(table):
-                continue
-            if statement.kind in ("update", "delete", "insert", "merge"):
-                self._hold(self.open.changed, table)
-            if locks_out_readers(statement):
-                self._hold(self.open.exclusive, table)
-            if locks_the_definition(statement):
-                self._hold(self.open.locked, table)
+        if statement.kind in ("update", "delete", "insert", "merge") and not self.is_new(statement.table):
+            self._hold(self.open.changed, statement.table)
+        exclusive, defining = locks_out_readers(statement), locks_the_definition(statement)
+        for table in locked_tables(statement) if exclusive or defining else ():
+            if not self.is_new(table):
+                if exclusive:
+                    self._hold(self.open.exclusive, table)
+                if defining:
+                    self._hold(self.open.locked, table)
 
     def _altered(self, table: Name, action: Action) -> None:
         key = self.key(table)

@@ -11,7 +11,8 @@ MOST_TOKENS = 200_000  # of one statement; what follows is read over and not kep
 MOST_OF_ROWS = 4000  # … of one that may carry rows of data
 _CARRIES_ROWS = ("INSERT", "SELECT", "VALUES", "REPLACE", "COPY", "WITH", "MERGE")
 
-# The commonest first. A word before a quote may be its prefix (E'…', U&"…"): those alternatives come before `other`.
+# The commonest first. A word before a quote may be its prefix (E'…', U&"…"): those alternatives come before `other`,
+# which also takes Flyway's ${placeholder} for the name that it stands for.
 _TOKEN = re.compile(
     r"""\s*+(?:
     (?P<word>[^\W\d][\w$]*+(?!['"&]))
@@ -23,7 +24,7 @@ _TOKEN = re.compile(
   | (?P<block>/\*)
   | (?P<dollar>\$(?:[^\W\d]\w*+)?\$)
   | (?P<escaped>[eE]'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+')
-  | (?P<other>[^\W\d][\w$]*+)
+  | (?P<other>[^\W\d][\w$]*+|\$\{[^{}\s]*+\}[\w$]*+)
   | (?P<backtick>`[^`]*+`)
   | (?P<param>\$\d+)
   | (?P<sign>::|:=|=>|<=|>=|<>|!=|\|\||->>|->|[^\s\w])

@@ -1,3 +1,3 @@
--- expect: missing-lock-or-statement-timeout@3
+-- expect: nothing
 CREATE TABLE m_2009 (LIKE measurement INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
 ALTER TABLE measurement ATTACH PARTITION m_2009 FOR VALUES FROM ('2009-02-01') TO ('2009-03-01');
