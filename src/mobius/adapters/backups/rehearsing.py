@@ -18,7 +18,7 @@ from mobius.adapters.rehearsal.booting import why_no_boot
 from mobius.adapters.rehearsal.boots import Boot, Boots
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
 from mobius.adapters.rehearsal.evidence import write_evidence
-from mobius.adapters.rehearsal.migrating import migrating
+from mobius.adapters.rehearsal.migrating import Migrating, migrating
 from mobius.adapters.rehearsal.scratch import scratch_place
 from mobius.archive.extract import Extracted, extract_archive
 from mobius.archive.sqlite_capture import check_database, is_sqlite
@@ -90,7 +90,7 @@ class Rehearser:
                         progress=progress,
                     )
                 )
-            before = _backed_up(boots, databases, last=pending is None)
+            before = _backed_up(boots, databases, pending)
             migrated: Mapping[str, Any] = {"migrations": []}
             if pending is not None:
                 migrated = pending.facts(
@@ -197,12 +197,20 @@ class Rehearser:
             return ""
 
 
-def _backed_up(boots: Boots | None, databases: Mapping[str, ScratchDatabase], *, last: bool) -> Boot:
-    """The release of the backup, on its data as it was restored."""
+def _backed_up(
+    boots: Boots | None, databases: Mapping[str, ScratchDatabase], pending: Migrating | None
+) -> Boot:
+    """The release of the backup, on its data as it was restored. The database of the migrations was tried already."""
     if boots is None:
         return Boot(NOT_ASKED)
     release = boots.metadata.get("release") or {}
-    return boots.boot(databases, name=str(release.get("id", "")), on="the restored copy", last=last)
+    return boots.boot(
+        databases,
+        name=str(release.get("id", "")),
+        on="the restored copy",
+        last=pending is None,
+        spoiled=pending.scratch.name if pending is not None else "",
+    )
 
 
 def _not_proven(reason: str) -> dict[str, Any]:

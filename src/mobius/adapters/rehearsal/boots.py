@@ -14,6 +14,7 @@ from mobius.adapters.places import Places
 from mobius.adapters.rehearsal.asked import Booted, Isolation, ScratchDatabase
 from mobius.adapters.rehearsal.booting import Prepared, Restored, prepared
 from mobius.adapters.rehearsal.copying import copy_folder
+from mobius.adapters.rehearsal.database_copies import copied
 from mobius.adapters.rehearsal.not_proven import NotProvenError
 from mobius.adapters.rehearsal.scratch import remove
 from mobius.errors import MobiusError
@@ -59,16 +60,22 @@ class Boots:
         name: str,
         on: str,
         last: bool,
+        spoiled: str = "",
         migrated: Mapping[Path, Path] | None = None,
         candidate: Release | None = None,
     ) -> Boot:
         """Starts the backed-up release, or the candidate, and asks it what a deployment asks. `on`: what it is started
-        on, in words; `migrated`: by path inside the restored copy, the files to lie there instead (they are moved)."""
+        on, in words; `migrated`: by path inside the restored copy, the files to lie there instead (they are moved);
+        `spoiled`: the one of the databases that nobody needs after this, though it is not the last boot."""
         if why := self.isolation.why_not():
             return Boot(why)
         self._number += 1
         room = self.place / f"room-{self._number}"
-        with self._files(f"{self._number}-files", migrated or {}, candidate, last=last) as copy:
+        mine = () if last else [name for name in databases if name != spoiled]
+        with (
+            self._files(f"{self._number}-files", migrated or {}, candidate, last=last) as copy,
+            copied(databases, mine, f"boot{self._number}") as databases,
+        ):
             room.mkdir()
             try:
                 restored = Restored(copy, room, self.metadata, databases)

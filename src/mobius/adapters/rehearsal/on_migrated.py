@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mobius.adapters.backups.contents import member_of, outermost
 from mobius.adapters.databases.captures import facts_of
-from mobius.adapters.databases.postgres_address import Address, connected, parsed, url_of
+from mobius.adapters.databases.postgres_address import Address, connected, parsed
 from mobius.adapters.databases.postgres_facts import one
 from mobius.adapters.migrations.source import Target
 from mobius.adapters.places import Places
 from mobius.adapters.rehearsal.asked import ScratchDatabase
 from mobius.adapters.rehearsal.boots import Boot, Boots
+from mobius.adapters.rehearsal.database_copies import at_database
 from mobius.adapters.rehearsal.not_proven import NotProvenError
 from mobius.adapters.rehearsal.release_role import url_for_release
 from mobius.adapters.trial.trying import Tried
@@ -146,9 +147,16 @@ def _on_a_copy(
         if scratch.inside is not None and copy.path is not None:
             files = {scratch.inside: copy.path}
         elif scratch.name and copy.address is not None:
-            databases = {**databases, scratch.name: _at(databases[scratch.name], copy.address.database)}
+            there = at_database(databases[scratch.name], copy.address.database)
+            databases = {**databases, scratch.name: there}
         boot = boots.boot(
-            databases, name=release, on=ON_MIGRATED, last=last, migrated=files, candidate=candidate
+            databases,
+            name=release,
+            on=ON_MIGRATED,
+            last=last,
+            spoiled=scratch.name,
+            migrated=files,
+            candidate=candidate,
         )
         booted, failed = _judged(boot, boots), ""
         if go_down is not None and booted.works:
@@ -184,12 +192,6 @@ def _judged(boot: Boot, boots: Boots) -> Booted:
     works = booted.outcome is Outcome.PASS
     log = tuple(boots.redact(line) for line in booted.log)
     return Booted(True, works, "" if works else why, booted.took_s, failed, boot.broken, log)
-
-
-def _at(database: ScratchDatabase, name: str) -> ScratchDatabase:
-    """The same server, another database: a release gets a role of its own there, made by whoever owns the server."""
-    address = database.address.at(name)  # type: ignore[attr-defined]
-    return replace(database, address=address, url=url_of(address))  # type: ignore[type-var]
 
 
 def _inside(live: Path, settings: EnvironmentSettings, places: Places, copy: Path) -> Path | None:
