@@ -189,7 +189,7 @@ class FolderBackups(Restorer):
             applied = migrations.applied() if migrations else ()
         except MobiusError:
             return ""
-        return applied[-1].version if applied else ""
+        return next((each.version for each in reversed(applied) if each.version), "")
 
     # -- looking ------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from mobius.adapters.migrations.source import Statement
@@ -12,7 +13,9 @@ from mobius.rules.migrations.tokens import Raw, statements
 
 _BEGINS = ("BEGIN", "START")
 _ENDS = ("COMMIT", "END")
-_CONTROLS = (*_BEGINS, *_ENDS, "ROLLBACK", "ABORT", "PREPARE TRANSACTION")
+_CONTROLS = (*_BEGINS, *_ENDS, "ROLLBACK", "ABORT")
+_DATA = ("INSERT", "UPDATE", "DELETE", "SELECT", "WITH", "VALUES")
+_WORDS = 40
 _SETS = ("SET", "RESET")
 
 
@@ -25,26 +28,42 @@ class Script:
     sets_lock_timeout: bool
 
 
+@lru_cache(maxsize=4)  # it is asked before and when it is run
 def script_of(text: str, path: Path, *, transactional: bool = True, may_begin: bool = False) -> Script:
     """What is run of a text. `transactional`: False where its tool says that it must run outside of a transaction.
 
     Raises GateFailed for a text without a statement, an unclosed quote, what only psql knows, statements that would end
     the transaction, and for a mixture of statements that need one and that must not be in one.
     """
-    raws = [_sound(raw, path) for raw in statements(text)]
+    cut = [_Cut.of(_sound(raw, path), text) for raw in statements(text)]
     if may_begin and transactional:
-        raws = _without_its_own_transaction(raws)
-    if not raws:
+        cut = _without_its_own_transaction(cut)
+    if not cut:
         raise GateFailed(f"migration {path} holds no statement", "write its SQL, or remove the file")
-    found = tuple(Statement(text[raw.start : raw.end].strip().rstrip(";"), raw.line) for raw in raws)
-    sets = any(
-        _is(raw, "SET") and any(token.word == "LOCK_TIMEOUT" for token in raw.tokens[:4]) for raw in raws
-    )
-    alone = [raw for raw in raws if stands_alone(_words(raw))]
+    alone = [each for each in cut if stands_alone(each.words)]
     if transactional:
-        _refuse_control(raws, path)
-        _refuse_mixture(raws, alone, path)
-    return Script(found, transactional and not alone, sets)
+        _refuse_control(cut, path)
+        _refuse_mixture(cut, alone, path)
+    sets = any(each.head == "SET" and "LOCK_TIMEOUT" in each.words[:4] for each in cut)
+    return Script(tuple(each.statement for each in cut), transactional and not alone, sets)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A statement with the words that say what it is. Rows of data may be many: of them there is only the first."""
+
+    statement: Statement
+    words: tuple[str, ...]
+
+    @property
+    def head(self) -> str:
+        return self.words[0] if self.words else ""
+
+    @classmethod
+    def of(cls, raw: Raw, text: str) -> _Cut:
+        tokens = raw.tokens[:1] if raw.tokens and raw.tokens[0].word in _DATA else raw.tokens[:_WORDS]
+        words = tuple(token.word or token.text for token in tokens)
+        return cls(Statement(text[raw.start : raw.end].strip().rstrip(";"), raw.line), words)
 
 
 def stands_alone(words: Sequence[str]) -> bool:
@@ -53,28 +72,15 @@ def stands_alone(words: Sequence[str]) -> bool:
     match head:
         case ["VACUUM", *_] | ["ALTER", "SYSTEM", *_]:
             return True
-        case ["CREATE" | "DROP" | "REINDEX", "INDEX" | "TABLE" | "SCHEMA", *_]:
-            return "CONCURRENTLY" in words[:6] or (head[0] == "REINDEX" and head[1] == "SCHEMA")
+        case ["CREATE" | "DROP", "INDEX", *_] | ["REINDEX", "INDEX" | "TABLE", *_]:
+            return "CONCURRENTLY" in words[:6]
         case ["CREATE" | "DROP", "DATABASE" | "TABLESPACE" | "SUBSCRIPTION", *_]:
             return True
-        case ["REINDEX", "DATABASE" | "SYSTEM", *_] | ["REINDEX", "(", *_]:
+        case ["REINDEX", "DATABASE" | "SYSTEM" | "SCHEMA" | "(", *_]:
             return head[1] != "(" or "CONCURRENTLY" in words[:8]
         case ["ALTER", "TABLE", *_]:
             return "DETACH" in words and "CONCURRENTLY" in words
     return False
-
-
-def words_of(sql: str) -> list[str]:
-    """The first words of a statement in upper case; quoted names and marks as they are."""
-    return next((_words(raw) for raw in statements(sql)), [])
-
-
-def _words(raw: Raw) -> list[str]:
-    return [token.word or token.text for token in raw.tokens[:40]]
-
-
-def _is(raw: Raw, *words: str) -> bool:
-    return bool(raw.tokens) and raw.tokens[0].word in words
 
 
 def _sound(raw: Raw, path: Path) -> Raw:
@@ -88,8 +94,7 @@ def _sound(raw: Raw, path: Path) -> Raw:
         raise GateFailed(
             f"migration {path} uses {word} (line {raw.line})", "remove it: only psql knows such commands"
         )
-    words = _words(raw)
-    if words[:1] == ["COPY"] and "STDIN" in words:
+    if raw.tokens and raw.tokens[0].word == "COPY" and any(token.word == "STDIN" for token in raw.tokens):
         raise GateFailed(
             f"migration {path} uses COPY … FROM STDIN (line {raw.line})",
             "write INSERT statements: only psql can read rows from its script",
@@ -97,36 +102,38 @@ def _sound(raw: Raw, path: Path) -> Raw:
     return raw
 
 
-def _without_its_own_transaction(raws: list[Raw]) -> list[Raw]:
+def _without_its_own_transaction(cut: list[_Cut]) -> list[_Cut]:
     """Without a BEGIN and a COMMIT around everything, but for settings before and after: ours is that transaction."""
-    begins = [number for number, raw in enumerate(raws) if _is(raw, *_BEGINS)]
-    ends = [number for number, raw in enumerate(raws) if _is(raw, *_ENDS)]
+    begins = [number for number, each in enumerate(cut) if each.head in _BEGINS]
+    ends = [number for number, each in enumerate(cut) if each.head in _ENDS]
     if len(begins) == len(ends) == 1 and begins[0] < ends[0]:
-        around = (*raws[: begins[0]], *raws[ends[0] + 1 :])
-        if all(_is(raw, *_SETS) for raw in around):
-            return [raw for number, raw in enumerate(raws) if number not in (begins[0], ends[0])]
-    return raws
+        around = (*cut[: begins[0]], *cut[ends[0] + 1 :])
+        if all(each.head in _SETS for each in around):
+            return [each for number, each in enumerate(cut) if number not in (begins[0], ends[0])]
+    return cut
 
 
-def _refuse_control(raws: list[Raw], path: Path) -> None:
-    for raw in raws:
-        words = _words(raw)
-        control = words[0] if words and words[0] in _CONTROLS else ""
-        if words[:2] == ["PREPARE", "TRANSACTION"]:
+def _refuse_control(cut: list[_Cut], path: Path) -> None:
+    for each in cut:
+        control = each.head if each.head in _CONTROLS else ""
+        if each.words[:2] == ("PREPARE", "TRANSACTION"):
             control = "PREPARE TRANSACTION"
         if control:
             raise GateFailed(
-                f"migration {path} uses {control} (line {raw.line})",
+                f"migration {path} uses {control} (line {each.statement.line})",
                 "remove it: each migration already runs in one transaction, together with its record",
             )
 
 
-def _refuse_mixture(raws: list[Raw], alone: list[Raw], path: Path) -> None:
-    others = [raw for raw in raws if raw not in alone and not _is(raw, *_SETS)]
-    if alone and others:
-        words = " ".join(word for word in _words(alone[0])[:4] if word.isalpha())
+def _refuse_mixture(cut: list[_Cut], alone: list[_Cut], path: Path) -> None:
+    if not alone:
+        return
+    others = [each for each in cut if each not in alone and each.head not in _SETS]
+    if others:
+        words = " ".join(word for word in alone[0].words[:4] if word.isalpha())
         raise GateFailed(
-            f"migration {path} has a statement that cannot run in a transaction, {words}… (line {alone[0].line}),"
-            f" and others that should (line {others[0].line})",
+            f"migration {path} has a statement that cannot run in a transaction,"
+            f" {words}… (line {alone[0].statement.line}),"
+            f" and others that should (line {others[0].statement.line})",
             "give it a migration of its own",
         )

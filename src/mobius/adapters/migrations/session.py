@@ -57,7 +57,12 @@ class PostgresSession:
         return cursor.fetchall() if cursor.description else []
 
     def columns(self, table: str) -> frozenset[str]:
-        sql = "SELECT column_name FROM information_schema.columns WHERE table_schema = ? AND table_name = ?"
+        # Not information_schema, which hides what this user may not touch: that must be an error, not an empty table.
+        sql = (
+            "SELECT a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+            " JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = ? AND c.relname = ? AND a.attnum > 0 AND NOT a.attisdropped"
+        )
         return frozenset(str(name) for (name,) in self.rows(sql, self.schema, table))
 
     def named(self, table: str) -> str:
