@@ -26,7 +26,7 @@ from mobius.errors import Locked, MobiusError
 from mobius.host.slots import inherited_environment
 from mobius.model.settings import EnvironmentSettings
 
-PATIENCE_S = 10.0
+PATIENCE_S = 600.0  # with a command that outlived its deployer: what it does is not known before it has ended
 BETWEEN_LOOKS_S = 0.2
 
 
