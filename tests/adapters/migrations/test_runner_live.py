@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from adapters.migrations.projects import Yard
+from journeys.service import wait_until
 from mobius.adapters.databases.postgres_address import parsed
 from mobius.adapters.migrations.command import CommandSource
 from mobius.adapters.migrations.runner_live import takes_options
@@ -84,7 +85,15 @@ def test_it_is_ended_with_all_that_it_started_when_its_time_is_up(tmp_path: Path
         ran(yard, source, within_s=3.0)
     assert told.value.message.endswith("up.py was not done within 3 s, and was ended") and told.value.hint
     pid = int((yard.tree / "child").read_text())
-    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    wait_until(lambda: has_ended(pid), 10.0, what="its child ends, too")
+
+
+def has_ended(pid: int) -> bool:
+    """Killed by the system, though perhaps not yet buried by init."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_what_it_says_without_end_is_kept_within_bounds(tmp_path: Path) -> None:
