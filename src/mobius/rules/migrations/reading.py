@@ -12,6 +12,19 @@ from mobius.rules.migrations.creating import created
 from mobius.rules.migrations.cursor import NAMELESS, Cursor, Name, options_in, unquoted
 from mobius.rules.migrations.defaults import is_steady
 from mobius.rules.migrations.nouns import Action, Statement
+from mobius.rules.migrations.sessions import (
+    begun,
+    committed,
+    discard,
+    pragma,
+    prepared,
+    reset,
+    rolled_back,
+    savepoint,
+    setting,
+    setting_set,
+    started,
+)
 from mobius.rules.migrations.tokens import Raw
 
 
@@ -145,62 +158,6 @@ def _refresh(cursor: Cursor, plain: Statement) -> Statement:
     )
 
 
-def _set(cursor: Cursor, plain: Statement) -> Statement:
-    scope = cursor.any_of("LOCAL", "SESSION")
-    if cursor.take("SCHEMA"):  # SET SCHEMA 'app'
-        return _setting(plain, Name("search_path"), cursor.literal(), "")
-    name = cursor.name()
-    cursor.any_of("=", "TO")
-    value = cursor.literal() if not cursor.done and cursor.tokens[cursor.at].kind == "string" else ""
-    value = value or "".join(token.text for token in cursor.rest()).strip('"')
-    return _setting(plain, name, value, scope)
-
-
-def _reset(cursor: Cursor, plain: Statement) -> Statement:
-    return _setting(plain, cursor.name(), "default", "")
-
-
-def _discard(cursor: Cursor, plain: Statement) -> Statement:
-    return _setting(plain, Name("all"), "default", "") if cursor.take("ALL") else plain
-
-
-def _setting(plain: Statement, name: Name, value: str, scope: str) -> Statement:
-    return replace(plain, kind="set", name=Name(name.lower()), value=value.lower(), only=scope == "LOCAL")
-
-
-def _begin(cursor: Cursor, plain: Statement) -> Statement:
-    return replace(plain, kind="begin")
-
-
-def _start(cursor: Cursor, plain: Statement) -> Statement:
-    return replace(plain, kind="begin") if cursor.take("TRANSACTION") else plain
-
-
-def _commit(cursor: Cursor, plain: Statement) -> Statement:
-    cursor.any_of("WORK", "TRANSACTION")
-    if cursor.take("PREPARED"):
-        return plain
-    return replace(plain, kind="commit", value="chain" if cursor.take("AND", "CHAIN") else "")
-
-
-def _rollback(cursor: Cursor, plain: Statement) -> Statement:
-    cursor.any_of("WORK", "TRANSACTION")
-    if cursor.take("PREPARED"):
-        return plain
-    if cursor.take("TO"):
-        cursor.take("SAVEPOINT")
-        return replace(plain, kind="rollback to", name=cursor.name())
-    return replace(plain, kind="rollback", value="chain" if cursor.take("AND", "CHAIN") else "")
-
-
-def _prepare(cursor: Cursor, plain: Statement) -> Statement:
-    return replace(plain, kind="commit") if cursor.take("TRANSACTION") else plain
-
-
-def _savepoint(cursor: Cursor, plain: Statement) -> Statement:
-    return replace(plain, kind="savepoint", name=cursor.name())
-
-
 def _do(cursor: Cursor, plain: Statement) -> Statement:
     body = next((token for token in plain.tokens if token.kind in ("dollar", "string")), None)
     if body is None:
@@ -225,7 +182,7 @@ def _select(cursor: Cursor, plain: Statement) -> Statement:
     if cursor.take("SET_CONFIG"):
         said = [unquoted(token.text) for token in plain.tokens if token.kind == "string"]
         name, value = (*said, "", "")[:2]
-        return _setting(plain, Name(name), value, "LOCAL" if plain.says("TRUE") else "")
+        return setting(plain, Name(name), value, "LOCAL" if plain.says("TRUE") else "")
     return replace(plain, kind="select", value="long" if _takes_time(plain) else "")
 
 
@@ -248,13 +205,6 @@ def _new_table(plain: Statement) -> Name:
     return cursor.name()
 
 
-def _pragma(cursor: Cursor, plain: Statement) -> Statement:
-    name = cursor.name()
-    cursor.any_of("=", "(")
-    value = cursor.tokens[cursor.at].text.lower().strip("'\"") if not cursor.done else ""
-    return replace(plain, kind="pragma", name=Name(name.lower()), value=value)
-
-
 def _plainly(kind: str) -> Callable[[Cursor, Statement], Statement]:
     return lambda cursor, plain: replace(plain, kind=kind)
 
@@ -274,21 +224,21 @@ _FORMS: dict[str, Read] = {
     "VACUUM": _vacuum,
     "CLUSTER": _cluster,
     "REFRESH": _refresh,
-    "SET": _set,
-    "RESET": _reset,
-    "DISCARD": _discard,
-    "BEGIN": _begin,
-    "START": _start,
-    "COMMIT": _commit,
-    "END": _commit,
-    "ROLLBACK": _rollback,
-    "ABORT": _rollback,
-    "PREPARE": _prepare,
-    "SAVEPOINT": _savepoint,
+    "SET": setting_set,
+    "RESET": reset,
+    "DISCARD": discard,
+    "BEGIN": begun,
+    "START": started,
+    "COMMIT": committed,
+    "END": committed,
+    "ROLLBACK": rolled_back,
+    "ABORT": rolled_back,
+    "PREPARE": prepared,
+    "SAVEPOINT": savepoint,
     "DO": _do,
     "LOCK": _lock,
     "SELECT": _select,
-    "PRAGMA": _pragma,
+    "PRAGMA": pragma,
     "COPY": _plainly("copy"),
     "CALL": _plainly("call"),
 }
