@@ -10,15 +10,14 @@ from mobius.flows.record import Record
 from mobius.flows.take_back import stop_for_a_person, take_back
 from mobius.flows.turn import turn
 from mobius.flows.way_back import proven_now
-from mobius.model.plan import FORWARD, Plan, Way, WayBack
-from mobius.model.proven import Proven
+from mobius.model.plan import FORWARD, WayBack
 from mobius.model.release import Release, ReleaseState
 from mobius.model.run import Run, RunState
 from mobius.model.sample import Sample
 from mobius.model.verdict import Outcome, Verdict
 from mobius.ports import Ports
 from mobius.report.ways import choices_between
-from mobius.rules.choosing import AFTER, unasked
+from mobius.rules.choosing import AFTER, keeps_warm, unasked
 from mobius.rules.health import judge
 
 TELL_EVERY_S = 60.0  # how often a quiet window says that it is still there
@@ -186,7 +185,7 @@ class Watch:
     def _look_at_the_way_back(self) -> None:
         """The warm release is probed all along, so that going back needs no gate; its loss calls a person."""
         plan, monitor = self.record.run.plan, self.ports.settings.monitor
-        if not plan.previous_slot or not _is_warm(plan, self.way_back(), self.proven):
+        if not plan.previous_slot or not keeps_warm(plan, self.way_back(), self.proven):
             return
         now, threshold = self.ports.clock.monotonic(), monitor.failure_threshold
         if now < self.way_back_at + monitor.interval_s - tick_s(self.ports.settings) / 2:
@@ -223,12 +222,6 @@ class Watch:
         gap_s = self.ports.clock.now() - self.samples[-1].at
         if gap_s > 2 * self.ports.settings.monitor.interval_s:
             self.record.say("blind", f"nobody looked for {gap_s:.0f} s", {"seconds": round(gap_s, 1)})
-
-
-def _is_warm(plan: Plan, way: WayBack | None, proven: Proven) -> bool:
-    """Whether the release before is kept running beside this one: not where it was stopped for its schema to move."""
-    held_for_it = bool(plan.facts.get("hold_s")) and not proven.is_open(Way.CODE_ALONE)
-    return way is not None and way.way is Way.CODE_ALONE and not held_for_it
 
 
 def roll_back(record: Record, verdict: Verdict) -> Run:

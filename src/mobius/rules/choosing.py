@@ -105,3 +105,9 @@ def next_way(
         if down is not None:
             return down
     return plan.way_back(failed.phase, Way.RESTORE) if restores and failed.way is not Way.RESTORE else None
+
+
+def keeps_warm(plan: Plan, way: WayBack | None, proven: Proven) -> bool:
+    """Whether the release before is kept running beside this one: not where it was stopped for its schema to move."""
+    held_for_it = bool(plan.facts.get("hold_s")) and not proven.is_open(Way.CODE_ALONE)
+    return way is not None and way.way is Way.CODE_ALONE and not held_for_it
