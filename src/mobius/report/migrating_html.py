@@ -14,6 +14,7 @@ from mobius.report.migrating_words import (
     lock_words,
     not_tried,
     queue_words,
+    source_words,
     taken_words,
     way_words,
 )
@@ -54,6 +55,7 @@ def migration_html(report: Mapping[str, Any]) -> str:
         target=duration(report["rollback_within_s"]) if report["rollback_within_s"] else "",
         boots=_boots(report),
         down=down_words(report),
+        source=source_words(report["source"]),
         statements=[_statement(each) for each in facts.get("statements") or ()] if facts else [],
         schema=difference_lines(facts)[:MOST_SCHEMA_LINES],
         waited=_waited,

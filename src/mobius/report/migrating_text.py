@@ -12,6 +12,7 @@ from mobius.report.migrating_words import (
     down_words,
     not_tried,
     queue_words,
+    source_words,
     taken_words,
     way_words,
 )
@@ -75,12 +76,7 @@ def _headline(report: Report, width: int, paint: Paint) -> list[str]:
     source = report["source"]
     told = [("release", f"{report['release']}; {against}")]
     if source["layout"]:
-        told.append(
-            (
-                "source",
-                f"{source['layout']} in {source['path']}, on {source['database'] or source['dialect']}",
-            )
-        )
+        told.append(("source", source_words(source)))
     if facts is not None:
         told.append(("rehearsed", _rehearsed(report, facts)))
     if report["expected_s"] is not None:

@@ -96,3 +96,9 @@ def taken_words(taken: Mapping[str, str]) -> str:
         if taken["becomes"]
         else f"no longer {taken['impact']}"
     )
+
+
+def source_words(source: Mapping[str, str]) -> str:
+    """ "numbered in migrations, on data/app.db" """
+    where = "the release" if source["path"] == "." else source["path"]
+    return f"{source['layout']} in {where}, on {source['database'] or source['dialect']}"
