@@ -33,7 +33,9 @@ def found_in(tree: Path, argv: Sequence[str], cwd: Path, path: str) -> list[str]
         there = next((each for each in (tree / program, cwd / program) if os.path.lexists(each)), None)
     else:
         folders = os.pathsep.join(str(tree / folder) for folder in INSTALLED_IN)
-        found = shutil.which(program, path=folders) or shutil.which(program, path=path)
+        names = (program, "python3") if program == "python" else (program,)
+        places = ((name, where) for where in (folders, path) for name in names)
+        found = next((there for name, where in places if (there := shutil.which(name, path=where))), None)
         there = Path(found) if found else None
     return [str(there) if there else program, *argv[1:]]
 
