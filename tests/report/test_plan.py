@@ -125,3 +125,39 @@ def test_the_json_has_every_step_the_sum_and_the_next_command() -> None:
 )
 def test_a_step_shows_what_it_executes(params: dict[str, object], lines: list[str]) -> None:
     assert commands_of(stories.step(1, "p", "a", "t", 1, **params)) == lines
+
+
+def test_pending_migrations_are_listed_with_their_risk_and_how_to_make_them_in_two_releases() -> None:
+    read = [
+        {"name": "0003", "impact": "LOW", "has_down": True, "findings": [], "hazards": []},
+        {
+            "name": "0004",
+            "impact": "HIGH",
+            "has_down": False,
+            "findings": [f"line {line}: it locks" for line in range(1, 6)],
+            "hazards": ["drop-column"],
+        },
+        {"name": "knex", "impact": "", "has_down": True, "findings": [], "hazards": []},
+    ]
+    facts = {
+        **stories.PLAN.facts,
+        "migrations": read,
+        "in_two_releases": ["0004: make it in two releases: 1. x; 2. y"],
+    }
+
+    text = plan_text(replace(stories.PLAN, facts=facts), width=100)
+
+    assert (
+        """\
+Pending migrations, by their text; the rehearsal says what they really do
+  0003: LOW, can be taken back
+  0004: HIGH, has no way down
+    line 1: it locks
+    line 2: it locks
+    line 3: it locks
+    and 2 findings more: mobius migrate plan --tag v3
+  knex: not readable: only its own program knows it, can be taken back
+  try: 0004: make it in two releases: 1. x; 2. y
+"""
+        in text
+    )

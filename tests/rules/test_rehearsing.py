@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from mobius.model.plan import Plan, Way, WayBack
+from mobius.model.proven import Proven
 from mobius.model.release import BackupRecord
+from mobius.model.trial import OpenWay
 from mobius.rules.choosing import AFTER
 from mobius.rules.rehearsing import Measured, TooSlow, counts, slow_restore, too_slow, way_back_s
 
@@ -106,3 +108,22 @@ def test_an_earlier_rehearsal_counts_only_for_what_it_proved(
 ) -> None:
     asked = {"now": 1300.0, "within_s": 600.0, "boot": True, "pending": False, **how}
     assert counts(replace(BACKUP, **change), **asked) is is_reused  # type: ignore[arg-type]
+
+
+DOWN = WayBack(AFTER, Way.DOWN, (), 10.0, "what was written into the new columns")
+OLD_FAILS = Proven((OpenWay(Way.DOWN, True, 30.0, "the new columns"),), old_fails=True)
+
+
+def test_going_down_takes_the_emergency_backup_and_what_the_way_down_took_on_the_copy() -> None:
+    assert way_back_s(DOWN, replace(MEASURED, down_s=30.0)) == 100 + 30 + 1
+    assert way_back_s(DOWN, MEASURED) == 10.0, "as planned, where it was not tried"
+
+
+def test_where_code_alone_was_seen_to_fail_the_way_that_is_judged_is_down() -> None:
+    measured = replace(MEASURED, down_s=600.0)
+    asked = plan(CODE, DOWN, RESTORE)
+
+    found = too_slow(asked, measured, rollback_within_s=600.0, emergency_within_s=300.0, proven=OLD_FAILS)
+
+    assert found == TooSlow(Way.DOWN, 701.0, 600.0, "rollback_within")
+    assert too_slow(asked, measured, rollback_within_s=600.0, emergency_within_s=300.0) is None
