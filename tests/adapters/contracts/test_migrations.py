@@ -1,4 +1,4 @@
-"""What every `Migrations` promises, in memory and on SQLite."""
+"""What every `Migrations` promises, in memory, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from mobius.adapters.databases.memory import MemoryMigrations
+from mobius.adapters.databases.postgres_address import parsed
 from mobius.adapters.migrations.live import LiveMigrations
 from mobius.adapters.migrations.source import Target
 from mobius.adapters.migrations.sql_source import SqlSource
 from mobius.errors import MobiusError
 from mobius.ports import Migration, Migrations, nothing
+from postgres_server import Database
 
 
 @dataclass
@@ -30,7 +32,7 @@ class Made:
         return [one.name for one in self.migrations.applied()]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
     v1, v2 = (tmp_path / f"{tag}-1a2b" / "migrations" for tag in ("v1", "v2"))
     if request.param == "memory":
@@ -41,20 +43,32 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
         return Made(memory, v1, v2, lambda: memory.broken.add("002_tags"), lambda: _blind(memory))
     for folder in (v1, v2):
         folder.mkdir(parents=True)
-        (folder / "001_notes.sql").write_text("CREATE TABLE note (id);\n")
-    (v2 / "002_tags.sql").write_text("CREATE TABLE tag (id);\n")
+        (folder / "001_notes.sql").write_text("CREATE TABLE note (id int);\n")
+    (v2 / "002_tags.sql").write_text("CREATE TABLE tag (id int);\n")
     (v2 / "002_tags.down.sql").write_text("DROP TABLE tag;\n")
+    if request.param == "postgresql":
+        return _on_a_server(request.getfixturevalue("new_database")("contract"), v1, v2)
     database = tmp_path / "data" / "app.db"
-
-    def break_tags() -> None:
-        (v2 / "002_tags.sql").write_text("CREATE TABLE half (id);\nINSERT INTO nowhere VALUES (1);\n")
 
     def blind() -> None:
         database.parent.mkdir(exist_ok=True)
         database.write_text("this is no database at all")
 
     target = Target("sqlite", path=database, busy_timeout_s=0.1)
-    return Made(LiveMigrations(SqlSource(), lambda: target), v1, v2, break_tags, blind)
+    return Made(LiveMigrations(SqlSource(), lambda: target), v1, v2, lambda: _break(v2), blind)
+
+
+def _on_a_server(database: Database, v1: Path, v2: Path) -> Made:
+    targets = [Target("postgresql", address=parsed("main", database.url))]
+
+    def blind() -> None:
+        targets.append(Target("postgresql", address=parsed("main", database.server.url("nowhere"))))
+
+    return Made(LiveMigrations(SqlSource(), lambda: targets[-1]), v1, v2, lambda: _break(v2), blind)
+
+
+def _break(v2: Path) -> None:
+    (v2 / "002_tags.sql").write_text("CREATE TABLE half (id int);\nINSERT INTO nowhere VALUES (1);\n")
 
 
 def _blind(memory: MemoryMigrations) -> None:
