@@ -35,7 +35,7 @@ def found_in(tree: Path, argv: Sequence[str], cwd: Path, path: str) -> list[str]
         folders = os.pathsep.join(str(tree / folder) for folder in INSTALLED_IN)
         names = (program, "python3") if program == "python" else (program,)
         places = ((name, where) for where in (folders, path) for name in names)
-        found = next((there for name, where in places if (there := shutil.which(name, path=where))), None)
+        found = next((file for name, where in places if (file := shutil.which(name, path=where))), None)
         there = Path(found) if found else None
     return [str(there) if there else program, *argv[1:]]
 
