@@ -41,10 +41,15 @@ def is_steady(function: str) -> bool:
     return function.lower() in _STEADY or function.lower() in _QUICK
 
 
+def is_null(default: Sequence[Token]) -> bool:
+    """Whether there is no value in it: no default, NULL, or NULL::text."""
+    words = [token.word for token in default[:2]]
+    return words in ([], ["NULL"], ["NULL", "::"])
+
+
 def why_it_rewrites(default: Sequence[Token], pg_version: int) -> str:
     """Why adding a column with this default writes every row anew; "" when it does not."""
-    words = [token.word for token in default]
-    if not default or words == ["NULL"] or words[:2] == ["NULL", "::"]:
+    if is_null(default):
         return ""
     if pg_version < 11:
         return f"before PostgreSQL 11 any default does (this is {pg_version})"

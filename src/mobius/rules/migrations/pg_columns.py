@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mobius.rules.migrations.columns import is_serial
 from mobius.rules.migrations.cursor import Name, written
-from mobius.rules.migrations.defaults import why_it_rewrites
+from mobius.rules.migrations.defaults import is_null, why_it_rewrites
 from mobius.rules.migrations.nouns import Action, Column, Constraint, Statement
 from mobius.rules.migrations.said import ALONE, APART, HIGH, LOW, MEDIUM, Said, derived, quoted, softer, steps
 from mobius.rules.migrations.state import State
@@ -72,7 +72,7 @@ def _added(table_name: Name, column: Column, state: State) -> Iterator[Said]:
             f"adding {table}.{name} writes every row anew: {why}; nobody can read or write {table} meanwhile",
             _filled_later(table, name, column),
         )
-    has_value = column.default and [token.word for token in column.default] != ["NULL"]
+    has_value = not is_null(column.default)
     if has_value and column.not_null and (table_name, column.name) in state.script.defaults_dropped:
         yield Said(
             "required-column-without-default",
@@ -162,7 +162,7 @@ def _inline(table_name: Name, column: Column, constraint: Constraint, state: Sta
 def _referring(table_name: Name, column: Column, constraint: Constraint, label: str, small: bool) -> Said:
     table, name, other = quoted(table_name), quoted(column.name), quoted(constraint.references)
     label = label or derived(table_name, column.name, "fkey")
-    looks = column.default and [token.word for token in column.default] != ["NULL"]
+    looks = not is_null(column.default)
     message = (
         f"the foreign key looks at every row of {table}, and stops writes to {table} and {other} meanwhile"
         if looks

@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 from mobius.rules.migrations.bookkeeping import keeps_the_books
 from mobius.rules.migrations.bounds import why_unbounded
-from mobius.rules.migrations.locks import locked_tables, locks_out_writers, locks_the_definition
+from mobius.rules.migrations.locks import (
+    locked_tables,
+    locks_out_readers,
+    locks_out_writers,
+    locks_the_definition,
+)
 from mobius.rules.migrations.nouns import Constraint, Statement
 from mobius.rules.migrations.said import HIGH, LOW, MEDIUM, Said, quoted
 from mobius.rules.migrations.state import State
@@ -85,12 +90,14 @@ def _piled_up(statement: Statement, state: State) -> Iterator[Said]:
             " to its end",
             "split the file: the rows in batches first, the change of the schema in the next one",
         )
-    if done.exclusive and "holding" not in done.told and _takes_time(statement, state):
+    shuts_itself = {state.key(table) for table in touched} if locks_out_readers(statement) else set()
+    held = next((name for key, name in done.exclusive.items() if key not in shuts_itself), None)
+    if held is not None and "holding" not in done.told and _takes_time(statement, state):
         done.told.add("holding")
         yield Said(
             "statement-while-holding-access-exclusive",
             MEDIUM,
-            f"this runs while nobody can read {quoted(next(iter(done.exclusive.values())))}: the lock that an earlier"
+            f"this runs while nobody can read {quoted(held)}: the lock that an earlier"
             " statement took is held to the end of the transaction",
             "COMMIT before it, or give it a file of its own",
         )

@@ -1,4 +1,4 @@
--- expect: missing-lock-or-statement-timeout@3 primary-key-built-under-lock@4 statement-while-holding-access-exclusive@4
+-- expect: missing-lock-or-statement-timeout@3 primary-key-built-under-lock@4
 BEGIN TRANSACTION;
 ALTER TABLE "public"."t" DROP CONSTRAINT "t_pkey";
 ALTER TABLE "public"."t" ADD CONSTRAINT "t_pkey" PRIMARY KEY ("id", "tenant");

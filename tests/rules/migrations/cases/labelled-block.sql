@@ -1,4 +1,4 @@
--- expect: unbatched-backfill@11 column-type-change@12 column-type-change@12 ddl-plus-backfill-same-txn@12 missing-lock-or-statement-timeout@12 ddl-plus-backfill-same-txn@13 drop-column@13 column-type-change@15 ddl-plus-backfill-same-txn@15 statement-while-holding-access-exclusive@15
+-- expect: unbatched-backfill@11 column-type-change@12 column-type-change@12 ddl-plus-backfill-same-txn@12 missing-lock-or-statement-timeout@12 ddl-plus-backfill-same-txn@13 drop-column@13 column-type-change@15 ddl-plus-backfill-same-txn@15
 DO $$
 <<move_root>>
 DECLARE

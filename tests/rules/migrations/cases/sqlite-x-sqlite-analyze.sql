@@ -1,0 +1,4 @@
+-- expect: nothing
+-- dialect: sqlite
+ANALYZE;
+PRAGMA optimize;

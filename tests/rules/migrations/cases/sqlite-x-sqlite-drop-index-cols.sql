@@ -1,0 +1,3 @@
+-- expect: drop-column@3
+-- dialect: sqlite
+ALTER TABLE t DROP b;

@@ -1,0 +1,3 @@
+-- expect: unbatched-backfill@3
+-- dialect: sqlite
+DELETE FROM t;

@@ -1,0 +1,4 @@
+-- expect: nothing
+-- dialect: sqlite
+PRAGMA journal_mode=WAL;
+CREATE TABLE t (id INTEGER PRIMARY KEY) STRICT, WITHOUT ROWID;

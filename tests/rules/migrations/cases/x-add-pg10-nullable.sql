@@ -1,0 +1,3 @@
+-- expect: missing-lock-or-statement-timeout@3
+-- pg-version: 10
+ALTER TABLE t ADD COLUMN a timestamptz;

@@ -1,0 +1,2 @@
+-- expect: add-column-rewrites-table@2 missing-lock-or-statement-timeout@2
+ALTER TABLE t ADD COLUMN a double precision NOT NULL DEFAULT -random();

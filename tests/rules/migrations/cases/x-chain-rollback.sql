@@ -1,0 +1,4 @@
+-- expect: nothing
+BEGIN;
+SELECT 1;
+ROLLBACK AND NO CHAIN;

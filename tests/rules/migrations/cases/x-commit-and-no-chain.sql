@@ -1,0 +1,4 @@
+-- expect: nothing
+BEGIN;
+INSERT INTO a VALUES (1);
+COMMIT AND NO CHAIN;

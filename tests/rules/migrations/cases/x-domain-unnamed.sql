@@ -1,0 +1,2 @@
+-- expect: domain-constraint@2
+ALTER DOMAIN d ADD CHECK (VALUE <> '');

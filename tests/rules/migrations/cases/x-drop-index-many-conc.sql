@@ -1,0 +1,3 @@
+-- expect: nothing
+DROP INDEX CONCURRENTLY a_i;
+DROP INDEX CONCURRENTLY b_i;

@@ -1,0 +1,2 @@
+-- expect: nothing
+BEGIN; INSERT INTO a VALUES (1); END

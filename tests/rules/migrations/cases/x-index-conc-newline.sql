@@ -1,0 +1,5 @@
+-- expect: nothing
+CREATE INDEX
+CONCURRENTLY
+idx ON t
+USING gist (a gist_trgm_ops(siglen=32));

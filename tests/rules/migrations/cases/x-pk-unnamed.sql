@@ -1,0 +1,2 @@
+-- expect: missing-lock-or-statement-timeout@2 primary-key-built-under-lock@2
+ALTER TABLE t ADD PRIMARY KEY (a, b);

@@ -1,0 +1,2 @@
+-- expect: nothing
+REINDEX (TABLESPACE x) INDEX CONCURRENTLY a_i;

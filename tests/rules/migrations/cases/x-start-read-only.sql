@@ -1,0 +1,3 @@
+-- expect: uncommitted-transaction@2
+START TRANSACTION READ ONLY;
+SELECT 1;

@@ -1,0 +1,2 @@
+-- expect: missing-lock-or-statement-timeout@2
+ALTER TABLE t DISABLE TRIGGER "USER";

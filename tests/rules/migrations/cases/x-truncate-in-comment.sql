@@ -1,0 +1,3 @@
+-- expect: nothing
+-- TRUNCATE a CASCADE;
+INSERT INTO a VALUES ('TRUNCATE b CASCADE');

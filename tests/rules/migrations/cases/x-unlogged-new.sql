@@ -1,0 +1,3 @@
+-- expect: nothing
+CREATE UNLOGGED TABLE IF NOT EXISTS q (id int);
+ALTER TABLE q SET LOGGED;

@@ -1,0 +1,2 @@
+-- expect: nothing
+UPDATE feature_flags SET enabled = true WHERE flag = 'x';

@@ -1,0 +1,2 @@
+-- expect: nothing
+UPDATE a SET b = 1 WHERE id = -1;

@@ -1,0 +1,2 @@
+-- expect: full-table-rewrite-command@2
+VACUUM FULL;
