@@ -34,7 +34,9 @@ class Handler(BaseHTTPRequestHandler):
             if self.path.startswith("/q/"):
                 run(QUERIES[name])
         except Exception as problem:
-            sys.stderr.write(f"{name}: {type(problem).__name__}: {problem}\n")  # in one piece, of many threads
+            sys.stderr.write(
+                f"{name}: {type(problem).__name__}: {problem}\n"
+            )  # in one piece, of many threads
             code = 500
         self.send_response(code)
         self.send_header("Content-Length", "0")

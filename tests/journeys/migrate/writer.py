@@ -36,9 +36,7 @@ class Notes(BaseHTTPRequestHandler):
         elif self.path.startswith("/notes"):
             with database() as db:
                 self.try_to(
-                    lambda: {
-                        "last": db.execute(f"SELECT {COLUMN} FROM {TABLE} ORDER BY id DESC").fetchone()
-                    }
+                    lambda: {"last": db.execute(f"SELECT {COLUMN} FROM {TABLE} ORDER BY id DESC").fetchone()}
                 )
         else:
             self.answer(200, {})
