@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mobius.errors import Locked, MobiusError
-from mobius.flows.actions.action import migrations_folder, said
+from mobius.flows.actions.action import said
 from mobius.flows.actions.returning import key_of
 from mobius.flows.healthy import await_healthy
-from mobius.flows.record import Record
+from mobius.flows.record import Record, migrations_folder
 from mobius.model.plan import Repeat, Step
 
 CHANGES = ("restore_data", "down")  # what changes the data on a way back

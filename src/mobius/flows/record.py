@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from mobius.errors import Locked, MobiusError
@@ -115,3 +116,9 @@ class Record:
         disk must not end a rollback for the sake of a line."""
         with suppress(OSError, MobiusError):
             self.ports.deployment_log(self.ports.redact(f"[{self.run.environment} run {self.run.id}] {line}"))
+
+
+def migrations_folder(step: Step, record: Record) -> Path:
+    """Of the release that the step is about."""
+    assert record.ports.settings.migrations is not None
+    return record.ports.releases.path(step.params["release_id"]) / record.ports.settings.migrations.path

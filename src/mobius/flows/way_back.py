@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from mobius.errors import Locked, MobiusError
-from mobius.flows.actions.action import migrations_folder
-from mobius.flows.record import Record
+from mobius.flows.record import Record, migrations_folder
 from mobius.flows.standing import Standing
 from mobius.model.plan import Repeat, Step, WayBack
 from mobius.model.proven import NOTHING_PROVEN, Proven

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from mobius.errors import Locked, MobiusError
@@ -122,11 +121,6 @@ def advancing(record: Record) -> Callable[[str], None]:
             record.say("progress", line, line.figures())
 
     return tell
-
-
-def migrations_folder(step: Step, record: Record) -> Path:
-    assert record.ports.settings.migrations is not None
-    return record.ports.releases.path(step.params["release_id"]) / record.ports.settings.migrations.path
 
 
 def said(record: Record) -> Callable[[str], None]:

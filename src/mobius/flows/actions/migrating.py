@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mobius.errors import GateFailed, MobiusError
-from mobius.flows.actions.action import Answer, Observed, migrations_folder, said
-from mobius.flows.record import Record
+from mobius.flows.actions.action import Answer, Observed, said
+from mobius.flows.record import Record, migrations_folder
 from mobius.model.plan import Repeat, Step
 from mobius.ports import Migrations
 

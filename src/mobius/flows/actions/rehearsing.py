@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mobius.errors import GateFailed
-from mobius.flows.actions.action import known_releases, migrations_folder, own_backup, said
-from mobius.flows.record import Record
+from mobius.flows.actions.action import known_releases, own_backup, said
+from mobius.flows.record import Record, migrations_folder
 from mobius.flows.rehearse import prove, refuse_what_does_not_run
 from mobius.model.plan import Step, Way
 from mobius.model.proven import Proven
