@@ -105,7 +105,8 @@ class Stage:
         if told.seen.struck:
             self.struck[told.seen.call] = self.struck.get(told.seen.call, 0) + 1
         said = [*_of_the_answer(fault, told), *self.scene.problems(self.work, told.how == "done")]
-        if told.seen.call in REMOVING:  # what cannot be removed now is swept by the repetition
+        if told.seen.call in REMOVING or fault.kind == "stays broken":
+            # What cannot be removed now, as nothing can be on a broken disk, is swept by the repetition.
             said = [each for each in said if not each.startswith("left behind")]
         again = self.play(Fault())
         if again.how != "done":

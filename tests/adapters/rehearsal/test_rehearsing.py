@@ -275,6 +275,28 @@ def test_what_the_dead_left_is_swept_also_what_they_made_unreadable(place: Path)
     assert list((place / "run").iterdir()) == [] and (place / "elsewhere").exists()
 
 
+def test_a_copy_that_cannot_be_removed_is_said_and_removed_by_the_next_rehearsal(place: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a disk")
+    said: list[str] = []
+    run = place / "run"
+    with scratch_place(run, said.append) as mine:
+        (mine / "copy").mkdir()
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1m", "mobius-test", str(mine / "copy")], check=True
+        )
+    try:
+        assert mine.exists()
+        assert said == [
+            f"a copy of the data stays in {mine}: it could not be removed; the next rehearsal tries again"
+        ]
+    finally:
+        subprocess.run(["umount", "-l", str(mine / "copy")], check=True)
+    with scratch_place(run, said.append):
+        assert not mine.exists()
+    assert len(said) == 1 and list(run.iterdir()) == []
+
+
 def test_a_full_disk_leaves_the_live_data_and_no_scratch_place(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small disk")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,9 +17,10 @@ PREFIX = "rehearsal-"
 
 
 @contextmanager
-def scratch_place(run: Path) -> Iterator[Path]:
+def scratch_place(run: Path, progress: Callable[[str], None] = lambda _: None) -> Iterator[Path]:
     """A new empty folder below `run`, removed at the end; what killed rehearsals left there is removed first. Whose
-    owner lives is left alone: its lock is held by the kernel for as long as the process is there.
+    owner lives is left alone: its lock is held by the kernel for as long as the process is there. `progress` hears of
+    a folder that cannot be removed.
 
     Raises `MobiusError` where it cannot be made.
     """
@@ -41,6 +42,10 @@ def scratch_place(run: Path) -> Iterator[Path]:
     finally:
         remove(place)
         os.close(owner)
+        if place.exists():
+            progress(
+                f"a copy of the data stays in {place}: it could not be removed; the next rehearsal tries again"
+            )
 
 
 def sweep(run: Path) -> None:
