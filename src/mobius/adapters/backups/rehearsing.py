@@ -64,7 +64,7 @@ class Rehearser:
     ) -> Mapping[str, Any]:
         """What `mobius.ports.Backups.rehearse` promises."""
         boot = self._settings.rehearsal.boot if boot is None else boot
-        with scratch_place(self._places.root / "run") as place, ExitStack() as stack:
+        with scratch_place(self._places.root / "run", progress) as place, ExitStack() as stack:
             began = time.monotonic()
             progress(f"restoring {backup.name} into a scratch place")
             ours = Path(backup.path).resolve().parent == self._settings.backup.folder.resolve()
