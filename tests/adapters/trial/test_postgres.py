@@ -40,7 +40,15 @@ def shop(new_database: Callable[..., Database]) -> Database:
     return database
 
 
-def tried(database: Database, up: str, down: str | None = None, *, fast: bool = True) -> Trial:
+def tried(
+    database: Database,
+    up: str,
+    down: str | None = None,
+    *,
+    fast: bool = True,
+    within_s: float = 120.0,
+    live_version: str = "",
+) -> Trial:
     target = Target("postgresql", address=parsed("shop", database.url))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -48,7 +56,15 @@ def tried(database: Database, up: str, down: str | None = None, *, fast: bool = 
         if down is not None:
             (folder / "003_step.down.sql").write_text(down)
         with trying(
-            SqlSource(), folder, target, fast=fast, runner=None, place=folder, progress=lambda _: None
+            SqlSource(),
+            folder,
+            target,
+            fast=fast,
+            runner=None,
+            place=folder,
+            progress=lambda _: None,
+            within_s=within_s,
+            live_version=live_version,
         ) as found:
             return found.trial
 
@@ -228,6 +244,36 @@ def test_rows_that_a_cascade_takes_along_are_found(shop: Database) -> None:
     assert (rows_of(trial, "orders").before, rows_of(trial, "orders").after) == (4000, 3990)
     assert judge_trial(trial, old=WORKS, new=WORKS).stops == (
         "10 rows of orders are gone, though no statement names it",
+    )
+
+
+def test_values_that_a_trigger_changes_where_no_statement_names_them_are_found(shop: Database) -> None:
+    shop.execute(
+        "CREATE FUNCTION sly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE users SET nick = 'x' WHERE id ="
+        " new.user_id; RETURN new; END $$"
+    )
+    shop.execute("CREATE TRIGGER sly AFTER UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION sly()")
+    trial = tried(shop, "UPDATE orders SET qty = qty WHERE id < 10")
+    assert not rows_of(trial, "users").touched
+    stops = judge_trial(trial, old=WORKS, new=WORKS).stops
+    assert stops[0].startswith(
+        "users has as many rows, and other values in them, though no statement names it"
+    )
+
+
+def test_a_migration_that_hangs_is_ended_and_its_statement_named(shop: Database) -> None:
+    trial = tried(shop, "ALTER TABLE users ADD COLUMN a int; SELECT pg_sleep(600) /* slow */", within_s=2.0)
+    assert trial.seconds < 30
+    assert trial.statements[-1].error == (
+        "it was not done in 2 s, and was ended: SELECT pg_sleep(600) /* slow */"
+    )
+    assert trial.schema_diff == ""
+
+
+def test_another_major_version_than_the_live_server_has_is_told(shop: Database) -> None:
+    trial = tried(shop, "SELECT 1", live_version="9.6.24")
+    assert trial.warnings == (
+        f"tried on PostgreSQL {trial.version}, while the live server has 9.6.24: locks and times may differ",
     )
 
 

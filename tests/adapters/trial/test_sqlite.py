@@ -200,12 +200,13 @@ def test_deleted_rows_are_counted_also_when_the_way_down_works(copy: Path, fast:
     assert verdict.ways[1].why == "the way down loses data: 1,000 rows of users are gone"
 
 
-def test_values_that_change_where_nobody_says_so_are_seen(copy: Path) -> None:
+@pytest.mark.parametrize("fast", [False, True])
+def test_values_that_change_where_nobody_says_so_are_seen(copy: Path, fast: bool) -> None:
     with closing(sqlite3.connect(copy)) as db, db:
         db.execute(
             "CREATE TRIGGER sly AFTER UPDATE ON orders BEGIN UPDATE users SET mail = 'x' WHERE id = new.user; END"
         )
-    trial = tried(copy, "UPDATE orders SET id = id + 1000 WHERE id < 10;")
+    trial = tried(copy, "UPDATE orders SET id = id + 1000 WHERE id < 10;", fast=fast)
     assert judge_trial(trial, old=WORKS, new=WORKS).stops == (
         "users has as many rows, and other values in them, though no statement names it",
     )

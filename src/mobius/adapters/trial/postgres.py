@@ -21,6 +21,7 @@ from mobius.adapters.migrations.source import Change, MigrationSource, Runner, T
 from mobius.adapters.trial import postgres_catalog as catalog
 from mobius.adapters.trial.postgres_copies import Copies, copies_of, onlooker
 from mobius.adapters.trial.postgres_looking import Before, Onlookers, Watched, before, ended_after, named_in
+from mobius.adapters.trial.postgres_observers import WRITING
 from mobius.adapters.trial.postgres_queue import queued
 from mobius.adapters.trial.postgres_rows import Compared, narrower
 from mobius.adapters.trial.tried import Tried
@@ -177,7 +178,9 @@ def _compared(
     scratch, migrated = bench.scratch.address, bench.migrated
     assert scratch is not None
     versions = [change.version or change.name for change in changes]
-    compared = Compared(old, named, bench.fast)
+    locks = (lock for each in trial.statements for lock in each.locks if lock.mode in WRITING)
+    written = {there.tables[lock.relation].name for lock in locks if lock.relation in there.tables}
+    compared = Compared(old, named, written, bench.fast)
     with contextlib.ExitStack() as stack:
         looking = stack.enter_context(ThreadPoolExecutor(3))
         # A program of the project's own is never started twice at a time.

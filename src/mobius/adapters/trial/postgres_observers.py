@@ -24,6 +24,7 @@ MODES = (
     "AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock", "ShareLock",
     "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock",
 )  # fmt: skip
+WRITING = MODES[MODES.index("RowExclusiveLock") :]
 PROBE_S = 0.004  # how often a probe asks
 WAITED_S = 0.005  # a query of a probe takes less; what takes longer was kept waiting
 SELDOM_S = 0.02  # how often a statement is looked at that runs for seconds

@@ -35,10 +35,12 @@ class _Pair:
 @dataclass(slots=True)
 class Compared:
     """The database before, beside others after, over the columns that both have: checksums of the tables in `touched`
-    (names), and of the others unless `only_touched`. What was summed up of the database before is not read again."""
+    (names) and `written` (which a trigger or a cascade may have written to), and of the others unless `only_touched`.
+    What was summed up of the database before is not read again."""
 
     before: psycopg.Connection[Any]
     touched: Collection[str]
+    written: Collection[str]
     only_touched: bool
     _sums: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
 
@@ -53,7 +55,8 @@ class Compared:
         found = []
         for shown, relation in was.items():
             is_touched, then, row = relation.name in self.touched, becomes.get(shown), ""
-            if then is not None and (is_touched or not self.only_touched):
+            is_read = is_touched or relation.name in self.written or not self.only_touched
+            if then is not None and is_read:
                 mine, theirs = columns_of(self.before, relation), columns_of(after, then)
                 row = _row(mine, theirs, self.before.info.server_version)
             found.append(_Pair(relation, then, row, is_touched))

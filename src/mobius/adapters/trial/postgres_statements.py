@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mobius.adapters.trial.postgres_events import Event
-from mobius.adapters.trial.postgres_observers import MODES, Query, strongest
+from mobius.adapters.trial.postgres_observers import MODES, WRITING, Query, strongest
 from mobius.model.trial import Locked, TrialStatement
 
 SHOWN = 400
@@ -15,7 +15,6 @@ QUICK_S = 0.005
 _HARMLESS = re.compile(
     r"\s*(select|show|set|reset|begin|start|commit|rollback|savepoint|release|discard|fetch)\b", re.I
 )
-_FELT = MODES[MODES.index("RowExclusiveLock") :]
 
 
 @dataclass(slots=True)
@@ -99,7 +98,7 @@ def _add(locks: dict[int, str], more: Mapping[int, str]) -> None:
 def _matters(told: _Told, was: Mapping[int, str]) -> bool:
     if told.is_told or not _HARMLESS.match(told.text):
         return True
-    holds = any(oid in was and mode in _FELT for oid, mode in told.locks.items())
+    holds = any(oid in was and mode in WRITING for oid, mode in told.locks.items())
     return holds and told.ended - told.began >= QUICK_S
 
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from mobius.adapters.migrations.source import Change, MigrationSource, Runner, Statement, Target
-from mobius.adapters.trial.probes import Probes
+from mobius.adapters.migrations.source import Change, MigrationSource, Runner, Target
 from mobius.adapters.trial.sqlite_copies import copied, in_one_file, settled
 from mobius.adapters.trial.sqlite_state import (
     NOTHING,
@@ -24,17 +21,17 @@ from mobius.adapters.trial.sqlite_state import (
     newly_broken,
     rows_between,
     schema_difference,
+    set_off,
     shapes_differ,
     state_of,
 )
+from mobius.adapters.trial.sqlite_watch import Watch, names_in
 from mobius.adapters.trial.tried import Tried
 from mobius.errors import MobiusError
 from mobius.model.linting import Known
-from mobius.model.trial import DownTrial, Locked, Rows, Trial, TrialStatement
-from mobius.rules.migrations.tokens import statements
+from mobius.model.trial import DownTrial, Rows, Trial, TrialStatement
 
 SMALL_ROWS = 10_000
-FELT_S = 0.0005
 FILE_BYTES = 1 << 20  # of a migration that is a program: more is not looked through for names
 _WORD = re.compile(r"\w+")
 
@@ -94,7 +91,7 @@ def _tried(bench: _Bench, changes: Sequence[Change], progress: Callable[[str], N
     if not changes:
         return trial
     progress(f"running {len(changes)} migration(s) on a copy")
-    watch = _Watch(bench.migrated)
+    watch = Watch(bench.migrated)
     seconds, error = _run(bench, watch, progress)
     progress("comparing rows")
     settled(bench.migrated)
@@ -103,7 +100,15 @@ def _tried(bench: _Bench, changes: Sequence[Change], progress: Callable[[str], N
     if bench.source.opaque and not named:
         # Nothing is known of what it meant to do: only rows that are gone are strange.
         named = {name for name, table in was.tables.items() if _has_as_many(table, becomes.tables.get(name))}
-    rows = rows_between(bench.scratch, bench.migrated, was, becomes, touched=named, only_touched=bench.fast)
+    rows = rows_between(
+        bench.scratch,
+        bench.migrated,
+        was,
+        becomes,
+        touched=named,
+        written=set_off(bench.scratch, named),
+        only_touched=bench.fast,
+    )
     trial = replace(
         trial,
         statements=_with_bytes(
@@ -125,7 +130,7 @@ def _has_as_many(was: Table, then: Table | None) -> bool:
     return then is not None and then.rows >= was.rows
 
 
-def _run(bench: _Bench, watch: _Watch, progress: Callable[[str], None]) -> tuple[float, str]:
+def _run(bench: _Bench, watch: Watch, progress: Callable[[str], None]) -> tuple[float, str]:
     """All of them: how long it took, and what went wrong."""
     target, began = bench.at(bench.migrated), time.monotonic()
     with watch.probes.looking(), watch.ended_after(bench.within_s):
@@ -141,94 +146,6 @@ def _run(bench: _Bench, watch: _Watch, progress: Callable[[str], None]) -> tuple
                 return seconds, f"it was not done in {bench.within_s:g} s, and was ended: {watch.running}"
             return seconds, "; ".join([problem.message, *problem.details])
     return time.monotonic() - began, ""
-
-
-@dataclass(slots=True)
-class _Ran:
-    migration: str
-    text: str
-    began: float
-    ended: float
-    error: str
-
-
-@dataclass(slots=True)
-class _Watch:
-    """Writes down each statement as it ran; ends what is not done in time."""
-
-    copy: Path
-    probes: Probes = field(init=False)
-    ran: list[_Ran] = field(default_factory=list)
-    names: set[str] = field(default_factory=set)  # of all statements, in lower case
-    running: str = ""
-    is_over: bool = False
-    connection: Any = None
-
-    def __post_init__(self) -> None:
-        self.probes = Probes(self.copy)
-
-    @contextlib.contextmanager
-    def around(self, change: Change, statement: Statement | None, connection: Any) -> Iterator[None]:
-        """See `mobius.adapters.migrations.source.Around`."""
-        self.running = " ".join(statement.sql.split())[:400] if statement else "COMMIT"
-        self.names |= names_in(statement.sql) if statement else set()
-        self.connection = connection
-        with self._timed(change.name, self.running):
-            yield
-        self.connection = None
-
-    @contextlib.contextmanager
-    def whole(self, opaque: bool) -> Iterator[None]:
-        """A program's run is one statement: nobody can look into it."""
-        with self._timed("", "") if opaque else contextlib.nullcontext():
-            yield
-
-    @contextlib.contextmanager
-    def _timed(self, migration: str, text: str) -> Iterator[None]:
-        began, error = time.monotonic(), ""
-        try:
-            yield
-        except (sqlite3.Error, MobiusError) as problem:
-            cause = problem.__cause__ if isinstance(problem.__cause__, sqlite3.Error) else problem
-            error = cause.message if isinstance(cause, MobiusError) else str(cause)
-            raise
-        finally:
-            self.ran.append(_Ran(migration, text, began, time.monotonic(), error))
-
-    @contextlib.contextmanager
-    def ended_after(self, within_s: float) -> Iterator[None]:
-        """Interrupts the statement that runs when the time is up, and those after it."""
-        done = threading.Event()
-
-        def end() -> None:
-            left_s = within_s
-            while not done.wait(left_s):
-                self.is_over, left_s = True, 0.1
-                if self.connection is not None:
-                    self.connection.interrupt()
-
-        thread = threading.Thread(target=end, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
-
-    def statements(self, problem: str, called: str) -> list[TrialStatement]:
-        """What ran, with what users would have felt of it."""
-        found = []
-        for each in self.ran:
-            waits = (self.probes.reads, self.probes.writes)
-            read_s, write_s = (wait.longest(each.began, each.ended) for wait in waits)
-            who = "readers and writers" if read_s > FELT_S else "writers" if write_s > FELT_S else ""
-            locks = (Locked("the database", who),) if who else ()
-            name, text, took_s = each.migration or called, each.text or called, each.ended - each.began
-            error = problem if each.error and self.is_over else each.error
-            found.append(TrialStatement(name, text, took_s, locks, (), 0, read_s, write_s, error))
-        if problem and not any(each.error for each in found):
-            found.append(TrialStatement(called, called, 0.0, error=problem))
-        return found
 
 
 def _called(changes: Sequence[Change]) -> str:
@@ -262,12 +179,6 @@ def _with_bytes(ran: Sequence[TrialStatement], size: int) -> tuple[TrialStatemen
     """Pages are compared once, at the end: what was written belongs to the statement that took longest."""
     longest = max(range(len(ran)), key=lambda at: ran[at].seconds, default=0)
     return tuple(replace(each, wal_bytes=size) if at == longest else each for at, each in enumerate(ran))
-
-
-def names_in(text: str) -> set[str]:
-    """Every name of a text of SQL, in lower case."""
-    kinds = ("word", "quoted", "backtick")
-    return {token.name.lower() for raw in statements(text) for token in raw.tokens if token.kind in kinds}
 
 
 def _down(bench: _Bench, versions: Sequence[str], was: State, up: Sequence[Rows]) -> DownTrial:

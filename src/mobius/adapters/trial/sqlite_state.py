@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import hashlib
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
@@ -16,6 +17,7 @@ from mobius.model.trial import Rows
 
 _FETCH = 2000
 SAME = "every value is the same"  # in the place of both checksums
+_WORD = re.compile(r"\w+")
 _MASK = (1 << 64) - 1
 
 
@@ -83,11 +85,12 @@ def rows_between(
     becomes: State,
     *,
     touched: Collection[str],
+    written: Collection[str] = (),
     only_touched: bool = False,
 ) -> tuple[Rows, ...]:
     """Table by table: the rows of `before` beside those of `after`, over the columns that both have. `only_touched`:
-    take checksums of tables that a statement names, and only count the others. `touched` is in lower case: SQLite
-    does not tell A from a in a name."""
+    take checksums of tables that a statement names and of those that are `written` to by what it sets off, and only
+    count the others. Both are in lower case: SQLite does not tell A from a in a name."""
     if not was.tables:
         return ()
     found = []
@@ -103,13 +106,34 @@ def rows_between(
                 continue
             both = [column for column in table.columns if column in then.columns]
             sums = ("", "")
-            if both and (is_touched or not only_touched):
+            if both and (is_touched or name.lower() in written or not only_touched):
                 as_many = table.rows == then.rows
                 sums = (SAME, SAME)
                 if not (as_many and _are_same(old, after, name, both, table.rows)):
                     sums = (_checksum(old, name, both), _checksum(new, name, both))
             found.append(Rows(name, table.rows, then.rows, *sums, touched=is_touched))
     return tuple(found)
+
+
+def set_off(path: Path, names: Collection[str]) -> set[str]:
+    """What writing to the tables of these names (lower case) may write to as well, by triggers and references."""
+    if not path.exists():
+        return set()
+    with contextlib.closing(_reading(path)) as db:
+        leads: dict[str, set[str]] = {}
+        for table, sql in db.execute(
+            "SELECT tbl_name, sql FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
+            leads.setdefault(table.decode().lower(), set()).update(_WORD.findall(sql.decode().lower()))
+        for table in _named(db):
+            for row in db.execute(f"PRAGMA foreign_key_list({quoted(table)})").fetchall():
+                leads.setdefault(row[2].decode().lower(), set()).add(table.lower())
+    found, todo = set(names), list(names)
+    while todo:
+        more = leads.get(todo.pop(), set()) - found
+        found |= more
+        todo += more
+    return found
 
 
 def _are_same(old: sqlite3.Connection, after: Path, table: str, columns: list[str], rows: int) -> bool:
