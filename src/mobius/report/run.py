@@ -33,7 +33,7 @@ REHEARSAL = (
 BACKUP = ("name", "path", "sha256", "size_bytes")
 COPY = ("place", "sha256", "checked", "was_there", "sent_bytes", "kept_bytes", "took_s")
 LIMITS = ("rollback_within_s", "emergency_within_s")
-LOST = ("backup", "counts", "late", "whole", "listed", "emergency", "get_back")
+LOST = ("backup", "counts", "late", "late_known", "whole", "untold", "listed", "emergency", "get_back")
 SWITCH = ("from", "to", "generation", "took_ms", "failed_requests")
 Json = dict[str, Any]
 

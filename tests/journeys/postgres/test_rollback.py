@@ -155,6 +155,9 @@ def test_what_would_be_lost_is_said_by_table_kept_and_listed_and_nothing_else_is
         assert told["name"] == emergency.name
         had = told["metadata"]["postgresql"]["orders"]["tables"]["public.sale"]
         assert had == len(replaced) - len([row for row in rows if row["late"]])
+        assert lost["get_back"].endswith(" --only data/shared/data --only databases/orders")
+        shop.mobius(*lost["get_back"].split()[1:], "--to", "was", expect=0)
+        assert (shop.folder / "was" / "databases" / "orders" / "dump" / "toc.dat").is_file()
         assert shop.event("held")["turned_away"] == 0
 
 

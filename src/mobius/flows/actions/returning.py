@@ -186,10 +186,13 @@ def _kept_on_servers(record: Record) -> Mapping[str, str]:
 
 
 def _get_back(record: Record, kept: str) -> str:
-    """The command that takes the paths out of the emergency backup, into a folder of its own."""
+    """The command that takes paths and dumps out of the emergency backup, into a folder of its own."""
+    settings = record.ports.settings
     words = ["mobius", "backup", "restore", kept, "-e", record.run.environment]
-    for name in record.ports.settings.backup.kept_paths:
+    for name in settings.backup.kept_paths:
         words += ["--only", f"data/{PurePosixPath(name)}"]
+    for database in settings.databases:
+        words += ["--only", f"databases/{database.name}"] if database.engine == "dump" else []
     return shlex.join(words)
 
 
