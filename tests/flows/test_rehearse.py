@@ -162,7 +162,9 @@ def test_migrations_that_lose_what_nobody_names_stop_it() -> None:
     of.backups.rehearsal = {"stops": ["500 rows of orders are gone, though no statement names it"]}
     with pytest.raises(GateFailed) as refused:
         rehearse(of.ports, made.name, progress=nothing)
-    meant = "where that is meant, say it: a statement of its own for that table; a rebuild needs foreign keys off"
+    meant = (
+        "where that is meant, say it: a statement of its own for that table; a rebuild needs foreign keys off"
+    )
     assert refused.value.hint == meant
     assert refused.value.message == (
         "the migrations must not run: 500 rows of orders are gone, though no statement names it (on the restored copy);"
