@@ -58,7 +58,13 @@ def lint(
                 script.note(each)
                 accepted.extend(acceptances_of(each.comments, each.line))
         read.append(replace(statement, tokens=()) if statement.kind in _READ_ONCE else statement)
-    state = State(pg_version, in_transaction=assume_in_transaction and not alone, known=known, script=script)
+    state = State(
+        pg_version,
+        in_transaction=assume_in_transaction and not alone,
+        savepoints_begin=dialect == "sqlite",
+        known=known,
+        script=script,
+    )
     found: list[_Found] = []
     for at, statement in enumerate(read):
         if at in change_sets and at and not state.explicit:

@@ -74,6 +74,12 @@ def savepoint(cursor: Cursor, plain: Statement) -> Statement:
     return replace(plain, kind="savepoint", name=cursor.name())
 
 
+def release(cursor: Cursor, plain: Statement) -> Statement:
+    """RELEASE SAVEPOINT."""
+    cursor.take("SAVEPOINT")
+    return replace(plain, kind="release", name=cursor.name())
+
+
 def pragma(cursor: Cursor, plain: Statement) -> Statement:
     """PRAGMA, of SQLite."""
     name = cursor.name()

@@ -38,6 +38,7 @@ class State:
     pg_version: int = 15
     in_transaction: bool = False
     explicit: bool = False  # by a BEGIN in the script
+    savepoints_begin: bool = False  # in SQLite a SAVEPOINT outside of a transaction begins one
     known: Known = NOTHING_KNOWN
     script: Script = field(default_factory=Script)
     tables: set[Key] = field(default_factory=set)  # made in this script
@@ -87,6 +88,11 @@ class State:
                 self._begin(statement)
             case "commit" | "rollback":
                 self._end(statement)
+            case "savepoint" if self.savepoints_begin and not self.in_transaction:
+                self._begin(statement)
+            case "release" if self.began is not None and self.began.kind == "savepoint":
+                if self.began.name == statement.name:
+                    self._end(statement)
             case "savepoint":
                 self._savepoints[statement.name] = len(self._undo)
             case "rollback to":
