@@ -65,7 +65,8 @@ def command(
     quiet: bool,
     yes: bool,
 ) -> int:
-    """Go back. Without arguments: to the release that was live before, with the data as it is.
+    """Go back. Without arguments: to the release that was live before, with the data as it is; its migrations are
+    taken back where the rehearsal proved that it needs this, and that they give everything back.
 
     It wins over a run that only observes. Returns when traffic is back and the smoke tests ran.
     """
@@ -113,7 +114,10 @@ def _refuse_together(*, to: str, backup: str, latest: bool) -> None:
 
 
 def _ask(made: Plan, *, yes: bool, plain: bool, quiet: bool) -> None:
-    """Says what would be lost, then asks; a way back that only moves the code is not asked about."""
+    """Says what would be lost, then asks; a way back that restores nothing is not asked about, only told."""
+    for check in made.checks:
+        if check.name == "ways back" and not quiet and not code(made):
+            click.echo("\n".join(wrapped(f"Ways back: {check.answer}", width())), err=True)
     if not made.facts.get("backup") or code(made):
         return
     losing = _losing(made)

@@ -70,8 +70,8 @@ def settle(verdict: Verdict, watch: Watch, record: Record) -> Run | None:
     """
     try:
         match verdict.outcome:
-            case Outcome.FAIL if watch.may_take_back():
-                return roll_back(record, verdict)
+            case Outcome.FAIL if watch.may_take_back() and (way := watch.way_back()) is not None:
+                return roll_back(record, verdict, way)
             case Outcome.FAIL | Outcome.ERROR:
                 watch.page_once(verdict)
             case Outcome.PASS:
@@ -224,11 +224,8 @@ class Watch:
             self.record.say("blind", f"nobody looked for {gap_s:.0f} s", {"seconds": round(gap_s, 1)})
 
 
-def roll_back(record: Record, verdict: Verdict) -> Run:
+def roll_back(record: Record, verdict: Verdict, way: WayBack) -> Run:
     """The verdict was no: takes the lock, unless a newer run has taken over, and walks back."""
-    plan = record.run.plan
-    way = unasked(plan, AFTER, proven_now(record))
-    assert way is not None
     with turn(record.ports):
         told = {"outcome": str(verdict.outcome), "rule": verdict.rule, "sentence": verdict.sentence}
         back = record.on_the_way_back()
