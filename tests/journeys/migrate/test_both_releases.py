@@ -182,6 +182,17 @@ def test_a_database_that_is_in_no_backup_is_not_rehearsed(shop: Shop) -> None:
     assert shop.scratch() == []
 
 
+def test_a_backup_that_is_older_than_the_database_asks_for_a_newer_one(shop: Shop) -> None:
+    backup, candidate = shop.backup(), shop.candidate(UP, DOWN)
+    newer = shop.database.with_name("newer.db")
+    newer.write_bytes(shop.database.read_bytes())
+    named = str(newer.relative_to(shop.project))
+    shop.settings = replace(shop.settings, migrations=MigrationSettings(database=named))
+    with pytest.raises(MobiusError, match=r"newer\.db is not in the backup") as refused:
+        shop.try_out(backup, candidate)
+    assert refused.value.hint == "it was made before the database: mobius backup create -e production"
+
+
 def test_a_disk_without_room_for_the_copies_ends_it_before_any_is_made(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,7 +64,10 @@ def scratch_of(
     live = places.resolve(migrations.database)
     inside = _inside(live, settings, places, copy)
     if live.exists() and (inside is None or not inside.exists()):
-        raise _not_held(migrations.database, "add its folder to backup.paths in mobius.toml")
+        is_backed_up = inside is not None  # by now: this one was made before the database was
+        newer = f"it was made before the database: mobius backup create -e {settings.name}"
+        hint = newer if is_backed_up else "add its folder to backup.paths in mobius.toml"
+        raise _not_held(migrations.database, hint)
     return Scratch(Target("sqlite", path=inside or copy / "none.db"), inside, folder=copy)
 
 
