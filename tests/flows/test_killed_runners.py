@@ -46,6 +46,17 @@ def held(*, old_works: bool = False, down: bool = True, **script: Any) -> Begin:
     return begin
 
 
+def going_down(world: World) -> Run:
+    """A person goes back by the way down that was proven."""
+    world.settings = HELD
+    live(world, "v1")
+    world.backups.rehearsal = rehearsal()
+    world.scripts["v2"] = Script(blind_after=0)
+    assert world.deploy("v2").state is RunState.INCONCLUSIVE
+    world.traffic.moves.clear()
+    return world.begin(plan_rollback(world.ports, tool_version="0"))
+
+
 def refused_by_a_gate(world: World) -> Run:
     live(world, "v1")
     run = world.begin(world.plan("v2"))
@@ -114,6 +125,7 @@ STORIES = {
     ),
     "a warm rollback": Story(returning(warm=True), RunState.ACCEPTED, "v1", [BLUE]),
     "a cold rollback": Story(returning(warm=False), RunState.ACCEPTED, "v1", [BLUE]),
+    "a rollback by the way down": Story(going_down, RunState.ACCEPTED, "v1", [BLUE]),
     "a rollback with data": Story(returning(warm=True, backup=True), RunState.ACCEPTED, "v1", [BLUE]),
     "a cold one with data": Story(returning(warm=False, backup=True), RunState.ACCEPTED, "v1", [BLUE]),
     "a rollback with the journal lost": Story(
@@ -128,6 +140,7 @@ WHOLLY = (
     "a warm rollback",
     "its schema moves in a hold",
     "it is never healthy in the hold",
+    "a rollback by the way down",
 )
 
 
