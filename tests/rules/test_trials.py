@@ -104,6 +104,14 @@ def test_a_way_down_counts_only_when_it_gave_everything_back(down: DownTrial, wh
     assert (way.is_open, way.why) == (False, why)
 
 
+def test_rows_that_came_and_stay_are_no_loss_of_a_way_down_where_all_others_are_there() -> None:
+    there = DownTrial(True, rows=(Rows("content_types", 40, 42, "a", "b", only_more=True),))
+    assert judge_trial(replace(QUIET, down=there), old=FAILS, new=WORKS, hold_s=5).ways[1].is_open
+    others = DownTrial(True, rows=(Rows("content_types", 40, 42, "a", "b"),))
+    way = judge_trial(replace(QUIET, down=others), old=FAILS, new=WORKS, hold_s=5).ways[1]
+    assert (way.is_open, way.why) == (False, "the way down loses data: content_types has 2 rows more")
+
+
 def test_rows_that_no_statement_names_stop_the_deployment() -> None:
     lost = Rows("orders", 1_000_000, 0, "a", "", touched=False)
     verdict = judge_trial(replace(QUIET, rows=(USERS, lost)), old=WORKS, new=WORKS)

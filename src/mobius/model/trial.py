@@ -42,6 +42,7 @@ class Rows:
     checksum_before: str = ""
     checksum_after: str = ""
     touched: bool = False  # a statement of the migration names it
+    only_more: bool = False  # every row of before is there as it was, beside those that came
 
     @property
     def is_changed(self) -> bool:

@@ -200,6 +200,12 @@ def test_a_constraint_that_the_data_violates_fails_on_the_copy(shop: Database) -
             "ALTER TABLE orders DROP CONSTRAINT few",
             "the way down loses data: 800 rows of orders are gone",
         ),
+        ("INSERT INTO tags VALUES (100, 'new')", "SELECT 1", ""),  # what came and stays is no loss
+        (
+            "INSERT INTO tags VALUES (100, 'new'); UPDATE tags SET name = 'other' WHERE id = 7",
+            "SELECT 1",
+            "the way down loses data: tags has 1 row more",
+        ),
         ("ALTER TABLE users ADD COLUMN a int", "SELECT 1", "the way down leaves another schema: "),
         (
             "ALTER TABLE users ADD COLUMN a int",

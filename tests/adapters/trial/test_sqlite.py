@@ -88,6 +88,16 @@ def test_a_column_more_changes_no_row_and_the_way_down_gives_everything_back(cop
     assert trial.schema_diff.splitlines()[-1].startswith("+CREATE TABLE users (")
 
 
+@pytest.mark.parametrize(
+    ("more", "is_open"), [("", True), ("UPDATE users SET nick = 'other' WHERE id = 7;", False)]
+)
+def test_rows_that_came_and_stay_are_no_loss_where_all_others_are_as_they_were(
+    copy: Path, more: str, is_open: bool
+) -> None:
+    trial = tried(copy, f"INSERT INTO users (id, mail) VALUES (50000, 'new'); {more}", "SELECT 1;")
+    assert judge_trial(trial, old=WORKS, new=WORKS).ways[1].is_open is is_open
+
+
 def test_a_program_that_rebuilds_a_table_with_foreign_keys_on_is_caught_by_the_rows_it_deletes(
     copy: Path,
 ) -> None:

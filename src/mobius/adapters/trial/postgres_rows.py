@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ _PLAIN = frozenset(
         "timestamp without time zone", "timestamp with time zone", "time without time zone", "oid",
     )
 )  # fmt: skip
+_MOST_MATCHED = 200_000  # rows of a table that came to more: beyond it they are not matched one by one
 _RECORDS_SINCE = 140_000  # the first server that hashes records
 
 
@@ -68,8 +70,16 @@ class Compared:
         for pair in self.pairs(after):
             count, checksum = self._of(pair.was, pair.row)
             later, checksum_after = _sum(after, pair.then, pair.row) if pair.then else (-1, checksum)
-            found.append(Rows(pair.was.shown, count, later, checksum, checksum_after, touched=pair.touched))
+            more = pair.then is not None and bool(pair.row) and count < later <= _MOST_MATCHED
+            only_more = more and self._are_all_there(pair, after)
+            sums = (checksum, checksum_after)
+            found.append(Rows(pair.was.shown, count, later, *sums, touched=pair.touched, only_more=only_more))
         return tuple(found)
+
+    def _are_all_there(self, pair: _Pair, after: psycopg.Connection[Any]) -> bool:
+        """Whether each row of before is among those of after, as often."""
+        assert pair.then is not None
+        return not _hashes(self.before, pair.was, pair.row) - _hashes(after, pair.then, pair.row)
 
     def _of(self, relation: Relation, row: str) -> tuple[int, str]:
         key = (relation.shown, row)
@@ -119,3 +129,7 @@ def _sum(db: psycopg.Connection[Any], relation: Relation, row: str) -> tuple[int
     found = db.execute(f"SELECT count(*), {summed} FROM {relation.quoted}").fetchone()
     assert found is not None
     return int(found[0]), str(found[1])
+
+
+def _hashes(db: psycopg.Connection[Any], relation: Relation, row: str) -> Counter[int]:
+    return Counter(found for (found,) in db.execute(f"SELECT {row} FROM {relation.quoted}").fetchall())

@@ -15,6 +15,7 @@ from pathlib import Path
 from mobius.adapters.trial.tried import RECORDS
 from mobius.model.trial import Rows
 
+_MOST_MATCHED = 200_000  # rows of a table that came to more: beyond it they are not matched one by one
 _FETCH = 2000
 SAME = "every value is the same"  # in the place of both checksums
 _WORD = re.compile(r"\w+")
@@ -105,13 +106,15 @@ def rows_between(
                 found.append(Rows(name, table.rows, -1, touched=is_touched))
                 continue
             both = [column for column in table.columns if column in then.columns]
-            sums = ("", "")
+            sums, only_more = ("", ""), False
             if both and (is_touched or name.lower() in written or not only_touched):
                 as_many = table.rows == then.rows
                 sums = (SAME, SAME)
                 if not (as_many and _are_same(old, after, name, both, table.rows)):
                     sums = (_checksum(old, name, both), _checksum(new, name, both))
-            found.append(Rows(name, table.rows, then.rows, *sums, touched=is_touched))
+                if table.rows < then.rows <= _MOST_MATCHED:
+                    only_more = not Counter(_digests(old, name, both)) - Counter(_digests(new, name, both))
+            found.append(Rows(name, table.rows, then.rows, *sums, touched=is_touched, only_more=only_more))
     return tuple(found)
 
 
@@ -156,13 +159,15 @@ def _are_same(old: sqlite3.Connection, after: Path, table: str, columns: list[st
 
 def _checksum(db: sqlite3.Connection, table: str, columns: list[str]) -> str:
     """A sum that does not depend on the order of rows; values keep their type, so that 1 and '1' differ."""
-    total = 0
+    return f"{sum(_digests(db, table, columns)) & _MASK:016x}"
+
+
+def _digests(db: sqlite3.Connection, table: str, columns: list[str]) -> Iterator[int]:
     cursor = db.execute(f"SELECT {', '.join(quoted(column) for column in columns)} FROM {quoted(table)}")
     while rows := cursor.fetchmany(_FETCH):
         for row in rows:
             digest = hashlib.blake2b(repr(row).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-            total = (total + int.from_bytes(digest, "big")) & _MASK
-    return f"{total:016x}"
+            yield int.from_bytes(digest, "big")
 
 
 def schema_difference(was: State, becomes: State) -> str:
