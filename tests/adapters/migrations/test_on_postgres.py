@@ -20,8 +20,8 @@ import pytest
 
 from mobius.adapters.databases.postgres_address import parsed
 from mobius.adapters.migrations.live import LiveMigrations
-from mobius.adapters.migrations.postgres_running import PostgresEngine
-from mobius.adapters.migrations.source import Target
+from mobius.adapters.migrations.postgres_running import PostgresEngine, PostgresMoving
+from mobius.adapters.migrations.source import Statement, Target
 from mobius.adapters.migrations.sql_source import SqlSource
 from mobius.errors import GateFailed, Locked, MobiusError
 from postgres_server import Database, new_database, postgres_server
@@ -359,6 +359,38 @@ def test_a_statement_of_which_nobody_can_tell_is_not_repeated_but_asked_about(he
     assert other.apply() == [name.removesuffix(".sql")]
     assert here.database.one("SELECT count(*) FROM note WHERE text LIKE '%!!'") == 0
     assert "mobius_unfinished" not in here.tables()
+
+
+def test_a_kill_while_settings_are_made_again_forgets_nothing_of_what_is_done(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a setting notes must not stand before the statements after it."""
+    other = Here(here.root.parent / "dbmate", here.database)
+    here.database.execute("DROP TABLE mobius_migrations")
+    counted = "UPDATE note SET text = text || '!' WHERE id = 1;"
+    other.write(
+        "20240101000000_count.sql",
+        f"-- migrate:up transaction:false\nSET work_mem = '8MB';\n{counted}\nSELECT 1 / 0;\n",
+    )
+    with pytest.raises(MobiusError, match="division by zero"):
+        other.apply()
+
+    class Killed(BaseException):
+        """The deployer is gone."""
+
+    run = PostgresMoving.execute
+
+    def killed_at_a_setting(moving: PostgresMoving, statement: Statement, path: Path, kept: str) -> None:
+        run(moving, statement, path, kept)
+        if statement.sql.startswith("SET"):
+            raise Killed
+
+    with monkeypatch.context() as once, pytest.raises(Killed):
+        once.setattr(PostgresMoving, "execute", killed_at_a_setting)
+        other.apply()
+    with pytest.raises(MobiusError, match="division by zero"):
+        other.apply()
+    assert here.database.one("SELECT count(*) FROM note WHERE text LIKE '%!!'") == 0
 
 
 def test_taking_back_drops_an_index_concurrently(here: Here) -> None:

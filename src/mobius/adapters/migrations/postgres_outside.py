@@ -72,7 +72,8 @@ def run_outside(
     for number, statement in enumerate(script.statements):
         if number < start and not _only_sets(statement):
             continue
-        _note(session, Unfinished(path.name, change.sha256, number, begun=True))
+        if number >= start:  # a setting that is made again is nothing to carry on from
+            _note(session, Unfinished(path.name, change.sha256, number, begun=True))
         kept = "nothing of it was kept" if number == 0 else f"the {number} statement(s) before stay"
 
         def attempt(statement: Statement = statement, kept: str = kept) -> None:
@@ -85,7 +86,7 @@ def run_outside(
         except MobiusError as problem:
             left = _tidied_after(session, statement)
             with contextlib.suppress(driver().Error):
-                _note(session, Unfinished(path.name, change.sha256, number, begun=False))
+                _note(session, Unfinished(path.name, change.sha256, max(number, start), begun=False))
             raise MobiusError(problem.message, problem.hint, details=(*problem.details, *left)) from problem
     with _together(session):
         after(time.monotonic() - began)
