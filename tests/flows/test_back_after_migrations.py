@@ -126,6 +126,25 @@ def test_and_where_it_is_taken_back_the_schema_counts_as_moved() -> None:
     world.assert_serves("v1")
 
 
+def test_going_back_after_a_kill_is_left_to_a_person_where_no_way_may_be_taken_any_more() -> None:
+    """Aborted before anything was migrated; then nobody can look, and the migration may be there after all."""
+    world = with_v1(down=False)
+    run = world.begin(world.plan("v2"))
+    world.interrupt(lambda name, args: name == "migrations.apply", stop_the_runner)
+    with pytest.raises(Stopped):
+        world.carry_on(run)
+    assert world.traffic.held
+    aborted = abort(world.ports, who="ann")
+    assert aborted.state is RunState.ROLLING_BACK
+    world.migrations.unseen = "the server does not answer"
+
+    ended = world.carry_on(aborted)
+
+    assert (ended.state, ended.exit_code) == (RunState.NEEDS_OPERATOR, 4)
+    assert "no way back may be taken without asking" in ended.sentence
+    assert not world.traffic.held
+
+
 def standing_still_inside_the_hold() -> World:
     """A runner was killed while a command migrated: a person is asked, and requests wait."""
     world, run = killed_while_a_command_migrates()

@@ -8,7 +8,7 @@ from typing import Any
 from mobius.errors import Locked, MobiusError
 from mobius.flows.actions.action import known_releases
 from mobius.flows.by_hand import plan_watch
-from mobius.flows.deploy import deploy
+from mobius.flows.deploy import deploy, leave_to_a_person
 from mobius.flows.monitor import monitor, watch_from_now
 from mobius.flows.record import Record
 from mobius.flows.rollback import rollback
@@ -18,7 +18,7 @@ from mobius.flows.way_back import proven_now, way_now
 from mobius.model.plan import Plan
 from mobius.model.run import Run, RunState
 from mobius.ports import Commands, Ports
-from mobius.rules.choosing import unasked
+from mobius.rules.choosing import touched, unasked
 from mobius.rules.planning import with_hash
 
 CHOSEN_BY = ("ways", "old", "at", "migrate_s")  # of the facts of a rehearsal
@@ -110,6 +110,8 @@ def _finish_taking_back(run: Run, ports: Ports) -> Run:
         way = way_now(record)
         if way is None and run.kind == "monitor":
             way = unasked(run.plan, proven=proven_now(record))
+        if way is None and touched(run.plan, record.steps().keys()):
+            return leave_to_a_person(record, run.sentence or "it was going back")
         if way is None:
             told = "taken back before anything was touched"
             return record.move(

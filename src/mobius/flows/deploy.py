@@ -64,9 +64,7 @@ def refuse_or_take_back(record: Record, problem: Exception) -> Run:
         return take_back(back, way, because=because)
     begun = back.steps().keys()
     if touched(record.run.plan, begun):
-        if phase_of(record.run.plan, begun) == INSIDE:
-            let_held_requests_go(back)
-        return stop_for_a_person(back, no_way_back(back, because))
+        return leave_to_a_person(back, because)
     details = list(problem.details) if isinstance(problem, MobiusError) else []
     hint = problem.hint if isinstance(problem, MobiusError) else ""
     code = _code_of_a_refusal(problem)
@@ -79,6 +77,13 @@ def refuse_or_take_back(record: Record, problem: Exception) -> Run:
         exit_code=code,
         sentence=because,
     )
+
+
+def leave_to_a_person(back: Record, because: str) -> Run:
+    """Only a person may choose the way back; nobody waits for that in a hold."""
+    if phase_of(back.run.plan, back.steps().keys()) == INSIDE:
+        let_held_requests_go(back)
+    return stop_for_a_person(back, no_way_back(back, because))
 
 
 def no_way_back(record: Record, because: str) -> MobiusError:
