@@ -145,6 +145,25 @@ def test_going_back_after_a_kill_is_left_to_a_person_where_no_way_may_be_taken_a
     assert not world.traffic.held
 
 
+def test_what_a_migration_tool_that_outlived_its_deployer_still_applies_counts_as_moved() -> None:
+    """Aborted while it runs: code alone would start a release on a schema that moves a moment later."""
+    world = with_v1()
+    run = world.begin(world.plan("v2"))
+    world.interrupt(lambda name, args: name == "migrations.apply", stop_the_runner)
+    with pytest.raises(Stopped):
+        world.carry_on(run)
+    [titles] = world.migrations.offered["v2"]
+    world.migrations.still_running = lambda: world.data.update(migrations=[titles])
+
+    aborted = abort(world.ports, who="ann")
+    world.migrations.still_running = None
+    ended = world.carry_on(aborted)
+
+    assert (ended.state, ways_taken(world, ended)) == (RunState.ROLLED_BACK, ["down"])
+    assert world.data["migrations"] == []
+    world.assert_serves("v1")
+
+
 def standing_still_inside_the_hold() -> World:
     """A runner was killed while a command migrated: a person is asked, and requests wait."""
     world, run = killed_while_a_command_migrates()

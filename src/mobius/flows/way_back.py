@@ -36,6 +36,7 @@ def has_moved(record: Record) -> bool:
         return known is not None
     try:
         folder = migrations_folder(step, record)
+        record.ports.migrations.wait(record.log)  # what outlived its deployer may be there a moment later
         applied = {migration.name for migration in record.ports.migrations.applied(folder)}
     except Locked:
         raise

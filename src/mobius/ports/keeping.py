@@ -195,6 +195,10 @@ class Migrations(Protocol):
         a transaction is looked at before it is repeated. Raises `MobiusError` while somebody else migrates the
         database, naming them, and never `Locked`: this environment is still ours."""
 
+    def wait(self, progress: Callable[[str], None]) -> None:
+        """Returns once no program that outlived its deployer migrates any more: only then can it be seen what it did.
+        Raises `MobiusError` where it does not end."""
+
     def can_go_down(self, directory: Path, versions: Sequence[str]) -> bool:
         """Whether every one of these has a way down."""
 

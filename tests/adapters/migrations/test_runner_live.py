@@ -191,6 +191,30 @@ runner.run((sys.executable, "up.py"), cwd=tree, target=Target("sqlite", path=liv
 """
 
 
+def test_the_end_of_a_command_that_outlived_its_deployer_can_be_waited_for(tmp_path: Path) -> None:
+    """Whoever goes back looks at what it did only then."""
+    yard = Yard(tmp_path)
+    holds = "import sys; print('holds', flush=True); sys.stdin.read()"
+    with yard.live_runner()._alone(yard.target(), nothing) as lock:
+        command = subprocess.Popen(
+            [sys.executable, "-c", holds], stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[lock]
+        )
+        assert command.stdin is not None and command.stdout is not None
+        assert command.stdout.readline() == b"holds\n"
+    said: list[str] = []
+
+    def told(line: str) -> None:
+        said.append(line)
+        assert command.stdin is not None
+        command.stdin.close()
+
+    yard.live_runner().wait(yard.target(), told)
+    yard.live_runner().wait(yard.target(), told)
+    assert said == ["waiting for the end of a migration that runs already"]
+    assert command.wait(30) == 0
+    command.stdout.close()
+
+
 def test_one_that_does_not_end_is_not_waited_for_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

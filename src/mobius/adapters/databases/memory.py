@@ -22,6 +22,7 @@ class MemoryMigrations:
         self.done: dict[str, int] = {}
         self.texts: dict[str, str] = {}
         self.unseen = ""  # why nobody can look, while nobody can
+        self.still_running: Callable[[], None] | None = None  # what a program does that outlived its deployer
         self._data = data
 
     def applied(self, directory: Path | None = None) -> tuple[Migration, ...]:
@@ -59,6 +60,11 @@ class MemoryMigrations:
             self.done[one.name] = self.done.get(one.name, 0) + 1
             progress(f"applied {one.name}")
         return pending
+
+    def wait(self, progress: Callable[[str], None]) -> None:
+        """What still runs ends now."""
+        if self.still_running is not None:
+            self.still_running()
 
     def can_go_down(self, directory: Path, versions: Sequence[str]) -> bool:
         """Whether each has a way down."""

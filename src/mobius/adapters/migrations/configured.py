@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from mobius.adapters.migrations.live import LiveMigrations
-from mobius.adapters.migrations.source import MigrationSource, Runner, Target
+from mobius.adapters.migrations.source import MigrationSource, Target
 from mobius.adapters.migrations.sql_source import SqlSource
 from mobius.adapters.places import Places
 from mobius.model.settings import DatabaseSettings, EnvironmentSettings, MigrationSettings
+
+if TYPE_CHECKING:
+    from mobius.adapters.migrations.runner_live import LiveRunner
 
 
 def source_of(settings: MigrationSettings) -> MigrationSource:
@@ -68,15 +71,16 @@ def live_migrations(
     """The port on the live database, which is asked nothing yet; None where nothing is migrated."""
     if settings.migrations is None or not settings.migrations.database:
         return None
-    source, runner = source_of(settings.migrations), None
-    if source.opaque:
-        runner = _live_runner(settings, places, environ, redact)
-    return LiveMigrations(source, partial(live_target, settings, places, environ), runner)
+    source, target = source_of(settings.migrations), partial(live_target, settings, places, environ)
+    if not source.opaque:
+        return LiveMigrations(source, target)
+    runner = _live_runner(settings, places, environ, redact)
+    return LiveMigrations(source, target, runner, runner.wait)
 
 
 def _live_runner(
     settings: EnvironmentSettings, places: Places, environ: Mapping[str, str], redact: Callable[[str], str]
-) -> Runner:
+) -> LiveRunner:
     from mobius.adapters.migrations.runner_live import LiveRunner
 
     return LiveRunner(settings, places, environ, redact=redact)

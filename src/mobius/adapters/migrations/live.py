@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobius import ports
-from mobius.adapters.migrations.source import Change, MigrationSource, Runner, Target
+from mobius.adapters.migrations.source import Change, MigrationSource, Progress, Runner, Target
 from mobius.errors import Locked, MobiusError
 from mobius.model.migrating import PendingMigration
 
@@ -21,6 +21,7 @@ class LiveMigrations:
     source: MigrationSource
     target: Callable[[], Target]
     runner: Runner | None = None
+    wait_for: Callable[[Target, Progress], None] | None = None
 
     def applied(self, directory: Path | None = None) -> tuple[ports.Migration, ...]:
         return self.source.applied(self.target(), directory)
@@ -37,6 +38,11 @@ class LiveMigrations:
             target.path.parent.mkdir(parents=True, exist_ok=True)  # the first deployment makes the database
         with _not_our_lease():
             return self.source.apply(directory, target, progress=progress, runner=self.runner)
+
+    def wait(self, progress: Callable[[str], None]) -> None:
+        if self.wait_for is not None:
+            with _not_our_lease():
+                self.wait_for(self.target(), progress)
 
     def can_go_down(self, directory: Path, versions: Sequence[str]) -> bool:
         return self.source.can_go_down(directory, versions)

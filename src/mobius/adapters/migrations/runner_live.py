@@ -77,6 +77,11 @@ class LiveRunner:
                 )
             return Ran(process.returncode, said.output, time.monotonic() - began, said.out)
 
+    def wait(self, target: Target, progress: Progress) -> None:
+        """For the end of a command that outlived its deployer. Raises `Locked` where it does not end."""
+        with contextlib.suppress(OSError), self._alone(target, progress):
+            pass  # a lock that cannot even be made, on a full disk, is held by nobody
+
     def _started(
         self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], lock: int
     ) -> subprocess.Popen[bytes]:
