@@ -33,6 +33,12 @@ def test_nothing_pending_and_nothing_changed_is_low() -> None:
     assert [way.state for way in weighed.ways] == ["open", "open"]
 
 
+def test_where_nobody_knows_what_is_pending_code_alone_is_not_proven() -> None:
+    look = replace(LOOK, pending=(), doubts=(("the database does not answer", "is it up?"),))
+    assert [way.state for way in weigh(look).ways] == ["not proven", "open"]
+    assert weigh(look).ways[0].why == "it is not known what is pending"
+
+
 def test_before_a_rehearsal_only_restoring_can_be_proven() -> None:
     look = looked_at()
     assert ways(look) == [

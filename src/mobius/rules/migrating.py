@@ -30,6 +30,12 @@ def ways_back(look: MigrationLook) -> tuple[KnownWay, ...]:
     if look.rehearsal is not None and look.rehearsal.get("ways") and not look.rehearsal.get("not_tried"):
         restore_s = float(look.rehearsal.get("restore_s") or 0.0)
         return tuple(_rehearsed(way, restore_s) for way in look.rehearsal["ways"])
+    if not look.pending and look.doubts:
+        why = "it is not known what is pending"
+        return (
+            KnownWay(str(Way.CODE_ALONE), NOT_PROVEN, 0.0, "nothing; the migrated schema stays", why),
+            _restore(look),
+        )
     if not look.pending:
         return (
             KnownWay(str(Way.CODE_ALONE), OPEN, 0.0, "nothing", "no migration is pending"),

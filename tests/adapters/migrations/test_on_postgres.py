@@ -113,6 +113,26 @@ def test_a_lock_that_is_not_had_is_given_up_and_who_holds_it_is_named_without_va
     assert (here.pending(), here.tables()) == (["002_more"], {"note", "mobius_migrations"})
 
 
+def test_what_another_role_does_is_not_told_to_a_plain_one_and_that_is_said(here: Here) -> None:
+    here.database.execute("CREATE ROLE mover LOGIN")
+    try:
+        here.database.execute("GRANT ALL ON SCHEMA public TO mover")
+        for table in sorted(here.tables()):
+            here.database.execute(f"ALTER TABLE {table} OWNER TO mover")
+        here.write("002_more.sql", "ALTER TABLE note ADD COLUMN more int;")
+        url = here.database.server.url(here.database.name, user="mover")
+        target = Target("postgresql", None, parsed("main", url), here.lock_timeout_s)
+        with here.holding("LOCK TABLE note IN SHARE MODE"), pytest.raises(MobiusError) as caught:
+            SqlSource().apply(here.root, target, progress=here.told.append)
+        (blocker,) = caught.value.details
+        assert blocker.endswith(
+            "(shop, mobius; what it does is shown to its own role and to pg_read_all_stats only)"
+        )
+    finally:
+        here.database.execute("DROP OWNED BY mover")
+        here.database.execute("DROP ROLE mover")
+
+
 def test_it_is_tried_again_until_the_lock_is_free_and_every_attempt_is_told(here: Here) -> None:
     here.retry_within_s = LONG_S
     here.write("002_more.sql", "ALTER TABLE note ADD COLUMN more int;")

@@ -134,4 +134,6 @@ def _described(pid: int, application: str, user: str, state: str, query: str, se
         f": {text[:_SHOWN]}{'…' if len(text) > _SHOWN else ''}" if text and "insufficient" not in text else ""
     )
     who = ", ".join(word for word in (application, user) if word)
+    if not state and "insufficient" in text:
+        return f"process {pid} ({who}; what it does is shown to its own role and to pg_read_all_stats only)"
     return f"process {pid} ({who}; {state or 'state unknown'} for {duration(float(seconds))}){shown}"
