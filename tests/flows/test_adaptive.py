@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from mobius.adapters.checks.memory import bad
 from mobius.model.baseline import Baseline, Block
 from mobius.model.policies import ADAPTIVE, CONSERVATIVE
 from mobius.model.run import Run, RunState
@@ -90,3 +91,20 @@ def of_v2(world: World) -> Run:
 
 def _kill() -> None:
     raise Killed
+
+
+def test_what_is_left_of_a_window_that_a_refused_deployment_ended_is_held_against_the_release_before() -> (
+    None
+):
+    """Against its own bad traffic nothing would be found."""
+    world = World(settings=replace(SETTINGS, policy=ADAPTIVE), baselines=USUAL)
+    assert world.deploy("v1").state is RunState.ACCEPTED
+    world.clock.in_s(1800, lambda: world.begin(world.plan("v3")))
+    second = world.deploy("v2")
+    world.gates["lint"] = bad("lint")
+    assert world.carry_on(world.journal.run(second.id + 1)).state is RunState.REFUSED
+    watch = world.journal.active_run("production")
+    assert watch is not None and watch.kind == "monitor"
+    world.held_against.clear()
+    world.carry_on(watch)
+    assert set(world.held_against) == {"v1"}

@@ -45,6 +45,8 @@ def test_only_what_was_added_is_written() -> None:
 
 def test_a_door_that_counts_anew_adds_nothing_to_that_half_minute() -> None:
     assert added({"v1": count(100)}, {"v1": count(4)}) == {}
+    assert added({"v1": count(100, 5)}, {"v1": count(160)}) == {}, "it was quick to count more than before"
+    assert added({"v1": count(100, bucket=30)}, {"v1": count(160)}) == {}
 
 
 def test_the_last_hour_of_a_busy_release_is_its_baseline_with_each_route_by_itself(tmp_path: Path) -> None:
@@ -76,6 +78,12 @@ def test_lines_that_were_cut_or_are_no_counts_are_passed_over(tmp_path: Path) ->
     wrote(tmp_path, 3)
     with (tmp_path / FILE).open("ab") as file:
         file.write(b'{"at": 1800000000.0, "took_s": 30, "releases": {"v1": {"requests": "many"}}}\n')
+        for told in (
+            b'"requests": 9, "errors": -9, "histogram": {}',
+            b'"requests": 9, "errors": 0, "histogram": {"3": -9}',
+            b'"requests": 1e999, "errors": 0, "histogram": {}',
+        ):
+            file.write(b'{"at": 1800000000.0, "took_s": 30, "releases": {"v1": {' + told + b"}}}\n")
         file.write(b'[1, 2]\nnull\n\xff\xfe\n{"at": 18000')
     assert recorded(tmp_path, "v1", NOW)["traffic"].total.requests == 9_000
 

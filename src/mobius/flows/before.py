@@ -58,6 +58,7 @@ def _before(record: Record) -> Mapping[str, Baseline]:
 
 
 def _measure(plan: Plan) -> str:
-    """Which release a new one is held against: the one before it. One that came back is held against itself, as it was
-    before: what it takes the place of was bad."""
-    return plan.previous_id if plan.kind in FORWARD else plan.release_id
+    """Which release a new one is held against: the one before it, also in what is left of a window that was ended. One
+    that came back is held against itself, as it was before: what it takes the place of was bad."""
+    goes_on = plan.kind == "monitor" and bool(plan.previous_slot)
+    return plan.previous_id if plan.kind in FORWARD or goes_on else plan.release_id

@@ -67,14 +67,12 @@ def added(before: Json, counted: Json) -> Json:
 def _since(was: Json, count: Json, errors: tuple[str, ...]) -> Json | None:
     """Requests, errors and the histogram, its empty buckets left out; None for nothing, or a door that counts anew."""
     requests = count["requests"] - was.get("requests", 0)
-    if requests <= 0:
-        return None
+    failed = [count[name] - was.get(name, 0) for name in errors]
     buckets = zip_longest(count["histogram"], was.get("histogram") or (), fillvalue=0)
-    return {
-        "requests": requests,
-        "errors": sum(count[name] - was.get(name, 0) for name in errors),
-        "histogram": {str(at): now - then for at, (now, then) in enumerate(buckets) if now != then},
-    }
+    added_to = {str(at): now - then for at, (now, then) in enumerate(buckets) if now != then}
+    if requests <= 0 or min((*failed, *added_to.values())) < 0:
+        return None
+    return {"requests": requests, "errors": sum(failed), "histogram": added_to}
 
 
 def write_line(path: Path, line: Json, turn_at_bytes: int = TURN_AT_BYTES) -> None:

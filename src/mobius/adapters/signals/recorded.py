@@ -47,7 +47,7 @@ def _lines(run: Path) -> Iterator[tuple[float, float, dict[str, Any]]]:
             try:
                 told = json.loads(line)
                 yield float(told["at"]), float(told["took_s"]), dict(told["releases"])
-            except (ValueError, KeyError, TypeError):  # a line that was cut by a crash
+            except (ValueError, KeyError, TypeError, OverflowError):  # a line that was cut by a crash
                 continue
 
 
@@ -55,7 +55,7 @@ def _blocks(counted: Any) -> Iterator[tuple[str, Block]]:
     """Nothing for what is no count: a file that somebody else wrote into stops no deployment."""
     if not isinstance(counted, dict):
         return
-    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, OverflowError):
         yield "traffic", _block(counted)
         for route, one in counted.get("routes", {}).items():
             yield f"{ROUTE}{route}", _block(one)
@@ -65,4 +65,7 @@ def _block(counted: dict[str, Any]) -> Block:
     histogram = [0] * BUCKETS
     for bucket, many in counted["histogram"].items():
         histogram[min(int(bucket), BUCKETS - 1)] += int(many)
-    return Block(int(counted["requests"]), int(counted["errors"]), tuple(histogram))
+    requests, errors = int(counted["requests"]), int(counted["errors"])
+    if min(requests, errors, *histogram) < 0:
+        raise ValueError("no count of requests")
+    return Block(requests, errors, tuple(histogram))
