@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import pytest
 
 from mobius.adapters.signals.recorded import recorded
-from mobius.host.history import FILE, added, write_line
+from mobius.host.history import FILE, added, keep_history, write_line
 
 NOW = 1_800_000_000.0
 
@@ -101,3 +104,19 @@ def test_a_file_that_has_grown_is_turned_and_still_read(tmp_path: Path) -> None:
     assert (tmp_path / f"{FILE}.1").exists()
     assert len(json.loads((tmp_path / FILE).read_text().splitlines()[0])) == 3
     assert recorded(tmp_path, "v1", NOW)["traffic"].total.requests >= 20
+
+
+def test_a_door_that_did_not_answer_once_is_not_counted_anew_when_it_does(tmp_path: Path) -> None:
+    class Doors:
+        said = iter([count(1_000), count(1_060), count(3), count(1_120), count(1_180)])
+
+        async def counters(self) -> dict[str, Any]:
+            there = next(self.said, None)
+            if there is None:
+                raise EOFError
+            return {"releases": {"v1": there}}
+
+    with pytest.raises(EOFError):
+        asyncio.run(keep_history(cast(Any, Doors()), tmp_path, block_s=0.001))
+    lines = [json.loads(line) for line in (tmp_path / FILE).read_text().splitlines()]
+    assert [line["releases"]["v1"]["requests"] for line in lines] == [60, 60, 60]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FILE = "traffic.jsonl"
 BLOCK_S = 30.0
+MOST_WAITED = 3  # readings that are passed over: what does not come back is gone
 TURN_AT_BYTES = 2 << 20  # a day of a busy service is about half of it
 
 Json = dict[str, Any]
@@ -30,11 +31,17 @@ Json = dict[str, Any]
 async def keep_history(doors: Doors, run: Path, block_s: float = BLOCK_S) -> None:
     """Writes a line every `block_s` seconds; what cannot be read or written is left out."""
     before: Json | None = None
-    began = time.monotonic()
+    began, waited = time.monotonic(), 0
     while True:
         await asyncio.sleep(block_s)
         with contextlib.suppress(HostUnavailable):
             counted: Json = (await doors.counters())["releases"]
+            if before is not None and has_fallen(before, counted) and waited < MOST_WAITED:
+                waited += (
+                    1  # a door did not answer: with its next answer all that it ever counted would be new
+                )
+                continue
+            waited = 0
             now = time.monotonic()
             if before is not None:
                 line = {
@@ -45,6 +52,11 @@ async def keep_history(doors: Doors, run: Path, block_s: float = BLOCK_S) -> Non
                 with contextlib.suppress(OSError):  # a full disk: the day has a gap
                     write_line(run / FILE, line)
             before, began = counted, now
+
+
+def has_fallen(before: Json, counted: Json) -> bool:
+    """Whether less was counted of a release than before."""
+    return any((counted.get(name) or {}).get("requests", 0) < was["requests"] for name, was in before.items())
 
 
 def added(before: Json, counted: Json) -> Json:
