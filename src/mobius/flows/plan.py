@@ -12,6 +12,7 @@ from pathlib import Path
 from mobius.errors import GateFailed, GateUnknown, MobiusError, UsageError
 from mobius.flows.freeze import check_freeze
 from mobius.flows.keep import known_backups
+from mobius.flows.seen_before import old_release_check
 from mobius.flows.standing import Standing, live_side, standing
 from mobius.model.linting import Dialect
 from mobius.model.migrating import PendingMigration
@@ -59,6 +60,7 @@ def plan_deploy(tag: str, ports: Ports, *, tool_version: str, despite_freeze: st
                 *_look(source, now, candidate, ports),
                 *findings,
                 *_while_the_schema_moves(pending, now, ports),
+                *old_release_check(pending, candidate, now.live, ports),
                 *_at_hand(now, pending, ports),
             ]
         ),
