@@ -6,10 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from mobius.adapters.checks.memory import bad
+from mobius.adapters.checks.memory import MemoryChecks, bad
+from mobius.adapters.clocks.memory import MemoryClock
+from mobius.adapters.signals.window import WindowSignals
+from mobius.flows.before import TICK_S, tick_s
 from mobius.model.baseline import Baseline, Block
 from mobius.model.policies import ADAPTIVE, CONSERVATIVE
 from mobius.model.run import Run, RunState
+from mobius.model.settings import MonitorSettings
 from world import SETTINGS, Killed, Script, World
 
 USUAL = {"traffic": Baseline.of([Block(3_000, 3)] * 60, 30.0)}
@@ -108,3 +112,26 @@ def test_what_is_left_of_a_window_that_a_refused_deployment_ended_is_held_agains
     world.held_against.clear()
     world.carry_on(watch)
     assert set(world.held_against) == {"v1"}
+
+
+@pytest.mark.parametrize("interval_s", [0.5, 1.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.5, 30.0, 61.0])
+def test_probes_keep_their_interval_and_traffic_is_counted_at_least_every_five_seconds(
+    interval_s: float,
+) -> None:
+    settings = replace(SETTINGS, policy=ADAPTIVE, monitor=MonitorSettings(interval_s=interval_s))
+    every_s = tick_s(settings)
+    assert every_s <= TICK_S
+    clock = MemoryClock()
+    begun = clock.monotonic()
+    signals = WindowSignals(settings, MemoryChecks(), clock=clock, probe_every_s=interval_s - every_s / 2)
+    probed_at = []
+    for _ in range(60):
+        if any(sample.signal == "probe" for sample in signals.sample(clock.now())):
+            probed_at.append(clock.monotonic() - begun)
+        clock.wait(every_s)
+    assert len(probed_at) >= 4
+    assert probed_at == pytest.approx([number * interval_s for number in range(len(probed_at))])
+
+
+def test_a_policy_that_compares_nothing_looks_as_often_as_it_probes() -> None:
+    assert tick_s(replace(SETTINGS, policy=CONSERVATIVE, monitor=MonitorSettings(interval_s=8.0))) == 8.0

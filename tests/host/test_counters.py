@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import asyncio
+import json
 from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 from mobius.host.counters import (
     HISTOGRAM_EDGES_MS,
@@ -10,6 +15,9 @@ from mobius.host.counters import (
     find_route,
     without_in_flight,
 )
+from mobius.host.doors import Doors
+from mobius.host.kept import Life
+from mobius.host.protocol import HostUnavailable
 
 
 def snapshot(requests: int, switches: list[dict[str, object]] | None = None) -> dict[str, object]:
@@ -62,3 +70,54 @@ def test_the_counts_of_two_doors_are_added_up() -> None:
     assert release["routes"]["/api"]["requests"] == 7
     assert sum(release["histogram"]) == 7
     assert [one["failed_because_of_switch"] for one in total["switches"]] == [2]
+
+
+class _Process:
+    """A door process that runs, and answers with this, or not."""
+
+    def __init__(self, *answers: dict[str, Any] | None) -> None:
+        self.kept = SimpleNamespace(is_running=True, life=Life())
+        self.answers = iter(answers)
+
+    async def ask(self, op: str) -> dict[str, Any]:
+        answer = next(self.answers)
+        if answer is None:
+            raise HostUnavailable("the door does not answer")
+        return answer
+
+
+def doors(run: Path, current: _Process, *leaving: _Process) -> Doors:
+    found = Doors(run, lambda: None, dict)
+    found.current, found.leaving = cast(Any, current), cast(Any, list(leaving))
+    return found
+
+
+def told(of: Doors) -> tuple[int, bool]:
+    counters = asyncio.run(of.counters())
+    return counters["releases"].get("r1", {}).get("requests", 0), counters["partial"]
+
+
+def test_the_sums_say_that_they_are_partial_while_a_door_process_does_not_answer(tmp_path: Path) -> None:
+    """It is the newest or one that leaves; with its next answer they are whole."""
+    leaves = _Process(snapshot(4), snapshot(4), snapshot(4))
+    both = doors(tmp_path, _Process(snapshot(3), None, snapshot(5)), leaves)
+    assert [told(both) for _ in range(3)] == [(7, False), (4, True), (9, False)]
+    last = doors(tmp_path, _Process(snapshot(3), snapshot(3)), _Process(None, snapshot(4)))
+    assert [told(last) for _ in range(2)] == [(3, True), (7, False)]
+
+
+def test_a_door_process_that_ends_while_another_is_asked_makes_the_sums_partial(tmp_path: Path) -> None:
+    """What it left behind is in the next sums."""
+    ends = _Process()
+
+    class Asked(_Process):
+        async def ask(self, op: str) -> dict[str, Any]:
+            if ends.kept.is_running:
+                ends.kept.is_running = False
+                found.absorb_counters("door-1", 0)
+            return await super().ask(op)
+
+    found = doors(tmp_path, Asked(snapshot(3), snapshot(3)), ends)
+    found.run.mkdir()
+    (found.run / "door-1.counters.json").write_text(json.dumps({**snapshot(4), "final": True}))
+    assert [told(found) for _ in range(2)] == [(3, True), (7, False)]

@@ -11,6 +11,7 @@ import pytest
 
 from mobius.adapters.signals.recorded import recorded
 from mobius.host.history import FILE, added, keep_history, write_line
+from mobius.host.protocol import HostUnavailable
 
 NOW = 1_800_000_000.0
 
@@ -106,17 +107,45 @@ def test_a_file_that_has_grown_is_turned_and_still_read(tmp_path: Path) -> None:
     assert recorded(tmp_path, "v1", NOW)["traffic"].total.requests >= 20
 
 
-def test_a_door_that_did_not_answer_once_is_not_counted_anew_when_it_does(tmp_path: Path) -> None:
-    class Doors:
-        said = iter([count(1_000), count(1_060), count(3), count(1_120), count(1_180)])
+class _Doors:
+    """Answers with these in turn, then ends the task."""
 
-        async def counters(self) -> dict[str, Any]:
-            there = next(self.said, None)
-            if there is None:
-                raise EOFError
-            return {"releases": {"v1": there}}
+    def __init__(self, *said: dict[str, Any] | Exception) -> None:
+        self.said = iter(said)
 
-    with pytest.raises(EOFError):
-        asyncio.run(keep_history(cast(Any, Doors()), tmp_path, block_s=0.001))
-    lines = [json.loads(line) for line in (tmp_path / FILE).read_text().splitlines()]
-    assert [line["releases"]["v1"]["requests"] for line in lines] == [60, 60, 60]
+    async def counters(self) -> dict[str, Any]:
+        there = next(self.said, None)
+        if there is None:
+            raise asyncio.CancelledError
+        if isinstance(there, Exception):
+            raise there
+        return there
+
+
+def answer(requests: int, *, partial: bool = False) -> dict[str, Any]:
+    return {"releases": {"v1": count(requests)}, "partial": partial}
+
+
+def kept(run: Path, *said: dict[str, Any] | Exception) -> list[int]:
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(keep_history(cast(Any, _Doors(*said)), run, block_s=0.001))
+    lines = [json.loads(line) for line in (run / FILE).read_text().splitlines()]
+    return [line["releases"].get("v1", {"requests": 0})["requests"] for line in lines]
+
+
+def test_a_door_that_did_not_answer_is_not_counted_anew_when_it_does(tmp_path: Path) -> None:
+    silent = [answer(3, partial=True)] * 5
+    assert kept(tmp_path, answer(1_000), answer(1_060), *silent, answer(1_120), answer(1_180)) == [60, 60, 60]
+
+
+def test_counts_that_fell_for_good_are_counted_on_from_there(tmp_path: Path) -> None:
+    assert kept(tmp_path, answer(1_000), answer(3), answer(63)) == [0, 60]
+
+
+def test_a_round_that_failed_as_nobody_foresaw_is_said_once_and_the_next_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = [KeyError("switches")] * 3
+    lost = HostUnavailable("no answer")
+    assert kept(tmp_path, answer(10), *odd, answer(20), *odd, lost, answer(30)) == [10, 10]
+    assert capsys.readouterr().err == "history of traffic: a round is left out: KeyError('switches')\n"

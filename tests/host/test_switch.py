@@ -15,6 +15,8 @@ import pytest
 
 from host.sites import Site, wait_for
 from host.talking import Line, get
+from mobius.adapters.signals.traffic import TrafficDelta
+from mobius.adapters.traffic.door import DoorTraffic
 from mobius.host.client import HostRefused, ensure_running
 from mobius.host.counters import SWITCHES_KEPT
 
@@ -301,6 +303,22 @@ def test_a_killed_door_comes_back_on_its_socket_and_nobody_is_refused(two: Site)
     counters = two.client.counters()
     assert counters.releases["r2"].requests == 10
     assert counters.incomplete
+
+
+@pytest.mark.slow
+def test_a_door_that_does_not_answer_for_a_while_loses_no_count_and_none_is_counted_twice(two: Site) -> None:
+    status = two.client.status()
+    assert status.door is not None and status.door.pid is not None
+    assert [get(two.port).status for _ in range(5)] == [200] * 5
+    delta = TrafficDelta(DoorTraffic(two.root).counters, "r1")
+    assert get(two.port).status == 200
+    os.kill(status.door.pid, signal.SIGSTOP)
+    try:
+        [silent] = delta.samples(1.0)
+    finally:
+        os.kill(status.door.pid, signal.SIGCONT)
+    assert silent.missing == "a front door process did not answer, so what it counted is missing"
+    assert [(one.requests, one.errors, one.missing) for one in delta.samples(2.0)] == [(1, 0, "")]
 
 
 def test_door_and_supervisor_killed_come_back_with_the_slots_untouched(two: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 
 from mobius.flows.record import Record
 from mobius.model.baseline import Baseline
@@ -13,9 +14,8 @@ from mobius.report.words import counted
 from mobius.rules.adaptive.window import ROUTE, WHOLE, WindowTests, is_enough
 
 ADAPTIVE = "adaptive"
-TICK_S = (
-    5.0  # how often traffic is counted: a tick as long as the time to find what is bad would find nothing
-)
+# How often traffic is counted, at least: a tick as long as the time to find what is bad would find nothing.
+TICK_S = 5.0
 
 
 def is_adaptive(policy: PolicySettings) -> bool:
@@ -24,9 +24,9 @@ def is_adaptive(policy: PolicySettings) -> bool:
 
 
 def tick_s(settings: EnvironmentSettings) -> float:
-    """How long it is from one look to the next; probes keep their own interval."""
+    """How long it is from one look to the next; an even part of the interval, which probes keep."""
     interval_s = settings.monitor.interval_s
-    return min(TICK_S, interval_s) if is_adaptive(settings.policy) else interval_s
+    return interval_s / ceil(interval_s / TICK_S) if is_adaptive(settings.policy) else interval_s
 
 
 def window_tests(record: Record) -> WindowTests | None:

@@ -15,7 +15,7 @@ from mobius.model.adoption import Adoption
 from mobius.model.release import ReleaseState
 from mobius.model.run import PREEMPTIBLE, RunState
 from mobius.model.verdict import Outcome
-from mobius.ports import Note, Ports
+from mobius.ports import CountsPartial, Note, Ports
 from mobius.rules.adopting import undone
 
 DRAIN_S = 30.0
@@ -148,10 +148,17 @@ def _await_empty(ports: Ports, world: World) -> None:
     """Old workers of the proxy may still pass requests to us; they are let finish."""
     give_up_at = world.now() + DRAIN_S
     try:
-        while any(each.in_flight for each in ports.traffic.counters().values()) and world.now() < give_up_at:
+        while _may_be_in_flight(ports) and world.now() < give_up_at:
             world.wait(LOOK_EVERY_S)
     except MobiusError:
         return  # no front door any more: nothing is in flight there
+
+
+def _may_be_in_flight(ports: Ports) -> bool:
+    try:
+        return any(each.in_flight for each in ports.traffic.counters().values())
+    except CountsPartial:
+        return True
 
 
 def _close(plan: Adoption, house: House, world: World) -> None:
@@ -193,23 +200,27 @@ def _project_back(record: Record, world: World) -> None:
 def await_answers(plan: Adoption, ports: Ports, world: World, *, through_us: bool) -> None:
     """Until requests to the service's own address go by our front door, or no more do, and are answered well."""
     give_up_at = world.now() + WITHIN_S
-    told = ""
     while True:
-        before = _requests(ports, through_us=through_us)
-        result = ports.checks.health(ports.settings.url)
-        if (
-            result.outcome is Outcome.PASS
-            and (_requests(ports, through_us=through_us) > before) == through_us
-        ):
+        told = _not_yet(plan, ports, through_us=through_us)
+        if not told:
             return
-        told = (
-            result.message
-            if result.outcome is not Outcome.PASS
-            else f"{plan.proxy} answers, but {'past' if through_us else 'still through'} mobius"
-        )
         if world.now() > give_up_at:
             raise GateFailed(f"{ports.settings.url} is not well after the reload: {told}")
         world.wait(LOOK_EVERY_S)
+
+
+def _not_yet(plan: Adoption, ports: Ports, *, through_us: bool) -> str:
+    """What is still missing, "" when nothing is."""
+    try:
+        before = _requests(ports, through_us=through_us)
+        result = ports.checks.health(ports.settings.url)
+        if result.outcome is not Outcome.PASS:
+            return result.message
+        if (_requests(ports, through_us=through_us) > before) == through_us:
+            return ""
+    except CountsPartial as partial:
+        return partial.message
+    return f"{plan.proxy} answers, but {'past' if through_us else 'still through'} mobius"
 
 
 def _requests(ports: Ports, *, through_us: bool) -> int:

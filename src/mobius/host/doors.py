@@ -159,12 +159,15 @@ class Doors:
         return sum(answer.get("released", 0) for answer in answers)
 
     async def counters(self) -> dict[str, Any]:
-        """The sums of all doors that were and are."""
-        total = self.sums
+        """The sums of all doors that were and are. "partial": one that runs did not answer, or one ended meanwhile."""
+        total = absorbed = self.sums
+        is_partial = False
         for door in (self.current, *self.leaving):
             if door is not None and door.kept.is_running:
-                with contextlib.suppress(HostUnavailable):
+                try:
                     total = add_snapshots(total, await door.ask("counters"))
+                except HostUnavailable:
+                    is_partial = True
         pid = self.current.kept.life.pid if self.current else None
         return {
             **total,
@@ -172,6 +175,7 @@ class Doors:
             "since": self.since,
             "generation": self.generation,
             "incomplete": self.incomplete,
+            "partial": is_partial or self.sums is not absorbed,
         }
 
     async def status(self) -> DoorStatus | None:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import sys
 import time
 from itertools import zip_longest
 from pathlib import Path
@@ -22,41 +23,35 @@ if TYPE_CHECKING:
 
 FILE = "traffic.jsonl"
 BLOCK_S = 30.0
-MOST_WAITED = 3  # readings that are passed over: what does not come back is gone
 TURN_AT_BYTES = 2 << 20  # a day of a busy service is about half of it
 
 Json = dict[str, Any]
 
 
 async def keep_history(doors: Doors, run: Path, block_s: float = BLOCK_S) -> None:
-    """Writes a line every `block_s` seconds; what cannot be read or written is left out."""
+    """Writes a line every `block_s` seconds; what cannot be read or written is left out. What nobody foresaw ends
+    that round only, and is said once."""
     before: Json | None = None
-    began, waited = time.monotonic(), 0
+    began = time.monotonic()
+    told: set[type[Exception]] = set()
     while True:
         await asyncio.sleep(block_s)
-        with contextlib.suppress(HostUnavailable):
-            counted: Json = (await doors.counters())["releases"]
-            if before is not None and has_fallen(before, counted) and waited < MOST_WAITED:
-                waited += (
-                    1  # a door did not answer: with its next answer all that it ever counted would be new
-                )
-                continue
-            waited = 0
-            now = time.monotonic()
+        try:
+            counted = await doors.counters()
+            if counted["partial"]:
+                continue  # with the next answer of that door all that it ever counted would be new
+            now, releases = time.monotonic(), counted["releases"]
             if before is not None:
-                line = {
-                    "at": round(time.time(), 1),
-                    "took_s": round(now - began, 2),
-                    "releases": added(before, counted),
-                }
+                since = {"took_s": round(now - began, 2), "releases": added(before, releases)}
                 with contextlib.suppress(OSError):  # a full disk: the day has a gap
-                    write_line(run / FILE, line)
-            before, began = counted, now
-
-
-def has_fallen(before: Json, counted: Json) -> bool:
-    """Whether less was counted of a release than before."""
-    return any((counted.get(name) or {}).get("requests", 0) < was["requests"] for name, was in before.items())
+                    write_line(run / FILE, {"at": round(time.time(), 1), **since})
+            before, began = releases, now
+        except HostUnavailable:
+            continue
+        except Exception as error:
+            if type(error) not in told:
+                told.add(type(error))
+                print(f"history of traffic: a round is left out: {error!r}", file=sys.stderr, flush=True)
 
 
 def added(before: Json, counted: Json) -> Json:

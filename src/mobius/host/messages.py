@@ -253,7 +253,8 @@ class SwitchCounts:
 @dataclass(frozen=True, slots=True)
 class Counters:
     """Sums since `since` (unix seconds), over every door process that served. `incomplete`: a door was
-    killed, so up to its last second of counts may be missing. `refused` has no_upstream, hold_overflow,
+    killed, so up to its last second of counts may be missing. `partial`: what a door counted is not in these sums
+    and will be in later ones, so that they must not be compared with others. `refused` has no_upstream, hold_overflow,
     bad_request, too_large, timeout. `switches` has the newest 200."""
 
     door_pid: int | None
@@ -264,6 +265,7 @@ class Counters:
     switches: tuple[SwitchCounts, ...]
     failed_because_of_switches: int = 0  # over all switches, also older ones
     incomplete: bool = False
+    partial: bool = False  # an older supervisor does not say it
 
 
 T = TypeVar("T")

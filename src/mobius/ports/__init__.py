@@ -38,6 +38,7 @@ from mobius.ports.recording import Journal as Journal
 from mobius.ports.recording import Lock as Lock
 from mobius.ports.serving import CommandLost as CommandLost
 from mobius.ports.serving import Commands as Commands
+from mobius.ports.serving import CountsPartial as CountsPartial
 from mobius.ports.serving import Launcher as Launcher
 from mobius.ports.serving import Releases as Releases
 from mobius.ports.serving import Target as Target

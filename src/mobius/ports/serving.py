@@ -95,6 +95,12 @@ class Target(Protocol):
         """The last lines its processes wrote; "" when there are none."""
 
 
+class CountsPartial(MobiusError):
+    """One of those that count did not answer: the sums without it are less than what was counted before."""
+
+    exit_code = 4
+
+
 class Traffic(Protocol):
     """Who receives requests. A switch is one write: after it, every new request goes by the new weights."""
 
@@ -122,7 +128,7 @@ class Traffic(Protocol):
         to. Raises `MobiusError` when it cannot be read."""
 
     def counters(self) -> Mapping[str, Counters]:
-        """By release id. Raises `MobiusError` when they cannot be read."""
+        """By release id. Raises `MobiusError` when they cannot be read, `CountsPartial` when a part is missing now."""
 
     def failed_because_of_switches(self, since: int = 0) -> int:
         """Requests that failed because of switches, from generation `since` on."""

@@ -5,14 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from mobius.adapters.checks.memory import MemoryChecks, bad, good, unknown
 from mobius.adapters.clocks.system import SystemClock
 from mobius.adapters.signals.memory import BAD, BLIND, GOOD, MemorySignals
+from mobius.adapters.signals.traffic import TrafficDelta
 from mobius.adapters.signals.window import WindowSignals
+from mobius.adapters.traffic.door import DoorTraffic
+from mobius.adapters.traffic.haproxy_door import HoldingDoor
+from mobius.host import messages as host_messages
 from mobius.model.sample import Sample
 from mobius.model.settings import EnvironmentSettings, GateCommand, MonitorSettings, SmokeSettings
 from mobius.model.verdict import CheckResult
@@ -129,6 +136,33 @@ def test_counters_that_cannot_be_read_are_missing_and_what_they_counted_is_not_l
         Sample("traffic", 1.0, missing="door is gone"),
         Sample("traffic", 2.0, requests=40, errors=4, histogram=(40,)),
     ]
+
+
+class _Host:
+    """A supervisor that says these counters of the front door, in turn: requests, errors, and whether partial."""
+
+    def __init__(self, *said: tuple[int, int, bool]) -> None:
+        self.said = iter(said)
+
+    def counters(self) -> host_messages.Counters:
+        requests, errors, is_partial = next(self.said)
+        count = host_messages.ReleaseCounts(requests, errors, histogram=[requests])
+        return host_messages.Counters(1, 0.0, 1, {"green": count}, {}, (), partial=is_partial)
+
+
+@pytest.mark.parametrize("through", [DoorTraffic.counters, HoldingDoor.counts])
+def test_a_door_that_did_not_answer_once_adds_nothing_from_before_the_window(
+    through: Callable[[Any], Mapping[str, Counters]],
+) -> None:
+    asked = SimpleNamespace(_host=_Host((5000, 900, False), (10, 0, True), (5020, 901, False)))
+    delta = TrafficDelta(partial(through, asked), "green")
+
+    silent, after = delta.samples(1.0), delta.samples(2.0)
+
+    assert silent == (
+        Sample("traffic", 1.0, missing="a front door process did not answer, so what it counted is missing"),
+    )
+    assert [(sample.requests, sample.errors) for sample in after] == [(20, 1)]
 
 
 def test_what_was_counted_before_the_window_is_not_of_the_window() -> None:

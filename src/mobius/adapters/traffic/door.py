@@ -7,8 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mobius.host.client import HostClient, HostUnavailable
+from mobius.host.messages import Counters as Counted
 from mobius.model.verdict import CheckResult
-from mobius.ports import Counters, Switched
+from mobius.ports import Counters, CountsPartial, Switched
+
+
+def whole(counted: Counted) -> Counted:
+    """The same. Raises `CountsPartial` when what one door process counted is not in it."""
+    if counted.partial:
+        raise CountsPartial(
+            "a front door process did not answer, so what it counted is missing",
+            "mobius host status says how it is; the next reading may have all of it",
+        )
+    return counted
 
 
 class DoorTraffic:
@@ -45,7 +56,7 @@ class DoorTraffic:
         return self._host.release_hold().released
 
     def turned_away(self) -> int:
-        return self._host.counters().refused.get("hold_overflow", 0)
+        return whole(self._host.counters()).refused.get("hold_overflow", 0)
 
     def counters(self) -> Mapping[str, Counters]:
         return {
@@ -59,7 +70,7 @@ class DoorTraffic:
                     for route, one in counts.routes.items()
                 },
             )
-            for release_id, counts in self._host.counters().releases.items()
+            for release_id, counts in whole(self._host.counters()).releases.items()
         }
 
     def failed_because_of_switches(self, since: int = 0) -> int:

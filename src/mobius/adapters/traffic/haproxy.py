@@ -28,7 +28,7 @@ from mobius.errors import MobiusError
 from mobius.model.haproxy import DOOR, SLOTS, HaproxyPlace
 from mobius.model.settings import TrafficSettings
 from mobius.model.verdict import CheckResult
-from mobius.ports import Counters, Switched, Target
+from mobius.ports import Counters, CountsPartial, Switched, Target
 
 VIA_HAPROXY = "haproxy"  # its log names the server, which is the slot
 WHOLE = 100  # the weight of the door while it holds
@@ -270,7 +270,8 @@ class HaproxyTraffic:
             look = self._backend.look()
             kept = kept.seen(look.process, look.rows, forgiven=forgiven)
             if kept.has_held:
-                kept = kept.door_told(self._door.failed())
+                with contextlib.suppress(CountsPartial):  # told with the next look
+                    kept = kept.door_told(self._door.failed())
             self._keep(kept)
             return kept, look.rows
 

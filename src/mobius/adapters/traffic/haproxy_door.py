@@ -6,6 +6,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+from mobius.adapters.traffic.door import whole
 from mobius.errors import MobiusError
 from mobius.host.client import HostClient
 from mobius.host.messages import DoorStatus
@@ -15,7 +16,8 @@ REACHED_WITHIN_S = 1.0
 
 
 class HoldingDoor:
-    """Our front door on a port of the loopback. Every method raises `MobiusError` when it does not answer."""
+    """Our front door on a port of the loopback. Every method raises `MobiusError` when it does not answer, and
+    `CountsPartial` when what it counted is not all there."""
 
     def __init__(self, root: Path) -> None:
         self._host = HostClient(root, revives=True)
@@ -52,7 +54,7 @@ class HoldingDoor:
 
     def turned_away(self) -> int:
         """What was not allowed to wait."""
-        return self._host.counters().refused.get("hold_overflow", 0)
+        return whole(self._host.counters()).refused.get("hold_overflow", 0)
 
     def drain(self, slot: str, timeout_s: float, weights: Mapping[str, int]) -> int:
         """Waits for what went through the door to the slot; cuts what is left, and counts. `weights` are those that
@@ -68,12 +70,12 @@ class HoldingDoor:
         """What went through it, by release."""
         return {
             release_id: Counters(one.requests, one.errors_5xx + one.errors_door, (), one.in_flight)
-            for release_id, one in self._host.counters().releases.items()
+            for release_id, one in whole(self._host.counters()).releases.items()
         }
 
     def failed(self) -> int:
         """Requests that failed because its weights were changed, in all."""
-        return self._host.counters().failed_because_of_switches
+        return whole(self._host.counters()).failed_because_of_switches
 
     def _status(self) -> DoorStatus:
         door = self._host.status().door
