@@ -183,6 +183,59 @@ def test_a_hold_that_runs_out_while_the_schema_moves_goes_on() -> None:
     world.assert_serves("v2")
 
 
+def test_a_lock_is_waited_for_no_longer_than_the_hold_lasts_and_the_run_goes_back() -> None:
+    world = with_v1(down=False)
+    world.migrations.sleep, world.migrations.lock_is_held_s = world.clock.wait, 60.0
+    world.interrupt(lambda name, _: name == "traffic.drain", lambda: world.clock.wait(10))
+
+    run = world.deploy("v2")
+
+    assert (run.state, run.exit_code) == (RunState.ROLLED_BACK, 12)
+    assert ways_taken(world, run) == ["code alone"]
+    assert run.sentence.startswith("a lock was not had in ")
+    [held] = world.events(run, "held")
+    assert 20.0 < held.data["seconds"] < 35.0, "the hold is 30 s; what follows is the start of v1"
+    assert any("locks are waited for until the hold ends, in " in line for line in world.log)
+    assert world.data.get("migrations", []) == []
+    assert not world.traffic.held
+    world.assert_serves("v1")
+
+
+def test_a_lock_that_is_free_before_the_hold_ends_is_waited_for() -> None:
+    world = with_v1()
+    world.migrations.sleep, world.migrations.lock_is_held_s = world.clock.wait, 15.0
+
+    assert world.deploy("v2").state is RunState.ACCEPTED
+    world.assert_serves("v2")
+
+
+def test_where_nobody_is_held_a_lock_is_waited_for_as_long_as_the_settings_say() -> None:
+    world = with_v1(old_works=True)
+    world.migrations.sleep, world.migrations.lock_is_held_s = world.clock.wait, 60.0
+
+    assert world.deploy("v2").state is RunState.ACCEPTED
+    assert not any("until the hold ends" in line for line in world.log)
+
+
+def test_once_something_of_the_migration_is_applied_the_hold_bounds_no_lock_any_more() -> None:
+    world = with_v1()
+    world.migrations.sleep = world.clock.wait
+    [titles] = world.migrations.offered["v2"]
+    more = replace(titles, version="003", name="003_more")
+    world.migrations.offered["v2"] = (titles, more)
+    run = world.begin(world.plan("v2"))
+    world.interrupt(
+        lambda name, _: name == "migrations.apply",
+        lambda: (world.data.update(migrations=[titles]), stop_the_runner()),
+    )
+    with pytest.raises(Stopped):
+        world.carry_on(run)
+    world.migrations.lock_is_held_s = 60.0
+
+    assert world.carry_on(world.journal.run(run.id)).state is RunState.ACCEPTED
+    assert [one.name for one in world.data["migrations"]] == ["002_titles", "003_more"]
+
+
 def test_an_abort_inside_the_hold_takes_the_same_way_as_a_failure() -> None:
     world = with_v1()
     run = world.begin(world.plan("v2"))

@@ -25,7 +25,8 @@ def test_a_hold_for_the_schema_is_told_before_anybody_waits() -> None:
     assert check is not None and check.outcome is Outcome.PASS
     assert check.message == (
         "unless the previous release works on the new schema, requests wait about 5 s and for as long as the"
-        " migrations take (at most 30 s, 500 requests, 8 MiB; others get 503)"
+        " migrations take (at most 30 s, 500 requests, 8 MiB; others get 503); a lock is waited for no longer than the"
+        " hold while nothing is migrated"
     )
     assert check.advice == ""
 

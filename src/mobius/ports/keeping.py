@@ -190,17 +190,26 @@ class Migrations(Protocol):
     def read(self, directory: Path) -> tuple[PendingMigration, ...]:
         """The same, each with its text where there is one, and whether it can be taken back."""
 
-    def apply(self, directory: Path, *, progress: Callable[[str], None]) -> tuple[Migration, ...]:
+    def apply(
+        self, directory: Path, *, progress: Callable[[str], None], within_s: float | None = None
+    ) -> tuple[Migration, ...]:
         """Applies what is pending; a kill -9 leaves each migration applied and recorded, or neither. What cannot run in
         a transaction is looked at before it is repeated. Raises `MobiusError` while somebody else migrates the
-        database, naming them, and never `Locked`: this environment is still ours."""
+        database, naming them, and never `Locked`: this environment is still ours.
+
+        `within_s`: what is left of a hold of requests; while nothing is applied, no lock is waited for longer, nor
+        tried for again. Raises `MobiusError` then."""
 
     def wait(self, progress: Callable[[str], None]) -> None:
         """Returns once no program that outlived its deployer migrates any more: only then can it be seen what it did.
         Raises `MobiusError` where it does not end."""
 
+    def left_half(self, directory: Path) -> str:
+        """After an `apply` that did not end well: what is half applied, or may be for all that can be seen, in words;
+        "" where nothing is. Raises `MobiusError` when that cannot be seen."""
+
     def can_go_down(self, directory: Path, versions: Sequence[str]) -> bool:
         """Whether every one of these has a way down."""
 
     def down(self, directory: Path, versions: Sequence[str]) -> None:
-        """Takes these back, newest first."""
+        """Takes these back, newest first. Raises `MobiusError` where another one is half applied."""

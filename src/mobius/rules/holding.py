@@ -55,7 +55,8 @@ def migrating_check(
     limits = f"{door.hold_max_requests:,} requests, {door.hold_max_bytes / 1_048_576:.0f} MiB"
     told = (
         f"unless the previous release works on the new schema, requests wait about {expected_s:.0f} s and for as long"
-        f" as the migrations take (at most {hold_s:g} s, {limits}; others get 503)"
+        f" as the migrations take (at most {hold_s:g} s, {limits}; others get 503); a lock is waited for no longer than"
+        " the hold while nothing is migrated"
     )
     advice = ""
     if expected_s > hold_s:

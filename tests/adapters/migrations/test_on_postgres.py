@@ -55,6 +55,10 @@ class Here:
     def apply(self) -> list[str]:
         return [one.name for one in SqlSource().apply(self.root, self.target, progress=self.told.append)]
 
+    def apply_in_hold(self, within_s: float, told: Callable[[str], None] | None = None) -> None:
+        port = LiveMigrations(SqlSource(), lambda: self.target)
+        port.apply(self.root, progress=told or self.told.append, within_s=within_s)
+
     def pending(self) -> list[str]:
         return [one.name for one in SqlSource().pending(self.root, self.target)]
 
@@ -170,6 +174,55 @@ def test_requests_wait_no_longer_than_the_lock_timeout_behind_a_migration_that_w
         asking.join(LONG_S)
     assert len(waits) > 10
     assert max(waits) < 2.5  # of 0.3 s, on a machine that is busy
+
+
+def test_inside_a_hold_an_open_reader_is_waited_for_no_longer_than_the_hold_lasts(here: Here) -> None:
+    here.lock_timeout_s, here.retry_within_s = 1.0, LONG_S
+    here.write("002_more.sql", "ALTER TABLE note ADD COLUMN more int;")
+    with here.holding("SELECT * FROM note LIMIT 1"), pytest.raises(MobiusError) as caught:
+        began = time.monotonic()
+        here.apply_in_hold(3.0)
+    assert time.monotonic() - began < 10.0  # of 3 s, on a machine that is busy; of 60 s without the hold
+    assert "attempt(s) in " in caught.value.message and "gave up: a lock was not had" in caught.value.message
+    assert ": the hold of requests ends, and nothing is migrated yet; nothing of it was kept" in str(
+        caught.value
+    )
+    assert caught.value.hint.endswith("let requests wait longer: hold in [migrations] of mobius.toml")
+    first = next(line for line in here.told if "attempt 1;" in line)
+    assert ", until the hold of requests ends in " in first
+    assert here.pending() == ["002_more"]
+
+
+def test_a_hold_that_is_shorter_than_the_lock_timeout_shortens_it(here: Here) -> None:
+    here.lock_timeout_s, here.retry_within_s = LONG_S, LONG_S
+    here.write("002_more.sql", "ALTER TABLE note ADD COLUMN more int;")
+    with here.holding("SELECT * FROM note LIMIT 1"):
+        began = time.monotonic()
+        with pytest.raises(MobiusError, match="the hold of requests ends"):
+            here.apply_in_hold(1.0)
+        assert time.monotonic() - began < 10.0
+
+
+def test_once_a_migration_is_applied_the_next_waits_for_its_lock_beyond_the_hold(here: Here) -> None:
+    here.retry_within_s = LONG_S
+    here.write("002_first.sql", "CREATE TABLE first (a int);")
+    here.write("003_more.sql", "ALTER TABLE note ADD COLUMN more int;")
+    with here.holding("SELECT * FROM note LIMIT 1") as reader:
+        told = _Told(lambda line: "attempt 3;" in line, reader.rollback)
+        here.apply_in_hold(0.6, told)
+    assert here.applied() == ["001_note", "002_first", "003_more"]
+    assert not any("until the hold of requests ends" in line for line in told.lines)
+
+
+def test_an_index_that_is_built_concurrently_is_not_waited_for_beyond_the_hold(here: Here) -> None:
+    here.lock_timeout_s, here.retry_within_s = LONG_S, LONG_S
+    here.write("002_index.sql", "CREATE INDEX CONCURRENTLY note_text ON note (text);")
+    with here.holding("UPDATE note SET text = '' WHERE id = 1"):
+        began = time.monotonic()
+        with pytest.raises(MobiusError, match="the hold of requests ends"):
+            here.apply_in_hold(1.0)
+        assert time.monotonic() - began < 10.0
+    assert here.apply() == ["002_index"]
 
 
 def test_a_migration_that_sets_its_own_lock_timeout_keeps_it(here: Here) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from mobius.adapters.databases.postgres_address import parsed
 from mobius.adapters.migrations.alembic import AlembicSource
 from mobius.adapters.migrations.command import CommandSource
 from mobius.adapters.migrations.django import DjangoSource
+from mobius.adapters.migrations.live import LiveMigrations
 from mobius.adapters.migrations.source import MigrationSource, Runner, Target
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
 from mobius.adapters.trial.postgres_copies import copies_of
@@ -125,6 +127,25 @@ def test_a_tool_that_a_lock_stopped_is_tried_again(place: Path, new_database: Ne
     assert [each.name for each in done] == ["second"]
     assert said.count("adding a column") == 2
     assert columns(target, "note") == ["id", "text", "stars"]
+
+
+def test_inside_a_hold_a_tool_waits_for_a_lock_no_longer_than_the_hold_lasts(
+    place: Path, new_database: NewDatabase
+) -> None:
+    app = new_database("app")
+    yard = Yard(place, url=app.url).with_alembic()
+    before = Yard(place / "before", url=app.url).with_alembic(first=FIRST)
+    ALEMBIC_SOURCE.apply(before.tree, live(app), progress=nothing, runner=yard.live_runner())
+    target = live(app, lock_timeout_s=60.0, retry_within_s=60.0)
+    port = LiveMigrations(ALEMBIC_SOURCE, lambda: target, yard.live_runner())
+    with closing(psycopg.connect(app.url)) as reader:
+        reader.execute("SELECT * FROM note")
+        began = time.monotonic()
+        with pytest.raises(MobiusError, match="the hold of requests ends, and nothing is migrated") as caught:
+            port.apply(yard.tree, progress=nothing, within_s=3.0)
+        assert time.monotonic() - began < 30.0
+    assert "hold in [migrations]" in caught.value.hint
+    assert columns(target, "note") == ["id", "text"]
 
 
 def test_a_tool_that_a_lock_stopped_is_not_tried_again_for_ever(

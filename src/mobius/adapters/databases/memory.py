@@ -19,10 +19,14 @@ class MemoryMigrations:
         self.offered: dict[str, tuple[Migration, ...]] = {}
         self.without_down: set[str] = set()
         self.broken: set[str] = set()
+        self.broken_half: set[str] = set()  # those that fail when a part of them is there
         self.done: dict[str, int] = {}
         self.texts: dict[str, str] = {}
         self.unseen = ""  # why nobody can look, while nobody can
         self.still_running: Callable[[], None] | None = None  # what a program does that outlived its deployer
+        self.lock_is_held_s = 0.0  # by somebody else, from when it is asked for
+        self.retry_within_s = 120.0
+        self.sleep: Callable[[float], None] = lambda _: None
         self._data = data
 
     def applied(self, directory: Path | None = None) -> tuple[Migration, ...]:
@@ -50,10 +54,19 @@ class MemoryMigrations:
             for one in self.pending(directory)
         )
 
-    def apply(self, directory: Path, *, progress: Callable[[str], None]) -> tuple[Migration, ...]:
+    def apply(
+        self, directory: Path, *, progress: Callable[[str], None], within_s: float | None = None
+    ) -> tuple[Migration, ...]:
         """One after the other; a broken one stops it with those before applied."""
         pending = self.pending(directory)
+        longest_s = self.retry_within_s if within_s is None else min(within_s, self.retry_within_s)
+        self.sleep(min(self.lock_is_held_s, longest_s))
+        if self.lock_is_held_s > longest_s:
+            raise MobiusError(f"a lock was not had in {longest_s:g} s", "end what holds it")
         for one in pending:
+            if one.name in self.broken_half:
+                self._data["half"] = one.name
+                raise MobiusError(f"{one.name} failed: no such table", "mend it and deploy again")
             if one.name in self.broken:
                 raise MobiusError(f"{one.name} failed: no such table", "mend it and deploy again")
             self._data["migrations"] = [*self.applied(), one]
@@ -66,10 +79,18 @@ class MemoryMigrations:
         if self.still_running is not None:
             self.still_running()
 
+    def left_half(self, directory: Path) -> str:
+        """The one that failed when a part of it was there."""
+        self.applied()
+        half = self._data.get("half")
+        return f"migration {half} was left in the middle" if half else ""
+
     def can_go_down(self, directory: Path, versions: Sequence[str]) -> bool:
         """Whether each has a way down."""
         return not self.without_down & set(versions)
 
     def down(self, directory: Path, versions: Sequence[str]) -> None:
         """These are not applied any more."""
+        if half := self.left_half(directory):
+            raise MobiusError(half, "mobius rollback --backup FILE")
         self._data["migrations"] = [one for one in self.applied() if one.name not in versions]

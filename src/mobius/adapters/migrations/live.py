@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mobius import ports
@@ -32,8 +33,12 @@ class LiveMigrations:
     def read(self, directory: Path) -> tuple[PendingMigration, ...]:
         return tuple(as_read(change, directory) for change in self.source.pending(directory, self.target()))
 
-    def apply(self, directory: Path, *, progress: Callable[[str], None]) -> tuple[ports.Migration, ...]:
+    def apply(
+        self, directory: Path, *, progress: Callable[[str], None], within_s: float | None = None
+    ) -> tuple[ports.Migration, ...]:
         target = self.target()
+        if within_s is not None:
+            target = replace(target, hold_ends_at=time.monotonic() + within_s)
         if target.path is not None:
             target.path.parent.mkdir(parents=True, exist_ok=True)  # the first deployment makes the database
         with _not_our_lease():
@@ -43,6 +48,10 @@ class LiveMigrations:
         if self.wait_for is not None:
             with _not_our_lease():
                 self.wait_for(self.target(), progress)
+
+    def left_half(self, directory: Path) -> str:
+        with _not_our_lease():
+            return self.source.left_half(directory, self.target(), runner=self.runner)
 
     def can_go_down(self, directory: Path, versions: Sequence[str]) -> bool:
         return self.source.can_go_down(directory, versions)

@@ -20,7 +20,7 @@ from mobius.adapters.migrations.postgres_observing import Seen, observed, tidy
 from mobius.adapters.migrations.postgres_sql import Script
 from mobius.adapters.migrations.postgres_waiting import HeldUpError, Patience, set_lock_timeout
 from mobius.adapters.migrations.session import PostgresSession
-from mobius.adapters.migrations.source import Change, Statement, Target
+from mobius.adapters.migrations.source import Change, Statement
 from mobius.errors import GateFailed, MobiusError
 
 if TYPE_CHECKING:
@@ -43,8 +43,6 @@ class _Moving(Protocol):
     @property
     def session(self) -> PostgresSession: ...
     @property
-    def target(self) -> Target: ...
-    @property
     def patience(self) -> Patience: ...
     def execute(self, statement: Statement, path: Path, kept: str) -> None: ...
 
@@ -64,11 +62,13 @@ def run_outside(
     session, began = moving.session, time.monotonic()
     db = session.connection
     if not script.sets_lock_timeout:
-        set_lock_timeout(db, moving.target, "SESSION")
+        set_lock_timeout(db, moving.patience.lock_timeout_s, "SESSION")
     with _together(session):
         refuse_unless_held(db)
         before()
     start = _where_to_begin(session, change, script, path)
+    if start:
+        moving.patience.something_is_applied()
     for number, statement in enumerate(script.statements):
         if number < start and not _only_sets(statement):
             continue
@@ -77,6 +77,8 @@ def run_outside(
         kept = "nothing of it was kept" if number == 0 else f"the {number} statement(s) before stay"
 
         def attempt(statement: Statement = statement, kept: str = kept) -> None:
+            if not script.sets_lock_timeout:
+                set_lock_timeout(db, moving.patience.lock_timeout_s, "SESSION")
             _tidy_first(session, statement)
             with around(change, statement, db):
                 moving.execute(statement, path, kept)
@@ -88,6 +90,8 @@ def run_outside(
             with contextlib.suppress(driver().Error):
                 _note(session, Unfinished(path.name, change.sha256, max(number, start), begun=False))
             raise MobiusError(problem.message, problem.hint, details=(*problem.details, *left)) from problem
+        if not _only_sets(statement):
+            moving.patience.something_is_applied()
     with _together(session):
         after(time.monotonic() - began)
         session.rows(f"DROP TABLE {session.named(TABLE)}")
@@ -99,6 +103,24 @@ def unfinished(session: Session) -> Unfinished | None:
         return None
     rows = session.rows(f"SELECT name, sha256, statement, begun FROM {session.named(TABLE)}")
     return Unfinished(*rows[0]) if rows else None
+
+
+def left_in_the_middle(session: Session, statements: Callable[[str], Sequence[Statement]]) -> tuple[str, str]:
+    """The file that is there in part, or may be, and that in words; two "" where none is. `statements` as for
+    `refuse_unknown`."""
+    left = unfinished(session)
+    if left is None or not isinstance(session, PostgresSession):
+        return "", ""
+    there, told = statements(left.name), f"migration {left.name} was left in the middle"
+    if left.statement >= len(there):
+        return left.name, told
+    done = [each for each in there[: left.statement] if not _only_sets(each)]
+    seen = observed(session, there[left.statement]) if left.begun else Seen.NOT_DONE
+    if not done and seen is Seen.NOT_DONE:
+        return "", ""
+    line = there[left.statement].line
+    doubt = "" if seen is Seen.NOT_DONE else ", and may be done there too"
+    return left.name, f"{told}, at line {line}: {len(done)} statement(s) before it are done{doubt}"
 
 
 def refuse_unknown(session: Session, statements: Callable[[str], Sequence[Statement]]) -> None:

@@ -50,7 +50,7 @@ class PostgresEngine:
             settle(db)
             with sole_migrator(db, address), Blockers(address, db.info.backend_pid).watched() as blockers:
                 patience = Patience(self.target, blockers, progress)
-                yield PostgresMoving(_session(db, str(address)), self.target, patience)
+                yield PostgresMoving(_session(db, str(address)), patience)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,6 @@ class PostgresMoving:
     """One migration after the other in one session."""
 
     session: PostgresSession
-    target: Target
     patience: Patience
 
     def run(
@@ -84,6 +83,7 @@ class PostgresMoving:
                 )
             else:
                 run_outside(self, change, script, path, before=before, after=after, around=around)
+            self.patience.something_is_applied()
         finally:
             if not db.closed:
                 self._as_at_first()
@@ -94,7 +94,8 @@ class PostgresMoving:
         try:
             db.execute(statement.sql.encode())
         except psycopg.errors.LockNotAvailable:
-            within = f" within {self.target.lock_timeout_s:g} s" if self.target.lock_timeout_s else ""
+            waited_s = round(self.patience.lock_timeout_s, 1)
+            within = f" within {waited_s:g} s" if waited_s else ""
             raise HeldUpError(statement.line, f"a lock was not had{within}") from None
         except psycopg.errors.DeadlockDetected:
             raise HeldUpError(statement.line, "there was a deadlock") from None
@@ -115,7 +116,7 @@ class PostgresMoving:
         try:
             refuse_unless_held(db)
             if not script.sets_lock_timeout:
-                set_lock_timeout(db, self.target, "LOCAL")
+                set_lock_timeout(db, self.patience.lock_timeout_s, "LOCAL")
             before()
             for statement in script.statements:
                 with around(change, statement, db):
@@ -131,7 +132,7 @@ class PostgresMoving:
             raise
 
     def _failed(self, error: psycopg.Error, statement: Statement, path: Path, kept: str) -> MobiusError:
-        address = self.target.address
+        address = self.patience.target.address
         assert address is not None
         said = address.redact(error.diag.message_primary or first_line(str(error)))
         if error.sqlstate is None:

@@ -7,11 +7,11 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mobius.adapters.databases.postgres_address import CONNECT_TIMEOUT_S, Address, driver
-from mobius.adapters.migrations.source import Progress, Target
+from mobius.adapters.migrations.source import HOLD_ENDS, HOLD_LONGER, Progress, Target
 from mobius.errors import MobiusError
 from mobius.report.words import duration
 from mobius.rules.broken_queries import without_literals
@@ -78,15 +78,24 @@ class Blockers:
                     self.seen = tuple((int(row[0]), _described(*row)) for row in rows)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Patience:
-    """How long one attempt may wait, and all of them together."""
+    """How long one attempt may wait, and all of them together. `lock_timeout_s`: of the attempt that goes on."""
 
     target: Target
     blockers: Blockers
     progress: Progress
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
+    lock_timeout_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lock_timeout_s = self.target.wait_s(self.target.lock_timeout_s)
+
+    def something_is_applied(self) -> None:
+        """From here on the end of a hold bounds no wait any more: the way forward is the shorter one."""
+        self.target = replace(self.target, hold_ends_at=None)
+        self.lock_timeout_s = self.target.lock_timeout_s
 
     def insist(self, name: str, attempt: Callable[[], _T], kept: str) -> _T:
         """What `attempt` returns, tried again with growing pauses while it is held up. Raises MobiusError when the time
@@ -95,36 +104,50 @@ class Patience:
         while True:
             number += 1
             self.blockers.forget()
+            self.lock_timeout_s = self.target.wait_s(self.target.lock_timeout_s)
             try:
                 return attempt()
             except HeldUpError as held_up:
                 pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (number - 1)) * random.uniform(0.5, 1.5)
                 spent_s = self.monotonic() - begun
-                if spent_s + pause_s > self.target.retry_within_s:
-                    raise self._given_up(name, held_up, number, spent_s, kept) from None
+                hold_ends = pause_s > self._left_s()
+                if hold_ends or spent_s + pause_s > self.target.retry_within_s:
+                    raise self._given_up(name, held_up, number, spent_s, kept, hold_ends) from None
                 whom = "; ".join(words for _, words in self.blockers.seen) or "somebody who could not be seen"
                 self.progress(
                     f"{name}: {held_up.why} at line {held_up.line}, attempt {number};"
-                    f" blocked by {whom}; again in {pause_s:.1f} s"
+                    f" blocked by {whom}; again in {pause_s:.1f} s{self._until()}"
                 )
                 self.sleep(pause_s)
 
+    def _left_s(self) -> float:
+        """Of a hold; without end where there is none."""
+        ends_at = self.target.hold_ends_at
+        return float("inf") if ends_at is None else ends_at - self.monotonic()
+
+    def _until(self) -> str:
+        if self.target.hold_ends_at is None:
+            return ""
+        return f", until the hold of requests ends in {max(0.0, self._left_s()):.1f} s"
+
     def _given_up(
-        self, name: str, held_up: HeldUpError, number: int, spent_s: float, kept: str
+        self, name: str, held_up: HeldUpError, number: int, spent_s: float, kept: str, hold_ends: bool
     ) -> MobiusError:
         pids = [pid for pid, _ in self.blockers.seen]
+        longer = HOLD_LONGER if hold_ends else "raise migrations.retry_within in mobius.toml"
+        bound = f": {HOLD_ENDS}" if hold_ends else ""
         end = f"end what blocks it: SELECT pg_terminate_backend({pids[0]}); or " if pids else ""
         return MobiusError(
             f"migration {name} gave up: {held_up.why} at line {held_up.line},"
-            f" {number} attempt(s) in {duration(spent_s)}; {kept}",
-            f"{end}try again when the database is quieter, or raise migrations.retry_within in mobius.toml",
+            f" {number} attempt(s) in {duration(spent_s)}{bound}; {kept}",
+            f"{end}try again when the database is quieter, or {longer}",
             details=tuple(f"blocked by {words}" for _, words in self.blockers.seen),
         )
 
 
-def set_lock_timeout(db: psycopg.Connection[Any], target: Target, scope: str) -> None:
+def set_lock_timeout(db: psycopg.Connection[Any], seconds: float, scope: str) -> None:
     """`scope`: "LOCAL" for a transaction, "SESSION" for all that follow."""
-    db.execute(f"SET {scope} lock_timeout = {int(target.lock_timeout_s * 1000)}".encode())
+    db.execute(f"SET {scope} lock_timeout = {int(seconds * 1000)}".encode())
 
 
 def _described(pid: int, application: str, user: str, state: str, query: str, seconds: float) -> str:

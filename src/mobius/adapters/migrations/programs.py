@@ -52,5 +52,5 @@ def with_lock_timeout(env: Mapping[str, str], target: Target) -> dict[str, str]:
     """`env` with how long a statement of PostgreSQL waits for a lock; what the project itself says of it counts."""
     if target.kind != "postgresql" or not target.lock_timeout_s:
         return dict(env)
-    ours = f"-c lock_timeout={max(1, round(target.lock_timeout_s * 1000))}"
+    ours = f"-c lock_timeout={max(1, round(target.wait_s(target.lock_timeout_s) * 1000))}"
     return {**env, "PGOPTIONS": f"{ours} {env.get('PGOPTIONS', '')}".rstrip()}

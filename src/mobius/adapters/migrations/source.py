@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 
+LEAST_S = 0.5  # of a wait for a lock, where the hold is over already
+HOLD_ENDS = "the hold of requests ends, and nothing is migrated yet"
+HOLD_LONGER = "let requests wait longer: hold in [migrations] of mobius.toml"
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -22,6 +27,7 @@ class Target:
 
     `lock_timeout_s`: how long a statement of PostgreSQL waits for a lock, unless the migration says it itself; 0 for no
     limit. What had to wait longer is tried again for `retry_within_s`; 0 for never. SQLite waits `busy_timeout_s`.
+    `hold_ends_at`: by the monotonic clock; until something is applied, no lock is waited for beyond it.
     """
 
     kind: Literal["sqlite", "postgresql"]
@@ -30,6 +36,14 @@ class Target:
     lock_timeout_s: float = 5.0
     retry_within_s: float = 0.0
     busy_timeout_s: float = 10.0
+    hold_ends_at: float | None = None
+
+    def wait_s(self, longest_s: float) -> float:
+        """How long a wait that begins now may last: `longest_s` (0 for no limit), or what is left of the hold."""
+        if self.hold_ends_at is None:
+            return longest_s
+        left_s = max(self.hold_ends_at - time.monotonic(), LEAST_S)
+        return min(longest_s or left_s, left_s)
 
     def __str__(self) -> str:
         return str(self.path if self.kind == "sqlite" else self.address)
@@ -137,6 +151,9 @@ class MigrationSource(Protocol):
         """Applies what is pending, and returns it. May be repeated. A kill -9 leaves each migration that runs in a
         transaction applied and recorded, or neither; one that cannot is looked at before it is repeated. An opaque
         source never calls `around`."""
+
+    def left_half(self, root: Path, target: Target, *, runner: Runner | None = None) -> str:
+        """After an `apply` that did not end well: what is half applied, or may be, in words; "" where nothing is."""
 
     def can_go_down(self, root: Path, versions: Sequence[str]) -> bool:
         """Whether each of these (versions or names) has a way down."""

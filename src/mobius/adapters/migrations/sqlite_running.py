@@ -50,10 +50,11 @@ class SqliteEngine:
         if not path.parent.is_dir():
             raise MobiusError(f"{path} cannot be opened: its folder does not exist", f"create {path.parent}")
         with in_plain_words(path):
+            wait_s = self.target.wait_s(self.target.busy_timeout_s)
             uri = f"{path.absolute().as_uri()}?mode={'rwc' if make else 'rw'}"
-            db = sqlite3.connect(uri, uri=True, timeout=self.target.busy_timeout_s, isolation_level=None)
+            db = sqlite3.connect(uri, uri=True, timeout=wait_s, isolation_level=None)
             with contextlib.closing(db):
-                yield SqliteMoving(SqliteSession(db))
+                yield SqliteMoving(SqliteSession(db), self.target.busy_timeout_s)
 
     def _path(self) -> Path:
         path = self.target.path
@@ -67,9 +68,10 @@ class SqliteEngine:
 
 @dataclass(frozen=True, slots=True)
 class SqliteMoving:
-    """One migration after the other on one connection."""
+    """One migration after the other on one connection. `busy_timeout_s`: of those after the first."""
 
     session: SqliteSession
+    busy_timeout_s: float
 
     def run(
         self,
@@ -92,6 +94,7 @@ class SqliteMoving:
                 with around(change, statement, db):
                     _execute(db, statement, path)
             after(time.monotonic() - began)
+        db.execute(f"PRAGMA busy_timeout = {int(self.busy_timeout_s * 1000)}")
 
 
 @contextlib.contextmanager

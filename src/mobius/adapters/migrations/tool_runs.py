@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from mobius.adapters.migrations.source import Progress, Ran, Runner, Target
+from mobius.adapters.migrations.source import HOLD_ENDS, HOLD_LONGER, Change, Progress, Ran, Runner, Target
 from mobius.errors import MobiusError
 
 WITHIN_S = 3600.0
@@ -50,7 +50,8 @@ def run_tool(
     hint: str,
 ) -> Ran:
     """Runs it to its end. It is tried again, with growing pauses, for `target.retry_within_s`, where it failed because
-    it could not get a lock and `state` is what it was before: nothing was applied meanwhile. Without `state` never.
+    it could not get a lock and `state` is what it was before: nothing was applied meanwhile. Without `state` never, and
+    not beyond the end of a hold.
 
     Raises `MobiusError` with the end of what it said when it fails; `hint` is the next step.
     """
@@ -60,12 +61,25 @@ def run_tool(
         ran = runner.run(argv, cwd=cwd, target=target, within_s=WITHIN_S, progress=progress)
         if ran.code == 0:
             return ran
-        may_repeat = state is not None and _LOCKED.search(ran.output) and time.monotonic() + pause < until
+        now, ends_at = time.monotonic(), target.hold_ends_at
+        hold_ends = ends_at is not None and now + pause >= ends_at
+        may_repeat = state is not None and _LOCKED.search(ran.output) and (hold_ends or now + pause < until)
         if not may_repeat or state is None or state() != before:
             raise failure(argv, ran, hint)
-        progress(f"a lock was in the way, nothing was changed: trying again in {pause:.1f} s")
+        if hold_ends:
+            problem = failure(argv, ran, HOLD_LONGER)
+            raise MobiusError(f"{problem.message}; {HOLD_ENDS}", problem.hint, details=problem.details)
+        bound = f", until the hold of requests ends in {ends_at - now:.1f} s" if ends_at is not None else ""
+        progress(f"a lock was in the way, nothing was changed: trying again in {pause:.1f} s{bound}")
         time.sleep(pause * random.uniform(0.75, 1.25))
         pause = min(pause * 2, LONGEST_PAUSE_S)
+
+
+def may_be_half(pending: Sequence[Change]) -> str:
+    """After a tool that failed or was ended: what nobody can tell of the migration at which it did."""
+    if not pending or pending[0].transactional:
+        return ""
+    return f"{pending[0].name} runs outside of a transaction, and nobody can tell how much of it is there"
 
 
 def failure(argv: Sequence[str], ran: Ran, hint: str) -> MobiusError:

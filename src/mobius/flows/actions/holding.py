@@ -41,10 +41,7 @@ def see_hold(step: Step, record: Record) -> Mapping[str, Any]:
     """Nothing is migrated yet. Raises `MobiusError`, so that the run goes back, where the hold has run out and going
     back is sooner over. Once the schema moves, what is left of the way forward is the shorter one."""
     plan, settings = record.run.plan, record.ports.settings
-    began = next(
-        (s.begun_at for s in record.steps().values() if s.result.get("max_s")), record.ports.clock.now()
-    )
-    held_s, hold_s = record.ports.clock.now() - began, float(plan.facts.get("hold_s") or 0.0)
+    held_s, hold_s = _held_s(record) or 0.0, float(plan.facts.get("hold_s") or 0.0)
     start_s = STARTING_S + gate_s(settings)
     forward_s = proven_now(record).migrate_s + start_s
     if is_sooner_back(held_s=held_s, hold_s=hold_s, forward_s=forward_s, back_s=start_s):
@@ -54,6 +51,17 @@ def see_hold(step: Step, record: Record) -> Mapping[str, Any]:
             "let requests wait longer: hold in [migrations] of mobius.toml; or shorten what takes so long to finish",
         )
     return {"held_s": round(held_s, 3), "forward_s": round(forward_s, 3)}
+
+
+def left_of_hold(record: Record) -> float | None:
+    """Seconds, 0 for a hold that has run out; None where nobody waits."""
+    held_s, hold_s = _held_s(record), float(record.run.plan.facts.get("hold_s") or 0.0)
+    return None if held_s is None or not hold_s else max(0.0, hold_s - held_s)
+
+
+def _held_s(record: Record) -> float | None:
+    began = next((s.begun_at for s in record.steps().values() if s.result.get("max_s")), None)
+    return None if began is None else record.ports.clock.now() - began
 
 
 def release_hold(step: Step, record: Record) -> Mapping[str, Any]:

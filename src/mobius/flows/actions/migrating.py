@@ -7,17 +7,25 @@ from typing import Any
 
 from mobius.errors import GateFailed, MobiusError
 from mobius.flows.actions.action import Answer, Observed, said
+from mobius.flows.actions.holding import left_of_hold
 from mobius.flows.record import Record, migrations_folder
 from mobius.model.plan import Repeat, Step
 from mobius.ports import Migrations
+from mobius.report.words import duration
 
 
 def migrate(step: Step, record: Record) -> Mapping[str, Any]:
-    """Applies what was planned. Raises `GateFailed` where something else is pending than was planned and rehearsed."""
+    """Applies what was planned. Inside a hold no lock is waited for longer than that lasts, while nothing is applied.
+    Raises `GateFailed` where something else is pending than was planned and rehearsed."""
     folder = migrations_folder(step, record)
     if step.repeat is not Repeat.ASK:
         _refuse_what_was_not_planned(step, {one.name for one in _of(record).pending(folder)})
-    applied = _of(record).apply(folder, progress=said(record))
+    tell, within_s = said(record), _within_s(step, record)
+    if within_s is not None:
+        tell(
+            f"locks are waited for until the hold ends, in {duration(within_s)}, unless something is applied by then"
+        )
+    applied = _of(record).apply(folder, progress=tell, within_s=within_s)
     return {"applied": [migration.name for migration in applied]}
 
 
@@ -30,7 +38,8 @@ def migrated(step: Step, record: Record) -> Observed:
 
 
 def down(step: Step, record: Record) -> Mapping[str, Any]:
-    """Takes back those of them that are applied."""
+    """Takes back those of them that are applied, once nothing that outlived its deployer migrates any more."""
+    _of(record).wait(record.log)
     _of(record).down(migrations_folder(step, record), step.params["names"])
     return {"taken_back": step.params["names"]}
 
@@ -39,6 +48,18 @@ def is_down(step: Step, record: Record) -> Observed:
     applied = _applied(step, record)
     left = [name for name in step.params["names"] if name in applied]
     return (Answer.NOT_DONE, f"{', '.join(left)} applied") if left else (Answer.DONE, "none is applied")
+
+
+def _within_s(step: Step, record: Record) -> float | None:
+    """How long a lock may be waited for: what is left of the hold. None where nobody waits, or where something of this
+    step is applied, or may be: then the way forward is the shorter one."""
+    left_s = left_of_hold(record)
+    if left_s is None:
+        return None
+    if step.repeat is Repeat.ASK:
+        known = record.steps().get(step.id)
+        return None if known is not None and known.attempt > 1 else left_s
+    return None if _applied(step, record) & set(step.params["names"]) else left_s
 
 
 def _refuse_what_was_not_planned(step: Step, pending: set[str]) -> None:
