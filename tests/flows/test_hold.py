@@ -142,6 +142,57 @@ def test_inside_the_hold_a_migration_that_fails_before_anything_was_applied_goes
     world.assert_serves("v1")
 
 
+@pytest.mark.parametrize("tried", [True, False], ids=["the old release fails", "it was not tried"])
+def test_inside_the_hold_a_migration_that_fails_half_way_is_left_to_a_person_who_is_told_what_is_half(
+    tried: bool,
+) -> None:
+    """A way down was proven, but of the whole migration, and code alone would start v1 on half of it."""
+    world = with_v1(tried=tried)
+    world.migrations.broken_half.add("002_titles")
+
+    run = world.deploy("v2")
+
+    assert (run.state, run.exit_code, ways_taken(world, run)) == (RunState.NEEDS_OPERATOR, 4, [])
+    assert run.sentence == (
+        "002_titles failed: no such table; migration 002_titles was left in the middle;"
+        " no way back may be taken without asking"
+    )
+    [page] = world.events(run, "page")
+    assert page.data["choices"] == [
+        "mend it and do it again: mobius resume -e production --again; or go back with the data of a backup"
+        " (restore, 20 s, loses every write since the backup): mobius rollback -e production --backup run2.zip"
+    ]
+    assert not world.traffic.held
+    aborted = abort(world.ports, who="ann")
+    assert "migration 002_titles was left in the middle, so no way back may be taken" in aborted.sentence
+    assert world.rollback(backup="run2.zip").state is RunState.ACCEPTED
+    assert "half" not in world.data
+    world.assert_serves("v1")
+
+
+def test_inside_the_hold_half_a_migration_goes_back_with_its_data_where_that_may_go_unasked() -> None:
+    world = with_v1(auto_restore=True)
+    world.migrations.broken_half.add("002_titles")
+
+    run = world.deploy("v2")
+
+    assert (run.state, ways_taken(world, run)) == (RunState.ROLLED_BACK, ["restore"])
+    assert "half" not in world.data
+    world.assert_serves("v1")
+
+
+def test_half_a_migration_goes_back_by_code_alone_where_the_release_before_was_seen_to_work_on_all_of_it() -> (
+    None
+):
+    world = with_v1(old_works=True)
+    world.migrations.broken_half.add("002_titles")
+
+    run = world.deploy("v2")
+
+    assert (run.state, ways_taken(world, run)) == (RunState.ROLLED_BACK, ["code alone"])
+    world.assert_serves("v1")
+
+
 def test_inside_the_hold_without_any_way_that_needs_no_question_a_person_is_called_and_nobody_waits_on() -> (
     None
 ):

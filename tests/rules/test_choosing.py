@@ -97,6 +97,27 @@ def test_code_alone_unless_it_was_seen_to_fail_then_down_where_it_was_proven(
     assert (chosen.way if chosen else None) is way
 
 
+@pytest.mark.parametrize(
+    ("proven", "way"), [(NOTHING_PROVEN, None), (UNTRIED, None), (WORKS, Way.CODE_ALONE), (FAILS, None)]
+)
+@pytest.mark.parametrize("phase", [BEFORE, INSIDE, AFTER])
+@pytest.mark.parametrize("moved", [True, False])
+def test_on_half_a_migration_code_alone_must_have_been_seen_to_work_and_nobody_goes_down_unasked(
+    proven: Proven, way: Way | None, phase: str, moved: bool
+) -> None:
+    chosen = unasked(PLAN, phase, proven, moved=moved, half=True)
+
+    assert (chosen.way if chosen else None) is way
+
+
+def test_a_first_deployment_gives_up_on_half_a_migration_as_there_is_no_release_to_start_on_it() -> None:
+    plan = compose_deploy(replace(FACTS, live=Side("", "")))
+
+    chosen = unasked(plan, BEFORE, half=True)
+
+    assert chosen is not None and chosen.way is Way.CODE_ALONE
+
+
 def test_data_goes_back_unasked_only_where_that_is_allowed() -> None:
     allowed = compose_deploy(replace(FACTS, settings=replace(SETTINGS, auto_restore=True)))
 
@@ -140,6 +161,9 @@ def test_where_the_release_before_does_not_come_up_the_data_goes_back_too_if_nob
     inside = PLAN.way_back(INSIDE)
     assert inside is not None
     assert next_way(PLAN, inside, [], FAILS, restores=True, moved=False) is None, "its data is as it was"
+    assert next_way(PLAN, inside, [], WORKS, restores=False, moved=False, half=True) is None, "not down"
+    of_half = next_way(PLAN, inside, [], WORKS, restores=True, moved=False, half=True)
+    assert of_half is not None and of_half.way is Way.RESTORE
 
 
 def test_what_only_a_command_knows_is_asked_of_a_person_and_never_repeated_blindly() -> None:

@@ -9,7 +9,7 @@ from mobius.flows.monitor import accept
 from mobius.flows.plan import proven_backup
 from mobius.flows.record import Record
 from mobius.flows.standing import Standing, standing
-from mobius.flows.way_back import proven_now, way_now
+from mobius.flows.way_back import proven_now, schema_now, way_now
 from mobius.model.plan import FORWARD, Plan, WayBack
 from mobius.model.release import Release
 from mobius.model.run import Run, RunState
@@ -74,7 +74,9 @@ def _stopped_without_a_way_back(record: Record, because: str) -> Run:
     run, commands = record.run, record.ports.commands
     if commands is not None:
         commands.end(f"run-{run.id}-")
-    told = f"{because}; what was begun is not taken back: no way back may be taken without asking"
+    half = schema_now(record).half
+    why = f"{half}, so no way" if half else "no way"
+    told = f"{because}; what was begun is not taken back: {why} back may be taken without asking"
     is_live = phase_of(run.plan, record.steps().keys()) == AFTER
     choices = choices_between(run.plan, proven_now(record), own_backup_name(record), is_live=is_live)
     data = {"sentence": told, "choices": choices, "exit_code": 1}

@@ -11,7 +11,7 @@ from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.record import Record
 from mobius.flows.take_back import let_held_requests_go, stop_for_a_person, take_back
 from mobius.flows.turn import turn
-from mobius.flows.way_back import proven_now, way_now
+from mobius.flows.way_back import proven_now, schema_now, way_now
 from mobius.model.plan import Step
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
@@ -83,7 +83,8 @@ def leave_to_a_person(back: Record, because: str) -> Run:
     """Only a person may choose the way back; nobody waits for that in a hold."""
     if phase_of(back.run.plan, back.steps().keys()) == INSIDE:
         let_held_requests_go(back)
-    return stop_for_a_person(back, no_way_back(back, because))
+    half = schema_now(back).half
+    return stop_for_a_person(back, no_way_back(back, f"{because}; {half}" if half else because))
 
 
 def no_way_back(record: Record, because: str) -> MobiusError:

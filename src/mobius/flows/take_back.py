@@ -9,7 +9,7 @@ from mobius.flows.actions.action import own_backup_name
 from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.put_back import is_putting_back, put_back
 from mobius.flows.record import Record
-from mobius.flows.way_back import has_moved, proven_now
+from mobius.flows.way_back import proven_now, schema_now
 from mobius.model.plan import Way, WayBack
 from mobius.model.run import Run, RunState
 from mobius.report.ways import choices_between
@@ -75,7 +75,9 @@ def _with_data_unasked(record: Record, way: WayBack) -> WayBack | None:
     be asked."""
     begun, plan = record.steps().keys(), record.run.plan
     restores = may_go_back_unasked(record.ports.settings)
-    return next_way(plan, way, begun, proven_now(record), restores=restores, moved=has_moved(record))
+    moved, half = schema_now(record)
+    proven = proven_now(record)
+    return next_way(plan, way, begun, proven, restores=restores, moved=moved, half=bool(half))
 
 
 def stop_for_a_person(record: Record, doubt: MobiusError) -> Run:

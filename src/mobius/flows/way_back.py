@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import NamedTuple
+
 from mobius.errors import Locked, MobiusError
 from mobius.flows.record import Record, migrations_folder
 from mobius.flows.standing import Standing
 from mobius.model.plan import Repeat, Step, WayBack
 from mobius.model.proven import NOTHING_PROVEN, Proven
+from mobius.model.release import tree_of
 from mobius.model.run import Run
-from mobius.ports import Ports
+from mobius.ports import Migrations, Ports
 from mobius.rules.choosing import INSIDE, begun_way, choose, phase_of, proven_by
 
 
@@ -18,7 +22,8 @@ def way_now(record: Record) -> WayBack | None:
     plan, steps = record.run.plan, record.steps()
     if (begun := begun_way(plan, steps.keys())) is not None:
         return begun
-    return choose(plan, steps.keys(), proven_now(record), moved=has_moved(record))
+    moved, half = schema_now(record)
+    return choose(plan, steps.keys(), proven_now(record), moved=moved, half=bool(half))
 
 
 def proven_now(record: Record) -> Proven:
@@ -26,14 +31,21 @@ def proven_now(record: Record) -> Proven:
     return proven_by(record.run.plan, record.steps())
 
 
-def has_moved(record: Record) -> bool:
-    """Whether a migration of this run is on the live database. What cannot be seen counts as there."""
+class Schema(NamedTuple):
+    """Whether a migration of this run is on the live database, and what of one is there in part, or may be."""
+
+    moved: bool
+    half: str = ""
+
+
+def schema_now(record: Record) -> Schema:
+    """What this run's migrations have left on the live database. What cannot be seen counts as there."""
     step = migrate_step(record)
     if step is None:
-        return bool(record.run.plan.facts.get("proven"))
+        return Schema(bool(record.run.plan.facts.get("proven")))
     known = record.steps().get(step.id)
-    if known is None or known.is_done or step.repeat is Repeat.ASK or record.ports.migrations is None:
-        return known is not None
+    if known is None or known.is_done or record.ports.migrations is None:
+        return Schema(known is not None)
     try:
         folder = migrations_folder(step, record)
         record.ports.migrations.wait(record.log)  # what outlived its deployer may be there a moment later
@@ -42,8 +54,18 @@ def has_moved(record: Record) -> bool:
         raise
     except MobiusError as problem:
         record.log(f"what is applied cannot be seen: {problem.message}")
-        return True
-    return not applied.isdisjoint(step.params["names"])
+        return Schema(True)
+    moved = step.repeat is Repeat.ASK or not applied.isdisjoint(step.params["names"])
+    return Schema(moved, _left_half(folder, record.ports.migrations))
+
+
+def _left_half(folder: Path, migrations: Migrations) -> str:
+    try:
+        return migrations.left_half(folder)
+    except Locked:
+        raise
+    except MobiusError as problem:
+        return f"whether a migration is there in part cannot be seen: {problem.message}"
 
 
 def migrate_step(record: Record) -> Step | None:
@@ -52,7 +74,8 @@ def migrate_step(record: Record) -> Step | None:
 
 
 def run_that_made_live(now: Standing, ports: Ports) -> Run | None:
-    """The deployment that made the live release live and migrated for it; None where none did, or nobody knows."""
+    """The deployment that made the live release live and migrated for it, also where it was restarted since; None where
+    none did, or nobody knows."""
     live = now.live
     if live is None:
         return None
@@ -60,7 +83,7 @@ def run_that_made_live(now: Standing, ports: Ports) -> Run | None:
         runs = ports.journal.runs(ports.settings.name, 50)
     except MobiusError:
         return None
-    made = (run for run in runs if run.kind == "deploy" and run.plan.release_id == live.id)
+    made = (run for run in runs if run.kind == "deploy" and run.plan.release_id == tree_of(live.id))
     return next((run for run in made if run.plan.facts.get("pending_migrations")), None)
 
 

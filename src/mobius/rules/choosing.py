@@ -1,7 +1,8 @@
 """Which of a plan's ways back is taken: by how far the run has come, and by what its rehearsal proved.
 
 *Code alone* is taken unless the previous release was seen to fail on the migrated data. Then *down*, where the
-rehearsal proved that it gives everything back; nobody is asked. *Restore* goes unasked only with `auto_restore`.
+rehearsal proved that it gives everything back; nobody is asked. *Restore* goes unasked only with `auto_restore`. Where
+a migration is there in part, *code alone* must have been seen to work, and *down* is nobody's but a person's.
 """
 
 from __future__ import annotations
@@ -45,17 +46,22 @@ def proven_from(facts: Mapping[str, Any]) -> Proven:
 
 
 def choose(
-    plan: Plan, begun: Collection[str], proven: Proven = NOTHING_PROVEN, *, moved: bool = True
+    plan: Plan,
+    begun: Collection[str],
+    proven: Proven = NOTHING_PROVEN,
+    *,
+    moved: bool = True,
+    half: bool = False,
 ) -> WayBack | None:
     """The way back that is taken without asking, from as far as the run has come. `moved`: whether any of its
-    migrations is on the live database.
+    migrations is on the live database; `half`: whether one is, or may be, there in part.
 
     None when no step that touches the service was begun: then there is nothing to take back. Also None when
     something was `touched`, but only a person may choose what to do about it.
     """
     if not touched(plan, begun):
         return None
-    return unasked(plan, phase_of(plan, begun), proven, moved=moved)
+    return unasked(plan, phase_of(plan, begun), proven, moved=moved, half=half)
 
 
 def touched(plan: Plan, begun: Collection[str]) -> list[Step]:
@@ -72,16 +78,28 @@ def phase_of(plan: Plan, begun: Collection[str]) -> str:
 
 
 def unasked(
-    plan: Plan, phase: str = AFTER, proven: Proven = NOTHING_PROVEN, *, moved: bool = True
+    plan: Plan,
+    phase: str = AFTER,
+    proven: Proven = NOTHING_PROVEN,
+    *,
+    moved: bool = True,
+    half: bool = False,
 ) -> WayBack | None:
-    """The way back from this phase that may be taken without asking."""
+    """The way back from this phase that may be taken without asking. On `half` of a migration the previous release
+    must have been seen to work on all of it, and nothing was proven of a way down from there."""
     code_alone = plan.way_back(phase)
-    if code_alone is not None and not (moved and proven.old_fails):
+    if code_alone is not None and not _is_against_code_alone(plan, proven, moved=moved, half=half):
         return code_alone
     down = plan.way_back(phase, Way.DOWN)
-    if down is not None and proven.is_open(Way.DOWN):
+    if down is not None and proven.is_open(Way.DOWN) and not half:
         return down
     return plan.way_back(phase, Way.RESTORE) if plan.facts.get("auto_restore") else None
+
+
+def _is_against_code_alone(plan: Plan, proven: Proven, *, moved: bool, half: bool) -> bool:
+    if half and plan.previous_id:
+        return not proven.is_open(Way.CODE_ALONE)
+    return moved and proven.old_fails
 
 
 def begun_way(plan: Plan, begun: Collection[str]) -> WayBack | None:
@@ -92,15 +110,22 @@ def begun_way(plan: Plan, begun: Collection[str]) -> WayBack | None:
 
 
 def next_way(
-    plan: Plan, failed: WayBack, begun: Collection[str], proven: Proven, *, restores: bool, moved: bool
+    plan: Plan,
+    failed: WayBack,
+    begun: Collection[str],
+    proven: Proven,
+    *,
+    restores: bool,
+    moved: bool,
+    half: bool = False,
 ) -> WayBack | None:
     """What is tried where the release before did not come up by the way that failed: on what the data is now, the data
     must go back, too. None once traffic has moved, for then it did come up, and where the data is as it was.
     `restores`: whether data may be restored without asking."""
     has_switched = any(step.action == "switch" and step.id in begun for step in failed.steps)
-    if failed.phase == BEFORE or has_switched or (failed.phase == INSIDE and not moved):
+    if failed.phase == BEFORE or has_switched or (failed.phase == INSIDE and not (moved or half)):
         return None
-    if failed.way is Way.CODE_ALONE and proven.is_open(Way.DOWN):
+    if failed.way is Way.CODE_ALONE and proven.is_open(Way.DOWN) and not half:
         down = plan.way_back(failed.phase, Way.DOWN)
         if down is not None:
             return down

@@ -27,6 +27,8 @@ class Made:
     v2: Path
     break_tags: Callable[[], None]
     blind: Callable[[], None]
+    break_half: Callable[[], None]
+    halves: bool = True  # whether this database can be left with half a migration
 
     def names(self) -> list[str]:
         return [one.name for one in self.migrations.applied()]
@@ -40,7 +42,14 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
         notes, tags = Migration("001", "001_notes", "1" * 64), Migration("002", "002_tags", "2" * 64)
         memory.offered = {"v1": (notes,), "v2": (notes, tags)}
         memory.without_down = {"001_notes"}
-        return Made(memory, v1, v2, lambda: memory.broken.add("002_tags"), lambda: _blind(memory))
+        return Made(
+            memory,
+            v1,
+            v2,
+            lambda: memory.broken.add("002_tags"),
+            lambda: _blind(memory),
+            lambda: memory.broken_half.add("002_tags"),
+        )
     for folder in (v1, v2):
         folder.mkdir(parents=True)
         (folder / "001_notes.sql").write_text("CREATE TABLE note (id int);\n")
@@ -55,7 +64,8 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
         database.write_text("this is no database at all")
 
     target = Target("sqlite", path=database, busy_timeout_s=0.1)
-    return Made(LiveMigrations(SqlSource(), lambda: target), v1, v2, lambda: _break(v2), blind)
+    port = LiveMigrations(SqlSource(), lambda: target)
+    return Made(port, v1, v2, lambda: _break(v2), blind, lambda: _break_half(v2, ""), halves=False)
 
 
 def _on_a_server(database: Database, v1: Path, v2: Path) -> Made:
@@ -64,11 +74,17 @@ def _on_a_server(database: Database, v1: Path, v2: Path) -> Made:
     def blind() -> None:
         targets.append(Target("postgresql", address=parsed("main", database.server.url("nowhere"))))
 
-    return Made(LiveMigrations(SqlSource(), lambda: targets[-1]), v1, v2, lambda: _break(v2), blind)
+    port = LiveMigrations(SqlSource(), lambda: targets[-1])
+    return Made(port, v1, v2, lambda: _break(v2), blind, lambda: _break_half(v2, "CONCURRENTLY"))
 
 
 def _break(v2: Path) -> None:
     (v2 / "002_tags.sql").write_text("CREATE TABLE half (id int);\nINSERT INTO nowhere VALUES (1);\n")
+
+
+def _break_half(v2: Path, apart: str) -> None:
+    there, nowhere = (f"CREATE INDEX {apart} {name}_id ON {name} (id);\n" for name in ("note", "nowhere"))
+    (v2 / "002_tags.sql").write_text(there + nowhere)
 
 
 def _blind(memory: MemoryMigrations) -> None:
@@ -108,6 +124,26 @@ def test_one_that_fails_leaves_those_before_it_applied_and_nothing_of_itself(mad
     assert made.names() == ["001_notes"]
 
 
+def test_after_one_that_fails_as_a_whole_nothing_is_half(made: Made) -> None:
+    assert made.migrations.left_half(made.v2) == ""
+    made.break_tags()
+    with pytest.raises(MobiusError):
+        made.migrations.apply(made.v2, progress=nothing)
+    assert made.migrations.left_half(made.v2) == ""
+
+
+def test_one_that_fails_half_way_is_named_and_no_other_is_taken_back_over_it(made: Made) -> None:
+    made.break_half()
+    with pytest.raises(MobiusError, match="002_tags"):
+        made.migrations.apply(made.v2, progress=nothing)
+    half = made.migrations.left_half(made.v2)
+    assert ("002_tags" in half) is made.halves
+    if made.halves:
+        with pytest.raises(MobiusError, match="left in the middle"):
+            made.migrations.down(made.v2, ["002_tags"])
+    assert made.names() == ["001_notes"]
+
+
 def test_going_down_takes_back_what_is_named_and_may_be_repeated(made: Made) -> None:
     made.migrations.apply(made.v2, progress=nothing)
     assert made.migrations.can_go_down(made.v2, ["002_tags"])
@@ -121,6 +157,11 @@ def test_going_down_takes_back_what_is_named_and_may_be_repeated(made: Made) -> 
 
 def test_a_database_that_cannot_be_read_is_never_taken_for_an_empty_one(made: Made) -> None:
     made.blind()
-    for look in (made.migrations.applied, lambda: made.migrations.pending(made.v2)):
+    looks = (
+        made.migrations.applied,
+        lambda: made.migrations.pending(made.v2),
+        lambda: made.migrations.left_half(made.v2),
+    )
+    for look in looks:
         with pytest.raises(MobiusError):
             look()

@@ -345,6 +345,41 @@ def test_a_role_that_may_make_no_tables_can_still_migrate_rows(here: Here) -> No
 # -- outside of a transaction ---------------------------------------------------------------------------------------
 
 
+def test_half_a_migration_is_told_and_no_way_down_is_taken_over_it(here: Here) -> None:
+    rename = "ALTER TABLE note RENAME COLUMN text TO body;"
+    root, target = here.root.with_name("of_dbmate"), here.target
+    root.mkdir()
+    file = root / "20240102000000_body.sql"
+    file.write_text(
+        f"-- migrate:up transaction:false\nSET work_mem = '8MB';\n{rename}\nUPDATE note SET nowhere = 1;\n"
+        "-- migrate:down\nALTER TABLE note RENAME COLUMN body TO text;\n"
+    )
+    here.database.execute("DROP TABLE mobius_migrations")
+
+    with pytest.raises(MobiusError, match="nowhere"):
+        SqlSource().apply(root, target, progress=print)
+
+    half = f"migration {file.name} was left in the middle, at line 4: 1 statement(s) before it are done"
+    assert SqlSource().left_half(root, target) == half
+    with pytest.raises(GateFailed, match="was left in the middle, at line 4"):
+        SqlSource().down(root, target, [file.stem])
+    here.database.execute("ALTER TABLE note ADD COLUMN nowhere int")
+    SqlSource().apply(root, target, progress=print)
+    assert SqlSource().left_half(root, target) == ""
+    SqlSource().down(root, target, [file.stem])
+    assert SqlSource().applied(target, root) == ()
+
+
+def test_where_the_first_statement_fails_nothing_is_half(here: Here) -> None:
+    here.write("002_index.sql", "CREATE INDEX CONCURRENTLY note_nowhere ON note (nowhere);")
+
+    with pytest.raises(MobiusError, match="nowhere"):
+        here.apply()
+
+    assert "mobius_unfinished" in here.tables()
+    assert SqlSource().left_half(here.root, here.target) == ""
+
+
 def test_an_index_is_built_concurrently_and_written_down(here: Here) -> None:
     here.write("002_index.sql", "CREATE INDEX CONCURRENTLY note_text ON note (text);")
     here.write("003_after.sql", "CREATE TABLE after_it (a int);")

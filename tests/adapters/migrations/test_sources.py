@@ -307,6 +307,7 @@ def test_a_dirty_or_unfinished_database_is_refused_with_the_next_step(bench: Ben
         bench.apply()
     assert caught.value.hint
     assert "later" not in bench.tables()
+    assert "was left half migrated" in SqlSource().left_half(bench.root, bench.target)
 
 
 def test_two_with_one_number_are_refused(bench: Bench) -> None:

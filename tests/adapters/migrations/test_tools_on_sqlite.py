@@ -102,6 +102,8 @@ def test_a_revision_that_fails_is_told_with_the_end_of_what_was_said(place: Path
     assert "no such table: nowhere" in "\n".join(told.value.details)
     assert "may be there in part" in told.value.hint
     assert columns(yard.live, "half") == ["x"]
+    told_half = "failing runs outside of a transaction, and nobody can tell how much of it is there"
+    assert ALEMBIC_SOURCE.left_half(yard.tree, yard.target()) == told_half
 
 
 @pytest.mark.slow

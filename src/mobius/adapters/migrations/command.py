@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mobius.adapters.migrations.source import Around, Change, Progress, Runner, Target
-from mobius.adapters.migrations.tool_runs import failure, require_runner, run_tool
+from mobius.adapters.migrations.tool_runs import failure, may_be_half, require_runner, run_tool
 from mobius.errors import GateFailed
 from mobius.model.seen import Migration
 
@@ -73,6 +73,10 @@ class CommandSource:
                 "let the command use the database that migrations.database names",
             )
         return tuple(each.seen for each in todo)
+
+    def left_half(self, root: Path, target: Target, *, runner: Runner | None = None) -> str:
+        """Whatever is pending still may be there in part."""
+        return may_be_half(self.pending(root, target, runner=runner))
 
     def can_go_down(self, root: Path, versions: Sequence[str]) -> bool:
         return bool(self.down_by) or not versions

@@ -15,7 +15,7 @@ from mobius.adapters.migrations.django_files import (
     without_squashes,
 )
 from mobius.adapters.migrations.source import Around, Change, Progress, Runner, Target
-from mobius.adapters.migrations.tool_runs import require_runner, run_tool
+from mobius.adapters.migrations.tool_runs import may_be_half, require_runner, run_tool
 from mobius.adapters.migrations.tool_tables import rows_of_table
 from mobius.adapters.rehearsal.not_proven import NotProvenError
 from mobius.errors import GateFailed, MobiusError
@@ -86,6 +86,10 @@ class DjangoSource:
                 "let the settings use the database that migrations.database names, and install the app",
             )
         return tuple(each.seen for each in todo)
+
+    def left_half(self, root: Path, target: Target, *, runner: Runner | None = None) -> str:
+        """The first one that is pending is the one that failed, and its tool keeps no note of it."""
+        return may_be_half(self.pending(root, target))
 
     def can_go_down(self, root: Path, versions: Sequence[str]) -> bool:
         try:

@@ -74,6 +74,16 @@ class SqlSource:
                 self._apply_one(layout, changes, planned[number:], moving, around, target)
         return tuple(change.seen for change in planned)
 
+    def left_half(self, root: Path, target: Target, *, runner: Runner | None = None) -> str:
+        layout = detect(root)
+        changes = layout.read(root) if layout else ()
+        with _engine(target).looking() as session:
+            if layout is None or session is None:
+                return ""
+            if half := _recorded(layout, changes, session).half:
+                return half
+            return _left_in_the_middle(layout, changes, session, target)[1]
+
     def can_go_down(self, root: Path, versions: Sequence[str]) -> bool:
         try:
             layout = detect(root)
@@ -92,6 +102,8 @@ class SqlSource:
         changes = layout.read(root)
 
         def going_back(session: Session | None) -> tuple[Change, ...]:
+            if session is not None:
+                _refuse_half_of_a_way_up(layout, changes, session, target)
             recorded = _recorded(layout, changes, session)
             return to_take_back(changes, recorded, versions, layout.key, layout.checksum)
 
@@ -191,14 +203,39 @@ def _refuse_left_in_the_middle(
         return
     from mobius.adapters.migrations.postgres_outside import refuse_unknown
 
-    def of_the_file(name: str) -> Sequence[Statement]:
-        for change in changes:
-            for path, text in ((change.path, change.up), (_down_path(change), change.down)):
-                if text is not None and path.name == name:
-                    return _cut(text, path, layout, target, change.transactional)[0]
-        return ()
+    refuse_unknown(session, lambda name: _statements_of(name, layout, changes, target))
 
-    refuse_unknown(session, of_the_file)
+
+def _left_in_the_middle(
+    layout: Layout, changes: Sequence[Change], session: Session, target: Target
+) -> tuple[str, str]:
+    if session.dialect != "postgresql":
+        return "", ""
+    from mobius.adapters.migrations.postgres_outside import left_in_the_middle
+
+    return left_in_the_middle(session, lambda name: _statements_of(name, layout, changes, target))
+
+
+def _refuse_half_of_a_way_up(
+    layout: Layout, changes: Sequence[Change], session: Session, target: Target
+) -> None:
+    """What is there of it in part, no way down takes back; half a way down is gone on with."""
+    name, told = _left_in_the_middle(layout, changes, session, target)
+    if told and name not in [_down_path(change).name for change in changes]:
+        raise GateFailed(
+            told, "finish it: mobius resume --again; or take the data back: mobius rollback --backup FILE"
+        )
+
+
+def _statements_of(
+    name: str, layout: Layout, changes: Sequence[Change], target: Target
+) -> Sequence[Statement]:
+    """Those of the file of that name, one way or the other; none where it is not there."""
+    for change in changes:
+        for path, text in ((change.path, change.up), (_down_path(change), change.down)):
+            if text is not None and path.name == name:
+                return _cut(text, path, layout, target, change.transactional)[0]
+    return ()
 
 
 def _take_back_one(
