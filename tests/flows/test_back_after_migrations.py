@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from flows.proven import Stopped, stop_the_runner, ways_taken, with_v1
-from mobius.errors import GateFailed
+from mobius.errors import GateFailed, MobiusError
 from mobius.flows.by_hand import abort, resume
 from mobius.flows.plan_return import plan_rollback
 from mobius.flows.status import status
@@ -162,6 +162,45 @@ def test_what_a_migration_tool_that_outlived_its_deployer_still_applies_counts_a
     assert (ended.state, ways_taken(world, ended)) == (RunState.ROLLED_BACK, ["down"])
     assert world.data["migrations"] == []
     world.assert_serves("v1")
+
+
+def test_a_rollback_by_hand_chooses_and_goes_down_only_after_a_tool_that_outlived_its_deployer() -> None:
+    world = deployed()
+    heard: list[str] = []
+    world.migrations.still_running = lambda: heard.append("ended")
+
+    plan = plan_rollback(world.ports, tool_version="0")
+
+    assert heard == ["ended"] and plan.facts["way"] == "down"
+    heard.clear()
+    world.interrupt(lambda name, args: name == "migrations.down", lambda: heard.append("down"))
+    world.rollback()
+    assert heard[-2:] == ["ended", "down"]
+
+
+def test_an_emergency_waits_for_no_migration_tool() -> None:
+    world = deployed()
+    world.migrations.still_running = stop_the_runner
+
+    run = world.rollback(emergency=True)
+
+    assert ways_taken(world, run) == ["code alone"]
+    world.assert_serves("v1")
+
+
+def test_a_tool_that_does_not_end_refuses_a_rollback_that_says_how_to_go_back_all_the_same() -> None:
+    world = deployed()
+
+    def goes_on() -> None:
+        raise MobiusError("it is being migrated by a command that runs already", "end it")
+
+    world.migrations.still_running = goes_on
+
+    with pytest.raises(GateFailed) as refused:
+        world.begin(plan_rollback(world.ports, tool_version="0"))
+
+    assert refused.value.hint == "end it; or, whatever it does: mobius rollback -e production --emergency"
+    world.assert_serves("v2")
 
 
 def standing_still_inside_the_hold() -> World:

@@ -82,7 +82,7 @@ def command(
     if dry_run:
         from mobius.report.plan import plan_json, plan_text
 
-        made = the_app.plan_rollback(name, compare=True, **how)
+        made = the_app.plan_rollback(name, compare=True, progress=_aside, **how)
         losing = _losing(made)
         if as_json:
             click.echo(json.dumps({**plan_json(made), **({"losing": losing.as_json()} if losing else {})}))
@@ -91,7 +91,7 @@ def command(
             click.echo("\n\n".join(reversed(shown)))
         return code(made)
     if not emergency:
-        how["plan"] = made = the_app.plan_rollback(name, compare=True, **how)
+        how["plan"] = made = the_app.plan_rollback(name, compare=True, progress=_aside, **how)
         _ask(made, yes=yes, plain=plain, quiet=quiet or as_json)
     return follow(
         lambda viewer: the_app.rollback(name, detach=not to_the_end, viewer=viewer, **how),
@@ -100,6 +100,10 @@ def command(
         plain=plain,
         quiet=quiet,
     )
+
+
+def _aside(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _refuse_together(*, to: str, backup: str, latest: bool) -> None:

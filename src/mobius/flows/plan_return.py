@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from mobius.model.plan import Plan, Way
 from mobius.model.proven import NOTHING_PROVEN, Proven
 from mobius.model.release import BackupRecord, Release
 from mobius.model.verdict import CheckResult, Outcome
-from mobius.ports import Ports
+from mobius.ports import Ports, nothing
 from mobius.report.ways import way_words
 from mobius.rules.choosing import AFTER, unasked
 from mobius.rules.commanding import ELSEWHERE, can_restore
@@ -40,11 +40,14 @@ def plan_rollback(
     also: Sequence[str] = (),
     even_if_open: bool = False,
     compare: bool = False,
+    progress: Callable[[str], None] = nothing,
     tool_version: str,
 ) -> Plan:
     """The plan of going back: to the previous release, to release `to`, to the archive `backup`, or to the `latest`
     good one, which is also where a service goes that is only observed. With `compare` it says what would be lost, which
-    takes a moment. Raises `UsageError`, or `BackupInvalid` where what was named does not hold."""
+    takes a moment. A migration tool that outlived its deployer is waited for, which `progress` hears, but not in an
+    `emergency`. Raises `UsageError`, or `BackupInvalid` where what was named does not hold."""
+    waited = [] if emergency else _end_of_migrations(ports, progress)
     now = standing(ports)
     skipped: tuple[str, ...] = ()
     found = None
@@ -65,7 +68,7 @@ def plan_rollback(
     proven, down, told = (
         (NOTHING_PROVEN, (), []) if found else _after_migrations(target, now, ports, emergency)
     )
-    checks += told
+    checks += [*waited, *told]
     if found:
         checks += _of_the_data(ports, now, found, tuple(also), even_if_open=even_if_open, emergency=emergency)
     losing = None
@@ -94,6 +97,18 @@ def plan_rollback(
         tool_version=tool_version,
     )
     return compose_rollback(facts)
+
+
+def _end_of_migrations(ports: Ports, progress: Callable[[str], None]) -> list[CheckResult]:
+    """What still migrates decides what is on the live database: nothing is chosen before it has ended."""
+    if ports.migrations is None:
+        return []
+    try:
+        ports.migrations.wait(progress)
+    except MobiusError as problem:
+        advice = f"{problem.hint}; or, whatever it does: mobius rollback -e {ports.settings.name} --emergency"
+        return [CheckResult("migrations", Outcome.FAIL, problem.message, 0.0, advice)]
+    return []
 
 
 def _after_migrations(

@@ -28,6 +28,7 @@ def rollback(run: Run, ports: Ports) -> Run:
             ports.target.prepare()
             if unfinished := is_putting_back(record):
                 raise unfinished
+            _wait_for_migrations(record)
             perform([step for step in run.plan.rollout if step.phase != AFTERWARDS], record)
             _tell(record)
             perform([step for step in run.plan.rollout if step.phase == AFTERWARDS], record)
@@ -39,6 +40,13 @@ def rollback(run: Run, ports: Ports) -> Run:
             return _refused_or_failed(record, problem)
         open_window(record)
     return monitor(record.run, ports)
+
+
+def _wait_for_migrations(record: Record) -> None:
+    """What outlived the deployer would migrate on under what comes back; an emergency waits for nothing."""
+    migrations = record.ports.migrations
+    if migrations is not None and not record.run.plan.facts.get("emergency"):
+        migrations.wait(record.log)
 
 
 def switch_at_once(run: Run, ports: Ports) -> None:
