@@ -47,7 +47,7 @@ def test_the_figures_of_the_two_documents_are_the_presets() -> None:
     )
     assert (STRICT.max_error_rate_pct, STRICT.error_for_s, STRICT.error_window_s) == (1.0, 300.0, 60.0)
     assert (STRICT.max_cpu_pct, STRICT.max_memory_pct, STRICT.resources_for_s) == (90.0, 95.0, 300.0)
-    assert dataclasses.replace(ADAPTIVE, name="conservative", note="") == CONSERVATIVE
+    assert dataclasses.replace(ADAPTIVE, name="conservative", base="conservative") == CONSERVATIVE
 
 
 def test_the_quality_gates_default_to_the_guides_json() -> None:
