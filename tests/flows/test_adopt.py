@@ -23,7 +23,7 @@ from mobius.flows.adopting import World as Outside
 from mobius.model.adoption import Adoption, FileChange
 from mobius.model.release import Release, ReleaseState
 from mobius.model.verdict import CheckResult
-from mobius.ports import Counters, Ports
+from mobius.ports import Counters, CountsPartial, Ports
 from world import SETTINGS, WEB, Killed, World
 
 OLD, NEW = b"dial 3000\n", b"dial mobius\n"
@@ -494,3 +494,24 @@ def test_an_event_is_written_of_both(around: Around) -> None:
         ("adopted", "app.service was adopted as v1-adopted, in place"),
         ("given back", "app.service was given back, as it was"),
     ]
+
+
+def test_counts_that_are_partial_for_a_moment_neither_fail_an_adoption_nor_end_the_wait_of_a_way_back(
+    around: Around, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked = _Traffic.counters, []
+
+    def counters(traffic: _Traffic) -> Any:
+        asked.append(traffic)
+        if len(asked) <= 2:
+            raise CountsPartial("a front door process did not answer")
+        return real(traffic)
+
+    monkeypatch.setattr(_Traffic, "counters", counters)
+    around.adopt()
+    around.assert_adopted()
+    assert len(asked) > 2
+    asked.clear()
+    around.undo()
+    around.assert_as_before()
+    assert len(asked) > 2

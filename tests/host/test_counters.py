@@ -79,7 +79,7 @@ class _Process:
         self.kept = SimpleNamespace(is_running=True, life=Life())
         self.answers = iter(answers)
 
-    async def ask(self, op: str) -> dict[str, Any]:
+    async def ask_counters(self) -> dict[str, Any]:
         answer = next(self.answers)
         if answer is None:
             raise HostUnavailable("the door does not answer")
@@ -111,13 +111,26 @@ def test_a_door_process_that_ends_while_another_is_asked_makes_the_sums_partial(
     ends = _Process()
 
     class Asked(_Process):
-        async def ask(self, op: str) -> dict[str, Any]:
+        async def ask_counters(self) -> dict[str, Any]:
             if ends.kept.is_running:
                 ends.kept.is_running = False
-                found.absorb_counters("door-1", 0)
-            return await super().ask(op)
+                found.absorb_counters("door-1")
+            return await super().ask_counters()
 
     found = doors(tmp_path, Asked(snapshot(3), snapshot(3)), ends)
     found.run.mkdir()
     (found.run / "door-1.counters.json").write_text(json.dumps({**snapshot(4), "final": True}))
     assert [told(found) for _ in range(2)] == [(3, True), (7, False)]
+
+
+def test_sums_do_not_fall_below_what_a_killed_door_had_told_before(tmp_path: Path) -> None:
+    """It writes its counts once a second, and may be killed before."""
+    for number, (written, told_last, sum_of) in enumerate([(3, 5, 5), (6, 5, 6), (None, 5, 5), (3, None, 3)]):
+        found = Doors(tmp_path, lambda: None, dict)
+        found.run.mkdir(exist_ok=True)
+        if written is not None:
+            left = found.run / f"door-{number}.counters.json"
+            left.write_text(json.dumps({**snapshot(written), "final": False}))
+        found.absorb_counters(f"door-{number}", None if told_last is None else snapshot(told_last))
+        assert (found.sums["releases"]["r1"]["requests"], found.incomplete) == (sum_of, True)
+        assert found.sums["releases"]["r1"]["in_flight"] == 0

@@ -321,6 +321,19 @@ def test_a_door_that_does_not_answer_for_a_while_loses_no_count_and_none_is_coun
     assert [(one.requests, one.errors, one.missing) for one in delta.samples(2.0)] == [(1, 0, "")]
 
 
+def test_what_a_door_told_before_it_was_killed_stays_counted(two: Site) -> None:
+    """Also what it had not written down yet."""
+    status = two.client.status()
+    assert status.door is not None and status.door.pid is not None
+    for _ in range(3):
+        get(two.port)
+    told = two.client.counters().releases["r1"].requests
+    os.kill(status.door.pid, signal.SIGKILL)
+    get(two.port)
+    wait_for("its successor to answer", lambda: not two.client.counters().partial)
+    assert (told, two.client.counters().releases["r1"].requests) == (3, 4)
+
+
 def test_door_and_supervisor_killed_come_back_with_the_slots_untouched(two: Site) -> None:
     before = {slot: two.pid_of(slot) for slot in ("blue", "green")}
     door = two.client.status().door

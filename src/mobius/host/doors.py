@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mobius.host.children import MARK_ROOT, MARK_SPAWN, find_marked
-from mobius.host.counters import add_snapshots, empty_snapshot, without_in_flight
+from mobius.host.counters import add_snapshots, answered, empty_snapshot, without_in_flight
 from mobius.host.kept import Life
 from mobius.host.listening import bind_listening, close_listening, server_context
 from mobius.host.messages import DoorStatus, build
@@ -165,7 +165,7 @@ class Doors:
         for door in (self.current, *self.leaving):
             if door is not None and door.kept.is_running:
                 try:
-                    total = add_snapshots(total, await door.ask("counters"))
+                    total = add_snapshots(total, await door.ask_counters())
                 except HostUnavailable:
                     is_partial = True
         pid = self.current.kept.life.pid if self.current else None
@@ -271,15 +271,18 @@ class Doors:
 
     # -- counts of doors that are gone -----------------------------------------------------------------------
 
-    def absorb_counters(self, name: str, code: int | None) -> None:
-        """Adds what a door left behind to the sums; without its last word something may be missing."""
+    def absorb_counters(self, name: str, told: dict[str, Any] | None = None) -> None:
+        """Adds what a door left behind to the sums, or what it told last where that is more: sums do not fall below
+        what was answered with. Without its last word something may be missing."""
         left = self.run / f"{name}.counters.json"
-        try:
-            counts = json.loads(left.read_bytes())
-        except (FileNotFoundError, ValueError):
-            self.incomplete = True
+        counts = told
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            written = json.loads(left.read_bytes())
+            counts = written if told is None or answered(written) >= answered(told) else told
+        is_final = counts is not None and counts.get("final", False)
+        self.incomplete = self.incomplete or not is_final
+        if counts is None:
             return
-        self.incomplete = self.incomplete or not counts.pop("final", False)
         self.sums = add_snapshots(self.sums, without_in_flight(counts))
         kept = {"sums": self.sums, "incomplete": self.incomplete}
         with contextlib.suppress(OSError):  # a full disk: they are kept in memory

@@ -34,6 +34,7 @@ class OneDoor:
         self.ready = asyncio.Event()
         self.kept = Kept(life, self._command, doors.save, self._ended, *BACKOFF_S)
         self.is_leaving = False
+        self.told: dict[str, Any] | None = None  # its counts, when they were asked last in this life
 
     @property
     def control(self) -> Path:
@@ -42,12 +43,21 @@ class OneDoor:
     async def ask(self, op: str, within_s: float = ASK_TIMEOUT_S, **params: Any) -> dict[str, Any]:
         return await ask_async(self.control, op, params, timeout_s=within_s)
 
+    async def ask_counters(self) -> dict[str, Any]:
+        """What it counted in this life, remembered for the case that it is killed."""
+        name = self.name
+        counts = await self.ask("counters")
+        if name == self.name:  # it has no successor yet
+            self.told = counts
+        return counts
+
     def as_json(self) -> dict[str, Any]:
         return {"name": self.name, "life": self.kept.life.as_json()}
 
     def _command(self) -> Command:
         doors = self.doors
         self.ready.clear()
+        self.told = None
         doors.serial += 1
         self.name = f"door-{doors.serial}"
         fds = tuple(one.fileno() for one in doors.listening)
@@ -81,7 +91,7 @@ class OneDoor:
 
     def _ended(self, code: int | None) -> bool:
         self.ready.clear()
-        self.doors.absorb_counters(self.name, code)
+        self.doors.absorb_counters(self.name, self.told)
         with contextlib.suppress(OSError):
             remove_socket(self.doors.run, f"{self.name}.sock")
         if self.is_leaving:

@@ -22,7 +22,9 @@ from mobius.adapters.traffic.haproxy import HaproxyTraffic
 from mobius.adapters.traffic.haproxy_checks import haproxy_checks
 from mobius.adapters.traffic.history import read_history
 from mobius.errors import MobiusError
+from mobius.host.client import HostClient
 from mobius.model.verdict import Outcome
+from mobius.ports import CountsPartial
 
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -306,6 +308,23 @@ def test_what_was_held_is_counted_for_the_release_that_answered(
         thread.join(10)
     assert told == [(200, "r1")] * 3
     wait_for("all to be counted", lambda: traffic.counters()["r1"].requests == before + 3)
+
+
+def test_while_the_front_door_cannot_say_all_a_switch_goes_on_and_only_the_counts_are_missing(
+    ground: Ground, traffic: HaproxyTraffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traffic.switch({"blue": 100})
+    traffic.hold(10.0, 5, 1_000_000)
+    traffic.release_hold()
+    failed = traffic.failed_because_of_switches()
+    real = HostClient.counters
+    monkeypatch.setattr(HostClient, "counters", lambda client: replace(real(client), partial=True))
+    traffic.switch({"green": 100})
+    assert traffic.drain("blue", 1.0) == 0
+    assert traffic.failed_because_of_switches() == failed
+    for counts in (traffic.counters, traffic.turned_away):
+        with pytest.raises(CountsPartial):
+            counts()
 
 
 def test_what_went_through_the_hold_is_waited_for_and_cut_when_its_slot_is_drained(
