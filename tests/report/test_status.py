@@ -9,7 +9,7 @@ import pytest
 from mobius.model.plan import Way
 from mobius.model.run import RunState
 from mobius.model.status import BackupNow, ProcessNow, ReleaseNow, RunNow, Status, WayBackNow
-from mobius.report.status import status_json, status_text
+from mobius.report.status import status_json, status_text, way_back_words
 from report.stories import NOON
 
 STATUS = Status(
@@ -145,3 +145,16 @@ def test_colour_is_only_colour() -> None:
     painted = status_text(STATUS, 80, color=True, tz=UTC)
     assert "\x1b[" in painted
     assert re.sub(r"\x1b\[[0-9;]*m", "", painted) == status_text(STATUS, 80, tz=UTC)
+
+
+def test_a_way_back_onto_a_schema_that_moved_on_says_neither_how_fast_it_is_nor_that_nothing_is_lost() -> (
+    None
+):
+    moved = "the schema has moved on since (8_rename)"
+    unknown = WayBackNow(Way.CODE_ALONE, "v2", 15.0, "nothing; the migrated schema stays", 0.0, moved)
+    failing = replace(unknown, instead="mobius rollback -e production --backup run8.zip")
+
+    assert way_back_words(unknown, NOON, UTC) == f"code alone, not proven: {moved}"
+    assert way_back_words(failing, NOON, UTC) == (
+        f"code alone, not proven: {moved}; with its data: mobius rollback -e production --backup run8.zip"
+    )

@@ -118,11 +118,17 @@ def _refuse_together(*, to: str, backup: str, latest: bool) -> None:
 
 
 def _ask(made: Plan, *, yes: bool, plain: bool, quiet: bool) -> None:
-    """Says what would be lost, then asks; a way back that restores nothing is not asked about, only told."""
+    """Says what would be lost, then asks; a way back that restores nothing is only told, unless
+    nobody knows whether its release works on the schema as it is."""
     for check in made.checks:
         if check.name == "ways back" and not quiet and not code(made):
             click.echo("\n".join(wrapped(f"Ways back: {check.answer}", width())), err=True)
-    if not made.facts.get("backup") or code(made):
+    if code(made):
+        return
+    if unproven := made.facts.get("unproven"):
+        question = f"Whether {made.tag} works is not proven: {unproven}. Go back to it all the same?"
+        confirm("\n".join(wrapped(question, width() - 8)), yes=yes)
+    if not made.facts.get("backup"):
         return
     losing = _losing(made)
     for line in made.facts.get("skipped") or ():

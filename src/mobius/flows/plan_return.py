@@ -8,17 +8,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mobius.errors import MobiusError, UsageError
+from mobius.flows.after_migrations import NO_MIGRATIONS, after_migrations
 from mobius.flows.latest_good import latest_good
 from mobius.flows.plan import asked, find_backup, proven_backup
 from mobius.flows.standing import Standing, live_side, standing
-from mobius.flows.way_back import may_be_held, proven_of, run_that_made_live
-from mobius.model.plan import Plan, Way
-from mobius.model.proven import NOTHING_PROVEN, Proven
+from mobius.flows.way_back import may_be_held
+from mobius.model.plan import Plan
 from mobius.model.release import BackupRecord, Release
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Ports, nothing
-from mobius.report.ways import way_words
-from mobius.rules.choosing import AFTER, unasked
 from mobius.rules.commanding import ELSEWHERE, can_restore
 from mobius.rules.composing import compose_rollback
 from mobius.rules.holding import hold_check
@@ -65,10 +63,8 @@ def plan_rollback(
     warm = not found and now.warm and now.previous is not None and target.id == now.previous.id
     slot = now.previous_slot if warm else now.free_slot
     checks = [] if warm or ports.commands else [_is_there(target, found is not None, ports)]
-    proven, down, told = (
-        (NOTHING_PROVEN, (), []) if found else _after_migrations(target, now, ports, emergency)
-    )
-    checks += [*waited, *told]
+    after = NO_MIGRATIONS if found else after_migrations(target, now, ports, emergency=emergency)
+    checks += [*waited, *after.checks]
     if found:
         checks += _of_the_data(ports, now, found, tuple(also), even_if_open=even_if_open, emergency=emergency)
     losing = None
@@ -81,9 +77,10 @@ def plan_rollback(
         target=side(target, slot, ports.releases.processes(target.id)),
         target_tag=target.tag,
         held=may_be_held(ports),
-        warm=warm and not down,
-        down=down,
-        proven=proven,
+        warm=warm and not after.down,
+        down=after.down,
+        unproven=after.unproven,
+        proven=after.proven,
         backup=found.path if found else "",
         restore_s=_measured(found, ports) if found else 0.0,
         emergency=emergency,
@@ -109,36 +106,6 @@ def _end_of_migrations(ports: Ports, progress: Callable[[str], None]) -> list[Ch
         advice = f"{problem.hint}; or, whatever it does: mobius rollback -e {ports.settings.name} --emergency"
         return [CheckResult("migrations", Outcome.FAIL, problem.message, 0.0, advice)]
     return []
-
-
-def _after_migrations(
-    target: Release, now: Standing, ports: Ports, emergency: bool
-) -> tuple[Proven, tuple[str, ...], list[CheckResult]]:
-    """What was proven of the ways back from the live release to this one, the migrations to take back on the way, and
-    what to know before saying yes."""
-    made = run_that_made_live(now, ports)
-    if made is None or made.plan.previous_id != target.id:
-        return NOTHING_PROVEN, (), []
-    proven = proven_of(made, ports)
-    if not proven.ways:
-        return proven, (), []
-    told = "; ".join(way_words(way) for way in proven.ways)
-    way = unasked(made.plan, AFTER, proven)
-    if emergency or (way is not None and way.way is Way.CODE_ALONE):
-        return proven, (), [CheckResult("ways back", Outcome.PASS, told, 0.0)]
-    if way is not None and way.way is Way.DOWN:
-        names = tuple(made.plan.facts.get("pending_migrations") or ())
-        return (
-            proven,
-            names,
-            [CheckResult("ways back", Outcome.PASS, told, 0.0), hold_check(ports.settings, 0.0)],
-        )
-    command = f"mobius rollback -e {ports.settings.name}"
-    backup = next(
-        (b.name for b in ports.backups.found() if b.run_id == made.id and b.kind == "release"), "FILE"
-    )
-    advice = f"{command} --backup {backup}; or, although it is not open: {command} --emergency"
-    return proven, (), [CheckResult("ways back", Outcome.FAIL, told, 0.0, advice)]
 
 
 def _has_only_backups(ports: Ports) -> bool:

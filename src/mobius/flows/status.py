@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from mobius.errors import MobiusError
 from mobius.flows.freeze import frozen
 from mobius.flows.off_site import newest_copied
+from mobius.flows.schema_moves import fit_of, made_for, rollback_with_data
 from mobius.flows.standing import Standing, standing
 from mobius.flows.way_back import proven_of, run_that_made_live
 from mobius.model.plan import Way
+from mobius.model.proven import Fit
 from mobius.model.release import BackupRecord, Release
 from mobius.model.run import Run, RunState
 from mobius.model.status import BackupNow, ProcessNow, ReleaseNow, RunNow, Status, WayBackNow
 from mobius.model.verdict import Outcome
 from mobius.ports import Ports
+from mobius.report.ways import moved_words
 from mobius.rules.choosing import AFTER, unasked
 from mobius.rules.commanding import NO_CODE, can_restore
 
@@ -34,6 +37,7 @@ def status(ports: Ports) -> Status:
     except MobiusError:
         runs, outbox, backups = (), (), ports.backups.found()
     run = runs[0] if runs else None
+    way_back = _way_back(now, backups, ports)
     alive = None if run is None or run.ended else ports.launcher.alive(run)
     return Status(
         service=ports.service,
@@ -47,7 +51,7 @@ def status(ports: Ports) -> Status:
             for p in now.processes
         ),
         run=_run(run, alive, ports) if run else None,
-        way_back=_way_back(now, backups, ports),
+        way_back=way_back,
         backup=_backup(backups),
         freeze=freeze,
         unsent=len(outbox),
@@ -59,7 +63,7 @@ def status(ports: Ports) -> Status:
             *_by_other_means(now, ports),
             *_here_alone(backups, ports),
         ),
-        next=_next(now, run, alive, ports),
+        next=_next(now, run, alive, way_back, ports),
     )
 
 
@@ -98,13 +102,16 @@ def _way_back(now: Standing, backups: Sequence[BackupRecord], ports: Ports) -> W
     if now.live is None:
         return None
     if now.previous is not None:
-        made = run_that_made_live(now, ports)
-        pending = made is not None and made.plan.previous_id == now.previous.id
-        if made is not None and pending and (chosen := _proven_way(made, now.previous, ports)) is not None:
+        fit = fit_of(now.previous.id, ports)
+        made = made_for(now.previous.id, run_that_made_live(now, ports), fit)
+        if made is not None and (chosen := _proven_way(made, now.previous, ports)) is not None:
             return chosen
-        loses = "nothing; the migrated schema stays" if pending else "nothing"
-        proven = _proven_at(now, backups, pending, ports)
-        return WayBackNow(Way.CODE_ALONE, now.previous.tag, WARM_S if now.warm else COLD_S, loses, proven)
+        loses = "nothing" if fit.is_open and not fit.works_at else "nothing; the migrated schema stays"
+        proven = _proven_at(now, backups, fit, ports)
+        unproven = "" if fit.is_open else moved_words(fit, now.previous.tag)
+        instead = rollback_with_data(now.previous, ports) if fit.fails else ""
+        expected_s = WARM_S if now.warm else COLD_S
+        return WayBackNow(Way.CODE_ALONE, now.previous.tag, expected_s, loses, proven, unproven, instead)
     older = [b for b in backups if b.kind == "release" and b.release_id not in ("", now.live.id)]
     good = next((backup for backup in [*(b for b in older if b.rehearsed_at), *older]), None)
     if good is None:
@@ -138,15 +145,17 @@ def _way_back_elsewhere(now: Standing, backups: Sequence[BackupRecord], ports: P
     return WayBackNow(Way.RESTORE, best.name, COMMAND_S + best.restore_s, NO_CODE, best.rehearsed_at)
 
 
-def _proven_at(now: Standing, backups: Sequence[BackupRecord], pending: bool, ports: Ports) -> float:
-    """Warm: proven now, if it answers now. Cold: by the rehearsed backup that holds it, unless the schema has moved
-    on since: whether it works on that, nobody has seen."""
+def _proven_at(now: Standing, backups: Sequence[BackupRecord], fit: Fit, ports: Ports) -> float:
+    """Never where the schema has moved on since: whether it works on that, nobody has seen. Else warm: now, if it
+    answers now. Cold: by the rehearsal on this schema, or by the rehearsed backup that holds it."""
     assert now.previous is not None
+    if not fit.is_open:
+        return 0.0
     if now.warm:
         url = ports.target.slot_url(now.previous_slot)
         return ports.clock.now() if ports.checks.health(url).outcome is Outcome.PASS else 0.0
-    if pending:
-        return 0.0
+    if fit.works_at:
+        return fit.works_at
     ours = [b.rehearsed_at for b in backups if b.release_id == now.previous.id and b.rehearsed_at]
     return max(ours, default=0.0)
 
@@ -203,7 +212,9 @@ def _unattended(now: Standing, ports: Ports) -> tuple[str, ...]:
     return ("the supervisor does not run: what dies now is not started again",)
 
 
-def _next(now: Standing, run: Run | None, alive: bool | None, ports: Ports) -> str:
+def _next(
+    now: Standing, run: Run | None, alive: bool | None, way_back: WayBackNow | None, ports: Ports
+) -> str:
     environment = ports.settings.name
     if _unattended(now, ports):
         return f"mobius host start -e {environment}"
@@ -220,4 +231,6 @@ def _next(now: Standing, run: Run | None, alive: bool | None, ports: Ports) -> s
         return f"mobius monitor -e {environment}"
     if now.live is None:
         return f"mobius deploy -e {environment} --tag TAG"
+    if way_back is not None and way_back.instead:
+        return way_back.instead
     return f"mobius rollback -e {environment}" if now.previous else f"mobius plan -e {environment} --tag TAG"

@@ -32,3 +32,20 @@ class Proven:
 
 
 NOTHING_PROVEN = Proven()
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Whether a release fits the live schema. `moved`: the migrations, oldest first, that were applied (or taken back)
+    since it was live or seen to work; without any, and where it does not `fail`, code alone leads back to it."""
+
+    moved: tuple[str, ...] = ()
+    fails: bool = False  # a rehearsal saw it fail on what is applied, and nothing newer says otherwise
+    why: str = ""  # it failed
+    works_at: float = 0.0  # unix seconds: a rehearsal saw it work on the schema as it is
+    run_id: int = 0  # whose rehearsal that was, 0 where none tried it
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing speaks against code alone."""
+        return not (self.moved or self.fails)

@@ -60,6 +60,8 @@ class WayBackNow:
     expected_s: float
     loses: str
     proven_at: float = 0.0
+    unproven: str = ""  # why it is not, where the schema has moved on since
+    instead: str = ""  # the command that leads back where code alone was seen to fail
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,9 @@ def status_json(status: Status) -> dict[str, Any]:
 
 def way_back_words(way: WayBackNow, now: float, tz: tzinfo | None) -> str:
     """ "code alone, about 1 s, proven 02:10, nothing lost" """
+    if way.unproven:
+        instead = f"; with its data: {way.instead}" if way.instead else ""
+        return f"{way.way}, not proven: {way.unproven}{instead}"
     proven = f"proven {clock(way.proven_at, now, tz)}" if way.proven_at else "not proven"
     return f"{way.way}, about {duration(way.expected_s)}, {proven}, {losing(way.loses)}"
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from mobius.model.plan import Plan, Way
-from mobius.model.proven import Proven
+from mobius.model.proven import Fit, Proven
 from mobius.model.trial import OpenWay
 from mobius.report.words import duration
+
+NAMED = 3  # so many migrations are named in one line
 
 
 def losing(loses: str) -> str:
@@ -26,6 +28,13 @@ def way_words(way: OpenWay) -> str:
         return f"{way.way}: {way.why if way.why.startswith('not proven') else f'not open: {way.why}'}"
     took = f", {duration(way.seconds)}" if way.seconds else ""
     return f"{way.way}{took}, {losing(way.loses)}"
+
+
+def moved_words(fit: Fit, tag: str) -> str:
+    """ "the schema has moved on since (8_rename, …); v2 was seen to fail on it (run 8): no such column: x" """
+    names = ", ".join([*fit.moved[:NAMED], *["…"][: len(fit.moved) > NAMED]])
+    told = f"the schema has moved on since ({names})"
+    return f"{told}; {tag} was seen to fail on it (run {fit.run_id}): {fit.why}" if fit.fails else told
 
 
 def choices_between(plan: Plan, proven: Proven, backup: str, *, is_live: bool = True) -> list[str]:

@@ -26,6 +26,7 @@ class ReturnFacts:
     held: bool = False  # requests may still wait, for a run that stands still
     warm: bool = False  # the target's web processes are up and kept healthy
     down: tuple[str, ...] = ()  # migrations that are taken back on the way, as the rehearsal proved
+    unproven: str = ""  # why nobody knows whether the target works on the schema as it is
     proven: Proven = NOTHING_PROVEN  # of the deployment that made the live release live
     backup: str = ""  # path of an archive whose code and data are to come back
     restore_s: float = 0.0  # how long its rehearsal's restore took
@@ -73,6 +74,7 @@ def returning(facts: ReturnFacts, steps: tuple[Step, ...], *, slot: str, previou
             "backup": facts.backup,
             "way": str(facts.way),
             **({"ways": [asdict(way) for way in facts.proven.ways]} if facts.proven.ways else {}),
+            **({"unproven": facts.unproven} if facts.unproven else {}),
             "emergency": facts.emergency,
             "within_s": within_s(facts.settings, emergency=facts.emergency),
             **({"also": list(facts.also)} if facts.also else {}),
