@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from mobius.adapters.migrations.engine import Engine, Moving, nobody
 from mobius.adapters.migrations.layouts import LAYOUTS, Layout, detect
 from mobius.adapters.migrations.records import Recorded, still_to_do, to_take_back
 from mobius.adapters.migrations.session import Session
-from mobius.adapters.migrations.source import Around, Change, Progress, Runner, Statement, Target
-from mobius.adapters.migrations.sql_files import statements
+from mobius.adapters.migrations.source import Around, Change, Progress, Runner, Target
+from mobius.adapters.migrations.sql_cutting import (
+    as_it_runs,
+    cut,
+    down_path_of,
+    left_half_of,
+    refuse_half_of_a_way_up,
+    refuse_left_in_the_middle,
+)
 from mobius.adapters.migrations.sqlite_running import SqliteEngine
 from mobius.errors import GateFailed, MobiusError
 from mobius.model.seen import Migration
@@ -51,7 +58,7 @@ class SqlSource:
         changes = layout.read(root)
         with _engine(target).looking() as session:
             todo = _pending(layout, changes, session, target)
-        return tuple(_as_it_runs(change, layout, target) for change in todo)
+        return tuple(as_it_runs(change, layout, target) for change in todo)
 
     def apply(
         self,
@@ -75,14 +82,14 @@ class SqlSource:
         return tuple(change.seen for change in planned)
 
     def left_half(self, root: Path, target: Target, *, runner: Runner | None = None) -> str:
-        layout = detect(root)
+        layout = detect(root) if root.exists() else None
         changes = layout.read(root) if layout else ()
         with _engine(target).looking() as session:
             if layout is None or session is None:
                 return ""
             if half := _recorded(layout, changes, session).half:
                 return half
-            return _left_in_the_middle(layout, changes, session, target)[1]
+            return left_half_of(layout, changes, session, target)[1]
 
     def can_go_down(self, root: Path, versions: Sequence[str]) -> bool:
         try:
@@ -103,14 +110,14 @@ class SqlSource:
 
         def going_back(session: Session | None) -> tuple[Change, ...]:
             if session is not None:
-                _refuse_half_of_a_way_up(layout, changes, session, target)
+                refuse_half_of_a_way_up(layout, changes, session, target)
             recorded = _recorded(layout, changes, session)
             return to_take_back(changes, recorded, versions, layout.key, layout.checksum)
 
         with _engine(target).looking() as session:
             todo = going_back(session)
         for change in todo:
-            _cut(change.down or "", _down_path(change), layout, target, change.transactional)
+            cut(change.down or "", down_path_of(change), layout, target, change.transactional)
         if not todo:
             return
         with _engine(target).migrating(lambda _: None, make=False) as moving:
@@ -179,7 +186,7 @@ def _pending(
 ) -> tuple[Change, ...]:
     if session is not None:
         _refuse_another_tool(layout, session)
-        _refuse_left_in_the_middle(layout, changes, session, target)
+        refuse_left_in_the_middle(layout, changes, session, target)
     return still_to_do(changes, _recorded(layout, changes, session), layout.key, layout.checksum)
 
 
@@ -194,48 +201,6 @@ def _refuse_another_tool(layout: Layout, session: Session) -> None:
                 f" {layout.title}",
                 "bring back the folder that belongs to this database, or correct migrations.database",
             )
-
-
-def _refuse_left_in_the_middle(
-    layout: Layout, changes: Sequence[Change], session: Session, target: Target
-) -> None:
-    if session.dialect != "postgresql":
-        return
-    from mobius.adapters.migrations.postgres_outside import refuse_unknown
-
-    refuse_unknown(session, lambda name: _statements_of(name, layout, changes, target))
-
-
-def _left_in_the_middle(
-    layout: Layout, changes: Sequence[Change], session: Session, target: Target
-) -> tuple[str, str]:
-    if session.dialect != "postgresql":
-        return "", ""
-    from mobius.adapters.migrations.postgres_outside import left_in_the_middle
-
-    return left_in_the_middle(session, lambda name: _statements_of(name, layout, changes, target))
-
-
-def _refuse_half_of_a_way_up(
-    layout: Layout, changes: Sequence[Change], session: Session, target: Target
-) -> None:
-    """What is there of it in part, no way down takes back; half a way down is gone on with."""
-    name, told = _left_in_the_middle(layout, changes, session, target)
-    if told and name not in [_down_path(change).name for change in changes]:
-        raise GateFailed(
-            told, "finish it: mobius resume --again; or take the data back: mobius rollback --backup FILE"
-        )
-
-
-def _statements_of(
-    name: str, layout: Layout, changes: Sequence[Change], target: Target
-) -> Sequence[Statement]:
-    """Those of the file of that name, one way or the other; none where it is not there."""
-    for change in changes:
-        for path, text in ((change.path, change.up), (_down_path(change), change.down)):
-            if text is not None and path.name == name:
-                return _cut(text, path, layout, target, change.transactional)[0]
-    return ()
 
 
 def _take_back_one(
@@ -257,41 +222,9 @@ def _take_back_one(
     moving.run(
         change,
         change.down or "",
-        _down_path(change),
+        down_path_of(change),
         before=before,
         after=lambda seconds: layout.forget(session, change, changes, seconds),
         around=nobody,
         may_begin=layout.may_begin,
     )
-
-
-def _as_it_runs(change: Change, layout: Layout, target: Target) -> Change:
-    """With what is known when it is cut, before any of them runs; its way down is cut as well."""
-    if change.down is not None:
-        _cut(change.down, _down_path(change), layout, target, change.transactional)
-    return replace(
-        change, transactional=_cut(change.up or "", change.path, layout, target, change.transactional)[1]
-    )
-
-
-def _cut(
-    text: str, path: Path, layout: Layout, target: Target, transactional: bool
-) -> tuple[Sequence[Statement], bool]:
-    """The statements, and whether they run in one transaction. Raises GateFailed for what cannot be run."""
-    if layout.placeholder and (found := layout.placeholder.search(text)):
-        line = text.count("\n", 0, found.start()) + 1
-        raise GateFailed(
-            f"migration {path} has the placeholder {found[0]} (line {line}), which only {layout.name} can fill in",
-            f'write its value, or let {layout.name} itself run: kind = "command"',
-        )
-    if target.kind == "sqlite":
-        return statements(text, path, may_begin=layout.may_begin), True
-    from mobius.adapters.migrations.postgres_sql import script_of
-
-    script = script_of(text, path, transactional=transactional, may_begin=layout.may_begin)
-    return script.statements, script.transactional
-
-
-def _down_path(change: Change) -> Path:
-    """For messages: where both ways are in one file, they are told apart."""
-    return change.down_path or change.path.with_name(f"{change.path.name} (down)")
