@@ -69,7 +69,7 @@ class Field:
 
     def rollback(self, strike: Strike) -> tuple[Done, Path]:
         """Back to the release before."""
-        return self._struck(strike, "rollback")
+        return self._struck(strike, "rollback", "--yes")
 
     def strike(self, strike: Strike, *words: str) -> tuple[Done, Path]:
         """Any command, struck."""

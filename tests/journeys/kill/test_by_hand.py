@@ -64,7 +64,7 @@ def test_a_deployment_during_an_open_window_supersedes_it(new_service: Callable[
     assert (status["live"]["tag"], status["previous"]["tag"]) == ("v3", "v2")
     running = {p["release_id"].split("-")[0] for p in status["processes"] if p["state"] == "running"}
     assert running == {"v2", "v3"}
-    service.mobius("rollback", expect=0)
+    service.mobius("rollback", "--yes", expect=0)
     assert service.get()["release"] == service.status()["live"]["tag"] == "v2"
     assert [life for life in service.lives() if life[0] == "TWO"] == []
 
@@ -72,7 +72,7 @@ def test_a_deployment_during_an_open_window_supersedes_it(new_service: Callable[
 def test_what_was_live_is_live_again_after_the_house_was_stopped_and_started(ground: Field) -> None:
     service, live = ground.service, ground.live
     ground.deploy(Strike(who="nobody"))
-    service.mobius("rollback", expect=0)  # so that a window is open
+    service.mobius("rollback", "--yes", expect=0)  # so that a window is open
     service.post()
     service.mobius("host", "stop", "--yes", expect=0)
     assert service.get()["code"] == 0

@@ -65,7 +65,7 @@ def test_at_three_in_the_morning_a_rollback_wins_over_a_window_awake_or_asleep(
 
     service.mobius("deploy", "--tag", "v2", "--detach", expect=0)
     assert service.get()["release"] == "v2"
-    service.mobius("rollback", expect=0)
+    service.mobius("rollback", "--yes", expect=0)
     assert service.get()["release"] == "v1"
     assert service.journal("SELECT state FROM runs WHERE id = 2") == [("superseded",)]
 
@@ -73,7 +73,7 @@ def test_at_three_in_the_morning_a_rollback_wins_over_a_window_awake_or_asleep(
     run_id = service.status()["run"]["id"]
     asleep = service.runner_pid(run_id)
     os.kill(asleep, signal.SIGSTOP)
-    service.mobius("rollback", expect=0)
+    service.mobius("rollback", "--yes", expect=0)
     assert service.get()["release"] == "v1"
     written = f"SELECT count(*) FROM events WHERE run_id = {run_id}"
     before, door = service.journal(written), service.host.status().door
