@@ -141,6 +141,8 @@ def test_where_several_tests_share_the_bound_each_needs_more_evidence() -> None:
     )
     assert alone.threshold == THRESHOLD
     assert one_of_four.threshold == 4 * THRESHOLD
+    pairs = zip(alone.ceilings, one_of_four.ceilings, strict=True)
+    assert all(higher.share >= one.share for one, higher in pairs)
 
 
 def test_whoever_starts_again_from_the_same_samples_decides_the_same() -> None:

@@ -18,10 +18,8 @@ from mobius.rules.adaptive.words import sentence
 
 THRESHOLD = 1 / (0.8 * ALPHA)  # the rest of it was spent on the ceilings
 ERRORS_WEIGHT = 0.5  # of the bet; the other half is shared by the channels of slow answers
-ALL_BAD, ALL_BAD_LOOKS = (
-    0.9,
-    3,
-)  # more than that share failing for longer than a blip, seen so often: no doubt is left
+# That share failing for longer than a blip, seen so often, leaves no doubt.
+ALL_BAD, ALL_BAD_LOOKS = 0.9, 3
 RECENT_S = 60.0  # what the sentence calls "now"
 
 
@@ -45,7 +43,7 @@ class Adaptive:
 
     def __init__(self, baseline: Baseline | None, *, window_s: float, share_of_alpha: float = 1.0) -> None:
         self.ceilings: tuple[Ceiling, ...] = (
-            ceilings(baseline) if baseline and baseline.total.requests else ()
+            ceilings(baseline, share_of_alpha) if baseline and baseline.total.requests else ()
         )
         self.threshold = THRESHOLD / share_of_alpha
         self._evidence = [Evidence(ceiling, window_s) for ceiling in self.ceilings]
@@ -73,13 +71,13 @@ class Adaptive:
         if total < self.threshold:
             return Judged(False, total, self.threshold)
         loudest = max(range(len(parts)), key=parts.__getitem__)
-        return Judged(True, total, self.threshold, self.explain(loudest, total), self.ceilings[loudest].name)
+        return Judged(True, total, self.threshold, self.explain(loudest), self.ceilings[loudest].name)
 
-    def explain(self, channel: int, evidence: float) -> str:
+    def explain(self, channel: int) -> str:
         """Why, in one sentence with its numbers."""
         bad = sum(counted[channel][0] for _, counted in self._recent)
         of = sum(counted[channel][1] for _, counted in self._recent)
-        return sentence(self.ceilings[channel], bad / of if of else 0.0, evidence, self.threshold)
+        return sentence(self.ceilings[channel], bad / of if of else 0.0, self.threshold)
 
     def _remember(self, counted: tuple[tuple[int, int], ...]) -> None:
         self._recent.append((self._now_s, counted))

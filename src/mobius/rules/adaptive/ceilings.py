@@ -52,22 +52,24 @@ class Ceiling:
     wanders: bool = False
 
 
-def ceilings(baseline: Baseline) -> tuple[Ceiling, ...]:
-    """Errors first; then, where times are there, one for each of three quantiles."""
-    found = [_of_errors(baseline)]
+def ceilings(baseline: Baseline, share_of_alpha: float = 1.0) -> tuple[Ceiling, ...]:
+    """Errors first; then, where times are there, one for each of three quantiles. `share_of_alpha`: what part of the
+    claimed chance they may spend."""
+    level = LEVEL * share_of_alpha
+    found = [_of_errors(baseline, level)]
     if sum(baseline.total.histogram):
         scale = _wander_of_scale(baseline.minutes)
-        found += [_of_latency(quantile, baseline, scale) for quantile in QUANTILES]
+        found += [_of_latency(quantile, baseline, scale, level) for quantile in QUANTILES]
     return tuple(found)
 
 
 # -- errors -------------------------------------------------------------------------------------------------------
 
 
-def _of_errors(baseline: Baseline) -> Ceiling:
+def _of_errors(baseline: Baseline, level: float) -> Ceiling:
     bad, of = baseline.total.errors, baseline.total.requests
     was = bad / of if of else 0.0
-    share = max(share_above(bad, of, LEVEL), ERRORS_TIMES * was, was + ERRORS_MORE)
+    share = max(share_above(bad, of, level), ERRORS_TIMES * was, was + ERRORS_MORE)
     clumping, block_s = _clumping(baseline, was)
     return Ceiling("errors", min(max(share, 1e-9), 0.9), was, clumping=clumping, block_s=block_s)
 
@@ -101,11 +103,11 @@ class _Scale:
     constant_s: float = 0.0
 
 
-def _of_latency(quantile: float, baseline: Baseline, scale: _Scale) -> Ceiling:
+def _of_latency(quantile: float, baseline: Baseline, scale: _Scale, level: float) -> Ceiling:
     total = baseline.total.histogram
     of = sum(total)
     edge = _bucket_of(total, quantile)
-    share = share_above(sum(total[edge + 1 :]), of, LEVEL)
+    share = share_above(sum(total[edge + 1 :]), of, level)
     pairs = [(sum(block.histogram[edge + 1 :]), sum(block.histogram)) for block in baseline.blocks]
     minutes = [(sum(minute.histogram[edge + 1 :]), sum(minute.histogram)) for minute in baseline.minutes]
     wandered = 0.0
@@ -114,7 +116,7 @@ def _of_latency(quantile: float, baseline: Baseline, scale: _Scale) -> Ceiling:
         wandered = _wander_of_share(minutes)
         share = max(share, wandered)
     if scale.log_factor:
-        share = max(share, _share_slower(total, edge + 1 - max(scale.log_factor / BUCKET, 1.0)))
+        share = max(share, _share_slower(total, edge + 1 - max(scale.log_factor / BUCKET, 1.0), level))
     phi = _scatter(pairs)
     patience_s = min(PATIENCE * scale.constant_s, PATIENCE_MOST_S) if scale.log_factor else 0.0
     return Ceiling(
@@ -138,13 +140,13 @@ def _bucket_of(histogram: Sequence[int], quantile: float) -> int:
     return len(histogram) - 3
 
 
-def _share_slower(histogram: Sequence[int], edge: float) -> float:
+def _share_slower(histogram: Sequence[int], edge: float, level: float) -> float:
     """The bound of the share slower than an edge between two: their logarithms are taken to lie on a line."""
     edge = min(max(edge, 0.0), len(histogram) - 2.0)
     low = int(edge)
     of = sum(histogram)
     one, other = (
-        share_above(sum(histogram[at + 1 :]), of, LEVEL) for at in (low, min(low + 1, len(histogram) - 2))
+        share_above(sum(histogram[at + 1 :]), of, level) for at in (low, min(low + 1, len(histogram) - 2))
     )
     return exp((1 - (edge - low)) * log(one) + (edge - low) * log(other))
 

@@ -7,7 +7,7 @@ from mobius.rules.adaptive.ceilings import Ceiling
 CLUMPING = 0.05  # of the rate of errors: below it nobody needs to hear of bursts
 
 
-def sentence(ceiling: Ceiling, now: float, evidence: float, threshold: float) -> str:
+def sentence(ceiling: Ceiling, now: float, threshold: float) -> str:
     """Why this is worse than before: what it is, what it was, what is tolerated, and the chance of a false alarm."""
     what = "errors" if ceiling.above < 0 else f"answers {ceiling.name} of before"
     worst = f"even without the worst {ceiling.blip_s:.0f} s"
