@@ -1,4 +1,4 @@
-"""Processor and memory of real process trees, and the limits of control groups."""
+"""What real process trees use: a burner, a leak of memory, a leak of files; and the disk below the environment."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
-import pytest
 
-from mobius.adapters.signals.resources import Resources, limits_of
+from mobius.adapters.signals.resources import Resources
+from mobius.model.sample import Sample
 
 BUSY = "import time\nend = time.monotonic() + 30\nwhile time.monotonic() < end: pass"
+
+
+def by_signal(samples: Sequence[Sample]) -> dict[str, Sample]:
+    return {sample.signal: sample for sample in samples}
 
 
 def run(*argv: str) -> subprocess.Popen[bytes]:
@@ -35,14 +40,15 @@ def test_a_busy_child_of_the_process_counts_as_the_release() -> None:
         # Waits on the condition that the child has really had processor time: cores are shared here.
         while psutil.Process(child).cpu_times().user - child_began < 0.2 and time.monotonic() - began < 10:
             time.sleep(0.02)
-        cpu, memory = resources.sample(5.0)
+        told = by_signal(resources.sample(5.0))
     finally:
         if child:
             psutil.Process(child).kill()
         process.wait(10)
         process.stdout.close()  # type: ignore[union-attr]
 
-    assert cpu.signal == "cpu" and cpu.at == 5.0 and cpu.value is not None and 1 < cpu.value <= 101
+    cpu, memory = told["cpu"], told["memory"]
+    assert cpu.at == 5.0 and cpu.value is not None and 1 < cpu.value <= 101
     assert memory.value is not None and 0 < memory.value < 50
 
 
@@ -53,10 +59,10 @@ def test_a_release_whose_processes_are_gone_or_unknown_is_not_measured() -> None
 
     assert [s.missing for s in Resources(lambda: [process.pid], time.monotonic).sample(1.0)] == [
         "none of its processes is there"
-    ] * 2
+    ] * 3
     assert [s.missing for s in Resources(list, time.monotonic).sample(1.0)] == [
         "its processes are not known"
-    ] * 2
+    ] * 3
 
 
 def test_processes_that_were_restarted_are_measured_from_the_next_reading_on() -> None:
@@ -78,43 +84,48 @@ def test_a_list_of_processes_that_cannot_be_had_is_a_reason() -> None:
 
 
 def test_without_processes_to_name_the_machine_is_measured() -> None:
-    cpu, memory = Resources(None, time.monotonic).sample(1.0)
+    cpu, memory = Resources(None, time.monotonic).sample(1.0)  # nobody asks for the files of a whole machine
 
     assert cpu.value is not None and memory.value is not None and 0 < memory.value <= 100
 
 
-def group(root: Path, path: str, **files: str) -> None:
-    folder = root / path
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (folder / name.replace("__", ".")).write_text(text)
+LEAKS = """
+import sys, time
+kept = []
+for line in sys.stdin:
+    what, many = line.split()
+    if what == "memory":
+        kept.append(bytearray(b"x" * int(many)))
+    else:
+        kept += [open("/dev/null") for _ in range(int(many))]
+    print(len(kept), flush=True)
+"""
 
 
-@pytest.mark.parametrize(
-    ("membership", "cpus", "memory"),
-    [
-        ("0::/app.slice/dhash.service\n", 0.5, 1024.0),
-        ("0::/app.slice\n", 0.5, 2048.0),
-        ("0::/elsewhere\n", None, None),
-        ("0::/../../gone\n", None, None),
-        ("4:memory:/box\n2:cpu,cpuacct:/box\n0::/\n", 0.25, 512.0),
-        ("4:memory:/unlimited\n0::/\n", None, None),
-    ],
-)
-def test_the_tightest_control_group_is_the_limit(
-    membership: str, cpus: float | None, memory: float | None, tmp_path: Path
-) -> None:
-    groups, proc = tmp_path / "cgroup", tmp_path / "proc"
-    group(groups, "app.slice", cpu__max="50000 100000\n", memory__max="2048\n")
-    group(groups, "app.slice/dhash.service", cpu__max="max 100000\n", memory__max="1024\n")
-    group(groups, "elsewhere", cpu__max="max 100000\n", memory__max="max\n")
-    group(groups, "memory/box", memory__limit_in_bytes="512\n")
-    group(groups, "memory/unlimited", memory__limit_in_bytes="9223372036854771712\n")
-    group(groups, "cpu/box", **{"cpu__cfs_quota_us": "25000\n", "cpu__cfs_period_us": "100000\n"})
-    (proc / "1").mkdir(parents=True)
-    (proc / "1" / "cgroup").write_text(membership)
+def test_leaks_of_memory_and_of_files_show_in_the_process_that_leaks() -> None:
+    argv = [sys.executable, "-c", LEAKS]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        psutil.Process(process.pid).rlimit(psutil.RLIMIT_NOFILE, (200, 200))
+        resources = Resources(lambda: [process.pid], time.monotonic)
+        seen = [by_signal(resources.sample(0.0))]
+        for order in ("memory 40000000", "files 100"):
+            process.stdin.write(order + "\n")
+            process.stdin.flush()
+            process.stdout.readline()
+            seen.append(by_signal(resources.sample(1.0)))
+        process.stdin.close()
 
-    limits = limits_of(1, groups, proc)
+    memory, files = ([told[name].value for told in seen] for name in ("memory", "fds"))
+    grown = (memory[1] - memory[0]) / 100 * psutil.virtual_memory().total  # type: ignore[operator]
+    assert 35e6 < grown < 60e6
+    assert files[1] == files[0] and files[2] == files[0] + 50.0  # type: ignore[operator]
 
-    assert limits.cpus == (cpus or float(psutil.cpu_count() or 1))
-    assert limits.memory_bytes == (memory or float(psutil.virtual_memory().total))
+
+def test_the_disk_below_the_environment_is_measured_also_before_the_folder_is_there(tmp_path: Path) -> None:
+    told = by_signal(
+        Resources(lambda: [os.getpid()], time.monotonic, root=tmp_path / "not" / "yet").sample(1.0)
+    )
+
+    assert told["disk"].value == psutil.disk_usage(str(tmp_path)).percent
+    assert sorted(told) == ["cpu", "disk", "fds", "memory"]

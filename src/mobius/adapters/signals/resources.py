@@ -1,154 +1,72 @@
-"""Processor and memory of the release's processes, as the share of what they may use at most."""
+"""What the release's processes use of processor, memory and file descriptors, and how full the disk below it is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from mobius.host.groups import CGROUPS, PROC
+from mobius.host.usage import SIGNALS, Meter
 from mobius.model.sample import Sample
-
-CGROUPS = Path("/sys/fs/cgroup")
-PROC = Path("/proc")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the processes may use: the machine, or less where a control group says so."""
-
-    cpus: float
-    memory_bytes: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Used:
-    """Processor seconds so far and bytes now, of the trees below these roots."""
-
-    roots: frozenset[tuple[int, float]]
-    cpu_s: float
-    memory_bytes: int
-    at: float
 
 
 class Resources:
-    """Reads the processes that `pids` names and all their children; with None, the whole machine."""
+    """Reads the processes that `pids` names and all their children; with None, processor and memory of the whole
+    machine. `root`: the folder whose disk is looked at; None: none is."""
 
     def __init__(
         self,
         pids: Callable[[], Sequence[int]] | None,
         monotonic: Callable[[], float],
         *,
+        root: Path | None = None,
         cgroups: Path = CGROUPS,
         proc: Path = PROC,
     ) -> None:
         self._pids = pids
         self._monotonic = monotonic
-        self._cgroups = cgroups
-        self._proc = proc
-        self._last: _Used | None = None
+        self._root = root
+        self._meter = Meter(cgroups, proc)
         if pids is None:
             psutil.cpu_percent(None)
         else:
-            self.sample(0.0)
+            self.sample(0.0)  # processor time counts from here on
 
-    def sample(self, now: float) -> tuple[Sample, Sample]:
-        """CPU and memory in percent, or why not. Never raises."""
+    def sample(self, now: float) -> tuple[Sample, ...]:
+        """Each in percent of what may be used at most, or why not. Never raises."""
+        return (*self._processes(now), *self._disk(now))
+
+    def _processes(self, now: float) -> Iterator[Sample]:
         try:
-            return self._machine(now) if self._pids is None else self._processes(now, self._pids())
+            told = (
+                self._machine() if self._pids is None else self._meter.read(self._pids(), self._monotonic())
+            )
         except Exception as error:  # a signal never raises: what went wrong is the reason
-            reason = str(error).partition("\n")[0] or repr(error)
-            return Sample("cpu", now, missing=reason), Sample("memory", now, missing=reason)
+            reason = _in_words(error)
+            told = dict.fromkeys(SIGNALS if self._pids else SIGNALS[:2], reason)
+        for signal, found in told.items():
+            yield _sample(signal, now, found)
 
-    def _machine(self, now: float) -> tuple[Sample, Sample]:
-        cpu, memory = psutil.cpu_percent(None), psutil.virtual_memory().percent
-        return Sample("cpu", now, value=cpu), Sample("memory", now, value=memory)
+    def _machine(self) -> dict[str, float | str]:
+        return {"cpu": psutil.cpu_percent(None), "memory": psutil.virtual_memory().percent}
 
-    def _processes(self, now: float, pids: Sequence[int]) -> tuple[Sample, Sample]:
-        used = _used(pids, self._monotonic())
-        last, self._last = self._last, used
-        if used is None:
-            reason = "none of its processes is there" if pids else "its processes are not known"
-            return Sample("cpu", now, missing=reason), Sample("memory", now, missing=reason)
-        limits = limits_of(next(iter(used.roots))[0], self._cgroups, self._proc)
-        memory = Sample("memory", now, value=100 * used.memory_bytes / limits.memory_bytes)
-        if last is None or last.roots != used.roots or used.at <= last.at:
-            return Sample("cpu", now, missing="its processes have just started"), memory
-        spent_s = max(0.0, used.cpu_s - last.cpu_s)
-        return Sample("cpu", now, value=100 * spent_s / ((used.at - last.at) * limits.cpus)), memory
-
-
-def limits_of(pid: int, cgroups: Path = CGROUPS, proc: Path = PROC) -> Limits:
-    """The machine's processors and memory, or the tightest control group's above this process (v2 or v1)."""
-    cpus, memory_bytes = float(psutil.cpu_count() or 1), float(psutil.virtual_memory().total)
-    try:
-        lines = (proc / str(pid) / "cgroup").read_text().splitlines()
-    except OSError:  # not Linux, or gone
-        return Limits(cpus, memory_bytes)
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        names = controllers.split(",")
-        if controllers == "":
-            for group in _upwards(cgroups, path):
-                quota, period, *_ = *_words(group / "cpu.max"), None, None
-                cpus = min(cpus, quota / period if quota and period else cpus)
-                memory_bytes = min(memory_bytes, _number(group / "memory.max") or memory_bytes)
-        if "cpu" in names:
-            for group in _upwards(cgroups / "cpu", path):
-                quota, period = _number(group / "cpu.cfs_quota_us"), _number(group / "cpu.cfs_period_us")
-                cpus = min(cpus, quota / period if quota and period and quota > 0 else cpus)
-        if "memory" in names:
-            for group in _upwards(cgroups / "memory", path):
-                memory_bytes = min(memory_bytes, _number(group / "memory.limit_in_bytes") or memory_bytes)
-    return Limits(cpus, memory_bytes)
-
-
-def _used(pids: Sequence[int], at: float) -> _Used | None:
-    """The sum over the trees; None when no root is there. A process that ends meanwhile is left out."""
-    roots: set[tuple[int, float]] = set()
-    cpu_s, memory_bytes = 0.0, 0
-    seen: set[int] = set()
-    for pid in pids:
+    def _disk(self, now: float) -> Iterator[Sample]:
+        if self._root is None:
+            return
+        there = next((one for one in (self._root, *self._root.parents) if one.exists()), self._root)
         try:
-            root = psutil.Process(pid)
-            tree = [root, *root.children(recursive=True)]
-            roots.add((pid, root.create_time()))
-        except psutil.NoSuchProcess:
-            continue
-        for process in tree:
-            if process.pid in seen:
-                continue
-            seen.add(process.pid)
-            try:
-                with process.oneshot():
-                    times = process.cpu_times()
-                    # A child that ended is counted on in its parent's children_*: nothing is lost or doubled.
-                    cpu_s += times.user + times.system
-                    cpu_s += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
-                    memory_bytes += process.memory_info().rss
-            except (psutil.NoSuchProcess, psutil.ZombieProcess):
-                continue
-    return _Used(frozenset(roots), cpu_s, memory_bytes, at) if roots else None
+            yield Sample("disk", now, value=psutil.disk_usage(str(there)).percent)
+        except Exception as error:
+            yield Sample("disk", now, missing=_in_words(error))
 
 
-def _upwards(root: Path, path: str) -> Iterator[Path]:
-    """The group and every one above it; inside a container only the root itself may be there."""
-    group = root / path.strip("/")
-    yield group
-    while group != root:
-        group = group.parent
-        yield group
+def _sample(signal: str, now: float, found: float | str) -> Sample:
+    if isinstance(found, str):
+        return Sample(signal, now, missing=found)
+    return Sample(signal, now, value=found)
 
 
-def _words(file: Path) -> list[float | None]:
-    """The numbers in a file of one line; "max" is None; nothing where there is no file."""
-    try:
-        return [float(word) if word.isdigit() else None for word in file.read_text().split()]
-    except OSError:
-        return []
-
-
-def _number(file: Path) -> float | None:
-    words = _words(file)
-    return words[0] if words else None
+def _in_words(error: Exception) -> str:
+    return str(error).partition("\n")[0] or repr(error)

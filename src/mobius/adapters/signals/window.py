@@ -50,7 +50,7 @@ class WindowSignals:
         self._url = base_url or settings.url
         routes = settings.critical_routes
         self._traffic = TrafficDelta(counters, release_id, routes=routes, remark=remark) if counters else None
-        self._resources = Resources(pids, clock.monotonic)
+        self._resources = Resources(pids, clock.monotonic, root=settings.root)
         self._restarts = Restarts(restarts) if restarts else None
         if gates is None:
             gates = [gate.name for gate in settings.checks if gate.when in ("window", "both")]
