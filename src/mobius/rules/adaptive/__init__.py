@@ -46,6 +46,7 @@ class Adaptive:
             ceilings(baseline, share_of_alpha) if baseline and baseline.total.requests else ()
         )
         self.threshold = THRESHOLD / share_of_alpha
+        self.evidence = 0.0  # as of the last tick, against the threshold
         self._evidence = [Evidence(ceiling, window_s) for ceiling in self.ceilings]
         others = max(1, len(self._evidence) - 1)
         rest = (1 - ERRORS_WEIGHT) / others
@@ -63,7 +64,7 @@ class Adaptive:
             for weight, evidence, (bad, of) in zip(self._weights, self._evidence, counted, strict=False)
         ]
         self._remember(counted)
-        total = sum(parts)
+        total = self.evidence = sum(parts)
         if self._fails_as_a_whole(requests, errors, took_s):
             for_s = self._now_s - self._all_bad_from_s
             words = f"{errors:,} of the last {requests:,} requests failed, for {for_s:.0f} s"

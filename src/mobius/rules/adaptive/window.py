@@ -45,6 +45,13 @@ class WindowTests:
             there = baseline if is_enough(baseline) else None
             self._tests[signal] = Adaptive(there, window_s=self.window_s, share_of_alpha=part)
 
+    def evidence(self) -> Mapping[str, tuple[float, float]]:
+        """By signal, how much speaks against the release as of the last tick, and from where on it is taken for bad.
+        Only of what has a baseline to be held against."""
+        return {
+            signal: (test.evidence, test.threshold) for signal, test in self._tests.items() if test.ceilings
+        }
+
     def feed(self, samples: Iterable[Sample]) -> Finding | None:
         """The first thing that was found so far, or None. Missing samples, and a clock that was set back, are no time
         in which anything was well or ill."""
