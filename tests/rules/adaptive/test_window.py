@@ -68,7 +68,7 @@ def test_a_sample_that_is_missing_and_a_clock_that_was_set_back_count_for_nothin
     watched = window_of(traffic=usual(chance))
     assert watched.feed([Sample("traffic", OPENED + 1, missing="the counters cannot be read")] * 50) is None
     bad = samples(blocks(chance, 20, seconds=5.0, errors=1.0))
-    assert watched.feed(reversed(bad)) is None  # each a little before the one before: no time went by
+    assert watched.feed(bad[::-1]) is None  # each a little before the one before: no time went by
 
 
 def test_too_little_seen_before_is_no_measure() -> None:

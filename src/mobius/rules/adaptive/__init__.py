@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
-from mobius.model.baseline import Baseline
-from mobius.rules.adaptive.ceilings import ALPHA, BLIP_S, Ceiling, ceilings
+from mobius.model.baseline import Baseline, Block
+from mobius.rules.adaptive.ceilings import ALPHA, BLIP_S, Ceiling, ceilings, without_ceiling
+from mobius.rules.adaptive.control import Counted
 from mobius.rules.adaptive.evidence import Evidence
 from mobius.rules.adaptive.words import sentence
 
@@ -21,6 +23,11 @@ ERRORS_WEIGHT = 0.5  # of the bet; the other half is shared by the channels of s
 # That share failing for longer than a blip, seen so often, leaves no doubt.
 ALL_BAD, ALL_BAD_LOOKS = 0.9, 3
 RECENT_S = 60.0  # what the sentence calls "now"
+ENOUGH_ANSWERS = 500  # of the control, to know how slow is slow where nothing else is known
+
+Tick = tuple[
+    tuple[Counted, Counted | None], ...
+]  # by channel: the new release, and the one before at this time
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,70 +42,130 @@ class Judged:
 
 
 class Adaptive:
-    """One release, held against `baseline` for `window_s` seconds.
+    """One release, held against `baseline` for `window_s` seconds, and against what the one before answers meanwhile.
 
     `share_of_alpha`: what part of the claimed chance of a false alarm this test may spend, where several are made.
-    Without a baseline only what fails as a whole is found.
+    `blip_s`: the longest bad moment that is forgiven. Without a baseline, and while the release before answers nothing,
+    only what fails as a whole is found.
     """
 
-    def __init__(self, baseline: Baseline | None, *, window_s: float, share_of_alpha: float = 1.0) -> None:
-        self.ceilings: tuple[Ceiling, ...] = (
-            ceilings(baseline, share_of_alpha) if baseline and baseline.total.requests else ()
-        )
+    def __init__(
+        self,
+        baseline: Baseline | None,
+        *,
+        window_s: float,
+        share_of_alpha: float = 1.0,
+        blip_s: float = BLIP_S,
+    ) -> None:
         self.threshold = THRESHOLD / share_of_alpha
         self.evidence = 0.0  # as of the last tick, against the threshold
-        self._evidence = [Evidence(ceiling, window_s) for ceiling in self.ceilings]
-        others = max(1, len(self._evidence) - 1)
-        rest = (1 - ERRORS_WEIGHT) / others
-        self._weights = [ERRORS_WEIGHT, *[rest] * others] if len(self._evidence) > 1 else [1.0]
-        self._recent: deque[tuple[float, tuple[tuple[int, int], ...]]] = deque()
+        self._window_s, self._blip_s = window_s, blip_s
+        self._evidence: list[Evidence] = []
+        self._weights: list[float] = []
+        self._weigh(ceilings(baseline, share_of_alpha, blip_s))
+        self._knows_edges = self._evidence[0].ceiling.is_known
+        self._answers: tuple[int, ...] = ()  # of the control, by bucket, until it says how slow is slow
+        self._recent: deque[tuple[float, Tick]] = deque()
         self._now_s = 0.0
-        self._all_bad_from_s, self._all_bad_looks = 0.0, 0
+        self._whole = _Whole(blip_s)
 
-    def observe(self, requests: int, errors: int, histogram: Sequence[int], took_s: float) -> Judged:
-        """One tick: what was answered in the last `took_s` seconds; `histogram` has the times of the answers."""
+    @property
+    def ceilings(self) -> tuple[Ceiling, ...]:
+        """What is judged, and what is tolerated in it."""
+        return tuple(evidence.ceiling for evidence in self._evidence if evidence.ceiling.is_known)
+
+    def observe(
+        self, requests: int, errors: int, histogram: Sequence[int], took_s: float, beside: Block | None = None
+    ) -> Judged:
+        """One tick: what was answered in the last `took_s` seconds; `histogram` has the times of the answers.
+        `beside`: what the release before answered meanwhile."""
         self._now_s += took_s
-        counted = tuple(_counted(ceiling, requests, errors, histogram) for ceiling in self.ceilings)
+        counted = tuple(
+            (
+                _counted(evidence.ceiling.above, requests, errors, histogram),
+                _control(evidence.ceiling.above, beside) if beside else None,
+            )
+            for evidence in self._evidence
+        )
         parts = [
-            weight * evidence.add(bad, of, took_s)
-            for weight, evidence, (bad, of) in zip(self._weights, self._evidence, counted, strict=False)
+            weight * evidence.add(new, took_s, old)
+            for weight, evidence, (new, old) in zip(self._weights, self._evidence, counted, strict=True)
         ]
         self._remember(counted)
+        if beside and not self._knows_edges:
+            self._learn_edges(beside.histogram)
         total = self.evidence = sum(parts)
-        if self._fails_as_a_whole(requests, errors, took_s):
-            for_s = self._now_s - self._all_bad_from_s
+        if for_s := self._whole.fails_for_s(requests, errors, took_s, beside):
             words = f"{errors:,} of the last {requests:,} requests failed, for {for_s:.0f} s"
             return Judged(True, total, self.threshold, words, "errors")
         if total < self.threshold:
             return Judged(False, total, self.threshold)
         loudest = max(range(len(parts)), key=parts.__getitem__)
-        return Judged(True, total, self.threshold, self.explain(loudest), self.ceilings[loudest].name)
+        return Judged(
+            True, total, self.threshold, self.explain(loudest), self._evidence[loudest].ceiling.name
+        )
 
     def explain(self, channel: int) -> str:
         """Why, in one sentence with its numbers."""
-        bad = sum(counted[channel][0] for _, counted in self._recent)
-        of = sum(counted[channel][1] for _, counted in self._recent)
-        return sentence(self.ceilings[channel], bad / of if of else 0.0, self.threshold)
+        bad = sum(counted[channel][0][0] for _, counted in self._recent if channel < len(counted))
+        of = sum(counted[channel][0][1] for _, counted in self._recent if channel < len(counted))
+        evidence, (_, old) = self._evidence[channel], self._recent[-1][1][channel]
+        beside = evidence.control if old and old[1] else None
+        return sentence(evidence.ceiling, bad / of if of else 0.0, self.threshold, beside)
 
-    def _remember(self, counted: tuple[tuple[int, int], ...]) -> None:
+    def _weigh(self, channels: Sequence[Ceiling]) -> None:
+        """Errors have half of the bet, and all of it where nothing else can ever be judged."""
+        self._evidence += [Evidence(channel, self._window_s) for channel in channels]
+        if len(self._evidence) == 1 and channels[0].is_known:
+            self._weights = [1.0]
+            return
+        others = len(self._evidence) - 1
+        self._weights = [ERRORS_WEIGHT, *[(1 - ERRORS_WEIGHT) / max(others, 1)] * others]
+
+    def _learn_edges(self, histogram: Sequence[int]) -> None:
+        self._answers = tuple(a + b for a, b in zip_longest(self._answers, histogram, fillvalue=0))
+        if sum(self._answers) >= ENOUGH_ANSWERS:
+            self._weigh(without_ceiling(self._answers, self._blip_s))
+            self._knows_edges = True
+
+    def _remember(self, counted: Tick) -> None:
         self._recent.append((self._now_s, counted))
         while self._recent[0][0] <= self._now_s - RECENT_S:
             self._recent.popleft()
 
-    def _fails_as_a_whole(self, requests: int, errors: int, took_s: float) -> bool:
+
+class _Whole:
+    """Nearly everything fails, for longer than is forgiven: that needs no baseline. Where the release before fails at
+    the same time, it is no fault of the new one."""
+
+    def __init__(self, blip_s: float) -> None:
+        self._blip_s = blip_s
+        self._for_s, self._looks = 0.0, 0
+        self._took_s = float("inf")
+
+    def fails_for_s(self, requests: int, errors: int, took_s: float, beside: Block | None) -> float:
+        """For how long, when it is time to say so; 0 otherwise. A tick that took far longer than the one before (a
+        clock that jumped, a machine that slept) counts for no more than two such."""
+        for_s, self._took_s = min(took_s, 2 * self._took_s), took_s
+        if beside and beside.requests and beside.errors >= ALL_BAD / 2 * beside.requests:
+            return 0.0
         if not requests:
-            return False
+            self._for_s += for_s if self._looks else 0.0
+            return 0.0
         if errors < ALL_BAD * requests:
-            self._all_bad_looks = 0
-            return False
-        if not self._all_bad_looks:
-            self._all_bad_from_s = self._now_s - took_s
-        self._all_bad_looks += 1
-        return self._now_s - self._all_bad_from_s > BLIP_S and self._all_bad_looks >= ALL_BAD_LOOKS
+            self._for_s, self._looks = 0.0, 0
+            return 0.0
+        self._for_s, self._looks = self._for_s + for_s, self._looks + 1
+        return self._for_s if self._for_s > self._blip_s and self._looks >= ALL_BAD_LOOKS else 0.0
 
 
-def _counted(ceiling: Ceiling, requests: int, errors: int, histogram: Sequence[int]) -> tuple[int, int]:
+def _counted(above: int, requests: int, errors: int, histogram: Sequence[int]) -> Counted:
     """How many were bad in this channel, and of how many."""
-    if ceiling.above < 0:
+    if above < 0:
         return errors, requests
-    return sum(histogram[ceiling.above + 1 :]), sum(histogram)
+    return sum(histogram[above + 1 :]), sum(histogram)
+
+
+def _control(above: int, beside: Block) -> Counted:
+    """The same of the release before: what is slow begins one bucket lower there."""
+    return _counted(above if above < 0 else above - 1, beside.requests, beside.errors, beside.histogram)

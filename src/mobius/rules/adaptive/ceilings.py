@@ -25,10 +25,8 @@ SIGNIFICANT = 2.33  # standard deviations: 1 in 100 by chance
 WANDER_QUANTILE, WANDER_MOST = 0.998, 6.0
 SCALE_NOISE = 0.0003  # the variance of a minute's log median that is no wander
 SCALE_MOST = log(2.1)  # a baseline that wanders further hides everything: rather a false alarm
-BLIP_S, SLOW_BLIP_S = (
-    30.0,
-    60.0,
-)  # the longest bad moment that is forgiven; at a start answers are slow for a minute
+BLIP_S = 30.0  # the longest bad moment that is forgiven
+SLOWER = 2.0  # so many times longer where answers are slow: at a start they are, for a minute
 PATIENCE, PATIENCE_MOST_S = 1.2, 300.0  # where answers wander: so many times their time constant longer
 
 
@@ -39,6 +37,8 @@ class Ceiling:
 
     `clumping`: how errors come in bursts, as the variance of their rate in blocks of `block_s` beyond chance, relative
     to its square; `phi`: by how much slow answers scatter more than by chance. `blip_s`: the longest forgiven moment.
+    `before`: the share that is bad of the release before by the measure of a control, which is a bucket stricter.
+    A share of 1 is no ceiling: nothing is known of before.
     """
 
     name: str
@@ -50,17 +50,37 @@ class Ceiling:
     phi: float = 1.0
     blip_s: float = BLIP_S
     wanders: bool = False
+    before: float = 0.0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a ceiling at all."""
+        return self.share < 1
 
 
-def ceilings(baseline: Baseline, share_of_alpha: float = 1.0) -> tuple[Ceiling, ...]:
+def ceilings(
+    baseline: Baseline | None, share_of_alpha: float = 1.0, blip_s: float = BLIP_S
+) -> tuple[Ceiling, ...]:
     """Errors first; then, where times are there, one for each of three quantiles. `share_of_alpha`: what part of the
-    claimed chance they may spend."""
+    claimed chance they may spend; `blip_s`: the longest bad moment that is forgiven, of slow answers twice as long."""
+    if baseline is None or not baseline.total.requests:
+        return (Ceiling("errors", 1.0, 0.0, blip_s=blip_s),)
     level = LEVEL * share_of_alpha
-    found = [_of_errors(baseline, level)]
+    found = [replace(_of_errors(baseline, level), blip_s=blip_s)]
     if sum(baseline.total.histogram):
         scale = _wander_of_scale(baseline.minutes)
-        found += [_of_latency(quantile, baseline, scale, level) for quantile in QUANTILES]
+        found += [_of_latency(quantile, baseline, scale, level, blip_s) for quantile in QUANTILES]
     return tuple(found)
+
+
+def without_ceiling(histogram: Sequence[int], blip_s: float = BLIP_S) -> tuple[Ceiling, ...]:
+    """The channels of slow answers where nothing is known but what the control has answered: no ceilings, only
+    where to count from."""
+    edges = [(quantile, _bucket_of(histogram, quantile)) for quantile in QUANTILES]
+    return tuple(
+        Ceiling(f"slower than p{quantile * 100:g}", 1.0, 0.0, above=edge + 1, blip_s=SLOWER * blip_s)
+        for quantile, edge in edges
+    )
 
 
 # -- errors -------------------------------------------------------------------------------------------------------
@@ -71,7 +91,8 @@ def _of_errors(baseline: Baseline, level: float) -> Ceiling:
     was = bad / of if of else 0.0
     share = max(share_above(bad, of, level), ERRORS_TIMES * was, was + ERRORS_MORE)
     clumping, block_s = _clumping(baseline, was)
-    return Ceiling("errors", min(max(share, 1e-9), 0.9), was, clumping=clumping, block_s=block_s)
+    share = min(max(share, 1e-9), 0.9)
+    return Ceiling("errors", share, was, clumping=clumping, block_s=block_s, before=was)
 
 
 def _clumping(baseline: Baseline, was: float) -> tuple[float, float]:
@@ -103,7 +124,7 @@ class _Scale:
     constant_s: float = 0.0
 
 
-def _of_latency(quantile: float, baseline: Baseline, scale: _Scale, level: float) -> Ceiling:
+def _of_latency(quantile: float, baseline: Baseline, scale: _Scale, level: float, blip_s: float) -> Ceiling:
     total = baseline.total.histogram
     of = sum(total)
     edge = _bucket_of(total, quantile)
@@ -125,8 +146,9 @@ def _of_latency(quantile: float, baseline: Baseline, scale: _Scale, level: float
         sum(total[edge + 2 :]) / of,
         above=edge + 1,
         phi=sqrt(phi) if scale.log_factor else phi,
-        blip_s=SLOW_BLIP_S + patience_s,
+        blip_s=SLOWER * blip_s + patience_s,
         wanders=bool(wandered or scale.log_factor),
+        before=sum(total[edge + 1 :]) / of,
     )
 
 

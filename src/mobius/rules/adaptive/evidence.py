@@ -1,69 +1,57 @@
-"""The evidence against a release in one channel: a bet that grows only if the share of bad requests is above a ceiling.
+"""The evidence against a release in one channel: bets that grow only if the share of bad requests is above a ceiling.
 
-For each alternative share p_j > ceiling, the likelihood ratio of every tick is multiplied into a stake that is laid at
-the deployment (one half) and, bit by bit, at every moment after it (the other half): whenever the trouble begins, some
-stake has been riding on it from there. Under any law whose share stays at the ceiling or below, the whole is a
-nonnegative supermartingale, so that it ever exceeds 1/alpha has a chance of at most alpha (Ville's inequality).
-
-One bad moment is forgiven: what counts is the least evidence that is left when any one stretch of `blip_s` seconds is
-taken out. It is never more than the evidence itself, so the bound holds for it, too.
+In a tick in which the release before answers, too, the ceiling is what that one does at this very time (`control.py`);
+in any other it comes from the baseline. Either way a tick's likelihood ratio has a mean of at most 1 for a release that
+is no worse than tolerated, so their product is one bet (`stakes.py`), and one bound holds for the whole of it.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
-from math import exp, log, log1p
+from dataclasses import dataclass
+from math import log, log1p
 
-from mobius.rules.adaptive.ceilings import Ceiling
+from mobius.rules.adaptive.ceilings import ERRORS_MORE, ERRORS_TIMES, Ceiling
+from mobius.rules.adaptive.control import Control, Counted, is_control
+from mobius.rules.adaptive.stakes import Stakes
 
 ODDS = (1.5, 2.5, 5.0, 10.0, 30.0, 150.0, 2000.0)  # of the alternatives, relative to those of the ceiling
-MOST = 1e15  # evidence beyond it is as good
-FIRST_STAKE = 0.5  # on the deployment: it is the prime suspect
+NOTHING = (0.0,) * len(ODDS)
+KNOWN = 1000.0  # requests of the control that the baseline is worth
 
 
-@dataclass(slots=True)
 class Evidence:
     """Of one channel, over a window of `window_s` seconds. `value` is what counts now."""
 
-    ceiling: Ceiling
-    window_s: float
-    value: float = 0.0
-    _bets: list[_Bet] = field(default_factory=list)
-    _before: deque[tuple[float, tuple[float, ...]]] = field(default_factory=deque)
-    _now_s: float = 0.0
-    _all: list[float] = field(default_factory=list)  # evidence of each alternative, with every tick
-    _left: list[float] = field(default_factory=list)  # the same without its worst stretch
+    def __init__(self, ceiling: Ceiling, window_s: float) -> None:
+        self.ceiling = ceiling
+        self.control = control_for(ceiling)
+        self._bets = [_Bet.at(odds, ceiling) for odds in ODDS] if ceiling.is_known else []
+        self._stakes = Stakes(len(ODDS), window_s, ceiling.blip_s)
 
-    def __post_init__(self) -> None:
-        share = self.ceiling.share
-        for odds in ODDS:
-            other = odds * share / (1 - share)
-            self._bets.append(_Bet.on(other / (1 + other), self.ceiling))
-        self._all = [0.0] * len(ODDS)
-        self._left = [0.0] * len(ODDS)
+    @property
+    def value(self) -> float:
+        """What counts against the release now."""
+        return self._stakes.value
 
-    def add(self, bad: int, of: int, took_s: float) -> float:
-        """One tick of `took_s` seconds with so many bad requests; returns the evidence that counts."""
-        first = not self._now_s
-        self._now_s += took_s
-        stake = FIRST_STAKE if first else (1 - FIRST_STAKE) * took_s / self.window_s
-        forgiven = self._forgiven(took_s)
-        for index, bet in enumerate(self._bets):
-            ratio = exp(min(bet.log_ratio(bad, of, took_s), 600.0)) if of else 1.0
-            self._all[index] = min((self._all[index] + stake) * ratio, MOST)
-            self._left[index] = min((self._left[index] + stake) * ratio, forgiven[index], MOST)
-        self._before.append((self._now_s, tuple(self._all)))
-        self.value = sum(self._left) / len(self._left)
-        return self.value
+    def add(self, new: Counted, took_s: float, old: Counted | None = None) -> float:
+        """One tick of `took_s` seconds: how many were bad, and of how many; `old`: the same of the release before, as
+        the control counts it. Returns the evidence that counts."""
+        if old and is_control(new[1], old[1]):
+            ratios = self._stakes.grow(self.control.log_ratios(new, old), took_s)
+            self.control.learn(new, old, took_s)
+            return ratios
+        if not self._bets or not new[1]:
+            return self._stakes.grow(NOTHING, took_s)
+        return self._stakes.grow([bet.log_ratio(*new, took_s) for bet in self._bets], took_s)
 
-    def _forgiven(self, took_s: float) -> tuple[float, ...]:
-        """The evidence as it was before a stretch of `blip_s` that ends now."""
-        until = self._now_s - took_s - self.ceiling.blip_s + 1e-6
-        while len(self._before) > 1 and self._before[1][0] <= until:
-            self._before.popleft()
-        there = self._before and self._before[0][0] <= until
-        return self._before[0][1] if there else (0.0,) * len(ODDS)
+
+def control_for(ceiling: Ceiling) -> Control:
+    """The control of a channel. Slow answers are counted one bucket lower there: 25 % slower is tolerated, and no
+    larger share of them."""
+    times, more = (ERRORS_TIMES, ERRORS_MORE) if ceiling.above < 0 else (1.0, 0.0)
+    if not ceiling.is_known:
+        return Control(times, more, ODDS)
+    return Control(times, more, ODDS, bad=ceiling.before * KNOWN + 0.01, of=KNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +65,9 @@ class _Bet:
     size: float  # of the negative binomial, per second; 0: errors do not clump
 
     @classmethod
-    def on(cls, share: float, ceiling: Ceiling) -> _Bet:
+    def at(cls, odds: float, ceiling: Ceiling) -> _Bet:
+        other = odds * ceiling.share / (1 - ceiling.share)
+        share = other / (1 + other)
         size = 1 / (ceiling.clumping * ceiling.block_s) if ceiling.clumping > 1e-6 else 0.0
         return cls(
             share,
@@ -87,7 +77,7 @@ class _Bet:
             size,
         )
 
-    def log_ratio(self, bad: int, of: int, took_s: float) -> float:
+    def log_ratio(self, bad: float, of: float, took_s: float) -> float:
         """Of the likelihoods of this tick. Errors that come in bursts are counted as a negative binomial."""
         if not self.size:
             return bad * self.if_bad + (of - bad) * self.if_good

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mobius.model.baseline import Baseline
+from mobius.model.baseline import Baseline, Block
 from mobius.model.sample import Sample
 from mobius.model.verdict import Finding, Severity
 from mobius.rules.adaptive import Adaptive
+from mobius.rules.adaptive.ceilings import BLIP_S
 
 ROUTE = "route:"
 WHOLE = "traffic"
+CONTROL = "control"  # what the release before answers meanwhile; "control:/api"
 RULE = "adaptive"
 OF_THE_WHOLE = 0.5  # of the claimed chance of a false alarm; the routes share the rest
 ENOUGH_BLOCKS, ENOUGH_REQUESTS = 5, 100  # with less nobody knows what is usual
@@ -34,6 +36,7 @@ class WindowTests:
     baselines: Mapping[str, Baseline | None]  # by signal: "traffic", "route:/api"
     opened_at: float
     window_s: float
+    blip_s: float = BLIP_S  # the longest bad moment that is forgiven
     found: Finding | None = None
     _tests: dict[str, Adaptive] = field(default_factory=dict)
     _last_at: dict[str, float] = field(default_factory=dict)
@@ -43,7 +46,9 @@ class WindowTests:
         for signal, baseline in self.baselines.items():
             part = 1.0 if not routes else OF_THE_WHOLE if signal == WHOLE else (1 - OF_THE_WHOLE) / routes
             there = baseline if is_enough(baseline) else None
-            self._tests[signal] = Adaptive(there, window_s=self.window_s, share_of_alpha=part)
+            self._tests[signal] = Adaptive(
+                there, window_s=self.window_s, share_of_alpha=part, blip_s=self.blip_s
+            )
 
     def evidence(self) -> Mapping[str, tuple[float, float]]:
         """By signal, how much speaks against the release as of the last tick, and from where on it is taken for bad.
@@ -52,9 +57,15 @@ class WindowTests:
             signal: (test.evidence, test.threshold) for signal, test in self._tests.items() if test.ceilings
         }
 
-    def feed(self, samples: Iterable[Sample]) -> Finding | None:
-        """The first thing that was found so far, or None. Missing samples, and a clock that was set back, are no time
-        in which anything was well or ill."""
+    def feed(self, samples: Sequence[Sample]) -> Finding | None:
+        """The first thing that was found so far, or None. What the release before answers is a sample of the same time
+        in the same call. Missing samples, and a clock that was set back, are no time in which anything was well or ill.
+        """
+        beside = {
+            (sample.signal, sample.at): Block(sample.requests, sample.errors, sample.histogram)
+            for sample in samples
+            if sample.signal.startswith(CONTROL) and not sample.missing
+        }
         for sample in samples:
             test = self._tests.get(sample.signal)
             if test is None or sample.missing:
@@ -63,8 +74,14 @@ class WindowTests:
             self._last_at[sample.signal] = sample.at
             if sample.at <= last:
                 continue
-            judged = test.observe(sample.requests, sample.errors, sample.histogram, sample.at - last)
+            control = beside.get((control_of(sample.signal), sample.at))
+            judged = test.observe(sample.requests, sample.errors, sample.histogram, sample.at - last, control)
             if judged.is_bad and self.found is None:
                 where = f"{sample.signal.removeprefix(ROUTE)}: " if sample.signal.startswith(ROUTE) else ""
                 self.found = Finding(RULE, Severity.FAIL, where + judged.sentence)
         return self.found
+
+
+def control_of(signal: str) -> str:
+    """The signal that counts the same of the release before."""
+    return CONTROL if signal == WHOLE else f"{CONTROL}:{signal.removeprefix(ROUTE)}"
