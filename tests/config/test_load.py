@@ -11,11 +11,14 @@ from mobius.config import load
 from mobius.errors import ConfigurationError, UsageError
 from mobius.model.policies import CONSERVATIVE, STRICT
 from mobius.model.settings import (
+    CanarySettings,
     EnvironmentSettings,
     HealthSettings,
     MigrationSettings,
     MonitorSettings,
+    ServeSettings,
     Settings,
+    SignalSettings,
     SmokeSettings,
 )
 
@@ -77,6 +80,78 @@ def test_an_environment_overrides_the_top_key_by_key_and_arrays_whole(loads: Loa
     assert staging.monitor.interval_s == 5.0
     assert [test.name for test in live.smoke] == ["c"]
     assert [test.name for test in staging.smoke] == ["a", "b"]
+
+
+def test_the_watch_is_set_at_the_top_and_per_environment(loads: Loads) -> None:
+    settings = loads(
+        top='monitor = { blip_tolerance = 0, blind_after = "5m", shadow = true }\n'
+        'canary = { stages = [1, 10, 50, 100], stage_min = "30s" }\n'
+        'serve = { listen = "0.0.0.0:9000", token_env = "WEB_TOKEN", hosts = ["ops.example.org"] }\n'
+        "thresholds.max_issues = 2",
+        production="canary.stages = []\nmonitor.shadow = false",
+    )
+    live, staging = production(settings), settings.environment("staging")
+    assert live.monitor == MonitorSettings(blip_tolerance_s=0.0, blind_after_s=300.0, shadow=False)
+    assert staging.monitor.shadow is True
+    assert live.canary == CanarySettings((), 30.0, 900.0)
+    assert staging.canary.stages == (1, 10, 50)  # 100 always follows
+    assert live.serve == ServeSettings("0.0.0.0:9000", "WEB_TOKEN", ("ops.example.org",))
+    assert live.policy.max_issues == 2
+    assert settings.origins["environments.staging.canary.stages"].value_repr == "[1, 10, 50, 100]"
+    assert settings.origins["environments.production.serve.token_env"].value_repr == '"WEB_TOKEN"'
+
+
+def test_a_signal_says_where_its_number_is_read_and_what_it_is_held_against(loads: Loads) -> None:
+    rows = """
+[[signal]]
+name = "queue"
+url = "http://127.0.0.1:9090/"
+query = "sum(jobs_waiting)"
+max = 1000
+for = "0s"
+[[signal]]
+name = "depth"
+kind = "json"
+file = "data/depth.json"
+path = "jobs.waiting"
+compare = false
+interval = "1m"
+required = true
+[[signal]]
+name = "length"
+kind = "command"
+run = ["bin/queue-length"]
+tolerance = 2
+timeout = "30s"
+"""
+    settings = loads(top=rows)
+    live = production(settings)
+    assert live.signals == (
+        SignalSettings(
+            "queue", "prometheus", "http://127.0.0.1:9090/", query="sum(jobs_waiting)", max=1000.0, for_s=0.0
+        ),
+        SignalSettings(
+            "depth",
+            "json",
+            file="data/depth.json",
+            path="jobs.waiting",
+            compare=False,
+            interval_s=60.0,
+            required=True,
+        ),
+        SignalSettings("length", "command", run=("bin/queue-length",), tolerance=2.0, timeout_s=30.0),
+    )
+    origin = settings.origins["environments.production.signal[1].max"]
+    assert (origin.value_repr, origin.where) == ("1000", "mobius.toml: signal[1].max")
+
+
+def test_a_gate_of_a_file_names_the_newest_that_the_service_made(loads: Loads) -> None:
+    live = production(
+        loads(
+            top='gate = [{ name = "golden", run = ["check", "{file}"], file = "out/*.mp4", when = "window" }]'
+        )
+    )
+    assert live.checks[0].file == "out/*.mp4"
 
 
 PRECEDENCE = [

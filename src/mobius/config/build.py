@@ -10,6 +10,7 @@ from mobius.model.policies import PolicySettings
 from mobius.model.quality import AudioGates, MonitoringGates, PerformanceGates, QualityGates, VideoGates
 from mobius.model.settings import (
     BackupSettings,
+    CanarySettings,
     CommandSettings,
     DatabaseSettings,
     DoorSettings,
@@ -21,6 +22,8 @@ from mobius.model.settings import (
     ProcessSettings,
     RehearsalSettings,
     ReleaseSettings,
+    ServeSettings,
+    SignalSettings,
     SmokeKind,
     SmokeSettings,
     StoreSettings,
@@ -50,12 +53,15 @@ def environment(
         health=HealthSettings(**values["health"]),
         smoke=tuple(smoke(row) for row in values["smoke"]),
         checks=tuple(GateCommand(**row) for row in values["gate"]),
+        signals=tuple(SignalSettings(**row) for row in values["signal"]),
         backup=_backup(values["backup"], project),
         databases=tuple(DatabaseSettings(**row) for row in values["database"]),
         rehearsal=_rehearsal(values["rehearsal"], project),
         store=_store(values["store"], project),
         migrations=MigrationSettings(**migrations) if migrations is not None else None,
         monitor=MonitorSettings(**values["monitor"]),
+        canary=_canary(values["canary"]),
+        serve=ServeSettings(**values["serve"]),
         door=_door(values["door"], project),
         traffic=_traffic(values["traffic"], project),
         systemd=_systemd(values["systemd"], project),
@@ -110,6 +116,10 @@ def under(folder: Path, path: str | Path) -> Path:
 def _backup(values: dict[str, Any], project: Path) -> BackupSettings:
     keys = ("folder", "sign_key", "allowed_signers")
     return BackupSettings(**values | {key: under(project, values[key]) for key in keys if values[key]})
+
+
+def _canary(values: dict[str, Any]) -> CanarySettings:
+    return CanarySettings(**values | {"stages": tuple(share for share in values["stages"] if share < 100)})
 
 
 def _store(values: dict[str, Any], project: Path) -> StoreSettings:

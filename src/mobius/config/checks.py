@@ -13,6 +13,7 @@ from mobius.config.build import under
 from mobius.config.databases import check_databases
 from mobius.config.migrations import check_migrations
 from mobius.config.mistakes import Mistakes, Place
+from mobius.config.signals import check_canary, check_gates, check_serve, check_signals
 from mobius.config.tree import Leaf, Node, Tree, at, is_sound
 from mobius.config.units import check_units
 
@@ -29,10 +30,14 @@ _ONLY_WITH = {
 
 def check_environment(values: dict[str, Any], tree: Tree, around: Place, mistakes: Mistakes) -> None:
     """The mistakes within one environment. What rests on a value that is wrong by itself is not judged."""
-    for key in ("process", "smoke", "gate", "database"):
+    for key in ("process", "smoke", "gate", "signal", "database"):
         check_names(tree.get(key), mistakes)
     check_smoke(tree.get("smoke"), values.get("url"), mistakes)
     check_databases(tree.get("database"), mistakes)
+    check_gates(tree.get("gate"), mistakes)
+    check_signals(tree.get("signal"), mistakes)
+    check_canary(values["canary"], tree, mistakes)
+    check_serve(values["serve"], tree, mistakes)
     kinds = [row["kind"] for row in values["process"]]
     if values["target"] in RUNS_PROCESSES and "web" not in kinds and is_sound(tree.get("process")):
         words = 'no process of kind "web" to give traffic to, expected a [[process]] with name and start'

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from mobius.config.figures import COUNT, QUALITY, THRESHOLDS
 from mobius.config.kinds import Choice, Duration, Flag, Number, Size, Text
-from mobius.config.rows import ARGV, DATABASES, GATES, PROCESSES, ROUTE, SERVICES, SMOKE, WORDS
+from mobius.config.rows import ARGV, DATABASES, GATES, PROCESSES, ROUTE, SERVICES, SIGNALS, SMOKE, WORDS
 from mobius.config.shapes import Inside, ListOf, MapOf, Url
 from mobius.config.table import Field, Item, Named, Section, with_defaults_of
+from mobius.config.watching import LISTEN, WATCHING
 from mobius.model.settings import (
     BackupSettings,
     CommandSettings,
@@ -17,7 +18,6 @@ from mobius.model.settings import (
     EnvironmentSettings,
     HealthSettings,
     MigrationSettings,
-    MonitorSettings,
     RehearsalSettings,
     ReleaseSettings,
     StoreSettings,
@@ -27,7 +27,6 @@ from mobius.model.settings import (
 
 SERVICE_NAME = Text('a name such as "dhash": a-z, 0-9, - and _, at most 63', r"[a-z0-9][a-z0-9_-]{0,62}")
 NAME = Text("a name of A-Z, a-z, 0-9, - and _, at most 63", r"[A-Za-z0-9_-]{1,63}")
-LISTEN = Text('host:port, such as "127.0.0.1:5001"', r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 PATH = Text("a path")
 UNIX_NAME = Text("a name of a-z, 0-9, - and _", r"[a-z_][a-z0-9_-]{0,31}")
 
@@ -101,6 +100,7 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
     ),
     SMOKE,
     GATES,
+    SIGNALS,
     Section(
         "backup",
         with_defaults_of(
@@ -235,19 +235,7 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
         "How the schema moves; left out, it does not.",
         optional=True,
     ),
-    Section(
-        "monitor",
-        with_defaults_of(
-            MonitorSettings,
-            Field("interval", Duration(), "Time between two checks."),
-            Field("failure_threshold", COUNT, "Failed checks in a row that mean unhealthy."),
-            Field("recovery_threshold", COUNT, "Good checks in a row that mean healthy again."),
-            Field(
-                "warmup", Duration(zero=True), "No rule fires so soon.", default_words="twice the interval"
-            ),
-        ),
-        "The looking. Its defaults are `quality_gates.monitoring`.",
-    ),
+    *WATCHING,
     Section("thresholds", tuple(THRESHOLDS), "Changes to the policy, for this environment."),
     Section(
         "door",

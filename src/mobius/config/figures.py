@@ -51,6 +51,12 @@ THRESHOLDS: tuple[Field, ...] = (
     _limit("max_cpu_pct", PERCENT, "MOBIUS_MAX_CPU", "CPU above this percentage of what there is."),
     _limit("max_memory_pct", PERCENT, "MOBIUS_MAX_MEMORY", "Memory above this percentage of what there is."),
     _figure("resources_for", Duration(zero=True), "CPU or memory must stay above for longer than this."),
+    _limit(
+        "max_issues",
+        IN_A_ROW,
+        "MOBIUS_MAX_ISSUES",
+        "More issues reported by users within ten minutes than this; `off`: told, never acted on.",
+    ),
 )
 assert {field.attr for field in THRESHOLDS} == set(PolicySettings.__dataclass_fields__) - {
     "name",

@@ -126,6 +126,8 @@ class Number:
     @property
     def words(self) -> str:
         noun = "a whole number" if self.whole else "a number"
+        if self.least == -LARGEST and self.most == LARGEST:
+            return noun
         if self.most == LARGEST:
             return (
                 f"{noun} above {self.least:.10g}"
@@ -146,7 +148,7 @@ class Number:
         return raw if self.whole else float(raw)
 
     def read_text(self, text: str) -> float | int:
-        if not re.fullmatch(r"[0-9]{1,15}" if self.whole else r"[0-9]{1,15}(\.[0-9]{1,15})?", text):
+        if not re.fullmatch(r"-?[0-9]{1,15}" if self.whole else r"-?[0-9]{1,15}(\.[0-9]{1,15})?", text):
             raise WrongError
         return self.read(int(text) if self.whole else float(text))
 

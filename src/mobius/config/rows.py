@@ -1,11 +1,17 @@
-"""The settings that come in arrays of tables: processes, smoke tests and gates."""
+"""The settings that come in arrays of tables: processes, smoke tests, gates, signals and databases."""
 
 from __future__ import annotations
 
-from mobius.config.kinds import Choice, Duration, Flag, Number, Text
+from mobius.config.kinds import LARGEST, Choice, Duration, Flag, Number, Text
 from mobius.config.shapes import Inside, Json, ListOf, MapOf
 from mobius.config.table import Field, Rows, Section, with_defaults_of
-from mobius.model.settings import DatabaseSettings, GateCommand, ProcessSettings, SmokeSettings
+from mobius.model.settings import (
+    DatabaseSettings,
+    GateCommand,
+    ProcessSettings,
+    SignalSettings,
+    SmokeSettings,
+)
 
 ARGV = ListOf(Text("a word", empty=True), 'a command as a list of words, such as ["node", "app.js"]', least=1)
 WORDS = ListOf(Text("an expression"), 'a list of expressions, such as ["status == 200"]')
@@ -13,8 +19,9 @@ ROUTE = Text('a route that starts with "/"', r"/[^\s?#]*")
 LABEL = Text("a name of at most 100 characters", longest=100)
 WHERE = Text('a path such as "/health", or a whole http or https address', r"(/|https?://[^\s/@]+)[^\s]*")
 ENV_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+VARIABLE = Text("a variable's name", ENV_NAME)
 HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
-SIGNALS = ("TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "KILL")
+STOP_SIGNALS = ("TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "KILL")
 
 PROCESSES = Rows(
     "process",
@@ -45,10 +52,10 @@ PROCESSES = Rows(
         Field("env_file", Inside(), "A file of NAME=value lines, found as `backup.paths` are."),
         Field(
             "pass_env",
-            ListOf(Text("a variable's name", ENV_NAME), 'a list of variables, such as ["API_KEY"]'),
+            ListOf(VARIABLE, 'a list of variables, such as ["API_KEY"]'),
             "Variables handed on from whoever deploys.",
         ),
-        Field("stop_signal", Choice(SIGNALS), "Asks it to stop."),
+        Field("stop_signal", Choice(STOP_SIGNALS), "Asks it to stop."),
         Field("stop_timeout", Duration(), "Then it is killed."),
         Field("listen", Choice(("auto", "port", "socket")), "What the front door connects to."),
         Field(
@@ -118,8 +125,59 @@ GATES = Rows(
         Field("run", ARGV, "The command; exit code 0 is a pass.", required=True),
         Field("timeout", Duration(), "Longest time; past it the gate could not be measured."),
         Field("when", Choice(("before", "window", "both")), "Before the deployment, in the window, or both."),
+        Field(
+            "file",
+            Text('a pattern of files such as "out/*.mp4"'),
+            '`when = "window"`: `{file}` in `run` is the newest that matches and has stopped growing.',
+        ),
     ),
     "A quality gate: any command with an exit code.",
+)
+
+SIGNALS = Rows(
+    "signal",
+    with_defaults_of(
+        SignalSettings,
+        Field(
+            "name",
+            Text("a name of a-z, 0-9, - and _, at most 63", r"[a-z0-9][a-z0-9_-]{0,62}"),
+            "The name, unlike any other's.",
+            required=True,
+        ),
+        Field(
+            "kind",
+            Text('a kind of signal such as "json"', r"[a-z][a-z0-9_-]{0,62}"),
+            "`prometheus`, `json`, `command`, `haproxy`, or one that an installed package adds.",
+        ),
+        Field(
+            "url",
+            Text("an http or https address", r"https?://[^\s/?#]+\S*", longest=2000),
+            "`prometheus`: the server. `json`: what is asked. `haproxy`: the exporter's `/metrics`.",
+        ),
+        Field("file", Text("a path"), "`json`: a file instead of `url`, found as `backup.paths` are."),
+        Field(
+            "query",
+            Text("text", longest=8000, lines=True),
+            "`prometheus`: PromQL that gives one number. `haproxy`: a backend.",
+            default_words="`haproxy`: `traffic.backend`",
+        ),
+        Field(
+            "path",
+            Text('a path such as "jobs.waiting"'),
+            "`json`, `command`: where the number stands.",
+            default_words="the whole output is the number",
+        ),
+        Field("run", ARGV, "`command`: prints the number; exit code 0 means that it could be read."),
+        Field("token_env", VARIABLE, "The variable with a bearer token for `url`."),
+        Field("max", Number(-LARGEST), "Never above this…"),
+        Field("for", Duration(zero=True), "…for longer than this; 0 is at once."),
+        Field("compare", Flag(), "Held against the release before: more is worse."),
+        Field("tolerance", Number(1, 1000), "It may be so many times the worst of the release before."),
+        Field("interval", Duration(), "Time between two readings.", default_words="`monitor.interval`"),
+        Field("timeout", Duration(), "Longest time for one reading."),
+        Field("required", Flag(), "A window that could not read it is not a pass."),
+    ),
+    "A number that is read in the window, of which more is worse.",
 )
 
 SERVICES = ListOf(
@@ -144,7 +202,7 @@ DATABASES = Rows(
         ),
         Field(
             "url_env",
-            Text("a variable's name", ENV_NAME),
+            VARIABLE,
             "The variable that holds the address, given to mobius or in a process's `env_file`.",
         ),
         Field(

@@ -34,6 +34,7 @@ class PolicySettings:
     max_cpu_pct: float | None = None
     max_memory_pct: float | None = None
     resources_for_s: float = 300.0
+    max_issues: int | None = None  # reported by users within ten minutes
 
 
 # The framework summary: 3 failed checks in a row; success under 70 % after 5 checks; errors over 5 %;

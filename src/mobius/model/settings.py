@@ -80,12 +80,15 @@ class EnvironmentSettings:
     health: HealthSettings = field(default_factory=lambda: HealthSettings())
     smoke: tuple[SmokeSettings, ...] = ()
     checks: tuple[GateCommand, ...] = ()
+    signals: tuple[SignalSettings, ...] = ()
     backup: BackupSettings = field(default_factory=lambda: BackupSettings())
     databases: tuple[DatabaseSettings, ...] = ()
     rehearsal: RehearsalSettings = field(default_factory=lambda: RehearsalSettings())
     store: StoreSettings = field(default_factory=lambda: StoreSettings())
     migrations: MigrationSettings | None = None
     monitor: MonitorSettings = field(default_factory=lambda: MonitorSettings())
+    canary: CanarySettings = field(default_factory=lambda: CanarySettings())
+    serve: ServeSettings = field(default_factory=lambda: ServeSettings())
     door: DoorSettings = field(default_factory=lambda: DoorSettings())
     traffic: TrafficSettings = field(default_factory=lambda: TrafficSettings())
     systemd: SystemdSettings = field(default_factory=lambda: SystemdSettings())
@@ -175,12 +178,44 @@ class SmokeSettings:
 
 @dataclass(frozen=True, slots=True)
 class GateCommand:
-    """A quality gate: any command; exit code 0 is a pass. `when`: before the deployment, in the window."""
+    """A quality gate: any command; exit code 0 is a pass. `when`: before the deployment, in the window.
+
+    `file`: a pattern of files that the service makes. Then `{file}` in `run` is the newest that matches and has
+    stopped growing, and the gate is asked in the window only, once for each such file.
+    """
 
     name: str
     run: tuple[str, ...]
     timeout_s: float = 600.0
     when: GateTime = "before"
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignalSettings:
+    """A number that is read in the window: a gauge, of which more is worse.
+
+    `kind`: "prometheus", "json", "command", "haproxy", or a name that a third party registered in the entry point
+    group `mobius.signals`. `token_env`: the variable with a bearer token for `url`. `interval_s`: None for the
+    monitor's. `max`: never above it for longer than `for_s`. `compare`: held against the release before, of whose
+    worst block it may be `tolerance` times. `required`: a window that could not read it is not a pass.
+    """
+
+    name: str
+    kind: str = "prometheus"
+    url: str = ""
+    file: str = ""
+    query: str = ""
+    path: str = ""
+    run: tuple[str, ...] = ()
+    token_env: str = ""
+    max: float | None = None
+    for_s: float = 120.0
+    compare: bool = True
+    tolerance: float = 1.25
+    interval_s: float | None = None
+    timeout_s: float = 5.0
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,17 +321,46 @@ class MigrationSettings:
 
 @dataclass(frozen=True, slots=True)
 class MonitorSettings:
-    """How often the live release is looked at, and how many looks in a row change its state."""
+    """How often the live release is looked at, and how many looks in a row change its state.
+
+    `blip_tolerance_s`: outages up to this long are forgiven (0: none). `blind_after_s`: nothing measured for so long
+    is the verdict ERROR; None for five intervals, at least a minute. `shadow`: judge, keep score, never act.
+    """
 
     interval_s: float = 30.0
     failure_threshold: int = 3
     recovery_threshold: int = 5
     warmup_s: float | None = None
+    blip_tolerance_s: float = 30.0
+    blind_after_s: float | None = None
+    shadow: bool = False
 
     @property
     def effective_warmup_s(self) -> float:
         """Seconds after the switch in which no rule may fire: two intervals, unless said."""
         return 2 * self.interval_s if self.warmup_s is None else self.warmup_s
+
+
+@dataclass(frozen=True, slots=True)
+class CanarySettings:
+    """`stages`: percent of requests that go to the new release, rising, and 100 always follows; () for no canary.
+
+    Each stage lasts `stage_min_s` at least; without enough evidence by `stage_max_s` it is INCONCLUSIVE.
+    """
+
+    stages: tuple[int, ...] = ()
+    stage_min_s: float = 60.0
+    stage_max_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """Where `/metrics` and the web page are. `token_env`: the variable with the token that is asked for off loopback.
+    `hosts`: further names in the Host header that are answered."""
+
+    listen: str = "127.0.0.1:8080"
+    token_env: str = ""
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
