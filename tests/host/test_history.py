@@ -10,7 +10,8 @@ from typing import Any, cast
 import pytest
 
 from mobius.adapters.signals.recorded import recorded
-from mobius.host.history import FILE, added, keep_history, write_line
+from mobius.host.history import FILE, added, keep_history
+from mobius.host.lines import write_line
 from mobius.host.protocol import HostUnavailable
 
 NOW = 1_800_000_000.0

@@ -1,29 +1,25 @@
 """What the front door counted, half a minute at a time, for a day: what a new release is held against later.
 
-One line of JSON each in `run/traffic.jsonl`, oldest first; `run/traffic.jsonl.1` has what came before. Lines are not
-synced: a crash of the machine loses the last ones, and nothing else.
+One line each in `run/traffic.jsonl` (`mobius.host.lines`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
 import sys
 import time
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mobius.host.lines import BLOCK_S, write_line
 from mobius.host.protocol import HostUnavailable
 
 if TYPE_CHECKING:
     from mobius.host.doors import Doors
 
 FILE = "traffic.jsonl"
-BLOCK_S = 30.0
-TURN_AT_BYTES = 2 << 20  # a day of a busy service is about half of it
 
 Json = dict[str, Any]
 
@@ -80,13 +76,3 @@ def _since(was: Json, count: Json, errors: tuple[str, ...]) -> Json | None:
     if requests <= 0 or min((*failed, *added_to.values())) < 0:
         return None
     return {"requests": requests, "errors": sum(failed), "histogram": added_to}
-
-
-def write_line(path: Path, line: Json, turn_at_bytes: int = TURN_AT_BYTES) -> None:
-    """Adds one line; a file that has grown becomes `.1` first."""
-    with contextlib.suppress(FileNotFoundError):
-        if path.stat().st_size > turn_at_bytes:
-            path.replace(path.with_name(f"{path.name}.1"))
-    whole = json.dumps(line, separators=(",", ":")).encode() + b"\n"
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
-        file.write(whole)

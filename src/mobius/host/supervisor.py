@@ -18,6 +18,7 @@ from mobius.host.chores import watch_logs, watch_readiness
 from mobius.host.control import serve
 from mobius.host.direct import drain as drain_direct
 from mobius.host.doors import Doors
+from mobius.host.gauges import keep_gauges, live_alone
 from mobius.host.history import keep_history
 from mobius.host.jobs import Job, find_lost_jobs, new_job
 from mobius.host.logs import rotate_grown
@@ -69,6 +70,7 @@ class Supervisor:
             loop.create_task(watch_readiness(self.slots, self.run)),
             loop.create_task(watch_logs(self.run)),
             loop.create_task(keep_history(self.doors, self.run)),
+            loop.create_task(keep_gauges(lambda: live_alone(self.slots, self.doors.weights), self.run)),
         ]
         await self.ended.wait()
         for chore in chores:

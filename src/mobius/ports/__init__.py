@@ -50,6 +50,11 @@ def nothing_counted(release_id: str, until: float) -> Mapping[str, Baseline]:
     return {}
 
 
+def nothing_measured(release_id: str, until: float) -> Mapping[str, tuple[float, ...]]:
+    """Where nobody measures what releases use."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Everything a flow may touch of one environment."""
@@ -74,6 +79,9 @@ class Ports:
     commands: Commands | None = None  # where somebody else deploys: `target` is command or observe
     # by signal, what was counted of a release before a unix time
     baselines: Callable[[str, float], Mapping[str, Baseline]] = nothing_counted
+    # by signal ("cpu", "gauge:queue"), what was measured of a release before a unix time, oldest first; what was noted
+    # of "cpu", "memory" and "fds" outside windows stands for half a minute a value
+    gauges: Callable[[str, float], Mapping[str, tuple[float, ...]]] = nothing_measured
     store: Store | None = None  # where copies of backups go; None where `store.url` is not set
 
 

@@ -23,6 +23,7 @@ from mobius.adapters.redaction import redactor, secrets_of
 from mobius.adapters.releases.elsewhere import ElsewhereOrigin
 from mobius.adapters.releases.sources import origin_of
 from mobius.adapters.releases.store import ReleaseStore
+from mobius.adapters.signals.gauges import gauges
 from mobius.adapters.signals.recorded import recorded
 from mobius.adapters.signals.window import WindowSignals
 from mobius.adapters.targets.command import CommandTarget
@@ -67,6 +68,7 @@ def assemble(
     traffic = _traffic(service, settings, places, target, store.path)
     checks = HttpChecks(settings, resolve=places.resolve, redact=redact, cwd=project)
     clock = SystemClock()
+    journal = SqliteJournal(places.journal, read_only=read_only, redact=redact)
 
     def signals(release: Release) -> Signals:
         counted = counting(service, settings, places.root, traffic, target, clock.now, release.id)
@@ -94,7 +96,7 @@ def assemble(
         settings=settings,
         service=service,
         clock=clock,
-        journal=SqliteJournal(places.journal, read_only=read_only, redact=redact),
+        journal=journal,
         lock=OsLock(places.lock, settings.name),
         releases=store,
         target=target,
@@ -110,6 +112,7 @@ def assemble(
         artifact=records.artifacts(settings.artifact_dir, redact),
         commands=commands,
         baselines=partial(recorded, places.root / "run"),
+        gauges=partial(gauges, places.root / "run", journal, settings.name),
         store=_store(settings, environ),
     )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from mobius.adapters.signals.traffic import ROUTE
-from mobius.host.history import BLOCK_S, FILE
+from mobius.host.history import FILE
+from mobius.host.lines import BLOCK_S, read_lines
 from mobius.model.baseline import Baseline, Block
 from mobius.model.sample import BUCKETS
 
@@ -22,10 +22,9 @@ def recorded(run: Path, release_id: str, until: float) -> dict[str, Baseline]:
     critical route ("route:/api"). Where there was little, that of the day before it, too. Empty where nothing was
     written down."""
     there: dict[str, list[tuple[float, Block]]] = {}
-    for at, took_s, releases in _lines(run):
-        if until - FAR_S < at <= until and took_s <= 2 * BLOCK_S:  # a longer one: nobody looked meanwhile
-            for signal, block in _blocks(releases.get(release_id)):
-                there.setdefault(signal, []).append((at, block))
+    for line in read_lines(run / FILE, until - FAR_S, until):
+        for signal, block in _blocks(line.releases.get(release_id)):
+            there.setdefault(signal, []).append((line.at, block))
     found = {signal: _baseline(blocks, until) for signal, blocks in there.items()}
     return {signal: baseline for signal, baseline in found.items() if baseline is not None}
 
@@ -35,20 +34,6 @@ def _baseline(there: list[tuple[float, Block]], until: float) -> Baseline | None
     if sum(block.requests for block in near) >= ENOUGH:
         return Baseline.of(near, BLOCK_S)
     return Baseline.of([block for _, block in there], BLOCK_S) if there else None
-
-
-def _lines(run: Path) -> Iterator[tuple[float, float, dict[str, Any]]]:
-    for name in (f"{FILE}.1", FILE):
-        try:
-            text = (run / name).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            continue
-        for line in text.splitlines():
-            try:
-                told = json.loads(line)
-                yield float(told["at"]), float(told["took_s"]), dict(told["releases"])
-            except (ValueError, KeyError, TypeError, OverflowError):  # a line that was cut by a crash
-                continue
 
 
 def _blocks(counted: Any) -> Iterator[tuple[str, Block]]:
