@@ -24,7 +24,7 @@ def status_text(status: Status, width: int = 80, *, color: bool = False, tz: tzi
     """
     paint = Paint(color)
     lines = [paint(line, BOLD) for line in wrapped(f"{status.service} {status.environment}", width)]
-    for label, value, style in _facts(status, tz):
+    for label, value, style in facts(status, tz):
         body = wrapped(value, width, f"{label + ':':<{LABEL}}", " " * LABEL)
         lines += [paint(line, style) for line in body]
     if status.next:
@@ -53,7 +53,8 @@ def way_back_words(way: WayBackNow, now: float, tz: tzinfo | None) -> str:
     return f"{way.way}, about {duration(way.expected_s)}, {proven}, {losing(way.loses)}"
 
 
-def _facts(status: Status, tz: tzinfo | None) -> Iterable[tuple[str, str, str]]:
+def facts(status: Status, tz: tzinfo | None) -> Iterable[tuple[str, str, str]]:
+    """(label, words, style) of each line; the style is one of `paint`, "" for none."""
     now = status.at
     if status.live is None:
         yield "live", "nothing yet", WARN
