@@ -37,7 +37,9 @@ def window_tests(record: Record) -> WindowTests | None:
     before = _before(record)
     wanted = [WHOLE, *(f"{ROUTE}{route}" for route in record.ports.settings.critical_routes)]
     window_s = max(1.0, run.window_deadline - run.window_opened_at)
-    return WindowTests({signal: before.get(signal) for signal in wanted}, run.window_opened_at, window_s)
+    known = {signal: before.get(signal) for signal in wanted}
+    blip_s = record.ports.settings.monitor.blip_tolerance_s
+    return WindowTests(known, run.window_opened_at, window_s, blip_s)
 
 
 def what_is_known(record: Record) -> str:

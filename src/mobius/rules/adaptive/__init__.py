@@ -74,6 +74,11 @@ class Adaptive:
         """What is judged, and what is tolerated in it."""
         return tuple(evidence.ceiling for evidence in self._evidence if evidence.ceiling.is_known)
 
+    @property
+    def channels(self) -> tuple[tuple[Evidence, float], ...]:
+        """Each with its weight in the whole bet."""
+        return tuple(zip(self._evidence, self._weights, strict=True))
+
     def observe(
         self, requests: int, errors: int, histogram: Sequence[int], took_s: float, beside: Block | None = None
     ) -> Judged:

@@ -22,10 +22,12 @@ KNOWN = 1000.0  # requests of the control that the baseline is worth
 class Evidence:
     """Of one channel, over a window of `window_s` seconds. `value` is what counts now."""
 
+    odds = ODDS
+
     def __init__(self, ceiling: Ceiling, window_s: float) -> None:
         self.ceiling = ceiling
         self.control = control_for(ceiling)
-        self._bets = [_Bet.at(odds, ceiling) for odds in ODDS] if ceiling.is_known else []
+        self.bets = [Bet.at(odds, ceiling) for odds in ODDS] if ceiling.is_known else []
         self._stakes = Stakes(len(ODDS), window_s, ceiling.blip_s)
 
     @property
@@ -40,9 +42,9 @@ class Evidence:
             ratios = self._stakes.grow(self.control.log_ratios(new, old), took_s)
             self.control.learn(new, old, took_s)
             return ratios
-        if not self._bets or not new[1]:
+        if not self.bets or not new[1]:
             return self._stakes.grow(NOTHING, took_s)
-        return self._stakes.grow([bet.log_ratio(*new, took_s) for bet in self._bets], took_s)
+        return self._stakes.grow([bet.log_ratio(*new, took_s) for bet in self.bets], took_s)
 
 
 def control_for(ceiling: Ceiling) -> Control:
@@ -55,8 +57,8 @@ def control_for(ceiling: Ceiling) -> Control:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bet:
-    """That the share is `share`, against the ceiling."""
+class Bet:
+    """Against the baseline: that the share is `share`, and not at the ceiling or below."""
 
     share: float
     ceiling: float
@@ -65,7 +67,7 @@ class _Bet:
     size: float  # of the negative binomial, per second; 0: errors do not clump
 
     @classmethod
-    def at(cls, odds: float, ceiling: Ceiling) -> _Bet:
+    def at(cls, odds: float, ceiling: Ceiling) -> Bet:
         other = odds * ceiling.share / (1 - ceiling.share)
         share = other / (1 + other)
         size = 1 / (ceiling.clumping * ceiling.block_s) if ceiling.clumping > 1e-6 else 0.0

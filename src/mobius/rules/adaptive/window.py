@@ -10,10 +10,10 @@ from mobius.model.sample import Sample
 from mobius.model.verdict import Finding, Severity
 from mobius.rules.adaptive import Adaptive
 from mobius.rules.adaptive.ceilings import BLIP_S
+from mobius.rules.adaptive.stage import CONTROL, Enough, seen_enough
+from mobius.rules.adaptive.stage import WHOLE as WHOLE
 
 ROUTE = "route:"
-WHOLE = "traffic"
-CONTROL = "control"  # what the release before answers meanwhile; "control:/api"
 RULE = "adaptive"
 OF_THE_WHOLE = 0.5  # of the claimed chance of a false alarm; the routes share the rest
 ENOUGH_BLOCKS, ENOUGH_REQUESTS = 5, 100  # with less nobody knows what is usual
@@ -80,6 +80,11 @@ class WindowTests:
                 where = f"{sample.signal.removeprefix(ROUTE)}: " if sample.signal.startswith(ROUTE) else ""
                 self.found = Finding(RULE, Severity.FAIL, where + judged.sentence)
         return self.found
+
+    def seen_enough(self, samples: Sequence[Sample], since: float, next_percent: float) -> Enough:
+        """Whether a stage of a canary, which began at `since`, may be followed by one of `next_percent` of the traffic;
+        `samples` are those of the window, that this was fed with."""
+        return seen_enough(self._tests[WHOLE], samples, since, next_percent)
 
 
 def control_of(signal: str) -> str:

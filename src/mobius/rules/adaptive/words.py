@@ -41,3 +41,12 @@ def weaker(ceiling: Ceiling) -> str:
 def share(value: float) -> str:
     """A share in percent, with two digits that say something."""
     return f"{100 * value:.2g} %" if value < 0.1 else f"{100 * value:.0f} %"
+
+
+def time_about(seconds: float) -> str:
+    """Two figures at most: "45 s", "4 min", "1.5 h"."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.2g} h"
