@@ -25,8 +25,8 @@ class Exchange:
 
     __slots__ = (
         "attempts", "body_left", "body_seen", "chunks", "client", "connection", "count", "deadline",
-        "generation", "head", "held_bytes", "is_tunnel", "response_started", "route", "started", "status",
-        "task", "upstream", "wants_close",
+        "generation", "gets_number", "head", "held_bytes", "is_tunnel", "number", "response_started", "route",
+        "started", "status", "task", "upstream", "wants_close",
     )  # fmt: skip
 
     def __init__(self, client: ClientConnection, head: RequestHead, now: float) -> None:
@@ -48,4 +48,6 @@ class Exchange:
         self.is_tunnel = False
         self.wants_close = not head.keep_alive
         self.held_bytes = 0
+        self.number = head.number  # of the client: where it belongs while several slots have weight
+        self.gets_number = False  # it was drawn for this request, and goes with the answer
         self.route: str | None = None

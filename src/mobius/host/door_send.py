@@ -22,7 +22,7 @@ def send_upstream(exchange: Exchange) -> None:
     again if that has just died, else on a new one."""
     client = exchange.client
     traffic = client.traffic
-    upstream = traffic.next_upstream()
+    upstream = traffic.next_upstream(exchange)
     if upstream is None:
         client.turn_away(exchange, "no_upstream")
         return
@@ -81,7 +81,7 @@ async def _connect(exchange: Exchange) -> None:
             if traffic.loop.time() > give_up_at:
                 break
             await asyncio.sleep(CONNECT_PAUSE_S)
-            again = traffic.next_upstream()  # the weights may have changed while we waited
+            again = traffic.next_upstream(exchange)  # the weights may have changed while we waited
             if again is not None and again is not upstream:
                 _assign(exchange, again, traffic)
         exchange.task = None

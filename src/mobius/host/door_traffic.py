@@ -14,6 +14,7 @@ from mobius.host.counters import (
     SwitchCount,
     find_route,
 )
+from mobius.host.door_sticky import draw, slot_of
 from mobius.host.messages import Limits
 
 if TYPE_CHECKING:
@@ -28,22 +29,6 @@ POOL_IDLE_S = (
 HOLD_BYTES_PER_BODY = 64 * 1024  # what one waiting request may have read of its body
 
 Weights = tuple[tuple[str, int], ...]
-
-
-def choose_slot(weights: Weights, turn: int) -> str | None:
-    """The slot for the request that is number `turn` of this generation; None when nothing has weight.
-
-    The golden ratio spreads turns so evenly that 5 % of weight is 5 requests of any 100, not of many
-    thousand.
-    """
-    if len(weights) < 2:
-        return weights[0][0] if weights else None
-    point = (turn * 0.6180339887498949) % 1.0 * sum(weight for _, weight in weights)
-    for slot, weight in weights:
-        point -= weight
-        if point < 0:
-            return slot
-    return weights[-1][0]
 
 
 class Upstream:
@@ -154,8 +139,9 @@ class Traffic:
         self._settle_pools()
 
     def set_weights(self, weights: dict[str, int], generation: int, at: float) -> None:
-        """From here on every new request goes by `weights`. Those in flight stay where they are."""
-        self.weights = tuple(sorted((slot, weight) for slot, weight in weights.items() if weight > 0))
+        """From here on every new request goes by `weights`. Those in flight stay where they are. The clients of the
+        slot that is named first stay with it as its share grows."""
+        self.weights = tuple((slot, weight) for slot, weight in weights.items() if weight > 0)
         self._settle_pools()
         if generation != self.generation:
             self.generation = generation
@@ -177,11 +163,17 @@ class Traffic:
 
     # -- what happens to a request ---------------------------------------------------------------------------
 
-    def next_upstream(self) -> Upstream | None:
-        """The upstream for one more request, by the weights of this moment."""
-        self.turn += 1
-        slot = choose_slot(self.weights, self.turn)
-        return self.upstreams.get(slot) if slot is not None else None
+    def next_upstream(self, exchange: Exchange) -> Upstream | None:
+        """The upstream for this request, by the weights of this moment; where several slots have weight, by the number
+        of its client, which gets one that has none."""
+        weights = self.weights
+        if len(weights) < 2:
+            return self.upstreams.get(weights[0][0]) if weights else None
+        if exchange.number < 0:
+            self.turn += 1
+            exchange.number = draw(self.turn)
+            exchange.gets_number = True
+        return self.upstreams.get(slot_of(weights, exchange.number))
 
     def others_with_weight(self, upstream: Upstream) -> list[Upstream]:
         names = [slot for slot, _ in self.weights if slot != upstream.slot]

@@ -8,6 +8,7 @@ from functools import lru_cache
 from mobius.host.chunks import LAST_CHUNK, BadChunk, ChunkReader, encode_chunks
 from mobius.host.door_exchange import BUFFER_FULL, TUNNEL_IDLE_S, UPSTREAM_FULL, Exchange
 from mobius.host.door_heads import request_head, response_head
+from mobius.host.door_sticky import set_cookie
 from mobius.host.door_traffic import POOL_SIZE, Traffic, Upstream
 from mobius.host.headers import CHUNKED, Refused, ResponseHead, parse_response_head
 
@@ -233,8 +234,10 @@ class UpstreamConnection(asyncio.Protocol):
         exchange.response_started = exchange.is_tunnel = True
         exchange.deadline = self.traffic.loop.time() + TUNNEL_IDLE_S
         self.upstream.answered_in = self.traffic.generation
-        upgrade = b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % (head.upgrade or b"websocket")
-        client.transport.write(head.start + upgrade + data)
+        upgrade = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % (head.upgrade or b"websocket")
+        if exchange.gets_number:
+            upgrade += set_cookie(exchange.number, client.is_tls)
+        client.transport.write(head.start + upgrade + b"\r\n" + data)
         early, client.buffer = client.buffer, b""
         if early:
             self.transport.write(early)

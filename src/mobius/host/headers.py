@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import httptools
 
+from mobius.host.door_sticky import NAME, NO_NUMBER, taken_out
+
 CHUNKED = -1  # a body length: its end is said by the last chunk
 UNTIL_CLOSE = -2  # a body length: its end is the end of the connection
 
@@ -33,7 +35,7 @@ _OURS = frozenset(
     b" x-forwarded-prefix x-real-ip forwarded x-mobius-release".split()
 )
 _FRAMING = frozenset((b"content-length", b"host", b"expect"))
-_REQUEST_SPECIAL = _HOP_BY_HOP | _OURS | _FRAMING
+_REQUEST_SPECIAL = _HOP_BY_HOP | _OURS | _FRAMING | {b"cookie"}
 _RESPONSE_SPECIAL = _HOP_BY_HOP | {b"content-length", b"x-mobius-release"}
 # A Connection header that names one of these would have us remove what the next server needs to be safe.
 _NOT_BY_CONNECTION = _FRAMING | {b"authorization", b"cookie", b"cache-control"}
@@ -66,6 +68,7 @@ class RequestHead:
     forwarded_proto: bytes
     forwarded_host: bytes
     retriable: bool  # no body and idempotent: may be sent again when no answer came
+    number: int  # the client's own, by its cookie; NO_NUMBER where it has none
 
 
 @dataclass(slots=True, eq=False)
@@ -121,11 +124,19 @@ def parse_request_head(head: bytes, max_count: int = 100) -> RequestHead:
 def _request(method: bytes, target: bytes, http_1_1: bool, headers: list[tuple[bytes, bytes]]) -> RequestHead:
     found: dict[bytes, bytes] = {}
     lines: list[bytes] = []
+    numbers: list[int] = []
     for name, value in headers:
         lower = name.lower()
         key = lower.replace(b"_", b"-")
         if key not in _REQUEST_SPECIAL:
             lines.append(b"%b: %b\r\n" % (name, value))
+        elif lower == b"cookie":
+            cookies = value
+            if NAME in value:
+                number, cookies = taken_out(value)
+                numbers.append(number)
+            if cookies:
+                lines.append(b"%b: %b\r\n" % (name, cookies))
         elif key != lower:
             # CGI and WSGI read X_Forwarded_For and Content_Length as if they had dashes: never passed on.
             continue
@@ -164,6 +175,7 @@ def _request(method: bytes, target: bytes, http_1_1: bool, headers: list[tuple[b
         forwarded_proto=found.get(b"x-forwarded-proto", b""),
         forwarded_host=found.get(b"x-forwarded-host", b""),
         retriable=length == 0 and method in IDEMPOTENT and not is_websocket,
+        number=numbers[0] if len(numbers) == 1 else NO_NUMBER,
     )
 
 
