@@ -247,6 +247,8 @@ def test_a_lock_is_waited_for_no_longer_than_the_hold_lasts_and_the_run_goes_bac
     [held] = world.events(run, "held")
     assert 20.0 < held.data["seconds"] < 35.0, "the hold is 30 s; what follows is the start of v1"
     assert any("locks are waited for until the hold ends, in " in line for line in world.log)
+    [waited] = world.events(run, "waiting")
+    assert waited.message.startswith("a lock was not had"), "whoever looks on sees why nothing moves"
     assert world.data.get("migrations", []) == []
     assert not world.traffic.held
     world.assert_serves("v1")

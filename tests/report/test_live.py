@@ -98,6 +98,17 @@ def test_a_step_that_fails_shows_the_reason_under_it() -> None:
     )
 
 
+def test_what_is_waited_for_is_told_at_once_and_not_when_the_step_has_ended() -> None:
+    stream = io.StringIO()
+    live = LiveText(stream, tty=True)
+    live.event(event(0, "step begun", "run 1 migration", step="go-4", phase="migrate"))
+    live.event(event(5, "waiting", "002.sql: a lock was not had within 5 s, attempt 1; again in 0.5 s"))
+    assert screen(stream.getvalue()).startswith(
+        "  migrate       … 002.sql: a lock was not had within 5 s, attempt 1; again in\n"
+        "                  0.5 s\n"
+    )
+
+
 def test_the_running_step_counts_its_seconds_in_place() -> None:
     stream = io.StringIO()
     live = LiveText(stream, tty=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mobius.errors import Locked, MobiusError
-from mobius.flows.actions.action import said
 from mobius.flows.actions.returning import key_of
 from mobius.flows.healthy import await_healthy
 from mobius.flows.record import Record, migrations_folder
@@ -49,7 +48,7 @@ def _put_back(record: Record, steps: tuple[Step, ...], live_id: str, live_slot: 
     if ports.commands is not None:
         start = next(step for step in steps if step.action == "command" and step.params["name"] == "start")
         key = f"run-{record.run.id}-put-back"
-        ports.commands.run("start", start.params["argv"], key=key, told={}, progress=said(record))
+        ports.commands.run("start", start.params["argv"], key=key, told={}, progress=record.tell)
     elif not live_id or not live_slot:
         return "the data is as it was; nothing was live before"
     else:
@@ -69,7 +68,7 @@ def _put_back_data(record: Record, steps: tuple[Step, ...]) -> None:
         return
     if down.repeat is Repeat.ASK:
         raise MobiusError("nobody can see what its command took back by then", "look at the database")
-    record.ports.migrations.apply(migrations_folder(down, record), progress=said(record))
+    record.ports.migrations.apply(migrations_folder(down, record), progress=record.tell)
 
 
 def _forget(record: Record) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mobius.errors import Locked, MobiusError
+from mobius.model.advance import Waiting
 from mobius.model.plan import Step
 from mobius.model.run import ENDED, Run, RunState, StepRecord
 from mobius.model.sample import Sample
@@ -110,6 +111,13 @@ class Record:
         if isinstance(problem, Locked) or not self.forgiving:
             raise problem
         self.log(f"the journal cannot be used, going on without it: {problem.message}")
+
+    def tell(self, line: str) -> None:
+        """One line of progress: to the log alone, unless it says what is waited for, which is an event at once."""
+        if isinstance(line, Waiting):
+            self.say("waiting", str(line))
+        else:
+            self.log(f"       {line}")
 
     def log(self, line: str) -> None:
         """One line to the deployment log alone. What cannot be written there is in the journal, and a full

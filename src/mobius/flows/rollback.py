@@ -46,7 +46,7 @@ def _wait_for_migrations(record: Record) -> None:
     """What outlived the deployer would migrate on under what comes back; an emergency waits for nothing."""
     migrations = record.ports.migrations
     if migrations is not None and not record.run.plan.facts.get("emergency"):
-        migrations.wait(record.log)
+        migrations.wait(record.tell)
 
 
 def switch_at_once(run: Run, ports: Ports) -> None:

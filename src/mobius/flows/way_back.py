@@ -48,7 +48,7 @@ def schema_now(record: Record) -> Schema:
         return Schema(known is not None)
     try:
         folder = migrations_folder(step, record)
-        record.ports.migrations.wait(record.log)  # what outlived its deployer may be there a moment later
+        record.ports.migrations.wait(record.tell)  # what outlived its deployer may be there a moment later
         applied = {migration.name for migration in record.ports.migrations.applied(folder)}
     except Locked:
         raise

@@ -1,4 +1,4 @@
-"""How far something long has come, as a line that anybody can print and a face can draw better."""
+"""Lines of progress that are more than lines: how far something long has come, and that something is in its way."""
 
 from __future__ import annotations
 
@@ -30,3 +30,8 @@ class Advance(str):
             "bytes_per_s": round(self.bytes_per_s),
             "left_s": None if self.left_s is None else round(self.left_s, 1),
         }
+
+
+class Waiting(str):
+    """One line of progress that a person should see at once: something is in the way, and it is waited for or tried
+    again."""

@@ -211,5 +211,5 @@ class Migrations(Protocol):
     def can_go_down(self, directory: Path, versions: Sequence[str]) -> bool:
         """Whether every one of these has a way down."""
 
-    def down(self, directory: Path, versions: Sequence[str]) -> None:
+    def down(self, directory: Path, versions: Sequence[str], *, progress: Callable[[str], None]) -> None:
         """Takes these back, newest first. Raises `MobiusError` where another one is half applied."""

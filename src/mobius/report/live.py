@@ -136,6 +136,9 @@ class LiveText:
     def _of_the_step(self, event: Event) -> None:
         self._detail(told(event), "·", DIM)
 
+    def _waiting(self, event: Event) -> None:
+        self._say("…", WARN, told(event))
+
     def _window(self, event: Event) -> None:
         self._running = None
         self._enter("watch")
@@ -177,6 +180,7 @@ class LiveText:
         "rehearsed": _of_the_step,
         "switched": _of_the_step,
         "drained": _of_the_step,
+        "waiting": _waiting,
         "window opened": _window,
         "so far": _so_far,
         "verdict": _verdict,

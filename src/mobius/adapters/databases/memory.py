@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mobius.errors import MobiusError
+from mobius.model.advance import Waiting
 from mobius.model.migrating import PendingMigration
-from mobius.ports import Migration
+from mobius.ports import Migration, nothing
 
 
 class MemoryMigrations:
@@ -60,6 +61,8 @@ class MemoryMigrations:
         """One after the other; a broken one stops it with those before applied."""
         pending = self.pending(directory)
         longest_s = self.retry_within_s if within_s is None else min(within_s, self.retry_within_s)
+        if self.lock_is_held_s:
+            progress(Waiting(f"a lock was not had, trying again for {longest_s:g} s"))
         self.sleep(min(self.lock_is_held_s, longest_s))
         if self.lock_is_held_s > longest_s:
             raise MobiusError(f"a lock was not had in {longest_s:g} s", "end what holds it")
@@ -89,7 +92,9 @@ class MemoryMigrations:
         """Whether each has a way down."""
         return not self.without_down & set(versions)
 
-    def down(self, directory: Path, versions: Sequence[str]) -> None:
+    def down(
+        self, directory: Path, versions: Sequence[str], *, progress: Callable[[str], None] = nothing
+    ) -> None:
         """These are not applied any more."""
         if half := self.left_half(directory):
             raise MobiusError(half, "mobius rollback --backup FILE")

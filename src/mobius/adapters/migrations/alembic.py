@@ -23,6 +23,7 @@ from mobius.adapters.migrations.tool_tables import rows_of_table
 from mobius.adapters.rehearsal.not_proven import NotProvenError
 from mobius.errors import GateFailed, MobiusError
 from mobius.model.seen import Migration
+from mobius.ports import nothing
 
 TABLE = "alembic_version"
 PROGRAM = ("alembic",)
@@ -116,7 +117,13 @@ class AlembicSource:
         return len(going) == len(set(versions)) and all(revisions[id].has_down for id in going)
 
     def down(
-        self, root: Path, target: Target, versions: Sequence[str], *, runner: Runner | None = None
+        self,
+        root: Path,
+        target: Target,
+        versions: Sequence[str],
+        *,
+        progress: Progress = nothing,
+        runner: Runner | None = None,
     ) -> None:
         revisions = read_revisions(project_in(root))
         present = with_all_below(_in_table(target), revisions)
@@ -132,7 +139,7 @@ class AlembicSource:
         hint = "look at the schema, then take the data back by a restore: mobius rollback --backup FILE"
         runner = require_runner(runner, "Alembic")
         atomic = target.kind == "postgresql" and all(revisions[id].transactional for id in going)
-        self._run(root, ["downgrade", below], target, runner, _unheard, hint, atomic=atomic)
+        self._run(root, ["downgrade", below], target, runner, progress, hint, atomic=atomic)
 
     def _run(
         self,
@@ -162,7 +169,7 @@ class AlembicSource:
         """The SQL of each revision, as Alembic says it without a database; nothing where it cannot."""
         argv = [*self.program, "upgrade", f"{start}:head", "--sql"]
         try:
-            ran = runner.run(argv, cwd=project.cwd, target=target, within_s=SQL_WITHIN_S, progress=_unheard)
+            ran = runner.run(argv, cwd=project.cwd, target=target, within_s=SQL_WITHIN_S, progress=nothing)
         except NotProvenError:
             raise
         except MobiusError:
@@ -200,7 +207,3 @@ def _change(revision: Revision, up: str | None, target: Target) -> Change:
 
 def _seen(revision: Revision) -> Migration:
     return Migration(revision.id, revision.path.stem, revision.sha256)
-
-
-def _unheard(_: str) -> None:
-    pass

@@ -11,6 +11,7 @@ from mobius.adapters.migrations.source import Around, Change, Progress, Runner, 
 from mobius.adapters.migrations.tool_runs import failure, may_be_half, require_runner, run_tool
 from mobius.errors import GateFailed
 from mobius.model.seen import Migration
+from mobius.ports import nothing
 
 PENDING_WITHIN_S = 120.0
 MOST_NAMES, NAME_LETTERS = 1_000, 200
@@ -82,7 +83,13 @@ class CommandSource:
         return bool(self.down_by) or not versions
 
     def down(
-        self, root: Path, target: Target, versions: Sequence[str], *, runner: Runner | None = None
+        self,
+        root: Path,
+        target: Target,
+        versions: Sequence[str],
+        *,
+        progress: Progress = nothing,
+        runner: Runner | None = None,
     ) -> None:
         if not versions:
             return
@@ -96,7 +103,7 @@ class CommandSource:
             pending = set(self._names(root, target, runner))
             if pending and not set(versions) - pending:
                 return  # all of them are down already
-        self._run(self.down_by, root, target, runner, _unheard)
+        self._run(self.down_by, root, target, runner, progress)
 
     def _run(
         self, argv: Sequence[str], root: Path, target: Target, runner: Runner, progress: Progress
@@ -118,13 +125,9 @@ class CommandSource:
 
     def _names(self, root: Path, target: Target, runner: Runner) -> list[str]:
         ran = runner.run(
-            self.pending_by, cwd=self._tree(root), target=target, within_s=PENDING_WITHIN_S, progress=_unheard
+            self.pending_by, cwd=self._tree(root), target=target, within_s=PENDING_WITHIN_S, progress=nothing
         )
         if ran.code != 0 or ran.out is None:
             raise failure(self.pending_by, ran, "correct migrations.pending in mobius.toml")
         lines = [line.strip() for line in ran.out.splitlines()]
         return [line[:NAME_LETTERS] for line in lines if line][:MOST_NAMES]
-
-
-def _unheard(_: str) -> None:
-    pass

@@ -20,6 +20,7 @@ from mobius.adapters.migrations.tool_tables import rows_of_table
 from mobius.adapters.rehearsal.not_proven import NotProvenError
 from mobius.errors import GateFailed, MobiusError
 from mobius.model.seen import Migration
+from mobius.ports import nothing
 
 TABLE = "django_migrations"
 PROGRAM = ("python", MANAGE)
@@ -99,7 +100,13 @@ class DjangoSource:
         return all(version in files and files[version].has_down for version in versions)
 
     def down(
-        self, root: Path, target: Target, versions: Sequence[str], *, runner: Runner | None = None
+        self,
+        root: Path,
+        target: Target,
+        versions: Sequence[str],
+        *,
+        progress: Progress = nothing,
+        runner: Runner | None = None,
     ) -> None:
         names = set(_in_table(target))
         files = without_squashes(read_apps(root), names)
@@ -114,7 +121,7 @@ class DjangoSource:
         for app in dict.fromkeys(each.app for each in reversed(going)):
             staying = [each.stem for each in present if each.app == app and each not in going]
             words = ["migrate", "--noinput", app, staying[-1] if staying else "zero"]
-            self._run(root, words, target, runner, _unheard, hint, atomic=all(e.transactional for e in going))
+            self._run(root, words, target, runner, progress, hint, atomic=all(e.transactional for e in going))
 
     def _run(
         self,
@@ -149,7 +156,7 @@ class DjangoSource:
                 continue
             argv = [*self.program, "sqlmigrate", each.app, each.stem]
             try:
-                ran = runner.run(argv, cwd=root, target=target, within_s=SQL_WITHIN_S, progress=_unheard)
+                ran = runner.run(argv, cwd=root, target=target, within_s=SQL_WITHIN_S, progress=nothing)
             except NotProvenError:
                 raise
             except MobiusError:
@@ -196,7 +203,3 @@ def _change(file: DjangoFile, up: str | None) -> Change:
 
 def _seen(file: DjangoFile) -> Migration:
     return Migration(file.name, file.name, file.sha256)
-
-
-def _unheard(_: str) -> None:
-    pass

@@ -56,9 +56,11 @@ class LiveMigrations:
     def can_go_down(self, directory: Path, versions: Sequence[str]) -> bool:
         return self.source.can_go_down(directory, versions)
 
-    def down(self, directory: Path, versions: Sequence[str]) -> None:
+    def down(
+        self, directory: Path, versions: Sequence[str], *, progress: Callable[[str], None] = ports.nothing
+    ) -> None:
         with _not_our_lease():
-            self.source.down(directory, self.target(), versions, runner=self.runner)
+            self.source.down(directory, self.target(), versions, progress=progress, runner=self.runner)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mobius.adapters.databases.postgres_address import CONNECT_TIMEOUT_S, Address, driver
 from mobius.adapters.migrations.source import HOLD_ENDS, HOLD_LONGER, Progress, Target
 from mobius.errors import MobiusError
+from mobius.model.advance import Waiting
 from mobius.report.words import duration
 from mobius.rules.broken_queries import without_literals
 
@@ -115,8 +116,10 @@ class Patience:
                     raise self._given_up(name, held_up, number, spent_s, kept, hold_ends) from None
                 whom = "; ".join(words for _, words in self.blockers.seen) or "somebody who could not be seen"
                 self.progress(
-                    f"{name}: {held_up.why} at line {held_up.line}, attempt {number};"
-                    f" blocked by {whom}; again in {pause_s:.1f} s{self._until()}"
+                    Waiting(
+                        f"{name}: {held_up.why} at line {held_up.line}, attempt {number};"
+                        f" blocked by {whom}; again in {pause_s:.1f} s{self._until()}"
+                    )
                 )
                 self.sleep(pause_s)
 

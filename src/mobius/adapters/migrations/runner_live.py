@@ -24,6 +24,7 @@ from mobius.adapters.targets.environment_file import environment_of
 from mobius.archive.durable import lock_file
 from mobius.errors import Locked, MobiusError
 from mobius.host.slots import inherited_environment
+from mobius.model.advance import Waiting
 from mobius.model.settings import EnvironmentSettings
 
 PATIENCE_S = 600.0  # with a command that outlived its deployer: what it does is not known before it has ended
@@ -57,9 +58,8 @@ class LiveRunner:
     ) -> Ran:
         """What `Runner` promises. Raises `Locked` too, when somebody else migrates this database."""
         if not takes_options(target):
-            progress(
-                "the server is reached by a pooler that takes no lock_timeout: nothing bounds the wait for a lock"
-            )
+            unbound = "the server is reached by a pooler that takes no lock_timeout: nothing bounds the wait for a lock"
+            progress(Waiting(unbound))
             target = replace(target, lock_timeout_s=0.0)
         env = self._environment(target)
         argv = found_in(tree_around(cwd, self._places), argv, cwd, env.get("PATH", os.defpath))
@@ -139,7 +139,7 @@ class LiveRunner:
             is_told = False
             while not lock_file(fd, wait=False):
                 if not is_told:
-                    progress("waiting for the end of a migration that runs already")
+                    progress(Waiting("waiting for the end of a migration that runs already"))
                     is_told = True
                 if time.monotonic() > until:
                     raise Locked(

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from mobius.model.seen import Migration
+from mobius.ports import nothing
 
 if TYPE_CHECKING:
     from mobius.adapters.databases.postgres_address import Address
 
 Progress = Callable[[str], None]
+"""Takes lines; one that is a `mobius.model.advance.Waiting` is for whoever looks on, the others for the log."""
 
 LEAST_S = 0.5  # of a wait for a lock, where the hold is over already
 HOLD_ENDS = "the hold of requests ends, and nothing is migrated yet"
@@ -159,6 +161,12 @@ class MigrationSource(Protocol):
         """Whether each of these (versions or names) has a way down."""
 
     def down(
-        self, root: Path, target: Target, versions: Sequence[str], *, runner: Runner | None = None
+        self,
+        root: Path,
+        target: Target,
+        versions: Sequence[str],
+        *,
+        progress: Progress = nothing,
+        runner: Runner | None = None,
     ) -> None:
         """Takes these back, newest first; those that are not applied are done already. They must be the newest."""

@@ -22,6 +22,7 @@ from mobius.adapters.migrations.sql_cutting import (
 from mobius.adapters.migrations.sqlite_running import SqliteEngine
 from mobius.errors import GateFailed, MobiusError
 from mobius.model.seen import Migration
+from mobius.ports import nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,13 @@ class SqlSource:
         return all(version in ways for version in versions)
 
     def down(
-        self, root: Path, target: Target, versions: Sequence[str], *, runner: Runner | None = None
+        self,
+        root: Path,
+        target: Target,
+        versions: Sequence[str],
+        *,
+        progress: Progress = nothing,
+        runner: Runner | None = None,
     ) -> None:
         layout = detect(root)
         if layout is None or not versions:
@@ -120,7 +127,7 @@ class SqlSource:
             cut(change.down or "", down_path_of(change), layout, target, change.transactional)
         if not todo:
             return
-        with _engine(target).migrating(lambda _: None, make=False) as moving:
+        with _engine(target).migrating(progress, make=False) as moving:
             for number in range(len(todo)):
                 _take_back_one(layout, changes, todo[number:], moving, going_back)
 

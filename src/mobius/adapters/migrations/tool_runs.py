@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from mobius.adapters.migrations.source import HOLD_ENDS, HOLD_LONGER, Change, Progress, Ran, Runner, Target
 from mobius.errors import MobiusError
+from mobius.model.advance import Waiting
 
 WITHIN_S = 3600.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
@@ -70,7 +71,7 @@ def run_tool(
             problem = failure(argv, ran, HOLD_LONGER)
             raise MobiusError(f"{problem.message}; {HOLD_ENDS}", problem.hint, details=problem.details)
         bound = f", until the hold of requests ends in {ends_at - now:.1f} s" if ends_at is not None else ""
-        progress(f"a lock was in the way, nothing was changed: trying again in {pause:.1f} s{bound}")
+        progress(Waiting(f"a lock was in the way, nothing was changed: trying again in {pause:.1f} s{bound}"))
         time.sleep(pause * random.uniform(0.75, 1.25))
         pause = min(pause * 2, LONGEST_PAUSE_S)
 

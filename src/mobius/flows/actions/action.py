@@ -113,7 +113,7 @@ def advancing(record: Record) -> Callable[[str], None]:
     def tell(line: str) -> None:
         nonlocal told_at
         if not isinstance(line, Advance):
-            record.log(f"       {line}")
+            record.tell(line)
             return
         now = record.ports.clock.monotonic()
         if now - told_at >= EVENT_EVERY_S:
@@ -121,10 +121,6 @@ def advancing(record: Record) -> Callable[[str], None]:
             record.say("progress", line, line.figures())
 
     return tell
-
-
-def said(record: Record) -> Callable[[str], None]:
-    return lambda line: record.log(f"       {line}")
 
 
 def tail(text: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mobius.errors import MobiusError
-from mobius.flows.actions.action import Answer, Observed, in_doubt, remember_release, said
+from mobius.flows.actions.action import Answer, Observed, in_doubt, remember_release
 from mobius.flows.record import Record
 from mobius.model.plan import Step
 from mobius.model.release import Release, ReleaseState
@@ -37,7 +37,7 @@ def command(step: Step, record: Record) -> Mapping[str, Any]:
     }
     try:
         return _commands(record).run(
-            what["name"], what["argv"], key=_key(step, record), told=told, progress=said(record)
+            what["name"], what["argv"], key=_key(step, record), told=told, progress=record.tell
         )
     except CommandLost as lost:
         answer, why = _by_version(step, record)

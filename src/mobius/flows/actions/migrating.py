@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mobius.errors import GateFailed, MobiusError
-from mobius.flows.actions.action import Answer, Observed, said
+from mobius.flows.actions.action import Answer, Observed
 from mobius.flows.actions.holding import left_of_hold
 from mobius.flows.record import Record, migrations_folder
 from mobius.model.plan import Repeat, Step
@@ -20,7 +20,7 @@ def migrate(step: Step, record: Record) -> Mapping[str, Any]:
     folder = migrations_folder(step, record)
     if step.repeat is not Repeat.ASK:
         _refuse_what_was_not_planned(step, {one.name for one in _of(record).pending(folder)})
-    tell, within_s = said(record), _within_s(step, record)
+    tell, within_s = record.tell, _within_s(step, record)
     if within_s is not None:
         tell(
             f"locks are waited for until the hold ends, in {duration(within_s)}, unless something is applied by then"
@@ -39,8 +39,9 @@ def migrated(step: Step, record: Record) -> Observed:
 
 def down(step: Step, record: Record) -> Mapping[str, Any]:
     """Takes back those of them that are applied, once nothing that outlived its deployer migrates any more."""
-    _of(record).wait(record.log)
-    _of(record).down(migrations_folder(step, record), step.params["names"])
+    tell = record.tell
+    _of(record).wait(tell)
+    _of(record).down(migrations_folder(step, record), step.params["names"], progress=tell)
     return {"taken_back": step.params["names"]}
 
 

@@ -15,7 +15,6 @@ from mobius.flows.actions.action import (
     known_releases,
     own_backup,
     remember_release,
-    said,
     tail,
 )
 from mobius.flows.actions.reusing import taken_up_again
@@ -46,7 +45,7 @@ def gate(step: Step, record: Record) -> Mapping[str, Any]:
 
 def stage(step: Step, record: Record) -> Mapping[str, Any]:
     wanted = replace(_wanted(step), staged_at=record.ports.clock.now())
-    staged = record.ports.releases.stage(wanted, progress=said(record))
+    staged = record.ports.releases.stage(wanted, progress=record.tell)
     remember_release(record, staged)
     return {"path": str(record.ports.releases.path(staged.id))}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mobius.errors import GateFailed
-from mobius.flows.actions.action import known_releases, own_backup, said
+from mobius.flows.actions.action import known_releases, own_backup
 from mobius.flows.record import Record, migrations_folder
 from mobius.flows.rehearse import prove, refuse_what_does_not_run
 from mobius.model.plan import Step, Way
@@ -40,7 +40,7 @@ def rehearse(step: Step, record: Record) -> Mapping[str, Any]:
             migrate_from=migrate_from,
             candidate=_candidate(step, record) if pending else None,
             fast=True,
-            progress=said(record),
+            progress=record.tell,
         )
         record.write(lambda _: ports.journal.put_backup(record.run.environment, proven))
         words = f"{backup.name} {rehearsal_words(facts)}"

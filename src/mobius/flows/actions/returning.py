@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mobius.errors import Locked, MobiusError
-from mobius.flows.actions.action import own_backup, said
+from mobius.flows.actions.action import own_backup
 from mobius.flows.record import Record
 from mobius.model.plan import Step
 from mobius.model.verdict import Outcome
@@ -29,7 +29,7 @@ DAY_S = 86_400.0
 
 def prepare_data(step: Step, record: Record) -> Mapping[str, Any]:
     path = Path(step.params["backup"] or own_backup(record).path)
-    return record.ports.backups.prepare_data(path, key=key_of(record), progress=said(record))
+    return record.ports.backups.prepare_data(path, key=key_of(record), progress=record.tell)
 
 
 def restore_data(step: Step, record: Record) -> Mapping[str, Any]:
@@ -37,7 +37,7 @@ def restore_data(step: Step, record: Record) -> Mapping[str, Any]:
     if not step.params.get("even_if_open"):
         _refuse_while_open(record)
     path = Path(step.params["backup"] or own_backup(record).path)
-    told = record.ports.backups.restore_data(path, key=key_of(record), progress=said(record))
+    told = record.ports.backups.restore_data(path, key=key_of(record), progress=record.tell)
     for name, place in dict(told.get("kept") or {}).items():
         record.log(f"       what {name} held before is in {place}")
     return told
