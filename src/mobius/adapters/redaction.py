@@ -69,6 +69,12 @@ def secrets_of(settings: EnvironmentSettings, places: Places, environ: Mapping[s
             except MobiusError:
                 continue  # it is told where the file is needed
     found |= {environ[database.url_env] for database in settings.databases if database.url_env in environ}
+    if settings.serve.token_env in environ:
+        found.add(environ[settings.serve.token_env])
+    for signal in settings.signals:
+        found |= {environ[signal.token_env]} if signal.token_env in environ else set()
+        query = parse_qs(urlsplit(signal.url).query)
+        found |= {value for name, values in query.items() if SECRET_NAME.search(name) for value in values}
     found |= {password for value in found for password in passwords_in(value)}
     return found - ORDINARY - {settings.name}
 

@@ -164,8 +164,8 @@ SIGNALS = Rows(
         Field(
             "path",
             Text('a path such as "jobs.waiting"'),
-            "`json`, `command`: where the number stands.",
-            default_words="the whole output is the number",
+            "`json`, `command`: where the number stands. `haproxy`: a metric, such as `current_queue`.",
+            default_words="the whole output is the number; `haproxy`: percent of 5xx",
         ),
         Field("run", ARGV, "`command`: prints the number; exit code 0 means that it could be read."),
         Field("token_env", VARIABLE, "The variable with a bearer token for `url`."),

@@ -8,14 +8,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mobius.config.mistakes import Mistakes, Place, did_you_mean
+from mobius.config.showing import describe
 from mobius.config.tree import Leaf, Node, Tree, at, is_sound
+from mobius.errors import ConfigurationError
+from mobius.rules.numbers import read_path
 
 ENTRY_POINTS = "mobius.signals"
 SOURCES = ("url", "file", "run")
 _READ_FROM = {"prometheus": ("url",), "json": ("url", "file"), "command": ("run",), "haproxy": ("url",)}
 _ONLY_FOR = {
     "query": ("prometheus", "haproxy"),
-    "path": ("json", "command"),
+    "path": ("json", "command", "haproxy"),
     "token_env": ("prometheus", "json", "haproxy"),
 }
 
@@ -29,6 +32,8 @@ def check_signals(rows: Node | None, mistakes: Mistakes) -> None:
         place = Place(name.place.path.rpartition(".")[0], name.place.file, name.place.line)
         kind = at(row, "kind")
         _check_kind(kind.value if kind else "prometheus", row, kind.place if kind else place, mistakes)
+        if path := at(row, "path"):
+            _check_path(path, mistakes)
         if (url := at(row, "url")) and "@" in urlsplit(url.value).netloc:
             words = "holds a user or a password, expected a token in token_env: this file is in every backup"
             mistakes.add(url.place, words)
@@ -37,6 +42,15 @@ def check_signals(rows: Node | None, mistakes: Mistakes) -> None:
         compare, tolerance = at(row, "compare"), at(row, "tolerance")
         if tolerance and compare and compare.value is False:
             mistakes.add(tolerance.place, "means nothing with compare = false")
+
+
+def _check_path(path: Leaf, mistakes: Mistakes) -> None:
+    try:
+        read_path(path.value)
+    except ConfigurationError as error:
+        what = error.message.rpartition(": ")[2]
+        words = f"found {describe(path.place.path, path.raw)}, expected a path such as"
+        mistakes.add(path.place, f'{words} "jobs.waiting" or "queues[0].depth" ({what})')
 
 
 def _check_kind(kind: str, row: Tree, place: Place, mistakes: Mistakes) -> None:

@@ -40,6 +40,7 @@ def examine(ports: Ports, around: Surroundings) -> tuple[CheckResult, ...]:
         ("start and port", ports.target.preflight),
         ("units", lambda: around.units),
         ("traffic", ports.traffic.preflight),
+        ("signals", ports.look_at_signals),
         ("backup", lambda: ports.backups.preflight(now.live, ports.journal.backups(ports.settings.name))),
         ("store", lambda: [ports.store.preflight()] if ports.store else []),
         ("data", lambda: _data(ports, around)),

@@ -117,6 +117,7 @@ def _look(source: Source, now: Standing, candidate: Release, ports: Ports) -> li
         *ports.target.preflight(),
         *ports.traffic.preflight(),
         live_is_seen(now),
+        *ports.look_at_signals(),
         *ports.backups.preflight(now.live, ports.journal.backups(ports.settings.name)),
     ]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mobius.model.baseline import Baseline
 from mobius.model.loss import Comparison as Comparison
@@ -25,14 +26,20 @@ from mobius.model.seen import Switched as Switched
 from mobius.model.settings import EnvironmentSettings
 from mobius.model.stored import Created as Created
 from mobius.model.stored import Stored as Stored
+from mobius.model.verdict import CheckResult
 from mobius.ports.keeping import Backups as Backups
 from mobius.ports.keeping import Migrations as Migrations
 from mobius.ports.keeping import NameTaken as NameTaken
 from mobius.ports.keeping import NotAllTold as NotAllTold
 from mobius.ports.keeping import NotStored as NotStored
 from mobius.ports.keeping import Store as Store
+from mobius.ports.looking import Around as Around
 from mobius.ports.looking import Checks as Checks
+from mobius.ports.looking import Gauge as Gauge
+from mobius.ports.looking import GaugeMaker as GaugeMaker
+from mobius.ports.looking import NothingYet as NothingYet
 from mobius.ports.looking import Signals as Signals
+from mobius.ports.looking import Unread as Unread
 from mobius.ports.recording import Clock as Clock
 from mobius.ports.recording import Journal as Journal
 from mobius.ports.recording import Lock as Lock
@@ -53,6 +60,15 @@ def nothing_counted(release_id: str, until: float) -> Mapping[str, Baseline]:
 def nothing_measured(release_id: str, until: float) -> Mapping[str, tuple[float, ...]]:
     """Where nobody measures what releases use."""
     return {}
+
+
+def not_logged(opened_at: float, line: str, figures: Mapping[str, Any]) -> None:
+    """Where nobody keeps what each look of a window saw."""
+
+
+def no_stages(new: Release, before: Release) -> Signals:
+    """Where traffic cannot be shared out between two releases."""
+    raise NotImplementedError(f"{new.id} and {before.id} are never live together here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +98,12 @@ class Ports:
     # by signal ("cpu", "gauge:queue"), what was measured of a release before a unix time, oldest first; what was noted
     # of "cpu", "memory" and "fds" outside windows stands for half a minute a value
     gauges: Callable[[str, float], Mapping[str, tuple[float, ...]]] = nothing_measured
+    # (when the window opened, a line, its figures) to monitor_logs/; never raises
+    monitor_log: Callable[[float, str, Mapping[str, Any]], None] = not_logged
+    # whether each `[[signal]]` can be read: one that cannot is told, and stops a deployment where it is required
+    look_at_signals: Callable[[], tuple[CheckResult, ...]] = tuple
+    # the same in a stage of a canary: of the new release itself, and what the one before answers meanwhile
+    signals_beside: Callable[[Release, Release], Signals] = no_stages
     store: Store | None = None  # where copies of backups go; None where `store.url` is not set
 
 

@@ -13,7 +13,7 @@ import json
 import math
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -99,8 +99,12 @@ def _look_up(subject: Subject, answer: Answer) -> Any:
             return answer.body
         case "header":
             return answer.headers.get(str(subject.path[0]), MISSING)
-    found = answer.json
-    for key in subject.path:
+    return look_into(answer.json, subject.path)
+
+
+def look_into(found: Any, path: Sequence[str | int]) -> Any:
+    """What stands at this path of keys and indexes in JSON; NOT_JSON or MISSING where nothing does."""
+    for key in path:
         if isinstance(found, _Nothing):
             return found
         if isinstance(key, int) and isinstance(found, list):

@@ -91,6 +91,12 @@ class Scanner:
             return Subject("json", self._path())
         raise self.mistake(at, f"expected one of {SUBJECTS}")
 
+    def path(self) -> tuple[str | int, ...]:
+        """Keys and indexes, the first key with or without its dot: `items[0].id`."""
+        if not self._text.startswith((".", "[")):
+            self._text = f".{self._text}"
+        return self._path()
+
     def operator(self) -> Operator:
         """The operator, and the blanks after it."""
         self._skip_blanks()

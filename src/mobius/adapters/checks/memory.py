@@ -27,7 +27,8 @@ def unknown(name: str = "health", message: str = "too many open files here") -> 
 class MemoryChecks:
     """Answers each question with the next of its scripted results, and goes on with the last.
 
-    `by_url` answers health of one address (a slot's) apart from the others. `asked` tells what was asked.
+    `by_url` answers health of one address (a slot's) apart from the others. `asked` tells what was asked, and
+    `files` of which files gates were.
     """
 
     healths: Sequence[CheckResult] = field(default_factory=lambda: [good()])
@@ -35,6 +36,7 @@ class MemoryChecks:
     gates: Mapping[str, Sequence[CheckResult]] = field(default_factory=dict)
     by_url: Mapping[str, Sequence[CheckResult]] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
 
     def health(self, base_url: str) -> CheckResult:
         """The next scripted answer of this address."""
@@ -46,9 +48,11 @@ class MemoryChecks:
         """The next scripted round."""
         return tuple(self.smokes[min(self._turn("smoke", base_url), len(self.smokes) - 1)])
 
-    def gate(self, name: str) -> CheckResult:
+    def gate(self, name: str, file: str = "") -> CheckResult:
         """The next scripted answer of this gate; one that is not scripted passes."""
         script = self.gates.get(name) or [good(name)]
+        if file:
+            self.files.append(file)
         return script[min(self._turn("gate", name, apart=True), len(script) - 1)]
 
     def _turn(self, kind: str, what: str, *, apart: bool = False) -> int:

@@ -24,18 +24,29 @@ _running: set[subprocess.Popen[bytes]] = set()
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a command ended: `exit_code` None when it could not be started or had to be stopped, and then why."""
+    """How a command ended: `exit_code` None when it could not be started or had to be stopped, and then why.
+    `complaint`: what it said on stderr, where that was kept apart from its output."""
 
     exit_code: int | None
     reason: str
     output: str
     seconds: float
     timed_out: bool = False
+    complaint: str = ""
 
 
-def run(argv: Sequence[str], *, cwd: Path | None, env: Mapping[str, str], timeout_s: float) -> Ran:
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path | None,
+    env: Mapping[str, str],
+    timeout_s: float,
+    apart: bool = False,
+    keep_bytes: int = 0,
+) -> Ran:
     """Runs `argv` without a shell and without input, `env` on top of our own environment. Never raises for what
-    the command does; returns at most a little more than `GRACE_S` after the timeout."""
+    the command does; returns at most a little more than `GRACE_S` after the timeout. `apart`: stderr is no output;
+    `keep_bytes`: so much of the output is kept, whatever its lines."""
     begun = time.monotonic()
     try:
         process = subprocess.Popen(
@@ -44,20 +55,21 @@ def run(argv: Sequence[str], *, cwd: Path | None, env: Mapping[str, str], timeou
             env={**os.environ, **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE if apart else subprocess.STDOUT,
             start_new_session=True,  # its own group, so that all of it can be stopped; without effect on Windows
         )
     except (OSError, ValueError) as error:
         return Ran(None, _why_not(argv, cwd, error), "", time.monotonic() - begun)
     _running.add(process)
     try:
-        return _to_its_end(process, timeout_s, begun)
+        return _to_its_end(process, timeout_s, begun, keep_bytes)
     finally:
         _running.discard(process)
 
 
-def _to_its_end(process: subprocess.Popen[bytes], timeout_s: float, begun: float) -> Ran:
-    said = _Tail(process.stdout)
+def _to_its_end(process: subprocess.Popen[bytes], timeout_s: float, begun: float, keep_bytes: int) -> Ran:
+    said = _Tail(process.stdout, keep_bytes)
+    complained = _Tail(process.stderr) if process.stderr else said
     try:
         code = process.wait(timeout_s)
     except subprocess.TimeoutExpired:
@@ -66,11 +78,13 @@ def _to_its_end(process: subprocess.Popen[bytes], timeout_s: float, begun: float
         return Ran(
             None, f"not done within {timeout_s:g} s", said.text(), time.monotonic() - begun, timed_out=True
         )
-    if not said.finish(GRACE_S / 4):
+    if not (said.finish(GRACE_S / 4) and complained.finish(GRACE_S / 4)):
         # Something it started still holds its output: a check leaves nothing running.
         _signal_group(process, hard=True)
         said.finish(GRACE_S)
-    return Ran(code, _how(code), said.text(), time.monotonic() - begun)
+        complained.finish(GRACE_S)
+    complaint = "" if complained is said else complained.text()
+    return Ran(code, _how(code), said.text(), time.monotonic() - begun, complaint=complaint)
 
 
 def _why_not(argv: Sequence[str], cwd: Path | None, error: Exception) -> str:
@@ -137,9 +151,11 @@ def _signal_group(process: subprocess.Popen[bytes], *, hard: bool) -> None:
 class _Tail:
     """Reads a pipe to its end in a thread and keeps the last of it, so that a talkative command never blocks."""
 
-    def __init__(self, pipe: IO[bytes] | None) -> None:
+    def __init__(self, pipe: IO[bytes] | None, keep_bytes: int = 0) -> None:
         assert pipe is not None
         self._pipe = pipe
+        self._keep_bytes = keep_bytes or KEPT_BYTES
+        self._keep_lines = 0 if keep_bytes else KEPT_LINES
         self._pieces: collections.deque[bytes] = collections.deque()
         self._held = 0
         self._lock = threading.Lock()
@@ -154,8 +170,8 @@ class _Tail:
     def text(self) -> str:
         """The last lines, as text."""
         with self._lock:
-            data = b"".join(self._pieces)[-KEPT_BYTES:]
-        return "\n".join(data.decode("utf-8", "replace").splitlines()[-KEPT_LINES:])
+            data = b"".join(self._pieces)[-self._keep_bytes :]
+        return "\n".join(data.decode("utf-8", "replace").splitlines()[-self._keep_lines :])
 
     def _read(self) -> None:
         with self._pipe as pipe:
@@ -163,5 +179,5 @@ class _Tail:
                 with self._lock:
                     self._pieces.append(piece)
                     self._held += len(piece)
-                    while self._held - len(self._pieces[0]) > KEPT_BYTES:
+                    while self._held - len(self._pieces[0]) > self._keep_bytes:
                         self._held -= len(self._pieces.popleft())

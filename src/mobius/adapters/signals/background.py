@@ -14,12 +14,13 @@ REST = 4  # a check rests this many times as long as it took: at most a fifth of
 
 class Background:
     """Runs `check` in a thread of its own: `pause_s` after it ended, later when it took long, but never later
-    than `longest_pause_s`. One run at a time; a run that never ends is told of at each pause, and not doubled."""
+    than `longest_pause_s`. A check that gives None found nothing new. One run at a time; a run that never ends is told
+    of at each pause, and not doubled."""
 
     def __init__(
         self,
         signal: str,
-        check: Callable[[], Sample],
+        check: Callable[[], Sample | None],
         clock: Clock,
         pause_s: float,
         longest_pause_s: float,
@@ -66,11 +67,11 @@ class Background:
 
     def _run(self) -> None:
         try:
-            sample = self._check()
+            sample: Sample | None = self._check()
         except Exception as error:
             sample = Sample(self._signal, 0.0, missing=f"the check broke: {error!r}")
         ended = self._clock.monotonic()
         rest_s = min(max(self._pause_s, REST * (ended - self._begun)), self._longest_pause_s)
         with self._lock:
-            self._found.append(sample)
+            self._found += [sample] if sample is not None else []
             self._due = ended + rest_s
