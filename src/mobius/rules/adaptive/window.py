@@ -10,12 +10,14 @@ from mobius.model.sample import Sample
 from mobius.model.verdict import Finding, Severity
 from mobius.rules.adaptive import Adaptive
 from mobius.rules.adaptive.ceilings import BLIP_S
+from mobius.rules.adaptive.gauges import Gauge, Usual
 from mobius.rules.adaptive.stage import CONTROL, Enough, seen_enough
 from mobius.rules.adaptive.stage import WHOLE as WHOLE
 
 ROUTE = "route:"
 RULE = "adaptive"
 OF_THE_WHOLE = 0.5  # of the claimed chance of a false alarm; the routes share the rest
+OF_THE_GAUGES = 0.1  # of it for all gauges together; requests have the rest
 ENOUGH_BLOCKS, ENOUGH_REQUESTS = 5, 100  # with less nobody knows what is usual
 
 
@@ -37,14 +39,21 @@ class WindowTests:
     opened_at: float
     window_s: float
     blip_s: float = BLIP_S  # the longest bad moment that is forgiven
+    gauges: Mapping[str, Usual] = field(default_factory=dict)  # by signal: "memory", "gauge:queue"
     found: Finding | None = None
     _tests: dict[str, Adaptive] = field(default_factory=dict)
+    _gauges: dict[str, Gauge] = field(default_factory=dict)
     _last_at: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         routes = sum(signal.startswith(ROUTE) for signal in self.baselines)
+        gauges = {signal: usual for signal, usual in self.gauges.items() if usual.is_enough}
+        for signal, usual in gauges.items():
+            part = OF_THE_GAUGES / len(gauges)
+            self._gauges[signal] = Gauge(signal, usual, window_s=self.window_s, share_of_alpha=part)
         for signal, baseline in self.baselines.items():
             part = 1.0 if not routes else OF_THE_WHOLE if signal == WHOLE else (1 - OF_THE_WHOLE) / routes
+            part *= 1 - OF_THE_GAUGES if gauges else 1.0
             there = baseline if is_enough(baseline) else None
             self._tests[signal] = Adaptive(
                 there, window_s=self.window_s, share_of_alpha=part, blip_s=self.blip_s
@@ -67,13 +76,17 @@ class WindowTests:
             if sample.signal.startswith(CONTROL) and not sample.missing
         }
         for sample in samples:
-            test = self._tests.get(sample.signal)
-            if test is None or sample.missing:
+            if sample.missing or (sample.signal not in self._tests and sample.signal not in self._gauges):
                 continue
             last = self._last_at.get(sample.signal, self.opened_at)
             self._last_at[sample.signal] = sample.at
             if sample.at <= last:
                 continue
+            if gauge := self._gauges.get(sample.signal):
+                if sample.value is not None and (why := gauge.observe(sample.value, sample.at - last)):
+                    self.found = self.found or Finding(RULE, Severity.FAIL, why)
+                continue
+            test = self._tests[sample.signal]
             control = beside.get((control_of(sample.signal), sample.at))
             judged = test.observe(sample.requests, sample.errors, sample.histogram, sample.at - last, control)
             if judged.is_bad and self.found is None:

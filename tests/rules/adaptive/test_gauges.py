@@ -1,0 +1,93 @@
+"""Numbers that are read now and then: worse than the worst before, for minutes, is bad; anything else is not."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+
+import pytest
+
+from mobius.model.sample import Sample
+from mobius.rules.adaptive.gauges import Gauge, Usual
+from mobius.rules.adaptive.window import WindowTests
+
+
+def found_after(gauge: Gauge, values: Iterable[float], every_s: float = 30.0) -> tuple[float, str] | None:
+    for number, value in enumerate(values, 1):
+        if sentence := gauge.observe(value, every_s):
+            return number * every_s, sentence
+    return None
+
+
+def watching(values: Iterable[float], signal: str = "memory", tolerance: float = 1.25) -> Gauge:
+    return Gauge(signal, Usual(tuple(values), tolerance), window_s=3600.0, share_of_alpha=0.02)
+
+
+def noisy(chance: random.Random, many: int, mean: float = 30.0) -> list[float]:
+    return [chance.gauss(mean, 2.0) for _ in range(many)]
+
+
+def test_a_memory_that_grows_and_grows_is_found_some_minutes_after_it_passed_what_is_usual() -> None:
+    chance = random.Random(1)
+    gauge = watching(noisy(chance, 120))
+    leak = [30.0 + 0.5 * half_minute for half_minute in range(120)]
+    found = found_after(gauge, leak)
+    assert found is not None
+    passed_at = next(number for number, value in enumerate(leak, 1) if value > gauge.limit) * 30.0
+    assert passed_at < found[0] <= passed_at + 360
+    assert found[1].startswith(f"memory: {leak[int(found[0] / 30) - 1]:.4g} % now, never more than ")
+
+
+def test_an_encoder_that_was_always_busy_may_be_busy() -> None:
+    assert found_after(watching([88.0, 95.0, 92.0] * 20, "cpu"), [99.0] * 120) is None
+
+
+def test_a_percentage_that_is_small_may_be_twice_as_large() -> None:
+    assert found_after(watching([0.4, 0.5] * 20), [1.1] * 120) is None
+
+
+def test_one_half_minute_above_all_is_forgiven_and_three_apart_are_too() -> None:
+    chance = random.Random(2)
+    values = [95.0 if number in (5, 50, 90) else 30.0 for number in range(120)]
+    assert found_after(watching(noisy(chance, 60)), values) is None
+
+
+def test_readings_that_come_every_second_count_half_a_minute_at_a_time() -> None:
+    chance = random.Random(3)
+    fast = found_after(watching(noisy(chance, 60)), [80.0] * 600, every_s=1.0)
+    slow = found_after(watching(noisy(random.Random(3), 60)), [80.0] * 20)
+    assert fast is not None
+    assert slow is not None
+    assert fast[0] == slow[0] >= 180
+
+
+def test_a_queue_that_was_empty_may_not_fill_up() -> None:
+    found = found_after(watching([0.0] * 60, "gauge:queue"), [3.0] * 40)
+    assert found is not None
+    assert found[1].startswith(
+        "queue: 3 now, never more than 0 before (0.25 tolerated); the chance of a false alarm"
+    )
+
+
+@pytest.mark.parametrize("history", [30, 60, 2880])
+def test_a_release_like_the_one_before_is_left_alone_however_long_the_history(history: int) -> None:
+    for seed in range(200):
+        chance = random.Random(seed)
+        gauge = watching(noisy(chance, history), tolerance=1.0)
+        gauge.limit = gauge.worst  # nothing but the ranks
+        assert found_after(gauge, noisy(chance, 120)) is None
+
+
+def test_a_window_reads_them_beside_the_traffic() -> None:
+    opened = 1_800_000_000.0
+    tests = WindowTests({}, opened, 3600.0, gauges={"memory": Usual((30.0,) * 60), "cpu": Usual((1.0,) * 5)})
+    samples = [
+        Sample(signal, opened + 30.0 * tick, value=90.0)
+        for tick in range(1, 40)
+        for signal in ("memory", "cpu")
+    ]
+    unread = [Sample("memory", opened + 15.0 + 30.0 * tick, missing="no such process") for tick in range(40)]
+    found = tests.feed(sorted([*samples, *unread], key=lambda sample: sample.at))
+    assert found is not None
+    assert found.message.startswith("memory: 90 % now, never more than 30 % before (37.5 % tolerated)")
+    assert WindowTests({}, opened, 3600.0, gauges={"cpu": Usual((1.0,) * 5)}).feed(samples) is None
