@@ -23,6 +23,7 @@ from mobius.adapters.redaction import redactor, secrets_of
 from mobius.adapters.releases.elsewhere import ElsewhereOrigin
 from mobius.adapters.releases.sources import origin_of
 from mobius.adapters.releases.store import ReleaseStore
+from mobius.adapters.signals.configured import Reader, background, look_at
 from mobius.adapters.signals.gauges import gauges
 from mobius.adapters.signals.recorded import recorded
 from mobius.adapters.signals.window import WindowSignals
@@ -38,7 +39,7 @@ from mobius.flows.before import is_adaptive, tick_s
 from mobius.model.haproxy import haproxy_place
 from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings, Settings
-from mobius.ports import Commands, Launcher, Ports, Signals, Store, Target, Traffic
+from mobius.ports import Around, Commands, Launcher, Ports, Signals, Store, Target, Traffic
 from mobius.rules.commanding import ELSEWHERE
 from mobius.wiring.counting import counting
 
@@ -70,6 +71,19 @@ def assemble(
     clock = SystemClock()
     journal = SqliteJournal(places.journal, read_only=read_only, redact=redact)
 
+    def readers(release_id: str) -> list[Reader]:
+        backend = haproxy_place(service, settings).backend
+        around = Around(
+            settings.name,
+            settings.url,
+            environ,
+            places.resolve,
+            project,
+            release_id=release_id,
+            backend=backend,
+        )
+        return [Reader(signal, around, redact) for signal in settings.signals]
+
     def signals(release: Release) -> Signals:
         counted = counting(service, settings, places.root, traffic, target, clock.now, release.id)
         return WindowSignals(
@@ -90,6 +104,8 @@ def assemble(
             restarts=None
             if commands
             else lambda: {p.name: p.restarts for p in target.processes() if p.slot == release.slot},
+            gauges=background(readers(release.id), clock, settings.monitor.interval_s, tick_s(settings)),
+            resolve=places.resolve,
         )
 
     return Ports(
@@ -112,6 +128,7 @@ def assemble(
         artifact=records.artifacts(settings.artifact_dir, redact),
         commands=commands,
         baselines=partial(recorded, places.root / "run"),
+        look_at_signals=lambda: look_at(readers("")),
         gauges=partial(gauges, places.root / "run", journal, settings.name),
         store=_store(settings, environ),
     )

@@ -17,6 +17,7 @@ from mobius.adapters.checks.ask import NotAsked, Request, Unanswered, ask, certi
 from mobius.adapters.checks.bounded import within
 from mobius.adapters.checks.local import look_at_database, look_at_file
 from mobius.adapters.checks.run import Ran, run
+from mobius.adapters.signals.newest_file import newest_file
 from mobius.errors import ConfigurationError
 from mobius.model.settings import EnvironmentSettings, GateCommand, SmokeSettings
 from mobius.model.verdict import CheckResult, Outcome
@@ -70,16 +71,27 @@ class HttpChecks:
         with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(looks))) as pool:
             return tuple(pool.map(lambda look: look(), looks))
 
-    def gate(self, name: str) -> CheckResult:
-        """One gate command: exit 0 passes, 4 and whatever kept it from ending by itself is ERROR, else FAIL."""
+    def gate(self, name: str, file: str = "") -> CheckResult:
+        """One gate command: exit 0 passes, 4 and whatever kept it from ending by itself is ERROR, else FAIL. One with a
+        pattern is asked of `file`, or of the newest that matches."""
         gate = next((gate for gate in self._settings.checks if gate.name == name), None)
         if gate is None:
             known = ", ".join(gate.name for gate in self._settings.checks) or "none"
             return CheckResult(
                 name, Outcome.ERROR, "no such gate", 0.0, f"known gates: {known}", group="gates"
             )
-        look = partial(self._run, gate.run, gate.timeout_s, "", is_gate=True)
-        return self._result(name, "gates", look, f"try: {shlex.join(gate.run)}")
+        argv = [word.replace("{file}", file) for word in gate.run] if file else gate.run
+        look = partial(self._run, argv, gate.timeout_s, "", is_gate=True)
+        if gate.file and not file:
+            look = partial(self._of_the_newest, gate)
+        return self._result(name, "gates", look, f"try: {shlex.join(argv)}")
+
+    def _of_the_newest(self, gate: GateCommand) -> Found:
+        found = newest_file(str(self._resolve(gate.file)), time.sleep)
+        if found is None:
+            raise NotAsked(f"no file {gate.file} that is done")
+        argv = [word.replace("{file}", found.path) for word in gate.run]
+        return self._run(argv, gate.timeout_s, "", is_gate=True)
 
     def _one(self, smoke: SmokeSettings, base_url: str) -> CheckResult:
         """One smoke test of any kind."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 from mobius.adapters.signals.background import Background
+from mobius.adapters.signals.gates import FileGate, answer
 from mobius.adapters.signals.resources import Resources
 from mobius.adapters.signals.restarts import Restarts
 from mobius.adapters.signals.traffic import TrafficDelta
 from mobius.model.sample import Sample
 from mobius.model.settings import EnvironmentSettings
-from mobius.model.verdict import CheckResult, Outcome
+from mobius.model.verdict import Outcome
 from mobius.ports import Checks, Clock, Counters
 
 SMOKE_EVERY_S = 300.0
@@ -23,10 +25,11 @@ class WindowSignals:
 
     `counters` reads what is counted of real traffic (None where nobody counts), and `remark` what that leaves out;
     `pids` the processes of the release (None: the whole machine is measured); `restarts` how often each of them was
-    started again. Traffic counts from the moment this
-    is made. A tick waits for the probe and the readings only: gates and smoke tests run in the background, each at
-    its own pace, and their results come with the first tick after they end. Where ticks come more often than
-    `probe_every_s`, only traffic is read in between.
+    started again; `gauges` are the signals of the configuration; `resolve` says where a path of it lies. Traffic
+    counts from the moment this is made, and a gate that is asked of files sees those made since. A tick waits for the
+    probe and the readings only: gates, gauges and smoke tests run in the background, each at its own pace, and their
+    results come with the first tick after they end. Where ticks come more often than `probe_every_s`, only traffic is
+    read in between.
     """
 
     def __init__(
@@ -44,21 +47,31 @@ class WindowSignals:
         remark: Callable[[], str] = lambda: "",
         restarts: Callable[[], Mapping[str, int]] | None = None,
         probe_every_s: float = 0.0,
+        gauges: Sequence[Background] = (),
+        resolve: Callable[[str], Path] = Path,
     ) -> None:
         self._checks = checks
         self._clock, self._probe_every_s, self._probed_at = clock, probe_every_s, float("-inf")
         self._url = base_url or settings.url
         routes = settings.critical_routes
-        self._traffic = TrafficDelta(counters, release_id, routes=routes, remark=remark) if counters else None
+        self._traffic = (
+            TrafficDelta(counters, release_id, routes=routes, remark=remark)
+            if counters
+            else None
+        )
         self._resources = Resources(pids, clock.monotonic, root=settings.root)
         self._restarts = Restarts(restarts) if restarts else None
         if gates is None:
             gates = [gate.name for gate in settings.checks if gate.when in ("window", "both")]
         pause_s = settings.monitor.interval_s
+        asked_of = {gate.name: str(resolve(gate.file)) for gate in settings.checks if gate.file}
         self._jobs = [
-            Background(f"gate:{name}", partial(self._gate, name), clock, pause_s, LONGEST_PAUSE_S)
+            Background(
+                f"gate:{name}", self._gate_of(name, asked_of.get(name, "")), clock, pause_s, LONGEST_PAUSE_S
+            )
             for name in gates
         ]
+        self._jobs += gauges
         if smoke_every_s > 0 and settings.smoke:
             # The smoke tests of the switch itself have just been made: the first round comes after a pause.
             smoke = Background("smoke", self._smoke, clock, smoke_every_s, smoke_every_s, first_at_once=False)
@@ -88,23 +101,13 @@ class WindowSignals:
         is_good = result.outcome is Outcome.PASS
         return Sample("probe", now, is_good, result.duration_ms, note="" if is_good else result.message)
 
+    def _gate_of(self, name: str, pattern: str) -> Callable[[], Sample | None]:
+        if not pattern:
+            return partial(self._gate, name)
+        return FileGate(name, pattern, self._checks, self._clock).ask
+
     def _gate(self, name: str) -> Sample:
-        return _answer(f"gate:{name}", [self._checks.gate(name)])
+        return answer(f"gate:{name}", [self._checks.gate(name)])
 
     def _smoke(self) -> Sample:
-        return _answer("smoke", self._checks.smoke(self._url))
-
-
-def _answer(signal: str, results: Sequence[CheckResult]) -> Sample:
-    """One yes or no of several results: any failure is a no, and without one, any doubt is no answer."""
-    one = len(results) == 1 and signal != "smoke"
-    failed = [result for result in results if result.outcome is Outcome.FAIL]
-    unknown = [result for result in results if result.outcome is not Outcome.PASS]
-    if failed:
-        said = failed[0].message if one else f"{failed[0].name}: {failed[0].message}"
-        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-        return Sample(signal, 0.0, ok=False, note=said + more)
-    if unknown or not results:
-        said = "nothing to check" if not results else unknown[0].message
-        return Sample(signal, 0.0, missing=said if one or not results else f"{unknown[0].name}: {said}")
-    return Sample(signal, 0.0, ok=True)
+        return answer("smoke", self._checks.smoke(self._url))
