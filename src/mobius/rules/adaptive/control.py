@@ -48,6 +48,9 @@ class Control:
     odds: Sequence[float]
     bad: float = 0.01
     of: float = 10.0
+    clumps_s: float = (
+        0.0  # how the rate of bad requests varied before: variance by mean², times the time it lasts
+    )
     _new_bad: float = 0.01
     _new_of: float = 0.0
     _old_of: float = 0.0
@@ -73,7 +76,7 @@ class Control:
     def log_ratios(self, new: Counted, old: Counted) -> list[float]:
         """Of each alternative, for this tick. Both sides must have had requests."""
         self._choose_bets(new, old)
-        phi = self.phi
+        phi = max(self.phi, self._own_clumps(new, old))
         return [bet.log_ratio(new, old) / phi for bet in self._bets]
 
     def learn(self, new: Counted, old: Counted, took_s: float) -> None:
@@ -88,6 +91,14 @@ class Control:
     def bets(self, ratio: float) -> list[_Bet]:
         """The best ones where the new release has `ratio` times the requests of the one before."""
         return [_Bet.on(odds, self, ratio) for odds in self.odds]
+
+    def _own_clumps(self, new: Counted, old: Counted) -> float:
+        """How errors that come in bursts scatter between the two, if each burst befalls one side only."""
+        if not self.clumps_s:
+            return 1.0
+        part = new[1] / (new[1] + old[1])
+        a_second = self.share * (self._old_of + self._new_of) / MEMORY_S
+        return 1 + 2 * a_second * part * (1 - part) * self.clumps_s
 
     def _choose_bets(self, new: Counted, old: Counted) -> None:
         ratio = self._new_of / self._old_of if self._old_of and self._new_of else new[1] / old[1]

@@ -10,13 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import log, log1p
 
-from mobius.rules.adaptive.ceilings import ERRORS_MORE, ERRORS_TIMES, Ceiling
+from mobius.rules.adaptive.ceilings import Ceiling
 from mobius.rules.adaptive.control import Control, Counted, is_control
 from mobius.rules.adaptive.stakes import Stakes
 
 ODDS = (1.5, 2.5, 5.0, 10.0, 30.0, 150.0, 2000.0)  # of the alternatives, relative to those of the ceiling
 NOTHING = (0.0,) * len(ODDS)
-KNOWN = 1000.0  # requests of the control that the baseline is worth
+BESIDE_TIMES, BESIDE_MORE = (
+    1.3,
+    0.0003,
+)  # tolerated of errors where both answer: what befalls both is no excuse here
+KNOWN = 10_000.0  # requests of the control that the baseline is worth
 
 
 class Evidence:
@@ -50,10 +54,11 @@ class Evidence:
 def control_for(ceiling: Ceiling) -> Control:
     """The control of a channel. Slow answers are counted one bucket lower there: 25 % slower is tolerated, and no
     larger share of them."""
-    times, more = (ERRORS_TIMES, ERRORS_MORE) if ceiling.above < 0 else (1.0, 0.0)
+    times, more = (BESIDE_TIMES, BESIDE_MORE) if ceiling.above < 0 else (1.0, 0.0)
     if not ceiling.is_known:
         return Control(times, more, ODDS)
-    return Control(times, more, ODDS, bad=ceiling.before * KNOWN + 0.01, of=KNOWN)
+    clumps_s = ceiling.clumping * ceiling.block_s
+    return Control(times, more, ODDS, bad=ceiling.before * KNOWN + 0.01, of=KNOWN, clumps_s=clumps_s)
 
 
 @dataclass(frozen=True, slots=True)
