@@ -192,3 +192,74 @@ def test_a_mixture_of_both_is_refused_before_anything_runs(here: Here) -> None:
     ):
         here.pending()
     assert "more" not in here.tables()
+
+
+def by_dbmate(here: Here, *statements: str) -> tuple[Here, str]:
+    """The same database with a folder of dbmate's, and the name of its one migration, which runs outside."""
+    other, name = Here(here.root.parent / "dbmate", here.database), "20240101000000_count"
+    here.database.execute("DROP TABLE mobius_migrations")
+    other.write(f"{name}.sql", "\n".join(["-- migrate:up transaction:false", *statements, ""]))
+    return other, name
+
+
+COUNTS = """
+CREATE PROCEDURE counts() LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE note SET text = text || '!' WHERE id = 1;
+  COMMIT;
+  UPDATE note SET text = text || '!' WHERE id = 2;
+END $$
+"""
+COUNTED = "SELECT length(text) - length(replace(text, '!', '')) FROM note WHERE id = 1"
+
+
+@pytest.mark.parametrize(
+    "statement", ["CALL counts();", f"DO $$ {COUNTS.split('$$')[1]} $$;"], ids=["procedure", "block"]
+)
+def test_what_may_commit_a_part_of_its_work_is_never_repeated_by_itself(here: Here, statement: str) -> None:
+    here.database.execute(COUNTS)
+    other, name = by_dbmate(here, statement)
+    other.retry_within_s = LONG_S
+    with (
+        here.holding("UPDATE note SET text = text WHERE id = 2"),
+        pytest.raises(MobiusError, match="it may have committed a part of its work, so it is not") as caught,
+    ):
+        other.apply()
+    assert "1 attempt(s)" in caught.value.message
+    assert caught.value.message.endswith("; what it committed by itself stays")
+    assert here.database.one(COUNTED) == 1, "the first half is there, once"
+    assert "may be done there too" in SqlSource().left_half(other.root, other.target)
+    with pytest.raises(GateFailed, match="nobody can tell whether that statement is done") as asked:
+        other.apply()
+    not_done = asked.value.details[2].split(": ", 1)[1]
+    here.database.execute(not_done.rstrip(";"))
+    assert other.apply() == [name]
+    assert here.database.one(COUNTED) == 2, "a person said so"
+
+
+def test_a_block_that_commits_nothing_by_itself_is_tried_again(here: Here) -> None:
+    other, _ = by_dbmate(here, "DO $$ BEGIN UPDATE note SET text = text || '!' WHERE id = 1; END $$;")
+    other.retry_within_s = LONG_S
+    with here.holding("UPDATE note SET text = text WHERE id = 1") as holder:
+        told = Told(lambda line: "attempt 1;" in line, holder.rollback)
+        assert SqlSource().apply(other.root, other.target, progress=told)
+    assert here.database.one(COUNTED) == 1
+
+
+def test_a_file_that_runs_outside_may_be_one_transaction_of_its_own_and_then_is_ours(here: Here) -> None:
+    other, name = by_dbmate(here, "BEGIN;", "CREATE TABLE first (a int);", "SELECT 1 / 0;", "COMMIT;")
+    with pytest.raises(MobiusError, match="division by zero"):
+        other.apply()
+    assert "first" not in here.tables() and "mobius_unfinished" not in here.tables()
+    other.write(
+        f"{name}.sql", "-- migrate:up transaction:false\nBEGIN;\nCREATE TABLE first (a int);\nCOMMIT;\n"
+    )
+    assert other.apply() == [name]
+    assert "first" in here.tables()
+
+
+def test_a_transaction_in_the_middle_of_a_file_that_runs_outside_is_refused(here: Here) -> None:
+    other, _ = by_dbmate(here, "CREATE TABLE first (a int);", "BEGIN;", "DROP TABLE note;", "COMMIT;")
+    with pytest.raises(GateFailed, match=r"uses BEGIN \(line 3\)") as caught:
+        other.pending()
+    assert caught.value.hint == "give that transaction a migration of its own: this one runs outside of any"
+    assert "first" not in here.tables()

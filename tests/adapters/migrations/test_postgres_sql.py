@@ -63,11 +63,15 @@ def test_a_transaction_of_its_own_is_ours_where_its_tool_allows_it() -> None:
         cut("BEGIN;\nSELECT 1;\nCOMMIT;\nSELECT 2;", may_begin=True)
 
 
-def test_what_must_run_outside_may_do_as_it_likes() -> None:
-    sql = "BEGIN;\nUPDATE t SET a = 1;\nCOMMIT;\nVACUUM t;"
-    script = script_of(sql, PATH, transactional=False, may_begin=True)
-    assert not script.transactional
-    assert [each.sql for each in script.statements] == ["BEGIN", "UPDATE t SET a = 1", "COMMIT", "VACUUM t"]
+def test_what_runs_outside_may_hold_no_transaction_but_one_around_everything() -> None:
+    with pytest.raises(GateFailed, match=r"uses BEGIN \(line 1\)"):
+        script_of(
+            "BEGIN;\nUPDATE t SET a = 1;\nCOMMIT;\nVACUUM t;", PATH, transactional=False, may_begin=True
+        )
+    script = script_of("BEGIN;\nUPDATE t SET a = 1;\nCOMMIT;", PATH, transactional=False, may_begin=True)
+    assert script.transactional
+    assert [each.sql for each in script.statements] == ["UPDATE t SET a = 1"]
+    assert not script_of("UPDATE t SET a = 1;", PATH, transactional=False).transactional
 
 
 def test_semicolons_in_bodies_quotes_and_comments_end_nothing() -> None:

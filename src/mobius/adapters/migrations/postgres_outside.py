@@ -17,7 +17,7 @@ from mobius.adapters.databases.postgres_address import driver
 from mobius.adapters.migrations.engine import Watched
 from mobius.adapters.migrations.postgres_lock import refuse_unless_held
 from mobius.adapters.migrations.postgres_observing import Seen, observed, tidy
-from mobius.adapters.migrations.postgres_sql import Script
+from mobius.adapters.migrations.postgres_sql import Script, ends_transactions
 from mobius.adapters.migrations.postgres_waiting import HeldUpError, Patience, set_lock_timeout
 from mobius.adapters.migrations.session import PostgresSession
 from mobius.adapters.migrations.source import Change, Statement
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mobius.adapters.migrations.session import Session
 
 TABLE = "mobius_unfinished"
+COMMITTED = "what it committed by itself stays"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,15 @@ def run_outside(
             continue
         if number >= start:  # a setting that is made again is nothing to carry on from
             _note(session, Unfinished(path.name, change.sha256, number, begun=True))
+        commits = ends_transactions(statement)
         kept = "nothing of it was kept" if number == 0 else f"the {number} statement(s) before stay"
+        kept = (
+            f"{kept}, and what it committed by itself"
+            if commits and number
+            else COMMITTED
+            if commits
+            else kept
+        )
 
         def attempt(statement: Statement = statement, kept: str = kept) -> None:
             if not script.sets_lock_timeout:
@@ -84,11 +93,11 @@ def run_outside(
                 moving.execute(statement, path, kept)
 
         try:
-            moving.patience.insist(path.name, attempt, kept)
+            moving.patience.insist(path.name, attempt, kept, once=commits)
         except MobiusError as problem:
             left = _tidied_after(session, statement)
             with contextlib.suppress(driver().Error):
-                _note(session, Unfinished(path.name, change.sha256, max(number, start), begun=False))
+                _note(session, Unfinished(path.name, change.sha256, max(number, start), begun=commits))
             raise MobiusError(problem.message, problem.hint, details=(*problem.details, *left)) from problem
         if not _only_sets(statement):
             moving.patience.something_is_applied()

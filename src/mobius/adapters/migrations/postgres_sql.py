@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +18,7 @@ _CONTROLS = (*_BEGINS, *_ENDS, "ROLLBACK", "ABORT")
 _DATA = ("INSERT", "UPDATE", "DELETE", "SELECT", "WITH", "VALUES")
 _WORDS = 40
 _SETS = ("SET", "RESET")
+_MAY_COMMIT = re.compile("commit|rollback|call", re.IGNORECASE)  # of any language: spi_commit, plpy.commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +34,19 @@ class Script:
 def script_of(text: str, path: Path, *, transactional: bool = True, may_begin: bool = False) -> Script:
     """What is run of a text. `transactional`: False where its tool says that it must run outside of a transaction.
 
-    Raises GateFailed for a text without a statement, an unclosed quote, what only psql knows, statements that would end
-    the transaction, and for a mixture of statements that need one and that must not be in one.
+    Raises GateFailed for a text without a statement, an unclosed quote, what only psql knows, statements that begin or
+    end a transaction (but for one around everything, where `may_begin`), and a mixture of statements that need one and
+    that must not be in one.
     """
     cut = [_Cut.of(_sound(raw, path), text) for raw in statements(text)]
-    if may_begin and transactional:
-        cut = _without_its_own_transaction(cut)
+    inside = _without_its_own_transaction(cut) if may_begin else cut
+    if len(inside) < len(cut):
+        cut, transactional = inside, True
     if not cut:
         raise GateFailed(f"migration {path} holds no statement", "write its SQL, or remove the file")
     alone = [each for each in cut if stands_alone(each.words)]
+    _refuse_control(cut, path, transactional=transactional)
     if transactional:
-        _refuse_control(cut, path)
         _refuse_mixture(cut, alone, path)
     sets = any(each.head == "SET" and "LOCK_TIMEOUT" in each.words[:4] for each in cut)
     return Script(tuple(each.statement for each in cut), transactional and not alone, sets)
@@ -113,7 +117,14 @@ def _without_its_own_transaction(cut: list[_Cut]) -> list[_Cut]:
     return cut
 
 
-def _refuse_control(cut: list[_Cut], path: Path) -> None:
+def ends_transactions(statement: Statement) -> bool:
+    """Whether it may commit what it did so far by itself, outside of a transaction: a procedure, or a DO that has the
+    words for it. Then it is there in part when it fails."""
+    head = statement.sql.split(None, 1)[0].upper()
+    return head == "CALL" or (head == "DO" and _MAY_COMMIT.search(statement.sql) is not None)
+
+
+def _refuse_control(cut: list[_Cut], path: Path, *, transactional: bool) -> None:
     for each in cut:
         control = each.head if each.head in _CONTROLS else ""
         if each.words[:2] == ("PREPARE", "TRANSACTION"):
@@ -121,7 +132,9 @@ def _refuse_control(cut: list[_Cut], path: Path) -> None:
         if control:
             raise GateFailed(
                 f"migration {path} uses {control} (line {each.statement.line})",
-                "remove it: each migration already runs in one transaction, together with its record",
+                "remove it: each migration already runs in one transaction, together with its record"
+                if transactional
+                else "give that transaction a migration of its own: this one runs outside of any",
             )
 
 

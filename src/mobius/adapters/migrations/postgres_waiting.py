@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
 LOOK_S = 0.25
+NEVER_TWICE = "it may have committed a part of its work, so it is not repeated by itself"
 _SHOWN = 100  # characters of a query
 _BLOCKERS = """
     SELECT pid, coalesce(application_name, ''), coalesce(usename, ''), coalesce(state, ''), coalesce(query, ''),
@@ -98,9 +99,10 @@ class Patience:
         self.target = replace(self.target, hold_ends_at=None)
         self.lock_timeout_s = self.target.lock_timeout_s
 
-    def insist(self, name: str, attempt: Callable[[], _T], kept: str) -> _T:
+    def insist(self, name: str, attempt: Callable[[], _T], kept: str, *, once: bool = False) -> _T:
         """What `attempt` returns, tried again with growing pauses while it is held up. Raises MobiusError when the time
-        is over; `kept` says what is there of the migration `name` then."""
+        is over; `kept` says what is there of the migration `name` then. `once`: never again, as it may have committed
+        a part of what it does."""
         begun, number = self.monotonic(), 0
         while True:
             number += 1
@@ -112,8 +114,8 @@ class Patience:
                 pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (number - 1)) * random.uniform(0.5, 1.5)
                 spent_s = self.monotonic() - begun
                 hold_ends = pause_s > self._left_s()
-                if hold_ends or spent_s + pause_s > self.target.retry_within_s:
-                    raise self._given_up(name, held_up, number, spent_s, kept, hold_ends) from None
+                if once or hold_ends or spent_s + pause_s > self.target.retry_within_s:
+                    raise self._given_up(name, held_up, number, spent_s, kept, hold_ends, once) from None
                 whom = "; ".join(words for _, words in self.blockers.seen) or "somebody who could not be seen"
                 self.progress(
                     Waiting(
@@ -134,11 +136,20 @@ class Patience:
         return f", until the hold of requests ends in {max(0.0, self._left_s()):.1f} s"
 
     def _given_up(
-        self, name: str, held_up: HeldUpError, number: int, spent_s: float, kept: str, hold_ends: bool
+        self,
+        name: str,
+        held_up: HeldUpError,
+        number: int,
+        spent_s: float,
+        kept: str,
+        hold_ends: bool,
+        once: bool,
     ) -> MobiusError:
         pids = [pid for pid, _ in self.blockers.seen]
         longer = HOLD_LONGER if hold_ends else "raise migrations.retry_within in mobius.toml"
         bound = f": {HOLD_ENDS}" if hold_ends else ""
+        if once:
+            longer, bound = "raise migrations.lock_timeout in mobius.toml", f": {NEVER_TWICE}"
         end = f"end what blocks it: SELECT pg_terminate_backend({pids[0]}); or " if pids else ""
         return MobiusError(
             f"migration {name} gave up: {held_up.why} at line {held_up.line},"
