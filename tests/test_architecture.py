@@ -15,7 +15,7 @@ SOURCE = ROOT / "src" / "mobius"
 MODULES = sorted(SOURCE.rglob("*.py"))
 LONGEST_FILE = 450
 POSIX_ONLY = {"fcntl", "grp", "pty", "pwd", "resource", "termios", "tty"}
-HEAVY = {"rich", "jinja2", "httptools"}
+HEAVY = {"rich", "jinja2", "httptools", "prometheus_client"}
 
 
 def name_of(module: Path) -> str:

@@ -19,14 +19,24 @@ LONGEST_LOOK_S = 300.0  # beyond the health gate's own deadline: longer means th
 def command(ctx: click.Context, environment: str | None) -> int:
     """Look after the environment: bring up what was live after a boot, and carry on the run that was going on.
 
-    It is what `mobius-monitor.service` runs. Ending or restarting it touches nothing else.
+    Answers `/metrics`, `/api/v1/verdict` and a page for people on `listen` of [serve], by default 127.0.0.1:8080. It is
+    what `mobius-monitor.service` runs. Ending or restarting it touches nothing else.
     """
     from mobius.flows.serve import serve
+    from mobius.web.face import Face
+    from mobius.wiring import version
 
-    ports = app(ctx).ports(environment)
+    the_app = app(ctx)
+    ports = the_app.ports(environment)
+
+    def say(line: str) -> None:
+        click.echo(ports.redact(line))
+
+    reading = the_app.ports(environment, read_only=True)
+    Face(reading, the_app.environ, say=say, version=version()).begin()
     pulse = Pulse(Notify(), LONGEST_LOOK_S + ports.settings.health.deadline_s)
     pulse.begin(f"looks after {ports.settings.name}")
-    serve(ports, say=lambda line: click.echo(ports.redact(line)), looked=pulse.looked)
+    serve(ports, say=say, looked=pulse.looked)
     return 0
 
 
