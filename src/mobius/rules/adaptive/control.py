@@ -129,8 +129,8 @@ class _Bet:
         share = odds * ceiling / (1 - ceiling + odds * ceiling)
         b0 = _nearest(share, there, times * ratio, control)
         b1 = times * b0 + more
-        k1 = max((share - b1) / (b1 * (1 - b1)), 0.0)
-        return cls(times, k1, b1, b0, log1p(k1 * (1 - b1)), log1p(-min(k1 * b1, MOST_OF_A_FACTOR)))
+        k1 = min(max((share - b1) / (b1 * (1 - b1)), 0.0), MOST_OF_A_FACTOR / b1)
+        return cls(times, k1, b1, b0, log1p(k1 * (1 - b1)), log1p(-k1 * b1))
 
     def log_ratio(self, new: Counted, old: Counted) -> float:
         """Of one tick."""
