@@ -44,6 +44,7 @@ class WindowTests:
     _tests: dict[str, Adaptive] = field(default_factory=dict)
     _gauges: dict[str, Gauge] = field(default_factory=dict)
     _last_at: dict[str, float] = field(default_factory=dict)
+    _took_s: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         routes = sum(signal.startswith(ROUTE) for signal in self.baselines)
@@ -78,21 +79,32 @@ class WindowTests:
         for sample in samples:
             if sample.missing or (sample.signal not in self._tests and sample.signal not in self._gauges):
                 continue
-            last = self._last_at.get(sample.signal, self.opened_at)
-            self._last_at[sample.signal] = sample.at
-            if sample.at <= last:
+            took_s = self._took(sample)
+            if took_s <= 0:
                 continue
             if gauge := self._gauges.get(sample.signal):
-                if sample.value is not None and (why := gauge.observe(sample.value, sample.at - last)):
+                if sample.value is not None and (why := gauge.observe(sample.value, took_s)):
                     self.found = self.found or Finding(RULE, Severity.FAIL, why)
                 continue
             test = self._tests[sample.signal]
             control = beside.get((control_of(sample.signal), sample.at))
-            judged = test.observe(sample.requests, sample.errors, sample.histogram, sample.at - last, control)
+            judged = test.observe(sample.requests, sample.errors, sample.histogram, took_s, control)
             if judged.is_bad and self.found is None:
                 where = f"{sample.signal.removeprefix(ROUTE)}: " if sample.signal.startswith(ROUTE) else ""
                 self.found = Finding(RULE, Severity.FAIL, where + judged.sentence)
         return self.found
+
+    def _took(self, sample: Sample) -> float:
+        """How long it was to this sample, in seconds; 0 or less where the clock was set back, or it came twice. A tick
+        far longer than the one before (a clock that was set forward, a machine that slept) counts for no more than two:
+        whatever befell in it is then one bad moment, which is forgiven."""
+        last = self._last_at.get(sample.signal, self.opened_at)
+        before_s = self._took_s.get(sample.signal, float("inf"))
+        self._last_at[sample.signal] = sample.at
+        took_s = sample.at - last
+        if took_s > 0:
+            self._took_s[sample.signal] = took_s
+        return min(took_s, 2 * before_s)
 
     def seen_enough(self, samples: Sequence[Sample], since: float, next_percent: float) -> Enough:
         """Whether a stage of a canary, which began at `since`, may be followed by one of `next_percent` of the traffic;
