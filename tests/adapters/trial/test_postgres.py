@@ -149,17 +149,29 @@ def test_an_index_keeps_writers_out_and_readers_not(shop: Database) -> None:
     assert index.read_blocked_s < 0.5 * index.seconds
 
 
-def test_a_migration_without_a_lock_timeout_makes_readers_queue_behind_an_open_query(shop: Database) -> None:
-    without = tried(shop, "ALTER TABLE users ADD COLUMN a int", fast=False)
-    assert without.queue_blocked_s is not None
-    assert without.queue_blocked_s > 1.0
-    assert "readers wait" in judge_trial(without, old=WORKS, new=WORKS).reasons[-1]
+def test_behind_an_open_query_a_migration_waits_as_long_as_a_live_one_does_and_gives_way(
+    shop: Database,
+) -> None:
+    plain = tried(shop, "ALTER TABLE users ADD COLUMN a int", fast=False)
+    assert (plain.queue_blocked_s, plain.gives_way) == (5.0, True), "migrations.lock_timeout"
+    verdict = judge_trial(plain, old=WORKS, new=WORKS)
+    assert (verdict.impact, verdict.reasons[-1][:56]) == (
+        Impact.MEDIUM,
+        "behind an open query, readers wait 5 s at most: then it ",
+    )
 
 
-def test_one_with_a_lock_timeout_does_not(shop: Database) -> None:
-    with_one = tried(shop, "SET LOCAL lock_timeout = '300ms'; ALTER TABLE users ADD COLUMN b int", fast=False)
-    assert with_one.queue_blocked_s is not None
+def test_one_with_a_shorter_lock_timeout_of_its_own_gives_way_sooner(shop: Database) -> None:
+    with_one = tried(shop, "SET LOCAL lock_timeout = '150ms'; ALTER TABLE users ADD COLUMN b int", fast=False)
+    assert with_one.queue_blocked_s is not None and with_one.gives_way
     assert with_one.queue_blocked_s < 1.0
+
+
+def test_one_that_waits_for_locks_without_end_keeps_readers_waiting_and_weighs_high(shop: Database) -> None:
+    endless = tried(shop, "SET LOCAL lock_timeout = 0; ALTER TABLE users ADD COLUMN b int", fast=False)
+    assert endless.queue_blocked_s is not None and not endless.gives_way
+    assert endless.queue_blocked_s > 1.0
+    assert judge_trial(endless, old=WORKS, new=WORKS).impact is Impact.HIGH
 
 
 def test_a_constraint_that_the_data_violates_fails_on_the_copy(shop: Database) -> None:

@@ -41,6 +41,7 @@ def trial_facts(trial: Trial, verdict: TrialVerdict, *, old: Booted, new: Booted
         "rows": [_rows(each) for each in told[:MOST_ROWS]],
         "schema_diff": trial.schema_diff[:LONGEST_DIFFERENCE],
         "queue_blocked_s": trial.queue_blocked_s,
+        "gives_way": trial.gives_way,
         "broken_checks": list(trial.broken_checks),
         "warnings": list(trial.warnings),
         "not_tried": trial.not_tried,

@@ -22,7 +22,7 @@ from mobius.adapters.trial import postgres_catalog as catalog
 from mobius.adapters.trial.postgres_copies import Copies, copies_of, onlooker
 from mobius.adapters.trial.postgres_looking import Before, Onlookers, Watched, before, ended_after, named_in
 from mobius.adapters.trial.postgres_observers import WRITING
-from mobius.adapters.trial.postgres_queue import queued
+from mobius.adapters.trial.postgres_queue import LOCK_TIMEOUT_S, Queued, queued
 from mobius.adapters.trial.postgres_rows import Compared, narrower
 from mobius.adapters.trial.tried import Tried
 from mobius.errors import MobiusError
@@ -205,7 +205,9 @@ def _compared(
         if going is not None and down is not None:
             trial = replace(trial, down=_gone_down(going, down, compared, schema.result()))
         if waiting is not None:
-            trial = replace(trial, queue_blocked_s=waiting.result())
+            behind = waiting.result()
+            if behind is not None:
+                trial = replace(trial, queue_blocked_s=behind.seconds, gives_way=behind.gave_way)
         return trial
 
 
@@ -243,9 +245,13 @@ def _gone_down(
     return DownTrial(True, seconds, rows=rows, schema_differs=differs)
 
 
-def _queued(bench: _Bench, queue: Address, trial: Trial, there: Before) -> float | None:
+def _queued(bench: _Bench, queue: Address, trial: Trial, there: Before) -> Queued | None:
+    live_s = bench.scratch.lock_timeout_s
+    target = replace(bench.at(queue), lock_timeout_s=min(live_s, LOCK_TIMEOUT_S))
+
     def again() -> None:
         with contextlib.suppress(MobiusError):  # what a lock_timeout ends is ended: that is what it is for
-            bench.source.apply(bench.root, bench.at(queue), progress=lambda _: None, runner=bench.runner)
+            bench.source.apply(bench.root, target, progress=lambda _: None, runner=bench.runner)
 
-    return queued(bench.copies, queue, again, trial, there, within_s=bench.within_s)
+    seen = queued(bench.copies, queue, again, trial, there, within_s=bench.within_s)
+    return seen.live(live_s) if seen else None

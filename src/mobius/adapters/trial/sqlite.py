@@ -6,22 +6,22 @@ import contextlib
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mobius.adapters.migrations.source import Change, MigrationSource, Runner, Target
+from mobius.adapters.trial.sqlite_broken import newly_broken
 from mobius.adapters.trial.sqlite_copies import copied, in_one_file, settled
+from mobius.adapters.trial.sqlite_pages import Owners, pages_between
+from mobius.adapters.trial.sqlite_rows import rows_between
 from mobius.adapters.trial.sqlite_state import (
     NOTHING,
     State,
     Table,
-    changed_bytes,
     narrower,
-    newly_broken,
-    rows_between,
     schema_difference,
-    set_off,
     shapes_differ,
     state_of,
 )
@@ -29,7 +29,7 @@ from mobius.adapters.trial.sqlite_watch import Watch, names_in
 from mobius.adapters.trial.tried import Tried
 from mobius.errors import MobiusError
 from mobius.model.linting import Known
-from mobius.model.trial import DownTrial, Rows, Trial, TrialStatement
+from mobius.model.trial import DownTrial, Trial, TrialStatement
 
 SMALL_ROWS = 10_000
 FILE_BYTES = 1 << 20  # of a migration that is a program: more is not looked through for names
@@ -45,7 +45,6 @@ class _Bench:
     scratch: Path
     migrated: Path
     runner: Runner | None
-    fast: bool
     within_s: float
 
     def at(self, path: Path) -> Target:
@@ -58,7 +57,6 @@ def tried_on_sqlite(
     root: Path,
     scratch: Target,
     *,
-    fast: bool,
     runner: Runner | None,
     place: Path,
     progress: Callable[[str], None],
@@ -69,7 +67,7 @@ def tried_on_sqlite(
     with contextlib.ExitStack() as stack:
         restored = stack.enter_context(in_one_file(scratch.path, place))
         migrated = stack.enter_context(copied(restored, place, "migrated"))
-        bench = _Bench(source, root, restored, migrated, runner, fast, within_s)
+        bench = _Bench(source, root, restored, migrated, runner, within_s)
         trial = _tried(bench, source.pending(root, bench.at(migrated), runner=runner), progress)
         settled(migrated)
 
@@ -93,37 +91,37 @@ def _tried(bench: _Bench, changes: Sequence[Change], progress: Callable[[str], N
     progress(f"running {len(changes)} migration(s) on a copy")
     watch = Watch(bench.migrated)
     seconds, error = _run(bench, watch, progress)
-    progress("comparing rows")
     settled(bench.migrated)
+    versions = [change.version or change.name for change in changes]
+    goes_down = not error and bench.source.can_go_down(bench.root, versions)
+    progress("comparing rows" + (", and trying the way down" if goes_down else ""))
     becomes = state_of(bench.migrated)
     named = watch.names | _named_in(changes)
     if bench.source.opaque and not named:
         # Nothing is known of what it meant to do: only rows that are gone are strange.
         named = {name for name, table in was.tables.items() if _has_as_many(table, becomes.tables.get(name))}
-    rows = rows_between(
-        bench.scratch,
-        bench.migrated,
-        was,
-        becomes,
-        touched=named,
-        written=set_off(bench.scratch, named),
-        only_touched=bench.fast,
-    )
-    trial = replace(
-        trial,
-        statements=_with_bytes(
-            watch.statements(error, _called(changes)), changed_bytes(bench.scratch, bench.migrated)
-        ),
-        seconds=seconds,
-        rows=rows,
-        schema_diff=schema_difference(was, becomes),
-        broken_checks=newly_broken(bench.scratch, bench.migrated),
-    )
-    versions = [change.version or change.name for change in changes]
-    if error or not bench.source.can_go_down(bench.root, versions):
-        return trial
-    progress("trying the way down")
-    return replace(trial, down=_down(bench, versions, was, rows))
+    owners = Owners(bench.scratch)
+    with ThreadPoolExecutor(1) as beside:
+        going = beside.submit(_down, bench, versions, was, named, owners) if goes_down else None
+        pages = pages_between(bench.scratch, bench.migrated)
+        trial = replace(
+            trial,
+            statements=_with_bytes(watch.statements(error, _called(changes)), pages.written_bytes),
+            seconds=seconds,
+            rows=rows_between(
+                bench.scratch, bench.migrated, was, becomes, pages=pages, owners=owners, touched=named
+            ),
+            schema_diff=schema_difference(was, becomes),
+            broken_checks=newly_broken(
+                owners,
+                bench.migrated,
+                was,
+                becomes,
+                pages,
+                as_declared=not bench.source.opaque and "writable_schema" not in named,
+            ),
+        )
+        return replace(trial, down=going.result()) if going else trial
 
 
 def _has_as_many(was: Table, then: Table | None) -> bool:
@@ -181,7 +179,9 @@ def _with_bytes(ran: Sequence[TrialStatement], size: int) -> tuple[TrialStatemen
     return tuple(replace(each, wal_bytes=size) if at == longest else each for at, each in enumerate(ran))
 
 
-def _down(bench: _Bench, versions: Sequence[str], was: State, up: Sequence[Rows]) -> DownTrial:
+def _down(
+    bench: _Bench, versions: Sequence[str], was: State, named: Collection[str], owners: Owners
+) -> DownTrial:
     """The way down, on a copy of what the way up left, beside what was there before both."""
     try:
         with copied(bench.migrated, bench.migrated.parent, "down") as scratch:
@@ -193,8 +193,8 @@ def _down(bench: _Bench, versions: Sequence[str], was: State, up: Sequence[Rows]
             seconds = time.monotonic() - began
             settled(scratch)
             then = state_of(scratch)
-            touched = {rows.table.lower() for rows in up if rows.touched or rows.is_changed}
-            rows = rows_between(bench.scratch, scratch, was, then, touched=touched, only_touched=bench.fast)
+            pages = pages_between(bench.scratch, scratch)
+            rows = rows_between(bench.scratch, scratch, was, then, pages=pages, owners=owners, touched=named)
             differs = narrower(was, then) or shapes_differ(was, then)
             return DownTrial(True, seconds, rows=rows, schema_differs=differs)
     except OSError as problem:

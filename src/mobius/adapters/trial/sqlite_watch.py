@@ -50,6 +50,7 @@ class Watch:
         self.running = " ".join(statement.sql.split())[:400] if statement else "COMMIT"
         self.names |= names_in(statement.sql) if statement else set()
         self.connection = connection
+        self.probes.runs()
         with self._timed(change.name, self.running):
             yield
         self.connection = None

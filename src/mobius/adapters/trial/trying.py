@@ -57,7 +57,7 @@ def tried(
         runner = Bounded(runner, within_s + GRACE_S)
     if scratch.kind == "sqlite":
         return tried_on_sqlite(
-            source, root, scratch, fast=fast, runner=runner, place=place, progress=progress, within_s=within_s
+            source, root, scratch, runner=runner, place=place, progress=progress, within_s=within_s
         )
     return tried_on_postgres(
         source, root, scratch, fast=fast, runner=runner, progress=progress, within_s=within_s,
