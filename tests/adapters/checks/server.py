@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterator
 
@@ -31,6 +32,11 @@ def drips(byte: bytes = b"x", every_s: float = 0.02, head: bytes = b"HTTP/1.1 20
 
 def silent(sock: socket.socket, asked: bytes, over: threading.Event) -> None:
     over.wait(10)
+
+
+def resets(sock: socket.socket, asked: bytes, over: threading.Event) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
 
 
 @contextlib.contextmanager

@@ -1,29 +1,37 @@
-"""One HTTP request on a fresh connection, answered within one deadline that holds for the whole of it.
+"""HTTP requests on fresh connections, any number at once, each answered within one deadline for the whole of it.
 
-`http.client` bounds each read, so a server that drips bytes holds it for ever; here every read gets only what
-is left. What the other side did wrong is `Unanswered`, what we could not do ourselves is `NotAsked`: the
-first is a failed check, the second is no check at all.
+What the other side did wrong is `Unanswered`, what we could not do ourselves is `NotAsked`: the first is a failed
+check, the second is no check at all. So is an answer that did not come while this prober was itself too late for it.
 """
 
 from __future__ import annotations
 
-import base64
 import errno
-import http.client
-import io
-import ipaddress
+import selectors
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Generic, TypeVar
+from urllib.parse import urlsplit
 
-from mobius.adapters.checks.bounded import within
+from mobius.adapters.checks.answering import Answering, NotHttp
+from mobius.adapters.checks.asking import NotAsked as NotAsked
+from mobius.adapters.checks.asking import Request as Request
+from mobius.adapters.checks.asking import Unanswered as Unanswered
+from mobius.adapters.checks.asking import as_bytes
+from mobius.adapters.checks.asking import shown as shown
+from mobius.adapters.checks.lag import Lag, late_after_s
+from mobius.adapters.checks.line import Steps, TlsContext, Wait, connect, receive, send
 from mobius.rules.expect import NOT_JSON, Answer, read_json
 
-LARGEST_BODY = 5 * 1024 * 1024
+T = TypeVar("T")
+AT_ONCE = 250  # connections; the others wait for their turn, and so does their time
+FEW = 8
+SLICE_S = 0.1  # the longest single wait, so that lost time shows
 _OURS = {
     errno.EMFILE: "too many open files here",
     errno.ENFILE: "too many open files on this machine",
@@ -37,48 +45,18 @@ _OURS = {
 }
 _DAY_S = 86_400.0
 
-TlsContext = Callable[[], ssl.SSLContext]
-
-
-class Unanswered(Exception):
-    """The other side gave no proper answer; the text says what it did instead."""
-
-
-class NotAsked(Exception):
-    """The question could not be put, through no fault of the other side."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to ask. `url` is absolute: http, https, or unix:/path/of.sock (then `target` is the path asked for)."""
-
-    url: str
-    method: str = "GET"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: str | None = None
-    target: str = ""
-
 
 def ask(request: Request, timeout_s: float, tls: TlsContext = ssl.create_default_context) -> Answer:
     """The answer; redirects are not followed. Raises Unanswered or NotAsked within `timeout_s`."""
-    begun = time.monotonic()
-    deadline = begun + timeout_s
-    try:
-        parts = urlsplit(request.url)
-        with _connected(parts, deadline, tls) as sock:
-            _send(sock, _wire(request, parts), deadline)
-            response = http.client.HTTPResponse(_Bounded(sock, deadline), method=request.method)  # type: ignore[arg-type]
-            with response:
-                response.begin()
-                body = _body(response)
-            days = _days_left(sock) if isinstance(sock, ssl.SSLSocket) else None
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _translated(error, timeout_s) from error
-    text = body.decode("utf-8", "replace")
-    headers = {name.lower(): value for name, value in response.getheaders()}
-    is_json = text.lstrip()[:1] in tuple('{["0123456789-tfn')
-    took_ms = (time.monotonic() - begun) * 1000
-    return Answer(response.status, headers, text, read_json(text) if is_json else NOT_JSON, took_ms, days)
+    return _only(ask_all([request], timeout_s, tls))
+
+
+def ask_all(
+    requests: Sequence[Request], timeout_s: float, tls: TlsContext = ssl.create_default_context
+) -> list[Answer | Unanswered | NotAsked]:
+    """The answer to each, or why there is none, in their order. `timeout_s` is for each by itself. The time of an
+    answer is that of the other side: what this prober lost is not in it."""
+    return _together([partial(_exchange, request, tls) for request in requests], timeout_s)
 
 
 def certificate_days(url: str, timeout_s: float, tls: TlsContext = ssl.create_default_context) -> float:
@@ -86,133 +64,39 @@ def certificate_days(url: str, timeout_s: float, tls: TlsContext = ssl.create_de
     or NotAsked."""
     if not url.lower().startswith("https:"):
         raise NotAsked(f"{shown(url)} has no certificate: it is not https")
-    try:
-        parts = urlsplit(url)
-        with _connected(parts, time.monotonic() + timeout_s, tls) as sock:
+
+    def look(until: float) -> Steps[float]:
+        sock = yield from connect(urlsplit(url), until, tls)
+        with sock:
             assert isinstance(sock, ssl.SSLSocket)
             return _days_left(sock)
-    except (OSError, ValueError) as error:
-        raise _translated(error, timeout_s) from error
+
+    return _only(_together([look], timeout_s))
 
 
-def shown(url: str) -> str:
-    """The address without user, password and query, fit to print."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "an address that cannot be read"
-    host = parts.netloc.rpartition("@")[2]
-    return SplitResult(parts.scheme, host, parts.path, "", "").geturl()
+# -- one ----------------------------------------------------------------------------------------------------------
 
 
-def _connected(parts: SplitResult, deadline: float, tls: TlsContext) -> socket.socket:
-    if parts.scheme == "unix":
-        sock = socket.socket(getattr(socket, "AF_UNIX"), socket.SOCK_STREAM)  # noqa: B009, not on Windows
-        return _try(sock, parts.path, deadline)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise NotAsked(f"not an address of http or https: {shown(parts.geturl()) or 'empty'}")
-    host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-    addresses = _addresses(host, port, deadline)
-    last: OSError = OSError(f"{host} has no address")
-    for index, (family, kind, protocol, _, address) in enumerate(addresses):
-        # A dead first address (IPv6 often is) must not use up the time of the second.
-        share = time.monotonic() + _left(deadline) / (len(addresses) - index)
-        try:
-            sock = _try(socket.socket(family, kind, protocol), address, share)
-            break
-        except OSError as error:
-            last = error
-    else:
-        raise last
-    if parts.scheme != "https":
-        return sock
-    try:
-        sock.settimeout(_left(deadline))
-        return tls().wrap_socket(sock, server_hostname=host)
-    except BaseException:
-        sock.close()
-        raise
-
-
-def _try(sock: socket.socket, address: Any, deadline: float) -> socket.socket:
-    try:
-        sock.settimeout(_left(deadline))
-        sock.connect(address)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _addresses(host: str, port: int, deadline: float) -> list[tuple[Any, ...]]:
-    """Looks the name up; the system's resolver knows no timeout, so an unknown name is asked in a thread."""
-
-    def look_up() -> list[tuple[Any, ...]]:
-        return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        if host != "localhost":
-            return within(_left(deadline), look_up)
-    return look_up()
-
-
-def _wire(request: Request, parts: SplitResult) -> bytes:
-    """The request as bytes. Raises NotAsked when it cannot be written as HTTP."""
-    target = request.target or (f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/")
-    headers = {
-        "Host": _host(parts),
-        "User-Agent": "mobius",
-        "Accept": "*/*",
-        "Accept-Encoding": "identity",
-        "X-Mobius-Probe": "1",
-        "Connection": "close",
-    }
-    if parts.username is not None:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-        headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
-    body = (request.body or "").encode()
-    if body or request.method in ("POST", "PUT", "PATCH"):
-        headers["Content-Length"] = str(len(body))
-    own = {name.lower() for name in request.headers}
-    headers = {name: value for name, value in headers.items() if name.lower() not in own}
-    lines = [f"{request.method} {quote(target, safe='/?&=%:;,+@!$()*~.#[]')} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in (*headers.items(), *request.headers.items())]
-    if any("\r" in line or "\n" in line for line in lines):
-        raise NotAsked("a header or the address has a line break in it")
-    try:
-        return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
-    except UnicodeEncodeError as error:
-        raise NotAsked("a header has characters that HTTP cannot carry") from error
-
-
-def _host(parts: SplitResult) -> str:
-    host = (parts.hostname or "localhost").encode("idna" if not (parts.hostname or "").isascii() else "ascii")
-    name = f"[{host.decode()}]" if b":" in host else host.decode()
-    default = 443 if parts.scheme == "https" else 80
-    return name if parts.port in (None, default) else f"{name}:{parts.port}"
-
-
-def _send(sock: socket.socket, data: bytes, deadline: float) -> None:
-    view = memoryview(data)
-    while view:
-        sock.settimeout(_left(deadline))
-        view = view[sock.send(view) :]
-
-
-def _body(response: http.client.HTTPResponse) -> bytes:
-    """The whole body. Raises Unanswered past the limit, IncompleteRead when it ends early."""
-    pieces: list[bytes] = []
-    size = 0
-    while piece := response.read(65_536):
-        size += len(piece)
-        if size > LARGEST_BODY:
-            raise Unanswered(f"the answer is larger than {LARGEST_BODY // 1024 // 1024} MB")
-        pieces.append(piece)
-    if response.length:
-        raise http.client.IncompleteRead(b"".join(pieces), response.length)
-    return b"".join(pieces)
+def _exchange(request: Request, tls: TlsContext, deadline: float) -> Steps[Answer]:
+    parts = urlsplit(request.url)
+    sock = yield from connect(parts, deadline, tls)
+    with sock:
+        yield from send(sock, as_bytes(request, parts), deadline)
+        said = Answering(request.method)
+        while not said.is_done:
+            late = "the answer not complete" if said.has_begun else "no answer"
+            data = yield from receive(sock, deadline, late)
+            if not data:
+                break
+            said.feed(data)
+        if not said.has_begun:
+            raise Unanswered("it closed the connection without an answer")
+        if not said.ends_well():
+            raise Unanswered("the answer was cut off")
+        days = _days_left(sock) if isinstance(sock, ssl.SSLSocket) else None
+    text = said.body.decode("utf-8", "replace")
+    is_json = text.lstrip()[:1] in tuple('{["0123456789-tfn')
+    return Answer(said.status, said.headers, text, read_json(text) if is_json else NOT_JSON, tls_days=days)
 
 
 def _days_left(sock: ssl.SSLSocket) -> float:
@@ -220,34 +104,100 @@ def _days_left(sock: ssl.SSLSocket) -> float:
     return (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / _DAY_S
 
 
-def _left(deadline: float) -> float:
-    """Seconds left. Raises TimeoutError when there are none."""
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
+# -- many at once -------------------------------------------------------------------------------------------------
 
 
-class _Bounded(io.RawIOBase):
-    """A socket to read from, as HTTPResponse wants it: no read may take longer than what is left of the time."""
+@dataclass(slots=True)
+class _Going(Generic[T]):
+    """One that is under way: its steps, when they began, what the prober had lost by then, and what they wait for."""
 
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
-        self._sock = sock
-        self._deadline = deadline
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._sock.settimeout(_left(self._deadline))
-        return self._sock.recv_into(buffer)
+    index: int
+    steps: Steps[T]
+    begun: float
+    lost_before_s: float
+    wait: Wait = field(default_factory=lambda: Wait(-1, 0, 0.0))
 
 
-def _translated(error: Exception, timeout_s: float) -> Exception:
-    """The error as Unanswered or NotAsked, in words for a person."""
+def _together(
+    starts: Sequence[Callable[[float], Steps[T]]], timeout_s: float
+) -> list[T | Unanswered | NotAsked]:
+    """Drives all of them to their end."""
+    found: dict[int, T | Unanswered | NotAsked] = {}
+    waiting: dict[int, _Going[T]] = {}  # by file descriptor; one that only pauses by a number below zero
+    left = deque(enumerate(starts))
+    lag = Lag()
+
+    def step(one: _Going[T], late: str | None = None) -> None:
+        try:
+            one.wait = next(one.steps) if late is None else one.steps.throw(TimeoutError(late))
+        except StopIteration as ended:
+            lost_s = lag.so_far_s() - one.lost_before_s
+            found[one.index] = _timed(ended.value, time.monotonic() - one.begun - lost_s)
+        except Exception as error:
+            told = _translated(error, timeout_s)
+            found[one.index] = _unless_late(told, lag.so_far_s() - one.lost_before_s, timeout_s)
+        else:
+            key = one.wait.fd if one.wait.fd >= 0 else -1 - one.index
+            waiting[key] = one
+            if one.wait.fd >= 0:
+                ready.register(one.wait.fd, one.wait.events)
+
+    with _selector(len(starts)) as ready:
+        while left or waiting:
+            while left and len(waiting) < AT_ONCE:
+                index, start = left.popleft()
+                begun = time.monotonic()
+                step(_Going(index, start(begun + timeout_s), begun, lag.so_far_s()))
+            if not waiting:
+                continue
+            before = time.monotonic()
+            allowed_s = min(SLICE_S, max(0.0, min(one.wait.until for one in waiting.values()) - before))
+            events = ready.select(allowed_s)
+            now = time.monotonic()
+            lag.waited(now - before, allowed_s + 0.001)  # the system counts whole milliseconds
+            for key, _ in events:
+                ready.unregister(key.fd)
+                step(waiting.pop(key.fd))
+            for over in [key for key, one in waiting.items() if one.wait.until <= now]:
+                one = waiting.pop(over)
+                if one.wait.fd >= 0:
+                    ready.unregister(over)
+                step(one, one.wait.late if one.wait.fd >= 0 else None)
+    return [found[index] for index in range(len(starts))]
+
+
+def _selector(many: int) -> selectors.BaseSelector:
+    """A few are looked at one by one; for many the system keeps the list."""
+    few = getattr(selectors, "PollSelector", selectors.DefaultSelector)
+    return (few if many <= FEW else selectors.DefaultSelector)()
+
+
+def _only(found: list[T | Unanswered | NotAsked]) -> T:
+    (one,) = found
+    if isinstance(one, (Unanswered, NotAsked)):
+        raise one
+    return one
+
+
+def _timed(found: T, took_s: float) -> T:
+    """An answer with the time that it took, without what this prober lost meanwhile. What it says holds, however late
+    it was read."""
+    return replace(found, ms=max(0.0, 1000 * took_s)) if isinstance(found, Answer) else found
+
+
+def _unless_late(told: Unanswered | NotAsked, lost_s: float, timeout_s: float) -> Unanswered | NotAsked:
+    """Why there is no answer: not the other side's fault, where this prober itself was not there to take it."""
+    if lost_s > late_after_s(timeout_s) and isinstance(told, Unanswered):
+        return NotAsked(f"the prober itself was late by {lost_s:.1f} s")
+    return told
+
+
+def _translated(error: Exception, timeout_s: float) -> Unanswered | NotAsked:
+    """The error in words for a person."""
+    if isinstance(error, (Unanswered, NotAsked)):
+        return error
+    if isinstance(error, NotHttp):
+        return Unanswered(str(error))
     if isinstance(error, socket.gaierror):
         return NotAsked(f"its name could not be looked up ({error.strerror})")
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -255,17 +205,12 @@ def _translated(error: Exception, timeout_s: float) -> Exception:
     if isinstance(error, ssl.SSLError):
         return Unanswered(f"TLS failed: {error.reason or error}")
     if isinstance(error, TimeoutError):
-        return Unanswered(f"no answer within {timeout_s:g} s")
+        what = error.args[0] if len(error.args) == 1 else "no connection"
+        return Unanswered(f"{what} within {timeout_s:g} s")
     if isinstance(error, ConnectionRefusedError):
         return Unanswered("connection refused")
-    if isinstance(error, http.client.RemoteDisconnected):
-        return Unanswered("it closed the connection without an answer")
     if isinstance(error, ConnectionError):
         return Unanswered("it broke the connection off")
-    if isinstance(error, http.client.IncompleteRead):
-        return Unanswered("the answer was cut off")
-    if isinstance(error, http.client.HTTPException):
-        return Unanswered(f"the answer is not HTTP ({type(error).__name__})")
     if isinstance(error, OSError) and error.errno in _OURS:
         return NotAsked(_OURS[error.errno])
     if isinstance(error, OSError):

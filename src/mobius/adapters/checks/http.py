@@ -31,8 +31,9 @@ DEFAULT_TLS_DAYS = 14.0
 COULD_NOT_MEASURE = 4  # the exit code by which a gate says so itself
 NOT_STARTED_BY_SHELL = (126, 127)
 
-# What a look brings home: the outcome, the line for a person, and what was said at length.
-Found = tuple[Outcome, str, str]
+# What a look brings home: the outcome, the line for a person, what was said at length, and how long the other side took
+# in milliseconds, where that is not all the time that the look took.
+Found = tuple[Outcome, str, str, float | None]
 
 
 class HttpChecks:
@@ -121,14 +122,14 @@ class HttpChecks:
         """Looks, times it, and turns whatever happens into a result; nothing is raised past here."""
         begun = time.monotonic()
         try:
-            outcome, message, output = look()
+            outcome, message, output, took_ms = look()
         except Unanswered as unanswered:
-            outcome, message, output = Outcome.FAIL, str(unanswered), ""
+            outcome, message, output, took_ms = Outcome.FAIL, str(unanswered), "", None
         except NotAsked as not_asked:
-            outcome, message, output = Outcome.ERROR, str(not_asked), ""
+            outcome, message, output, took_ms = Outcome.ERROR, str(not_asked), "", None
         except Exception as error:  # a check that breaks is a check that could not be made
-            outcome, message, output = Outcome.ERROR, f"the check itself broke: {error!r}", ""
-        took_ms = (time.monotonic() - begun) * 1000
+            outcome, message, output, took_ms = Outcome.ERROR, f"the check itself broke: {error!r}", "", None
+        took_ms = (time.monotonic() - begun) * 1000 if took_ms is None else took_ms
         advice = "" if outcome is Outcome.PASS else self._redact(advice)
         return CheckResult(name, outcome, self._redact(message), took_ms, advice, self._redact(output), group)
 
@@ -141,19 +142,29 @@ class HttpChecks:
         answer = ask(asked, timeout_s, self._tls)
         checked = [evaluate(one, answer) for one in expect]
         if all(one.ok for one in checked):
-            return Outcome.PASS, f"{answer.status} in {answer.ms:.0f} ms", ""
-        return Outcome.FAIL, "; ".join(one.line for one in checked if not one.ok), _beginning(answer)
+            return Outcome.PASS, f"{answer.status} in {answer.ms:.0f} ms", "", answer.ms
+        return (
+            Outcome.FAIL,
+            "; ".join(one.line for one in checked if not one.ok),
+            _beginning(answer),
+            answer.ms,
+        )
 
     def _look_at_certificate(self, smoke: SmokeSettings) -> Found:
         days = certificate_days(smoke.url or self._settings.url, smoke.timeout_s, self._tls)
         least = DEFAULT_TLS_DAYS if smoke.tls_min_days is None else smoke.tls_min_days
         if days > least:
-            return Outcome.PASS, f"certificate valid for {days:.0f} more days", ""
-        return Outcome.FAIL, f"certificate valid for {days:.1f} more days (more than {least:g} needed)", ""
+            return Outcome.PASS, f"certificate valid for {days:.0f} more days", "", None
+        return (
+            Outcome.FAIL,
+            f"certificate valid for {days:.1f} more days (more than {least:g} needed)",
+            "",
+            None,
+        )
 
     def _bounded(self, look: Callable[[], str], timeout_s: float) -> Found:
         try:
-            return Outcome.PASS, within(timeout_s, look), ""
+            return Outcome.PASS, within(timeout_s, look), "", None
         except TimeoutError as error:
             raise NotAsked(f"not done within {timeout_s:g} s") from error
 
@@ -161,7 +172,7 @@ class HttpChecks:
         env = {"MOBIUS_ENVIRONMENT": self._settings.name, "API_BASE_URL": base_url or self._settings.url}
         ran = run(argv, cwd=self._cwd, env=env, timeout_s=timeout_s)
         message = ran.reason if ran.exit_code != 0 else f"passed in {ran.seconds:.1f} s"
-        return _outcome_of(ran, is_gate=is_gate), message, ran.output
+        return _outcome_of(ran, is_gate=is_gate), message, ran.output, None
 
     def _operational(self, gate: GateCommand) -> CheckResult:
         """Whether the gate could be run: its program and its script are there. A gate that cannot run is no fault
@@ -179,7 +190,7 @@ class HttpChecks:
         script = gate.run[1] if len(gate.run) > 1 else ""
         if script.endswith((".py", ".js", ".mjs", ".sh")) and not (here / script).is_file():
             raise NotAsked(f"{script} is not there")
-        return Outcome.PASS, f"can be run: {found}", ""
+        return Outcome.PASS, f"can be run: {found}", "", None
 
     def _misconfigured(self, smoke: SmokeSettings) -> Found:
         raise NotAsked(f"a {smoke.kind} test that does not say what to look at")
