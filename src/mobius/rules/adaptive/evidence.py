@@ -15,6 +15,7 @@ from mobius.rules.adaptive.control import Control, Counted, is_control
 from mobius.rules.adaptive.stakes import Stakes
 
 ODDS = (1.5, 2.5, 5.0, 10.0, 30.0, 150.0, 2000.0)  # of the alternatives, relative to those of the ceiling
+CLUMPING = 1e-6  # less is none
 NOTHING = (0.0,) * len(ODDS)
 BESIDE_TIMES, BESIDE_MORE = (
     1.3,
@@ -32,6 +33,7 @@ class Evidence:
         self.ceiling = ceiling
         self.control = control_for(ceiling)
         self.bets = [Bet.at(odds, ceiling) for odds in ODDS] if ceiling.is_known else []
+        self._plain = [(bet.if_bad, bet.if_good) for bet in self.bets]
         self._stakes = Stakes(len(ODDS), window_s, ceiling.blip_s)
 
     @property
@@ -48,7 +50,13 @@ class Evidence:
             return ratios
         if not self.bets or not new[1]:
             return self._stakes.grow(NOTHING, took_s)
-        return self._stakes.grow([bet.log_ratio(*new, took_s) for bet in self.bets], took_s)
+        return self._stakes.grow(self._ratios(*new, took_s), took_s)
+
+    def _ratios(self, bad: float, of: float, took_s: float) -> list[float]:
+        if self.ceiling.clumping > CLUMPING:
+            return [bet.log_ratio(bad, of, took_s) for bet in self.bets]
+        good = of - bad
+        return [bad * if_bad + good * if_good for if_bad, if_good in self._plain]
 
 
 def control_for(ceiling: Ceiling) -> Control:
@@ -75,7 +83,7 @@ class Bet:
     def at(cls, odds: float, ceiling: Ceiling) -> Bet:
         other = odds * ceiling.share / (1 - ceiling.share)
         share = other / (1 + other)
-        size = 1 / (ceiling.clumping * ceiling.block_s) if ceiling.clumping > 1e-6 else 0.0
+        size = 1 / (ceiling.clumping * ceiling.block_s) if ceiling.clumping > CLUMPING else 0.0
         return cls(
             share,
             ceiling.share,

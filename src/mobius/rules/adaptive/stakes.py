@@ -28,7 +28,7 @@ class Stakes:
         self._window_s, self._blip_s = window_s, blip_s
         self._all = [0.0] * bets  # of each alternative, with every tick
         self._left = [0.0] * bets  # the same without its worst stretch
-        self._before: deque[tuple[float, tuple[float, ...]]] = deque()
+        self._before: deque[tuple[float, Sequence[float]]] = deque()
         self._now_s, self._laid = 0.0, 0.0
 
     def grow(self, log_ratios: Sequence[float], took_s: float) -> float:
@@ -36,12 +36,17 @@ class Stakes:
         stake = self._next_stake(took_s)
         self._now_s += took_s
         forgiven = self._forgiven(took_s)
-        for index, log_ratio in enumerate(log_ratios):
-            ratio = exp(min(log_ratio, LARGEST))
-            self._all[index] = min((self._all[index] + stake) * ratio, MOST)
-            self._left[index] = min((self._left[index] + stake) * ratio, forgiven[index], MOST)
-        self._before.append((self._now_s, tuple(self._all)))
-        self.value = sum(self._left) / len(self._left)
+        every: list[float] = []
+        left: list[float] = []
+        for log_ratio, one, other, most in zip(log_ratios, self._all, self._left, forgiven, strict=True):
+            ratio = exp(log_ratio) if log_ratio < LARGEST else exp(LARGEST)
+            grown = (one + stake) * ratio
+            every.append(grown if grown < MOST else MOST)
+            grown = (other + stake) * ratio
+            left.append(grown if grown < most else most)
+        self._all, self._left = every, left
+        self._before.append((self._now_s, every))
+        self.value = sum(left) / len(left)
         return self.value
 
     def _next_stake(self, took_s: float) -> float:
@@ -51,7 +56,7 @@ class Stakes:
         self._laid += stake
         return stake
 
-    def _forgiven(self, took_s: float) -> tuple[float, ...]:
+    def _forgiven(self, took_s: float) -> Sequence[float]:
         """The evidence as it was before a stretch of `blip_s` that ends now."""
         if not self._blip_s:
             return (MOST,) * len(self._all)
