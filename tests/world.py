@@ -118,6 +118,7 @@ class World:
     data: dict[str, Any] = field(default_factory=lambda: {"rows": ["first"]})
     baselines: dict[str, Baseline] = field(default_factory=dict)  # by signal, of whatever was live before
     held_against: list[str] = field(default_factory=list)  # whose baseline was asked for
+    requests: int = 1000  # between two looks of a canary, all in all
     kill_after: int | None = None  # the runner dies after this many more effects
     break_step: str = ""  # the next effect inside this step fails, once
     journal_down: bool = False  # nothing can be written: the disk is full
@@ -146,9 +147,9 @@ class World:
 
     # What a person does
 
-    def plan(self, tag: str) -> Plan:
+    def plan(self, tag: str, **asked: Any) -> Plan:
         """The plan of deploying this tag now."""
-        return plan_deploy(tag, self.ports, tool_version="0")
+        return plan_deploy(tag, self.ports, tool_version="0", **asked)
 
     def begin(self, plan: Plan) -> Run:
         """The run, written down and launched; nothing has run yet."""
@@ -237,6 +238,7 @@ class World:
             target=_hooked("target", self.target, self),
             traffic=_hooked("traffic", self.traffic, self),
             signals=lambda release: _Signals(self),
+            signals_beside=lambda new, before: _SideBySide(self, new.tag, before.tag),
             checks=_hooked("checks", _Checks(self), self),
             backups=_hooked("backups", self.backups, self),
             migrations=_hooked("migrations", self.migrations, self) if self.settings.migrations else None,
@@ -350,6 +352,31 @@ class _Checks:
         if base_url == LIVE:
             slot = next(iter(self.world.traffic.weights()), "")
         return self.world.release_in(slot)
+
+
+@dataclass
+class _SideBySide:
+    """What both releases of a canary answer, each its share of the requests."""
+
+    world: World
+    new: str
+    before: str
+
+    def sample(self, now: float) -> tuple[Sample, ...]:
+        world = self.world
+        looks = world.looks[self.new] = world.looks.get(self.new, 0) + 1
+        script = world.scripts.get(self.new, Script())
+        if script.blind_after is not None and looks > script.blind_after:
+            missing = "too many open files here"
+            return tuple(Sample(signal, now, missing=missing) for signal in ("probe", "traffic", "control"))
+        good = not (script.bad_after is not None and looks > script.bad_after)
+        shares = {tag_of(world.release_in(slot)): share for slot, share in world.traffic.weights().items()}
+        new, old = (world.requests * shares.get(tag, 0) // 100 for tag in (self.new, self.before))
+        return (
+            Sample("probe", now, ok=good, note="" if good else "[status == 200] was 503"),
+            Sample("traffic", now, requests=new, errors=new * script.errors // 100 if good else new),
+            Sample("control", now, requests=old, errors=old // 1000),
+        )
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from mobius.cli.canary import canary_options, stages_of
 from mobius.cli.context import app, environment_option, json_option, plain_option, quiet_option, yes_option
 from mobius.cli.following import follow
 from mobius.cli.freeze import reason_of
@@ -18,6 +19,7 @@ from mobius.errors import UsageError
 @click.option("--dry-run", is_flag=True, help="Print the plan, change nothing.")
 @click.option("--despite-freeze", "despite", metavar="REASON", help="Go on although it is frozen, and why.")
 @click.option("--detach", is_flag=True, help="Return once the window is open.")
+@canary_options
 @json_option
 @plain_option
 @quiet_option
@@ -31,6 +33,8 @@ def command(
     dry_run: bool,
     despite: str | None,
     detach: bool,
+    canary: str | None,
+    no_canary: bool,
     as_json: bool,
     plain: bool,
     quiet: bool,
@@ -41,10 +45,10 @@ def command(
     The work runs on its own: Ctrl-C or a lost terminal only ends the looking. Exit 0: live and kept; 3, 4:
     refused before any effect; 12: failed and rolled back.
     """
-    despite_freeze = reason_of(despite)
+    despite_freeze, stages = reason_of(despite), stages_of(canary, no_canary)
     if dry_run:
         return print_the_plan(
-            ctx, environment, tag, as_json=as_json, plain=plain, despite_freeze=despite_freeze
+            ctx, environment, tag, as_json=as_json, plain=plain, despite_freeze=despite_freeze, canary=stages
         )
     if plan_hash == "":  # an empty variable: whoever names a plan does not mean "any"
         raise UsageError("--plan names no plan", "copy the hash from: mobius plan --tag TAG")
@@ -57,6 +61,7 @@ def command(
             plan_hash=plan_hash or "",
             detach=detach,
             despite_freeze=despite_freeze,
+            canary=stages,
             viewer=viewer,
         ),
         name,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import click
 
+from mobius.cli.canary import canary_options, stages_of
 from mobius.cli.context import app, color, environment_option, json_option, plain_option, width
 from mobius.model.plan import Plan
 
@@ -15,15 +17,25 @@ LOG = "deploy-dryrun.log"
 @click.command("plan")
 @environment_option
 @click.option("--tag", metavar="TAG", help="What to deploy; default: RELEASE_TAG.")
+@canary_options
 @json_option
 @plain_option
 @click.pass_context
-def command(ctx: click.Context, environment: str | None, tag: str | None, as_json: bool, plain: bool) -> int:
+def command(
+    ctx: click.Context,
+    environment: str | None,
+    tag: str | None,
+    canary: str | None,
+    no_canary: bool,
+    as_json: bool,
+    plain: bool,
+) -> int:
     """Print phases, checks, commands, expected durations and the ways back, with a hash.
 
     Exit 3 when a check says no, 4 when one could not be asked. Writes nothing but deploy-dryrun.log.
     """
-    return dry_run(ctx, environment, tag, as_json=as_json, plain=plain)
+    stages = stages_of(canary, no_canary)
+    return dry_run(ctx, environment, tag, as_json=as_json, plain=plain, canary=stages)
 
 
 def dry_run(
@@ -34,9 +46,10 @@ def dry_run(
     as_json: bool,
     plain: bool,
     despite_freeze: str = "",
+    canary: Sequence[int] | None = None,
 ) -> int:
     """Prints the plan of a deployment and writes it to the artifacts; returns the exit code of its checks."""
-    made = app(ctx).plan(environment, tag, despite_freeze=despite_freeze)
+    made = app(ctx).plan(environment, tag, despite_freeze=despite_freeze, canary=canary)
     return show_plan(ctx, made, as_json=as_json, plain=plain)
 
 

@@ -12,6 +12,7 @@ from mobius.model.policies import PolicySettings
 from mobius.model.settings import EnvironmentSettings
 from mobius.report.words import counted
 from mobius.rules.adaptive.window import ROUTE, WHOLE, WindowTests, is_enough
+from mobius.rules.canary import first_stage, longest_s, past_stages
 
 ADAPTIVE = "adaptive"
 # How often traffic is counted, at least: a tick as long as the time to find what is bad would find nothing.
@@ -34,12 +35,30 @@ def window_tests(record: Record) -> WindowTests | None:
     if not is_adaptive(record.ports.settings.policy):
         return None
     run = record.run
+    if past_stages(run.plan) and (began_at := _canary_began_at(record)):
+        return canary_tests(record, began_at)
+    window_s = max(1.0, run.window_deadline - run.window_opened_at)
+    return _tests(record, run.window_opened_at, window_s)
+
+
+def canary_tests(record: Record, opened_at: float) -> WindowTests:
+    """The same from the first requests that the release got, whatever the policy: a stage is ended by them. They go on
+    in the window that follows."""
+    return _tests(record, opened_at, longest_s(record.run.plan))
+
+
+def _canary_began_at(record: Record) -> float:
+    place, known = first_stage(record.run.plan), record.steps()
+    step = record.run.plan.rollout[place] if place is not None else None
+    return known[step.id].done_at if step is not None and step.id in known else 0.0
+
+
+def _tests(record: Record, opened_at: float, window_s: float) -> WindowTests:
     before = _before(record)
     wanted = [WHOLE, *(f"{ROUTE}{route}" for route in record.ports.settings.critical_routes)]
-    window_s = max(1.0, run.window_deadline - run.window_opened_at)
     known = {signal: before.get(signal) for signal in wanted}
     blip_s = record.ports.settings.monitor.blip_tolerance_s
-    return WindowTests(known, run.window_opened_at, window_s, blip_s)
+    return WindowTests(known, opened_at, window_s, blip_s)
 
 
 def what_is_known(record: Record) -> str:

@@ -8,6 +8,7 @@ from mobius.flows.healthy import await_healthy
 from mobius.flows.monitor import accept
 from mobius.flows.plan import proven_backup
 from mobius.flows.record import Record
+from mobius.flows.stage import canary_words
 from mobius.flows.standing import Standing, standing
 from mobius.flows.way_back import proven_now, schema_now, way_now
 from mobius.model.plan import FORWARD, Plan, WayBack
@@ -15,6 +16,7 @@ from mobius.model.release import Release
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
 from mobius.report.ways import choices_between
+from mobius.rules.canary import is_in_a_stage
 from mobius.rules.choosing import AFTER, phase_of, touched
 from mobius.rules.commanding import watch_ways_back
 from mobius.rules.planning import with_hash
@@ -92,6 +94,11 @@ def accept_by_hand(ports: Ports, *, who: str) -> Run:
         run = newest[0] if newest and newest[0].state is RunState.INCONCLUSIVE else None
     if run is None or run.state not in ACCEPTABLE:
         raise UsageError("there is no open window to accept", f"mobius status -e {environment}")
+    if is_in_a_stage(run):
+        raise UsageError(
+            f"run {run.id} cannot be accepted yet: {canary_words(run, ports) or 'its canary goes on'}",
+            f"watch it: mobius monitor -e {environment}; all at once: mobius deploy -e {environment} --no-canary",
+        )
     if not _has_all_traffic(run, ports):
         raise UsageError(
             f"run {run.id} cannot be accepted: it stopped before its release was live: {run.sentence}",

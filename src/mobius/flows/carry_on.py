@@ -18,6 +18,7 @@ from mobius.flows.way_back import proven_now, way_now
 from mobius.model.plan import Plan
 from mobius.model.run import Run, RunState
 from mobius.ports import Commands, Ports
+from mobius.rules.canary import is_in_a_stage
 from mobius.rules.choosing import touched, unasked
 from mobius.rules.planning import with_hash
 
@@ -62,6 +63,8 @@ def _continue(run: Run, ports: Ports) -> Run:
     match run.state:
         case RunState.OBSERVING if run.kind != "rollback" and _traffic_is_back(run, ports):
             return _finish_taking_back(run, ports)
+        case RunState.OBSERVING if is_in_a_stage(run):
+            return deploy(run, ports)
         case RunState.OBSERVING:
             return monitor(run, ports)
         case RunState.ROLLING_BACK if run.kind != "rollback":

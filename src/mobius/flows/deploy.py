@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from mobius.errors import GateFailed, Locked, MobiusError
+from mobius.errors import Fenced, GateFailed, Locked, MobiusError
 from mobius.flows.actions.action import own_backup_name
+from mobius.flows.canary import canary
 from mobius.flows.monitor import monitor, open_window
 from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.record import Record
@@ -16,28 +17,79 @@ from mobius.model.plan import Step
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
 from mobius.report.ways import choices_between
+from mobius.rules.canary import first_stage, past_stages
 from mobius.rules.choosing import AFTER, INSIDE, phase_of, touched
 
 
 def deploy(run: Run, ports: Ports) -> Run:
     """Carries the run from wherever it stands to its window and through it, until ended or taken over."""
+    record = Record(run, ports)
+    staged = past_stages(run.plan) > 0
     with turn(ports):
-        record = Record(run, ports)
-        if run.state is RunState.QUEUED:
-            _begin(record)
+        ended = _tried(record, _to_some_requests if staged else _to_the_window)
+    if staged and ended is None:
+        ended = _stage_by_stage(record)
+    return ended or monitor(record.run, ports)
+
+
+def _to_the_window(record: Record) -> None:
+    """All that is left to do, until the release has every request."""
+    _bring_up(record, len(record.run.plan.rollout))
+    open_window(record)
+
+
+def _to_some_requests(record: Record) -> None:
+    """Until the first of them meet the release; a runner that carries on later finds it all done."""
+    first = first_stage(record.run.plan)
+    assert first is not None
+    _bring_up(record, first + 1)
+
+
+def _bring_up(record: Record, until: int) -> None:
+    if record.run.state is RunState.QUEUED:
+        _begin(record)
+    proving, touching = before_and_from_the_first_effect(record.run.plan.rollout[:until])
+    perform(proving, record)
+    record.ports.target.prepare()
+    perform(touching, record)
+
+
+def _stage_by_stage(record: Record) -> Run | None:
+    """The canary without the lock, then the rest with it. None once the window is open."""
+    ports = record.ports
+    try:
         try:
-            proving, touching = before_and_from_the_first_effect(run.plan.rollout)
-            perform(proving, record)
-            ports.target.prepare()
-            perform(touching, record)
-            open_window(record)
+            canary(record)
         except Locked:
             raise
-        except NeedsPerson as doubt:
-            return stop_for_a_person(record, doubt)
         except Exception as problem:
-            return refuse_or_take_back(record, problem)
-    return monitor(record.run, ports)
+            with turn(ports):
+                return _settled(record, problem)
+        with turn(ports):
+            if record.run.state is RunState.OBSERVING:
+                record.move(
+                    RunState.RUNNING, "canary passed", f"{record.run.plan.release_id} gets all requests"
+                )
+            return _tried(record, _to_the_window)
+    except Fenced:
+        return ports.journal.run(record.run.id)
+
+
+def _tried(record: Record, act: Callable[[Record], None]) -> Run | None:
+    """None where all went well, else the run as it ended or stopped."""
+    try:
+        act(record)
+    except Locked:
+        raise
+    except Exception as problem:
+        return _settled(record, problem)
+    return None
+
+
+def _settled(record: Record, problem: Exception) -> Run:
+    if isinstance(problem, NeedsPerson):
+        return stop_for_a_person(record, problem)
+    return refuse_or_take_back(record, problem)
 
 
 def _begin(record: Record) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from mobius.errors import GateFailed, GateUnknown, MobiusError, UsageError
 from mobius.flows.freeze import check_freeze
 from mobius.flows.keep import known_backups
+from mobius.flows.plan_canary import plan_stages
 from mobius.flows.seen_before import old_release_check
 from mobius.flows.standing import Standing, live_side, standing
 from mobius.model.linting import Dialect
@@ -30,8 +31,16 @@ from mobius.rules.planning import Facts
 from mobius.rules.reusing import reusable
 
 
-def plan_deploy(tag: str, ports: Ports, *, tool_version: str, despite_freeze: str = "") -> Plan:
-    """The plan of deploying `tag`, its checks answered. Raises `UsageError` for an unknown tag."""
+def plan_deploy(
+    tag: str,
+    ports: Ports,
+    *,
+    tool_version: str,
+    despite_freeze: str = "",
+    canary: Sequence[int] | None = None,
+) -> Plan:
+    """The plan of deploying `tag`, its checks answered; `canary`: the stages, None for what the configuration says.
+    Raises `UsageError` for an unknown tag, and where a canary cannot be."""
     if ports.settings.target == "observe":
         name = ports.settings.name
         raise UsageError(
@@ -43,6 +52,7 @@ def plan_deploy(tag: str, ports: Ports, *, tool_version: str, despite_freeze: st
     candidate = release_of(source, ports)
     pending, read, can_go_down, findings = _migrations(source, ports)
     backups = ports.journal.backups(ports.settings.name)
+    stages = plan_stages(canary, now, pending, ports)
     facts = Facts(
         settings=ports.settings,
         service=ports.service,
@@ -58,6 +68,7 @@ def plan_deploy(tag: str, ports: Ports, *, tool_version: str, despite_freeze: st
             for check in [
                 check_freeze(ports, despite_freeze),
                 *_look(source, now, candidate, ports),
+                *stages.checks,
                 *findings,
                 *_while_the_schema_moves(pending, now, ports),
                 *old_release_check(pending, candidate, now.live, ports),
@@ -69,6 +80,10 @@ def plan_deploy(tag: str, ports: Ports, *, tool_version: str, despite_freeze: st
         branch=source.branch,
         dirty=source.dirty,
         live_tag=now.live.tag if now.live else "",
+        stages=stages.percents,
+        stages_need_s=stages.need_s,
+        without_stages=stages.waived,
+        split_with=now.canary_slot,
     )
     plan = compose_deploy(facts)
     return replace(plan, ways_back=tuple(_proven(way, backups) for way in plan.ways_back))

@@ -47,6 +47,8 @@ def plan_rollback(
     `emergency`. Raises `UsageError`, or `BackupInvalid` where what was named does not hold."""
     waited = [] if emergency else _end_of_migrations(ports, progress)
     now = standing(ports)
+    if now.canary is not None and not (backup or latest) and to in _names(now.live):
+        now = now.by_its_canary()
     skipped: tuple[str, ...] = ()
     found = None
     if latest or (not (to or backup or emergency) and _has_only_backups(ports)):
@@ -92,8 +94,14 @@ def plan_rollback(
         live_tag=now.live.tag if now.live else "",
         checks=tuple(asked(check) for check in checks),
         tool_version=tool_version,
+        split_with=now.canary_slot,
     )
     return compose_rollback(facts)
+
+
+def _names(live: Release | None) -> tuple[str, ...]:
+    """What asks for the release that was live before a canary began: nothing, or its name."""
+    return ("", live.id, live.tag) if live else ("",)
 
 
 def _end_of_migrations(ports: Ports, progress: Callable[[str], None]) -> list[CheckResult]:

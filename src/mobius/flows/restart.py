@@ -51,6 +51,7 @@ def plan_restart(ports: Ports, *, only: str = "", tool_version: str, despite_fre
         tool_version=tool_version,
         live_tag=now.live.tag,
         despite_freeze=despite_freeze,
+        split_with=now.canary_slot,
     )
     return compose_restart(facts, only=only)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mobius.errors import MobiusError
 from mobius.model.release import Release, ReleaseState
@@ -24,6 +24,8 @@ class Standing:
     warm: bool
     processes: tuple[ProcessStatus, ...]
     releases: tuple[Release, ...]
+    canary: Release | None = None  # what gets some of the requests beside it
+    canary_slot: str = ""
     doubts: tuple[str, ...] = ()  # where what is seen and what was written disagree, or cannot be seen
 
     @property
@@ -31,16 +33,31 @@ class Standing:
         """Where another release may run beside the live one."""
         return GREEN if self.live_slot == BLUE else BLUE
 
+    def by_its_canary(self) -> Standing:
+        """As if that were live, and the live release its way back: which it is."""
+        if self.canary is None:
+            return self
+        return replace(
+            self,
+            live=self.canary,
+            live_slot=self.canary_slot,
+            previous=self.live,
+            previous_slot=self.live_slot,
+            warm=True,
+            canary=None,
+            canary_slot="",
+        )
+
 
 def standing(ports: Ports) -> Standing:
     """Looks, changes nothing. Works with the journal lost: manifests and version markers say the rest."""
     releases, doubts = _known(ports)
     by_id = {release.id: release for release in releases}
     processes, weights = _seen(ports, doubts)
-    seen_slot = next((slot for slot, weight in weights.items() if weight > 0), "")
     in_slot = {process.slot: process.release_id for process in processes if process.kind == "web"}
     marked_live, marked_previous = ports.releases.current()
     written = next((r for r in releases if r.state is ReleaseState.LIVE), None)
+    seen_slot, canary_slot = _with_traffic(weights, in_slot, written.id if written else marked_live)
     live_id = in_slot.get(seen_slot, "") or (written.id if written else marked_live)
     if told := _told_by_version(ports, releases, live_id, doubts):
         by_id.setdefault(told.id, told)
@@ -62,6 +79,8 @@ def standing(ports: Ports) -> Standing:
         warm=warm and previous_slot != live_slot,
         processes=processes,
         releases=releases,
+        canary=by_id.get(in_slot.get(canary_slot, "")),
+        canary_slot=canary_slot,
         doubts=tuple(doubts),
     )
 
@@ -77,6 +96,14 @@ def _seen(ports: Ports, doubts: list[str]) -> tuple[tuple[ProcessStatus, ...], M
     except MobiusError as problem:
         doubts.append(f"what runs cannot be seen: {problem.message}")
         return (), {}
+
+
+def _with_traffic(weights: Mapping[str, int], in_slot: Mapping[str, str], live_id: str) -> tuple[str, str]:
+    """The live slot and, where another one gets requests, too, that of a canary. The release that was live before the
+    canary began is live until it ends; where nobody knows, the one with more requests."""
+    slots = sorted((slot for slot in weights if weights[slot] > 0), key=lambda slot: -weights[slot])
+    slots.sort(key=lambda slot: in_slot.get(slot) != live_id)
+    return (*slots, "", "")[0], (*slots, "", "")[1]
 
 
 def _told_by_version(

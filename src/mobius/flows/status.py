@@ -8,6 +8,7 @@ from mobius.errors import MobiusError
 from mobius.flows.freeze import frozen
 from mobius.flows.off_site import newest_copied
 from mobius.flows.schema_moves import fit_of, made_for, rollback_with_data
+from mobius.flows.stage import canary_words
 from mobius.flows.standing import Standing, standing
 from mobius.flows.way_back import proven_of, run_that_made_live
 from mobius.model.plan import Way
@@ -18,6 +19,7 @@ from mobius.model.status import BackupNow, ProcessNow, ReleaseNow, RunNow, Statu
 from mobius.model.verdict import Outcome
 from mobius.ports import Ports
 from mobius.report.ways import moved_words
+from mobius.rules.canary import is_in_a_stage
 from mobius.rules.choosing import AFTER, unasked
 from mobius.rules.commanding import NO_CODE, can_restore
 
@@ -80,13 +82,14 @@ def _run(run: Run, alive: bool | None, ports: Ports) -> RunNow:
         open_steps = [record for record in ports.journal.steps(run.id) if not record.is_done]
         found = run.plan.step(open_steps[-1].step_id) if open_steps else None
         step = found.title if found else ""
+    sentence = run.sentence or (canary_words(run, ports) if is_in_a_stage(run) else "")
     return RunNow(
         id=run.id,
         kind=run.kind,
         tag=run.plan.tag,
         state=run.state,
         started_at=run.started_at,
-        sentence=run.sentence,
+        sentence=sentence,
         holder=str(run.holder or ""),
         step=step,
         window_deadline=run.window_deadline,
@@ -101,6 +104,9 @@ def _way_back(now: Standing, backups: Sequence[BackupRecord], ports: Ports) -> W
         return _way_back_elsewhere(now, backups, ports)
     if now.live is None:
         return None
+    if now.canary is not None:
+        at = _proven_at(now.by_its_canary(), backups, Fit(), ports)
+        return WayBackNow(Way.CODE_ALONE, now.live.tag, WARM_S, "nothing", at)
     if now.previous is not None:
         fit = fit_of(now.previous.id, ports)
         made = made_for(now.previous.id, run_that_made_live(now, ports), fit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from mobius.errors import Locked, MobiusError
+from mobius.errors import GateUnknown, Locked, MobiusError
 from mobius.flows.actions.action import own_backup_name
 from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.put_back import is_putting_back, put_back
@@ -12,10 +12,13 @@ from mobius.flows.record import Record
 from mobius.flows.way_back import proven_now, schema_now
 from mobius.model.plan import Way, WayBack
 from mobius.model.run import Run, RunState
+from mobius.model.verdict import Outcome
 from mobius.report.ways import choices_between
-from mobius.rules.choosing import BEFORE, INSIDE, next_way
+from mobius.rules.choosing import BEFORE, DURING, INSIDE, next_way
 from mobius.rules.sharing import may_go_back_unasked
 from mobius.rules.steps import AFTERWARDS
+
+ROLLED_BACK = 12  # the exit code of a release that was taken back
 
 
 def take_back(record: Record, way: WayBack, *, because: str) -> Run:
@@ -51,6 +54,9 @@ def take_back(record: Record, way: WayBack, *, because: str) -> Run:
         record.say("rollback begun", words, told)
         return take_back(record, data, because=because)
     again = "stayed live" if way.phase == BEFORE else f"is live again after {seconds:.1f} s"
+    if way.phase == DURING:
+        again = f"has all requests again after {seconds:.1f} s"
+    code = GateUnknown.exit_code if _nobody_could_tell(record) else ROLLED_BACK
     return record.move(
         RunState.ROLLED_BACK,
         "rolled back",
@@ -61,13 +67,20 @@ def take_back(record: Record, way: WayBack, *, because: str) -> Run:
             "way": str(way.way),
             "seconds": round(seconds, 3),
             "because": because,
-            "exit_code": 12,
+            "exit_code": code,
             "rollback_within_s": record.ports.settings.rollback_within_s,
             "emergency_within_s": record.ports.settings.emergency_within_s,
         },
-        exit_code=12,
+        exit_code=code,
         sentence=because,
     )
+
+
+def _nobody_could_tell(record: Record) -> bool:
+    """Whether it goes back because a stage of its canary could not be judged: then nobody found it bad."""
+    events = record.read(lambda: record.ports.journal.events(run_id=record.run.id))
+    verdicts = [event.data.get("outcome") for event in events if event.kind == "verdict"]
+    return verdicts[-1:] == [str(Outcome.INCONCLUSIVE)]
 
 
 def _with_data_unasked(record: Record, way: WayBack) -> WayBack | None:

@@ -107,11 +107,16 @@ class Traffic(Protocol):
     def preflight(self) -> tuple[CheckResult, ...]:
         """Looks, changes nothing: can traffic be moved? Never raises."""
 
+    def check_split(self) -> CheckResult:
+        """Looks, changes nothing: can requests be shared out between two slots, and does a client stay with the one it
+        was sent to? FAIL where they cannot. Never raises."""
+
     def weights(self) -> Mapping[str, int]:
         """Slot to weight; empty when nothing is live. Raises `MobiusError` when it cannot be seen."""
 
     def switch(self, weights: Mapping[str, int]) -> Switched:
-        """Moves traffic; the same weights again change nothing. Raises `MobiusError`, nothing changed, for a
+        """Moves traffic; the same weights again change nothing. Where clients stay with a slot, those of the one that
+        is named first do so as its share grows. Raises `MobiusError`, nothing changed, for a
         slot that does not exist."""
 
     def drain(self, slot: str, timeout_s: float) -> int:

@@ -55,6 +55,9 @@ def deploy_command(plan: Plan) -> list[str]:
         named += ["--even-if-open"] if restore and restore.params.get("even_if_open") else []
         return ["mobius", "rollback", "-e", plan.environment, *named]
     words = ["mobius", "deploy", "-e", plan.environment, "--tag", plan.tag]
+    if stages := plan.facts.get("stages"):
+        words += ["--canary", ",".join(str(percent) for percent in stages)]
+    words += ["--no-canary"] if plan.facts.get("without_stages") else []
     if plan.kind == "restart":
         only = str(plan.facts.get("only") or "")
         words = ["mobius", "restart", "-e", plan.environment, *(["--process", only] if only else [])]

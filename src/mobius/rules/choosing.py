@@ -15,7 +15,7 @@ from mobius.model.proven import NOTHING_PROVEN, Proven
 from mobius.model.run import StepRecord
 from mobius.model.trial import OpenWay
 
-BEFORE, INSIDE, AFTER = "before traffic", "inside the hold", "after traffic"
+BEFORE, INSIDE, DURING, AFTER = "before traffic", "inside the hold", "during the canary", "after traffic"
 MOVES = ("switch", "command")  # actions after which users may meet another release
 
 
@@ -74,6 +74,8 @@ def phase_of(plan: Plan, begun: Collection[str]) -> str:
     actions = {step.action for step in touched(plan, begun)}
     if "hold" in actions and "release_hold" not in actions:
         return INSIDE
+    if "split" in actions and not actions & set(MOVES):
+        return DURING
     return AFTER if actions & set(MOVES) else BEFORE
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from mobius.model.plan import Plan, PlannedCheck, Step
 from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings
+from mobius.rules import canary
 from mobius.rules import steps as make
 from mobius.rules.expanding import ReadMigration, in_two_releases
 from mobius.rules.sharing import may_go_back_unasked
@@ -41,6 +42,10 @@ class Facts:
     dirty: bool = False
     live_tag: str = ""
     despite_freeze: str = ""  # why this goes on although the environment is frozen
+    stages: tuple[int, ...] = ()  # percent of requests, one after the other, before all of them
+    stages_need_s: tuple[float, ...] = ()  # how long each has to be at the present traffic
+    without_stages: bool = False  # although the configuration asks for some
+    split_with: str = ""  # the slot of an earlier canary that still gets requests
 
     @property
     def hold_s(self) -> float:
@@ -70,6 +75,7 @@ def compose_deploy(facts: Facts) -> Plan:
             can_go_down=facts.can_go_down,
             held=facts.hold_s > 0,
             restore_s=facts.restore_s,
+            staged=bool(facts.stages),
         ),
         acceptance=make.numbered("accept", stop_the_old(facts)),
         checks=facts.checks,
@@ -109,7 +115,8 @@ def _timeless(value: Any) -> Any:
 def prove(facts: Facts, laid_out: Sequence[Step]) -> list[Step]:
     """Everything that touches nothing that serves: gates, then the release `laid_out`, backup, rehearsal."""
     settings, release = facts.settings, facts.release
-    steps = [make.gate(asked) for asked in settings.checks if asked.when in ("before", "both")]
+    steps = [canary.end_split(facts.live.slot, facts.split_with)] if facts.split_with else []
+    steps += [make.gate(asked) for asked in settings.checks if asked.when in ("before", "both")]
     steps += laid_out
     if facts.live.release_id or settings.backup.kept_paths:
         steps += [
@@ -150,7 +157,8 @@ def bring_up(facts: Facts) -> list[Step]:
 def take_traffic(facts: Facts) -> list[Step]:
     """Traffic first, then what may never run twice, then the version markers."""
     slot, old, release_id = facts.slot, facts.live, facts.release.id
-    steps = [make.switch(slot, old.slot, f"switch traffic to {slot}")]
+    steps = canary.stages(facts.stages, facts.settings.canary, slot, old.slot, facts.stages_need_s)
+    steps.append(make.switch(slot, old.slot, f"switch traffic to {slot}"))
     if facts.hold_s:
         steps.append(make.release_hold())
     if old.slot:
@@ -188,6 +196,8 @@ def remembered(facts: Facts) -> dict[str, Any]:
         "interval_s": settings.monitor.interval_s,
         "url": settings.url,
         "auto_rollback": settings.auto_rollback,
+        **({"stages": list(facts.stages)} if facts.stages else {}),
+        **({"without_stages": True} if facts.without_stages else {}),
     }
 
 

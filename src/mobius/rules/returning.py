@@ -8,6 +8,7 @@ from typing import Any
 from mobius.model.plan import Plan, PlannedCheck, Step, Way
 from mobius.model.proven import NOTHING_PROVEN, Proven
 from mobius.model.settings import EnvironmentSettings
+from mobius.rules import canary
 from mobius.rules import steps as make
 from mobius.rules.planning import with_hash
 from mobius.rules.ways_back import Side, code_alone, is_opaque, with_data
@@ -36,6 +37,7 @@ class ReturnFacts:
     losing: dict[str, Any] | None = None  # what would be lost, as it was compared
     skipped: tuple[str, ...] = ()  # archives that were passed over in the choice, and why
     because: str = ""
+    split_with: str = ""  # the slot of a canary that still gets requests, and is not what this goes back from
     checks: tuple[PlannedCheck, ...] = ()
     tool_version: str = ""
 
@@ -49,7 +51,8 @@ class ReturnFacts:
 
 def compose_rollback(facts: ReturnFacts) -> Plan:
     """A rollback as a plan of its own: its steps are the way back, and it has no further way back."""
-    steps = make.numbered("return", _steps(facts))
+    first = [canary.end_split(facts.live.slot, facts.split_with)] if facts.split_with else []
+    steps = make.numbered("return", [*first, *_steps(facts)])
     return returning(facts, steps, slot=facts.target.slot, previous_slot=facts.live.slot)
 
 

@@ -9,7 +9,7 @@ from mobius.model.plan import Step, Way, WayBack
 from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
 from mobius.rules import steps as make
-from mobius.rules.choosing import AFTER, BEFORE, INSIDE
+from mobius.rules.choosing import AFTER, BEFORE, DURING, INSIDE
 
 WARM_S, COLD_S = 1.0, 15.0  # a switch; a start, the health gate and a switch
 GONE_BY_DOWN = "what was written into the new columns and tables"
@@ -44,9 +44,11 @@ def ways_back(
     can_go_down: bool = False,
     held: bool = False,
     restore_s: float = 0.0,
+    staged: bool = False,
 ) -> tuple[WayBack, ...]:
     """One way back before the switch, and after it one for each kind there is: code alone, down, restore. Where
-    requests are `held` while the schema moves, one of each kind from inside the hold as well."""
+    requests are `held` while the schema moves, one of each kind from inside the hold as well; where they are `staged`,
+    one from a stage, in which the old release has most of them still."""
     left = "nothing; the migrated schema stays" if pending else "nothing"
     ways = [WayBack(BEFORE, Way.CODE_ALONE, make.numbered("back-early", _give_up(new, old)), WARM_S, left)]
     if not old.release_id:
@@ -55,6 +57,9 @@ def ways_back(
             WayBack(AFTER, Way.CODE_ALONE, make.numbered("back-code", _give_up(new, old)), WARM_S, lost)
         )
         return tuple(ways)
+    if staged:
+        back = make.numbered("canary-back", _end_canary(settings, new, old))
+        ways.append(WayBack(DURING, Way.CODE_ALONE, back, WARM_S, left))
     if held:
         ways += _inside(settings, new, old, pending, can_go_down=can_go_down, restore_s=restore_s)
     code = make.numbered("back-code", code_alone(settings, new, old, held=held))
@@ -105,6 +110,19 @@ def _give_up(new: Side, old: Side) -> list[Step]:
         make.switch(old.slot, new.slot, title),
         make.stop(new.slot, "stop the failed release"),
         make.mark_live(old.release_id, failed_id=new.release_id, slot=old.slot),
+    ]
+
+
+def _end_canary(settings: EnvironmentSettings, new: Side, old: Side) -> list[Step]:
+    """One write: the old release never stopped answering, and its workers run."""
+    return [
+        make.switch(old.slot, new.slot, f"all requests to {old.slot}"),
+        make.drain(new.slot),
+        make.mark_live(old.release_id, failed_id=new.release_id, slot=old.slot),
+        make.emergency_backup(new.release_id, advisory=True),
+        make.smoke("", advisory=True),
+        *make.gates_after(settings.checks),
+        make.stop(new.slot, "stop the failed release"),
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -94,10 +94,20 @@ class App:
         """Everything the flows of one environment touch."""
         return assemble(self.settings, self.environment(name), self.environ, read_only=read_only)
 
-    def plan(self, name: str | None, tag: str | None = None, *, despite_freeze: str = "") -> Plan:
-        """The plan of a deployment, its checks answered; nothing is changed."""
+    def plan(
+        self,
+        name: str | None,
+        tag: str | None = None,
+        *,
+        despite_freeze: str = "",
+        canary: Sequence[int] | None = None,
+    ) -> Plan:
+        """The plan of a deployment, its checks answered; nothing is changed. `canary`: the stages (percent), () for
+        none, None for those of the configuration."""
         ports = self.ports(name, read_only=True)
-        return plan_deploy(self._tag(tag), ports, tool_version=version(), despite_freeze=despite_freeze)
+        return plan_deploy(
+            self._tag(tag), ports, tool_version=version(), despite_freeze=despite_freeze, canary=canary
+        )
 
     def plan_restart(self, name: str | None, *, only: str = "", despite_freeze: str = "") -> Plan:
         """The plan of starting the live release anew; nothing is changed."""
@@ -171,6 +181,7 @@ class App:
         plan_hash: str = "",
         detach: bool = False,
         despite_freeze: str = "",
+        canary: Sequence[int] | None = None,
         viewer: Viewer | None = None,
     ) -> Run:
         """Deploys `tag` and follows until the verdict (with `detach`: until the window is open).
@@ -178,7 +189,7 @@ class App:
         Returns the run as it ended; its `exit_code` tells how. Raises `GateFailed`, `GateUnknown`, `Locked` or
         `UsageError` before anything is changed.
         """
-        plan = self.plan(name, tag, despite_freeze=despite_freeze)
+        plan = self.plan(name, tag, despite_freeze=despite_freeze, canary=canary)
         run = begin(plan, self.ports(name), lead=self._lead(name), wanted_hash=plan_hash)
         return self.follow(run, viewer=viewer, until_window=detach)
 

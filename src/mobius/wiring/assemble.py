@@ -84,13 +84,15 @@ def assemble(
         )
         return [Reader(signal, around, redact) for signal in settings.signals]
 
-    def signals(release: Release) -> Signals:
+    def signals(release: Release, beside: Release | None = None) -> Signals:
         counted = counting(service, settings, places.root, traffic, target, clock.now, release.id)
         return WindowSignals(
             settings,
             checks,
             clock=clock,
             release_id=release.id,
+            beside=beside.id if beside else "",
+            base_url=target.slot_url(release.slot) if beside else "",  # its own: by `url` either may answer
             counters=None
             if commands
             else counted.counters,  # of what somebody else serves, nobody counts for us
@@ -118,6 +120,7 @@ def assemble(
         target=target,
         traffic=traffic,
         signals=signals,
+        signals_beside=signals,
         checks=checks,
         backups=FolderBackups(service, settings, places, store, rehearser, databases, environ),
         migrations=live_migrations(settings, places, environ, redact) if commands is None else None,

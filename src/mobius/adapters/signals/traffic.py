@@ -9,11 +9,13 @@ from mobius.ports import Counters
 
 NO_TRAFFIC = Counters(0, 0, ())
 ROUTE = "route:"
+CONTROL, CONTROL_ROUTE = "control", "control:"
 
 
 class TrafficDelta:
     """Turns the counters of one release into what was added since the reading before: all of it as "traffic", and
-    each of `routes` that is counted by itself as "route:PATH". `remark` says what the counters leave out."""
+    each of `routes` that is counted by itself as "route:PATH". `remark` says what the counters leave out. `beside`: a
+    release that gets requests meanwhile, whose are "control" and "control:PATH" of the same reading."""
 
     def __init__(
         self,
@@ -22,13 +24,13 @@ class TrafficDelta:
         *,
         routes: Sequence[str] = (),
         remark: Callable[[], str] = lambda: "",
+        beside: str = "",
     ) -> None:
         self._read = counters
-        self._release_id = release_id
-        self._routes = routes
         self._remark = remark
-        self._last: Counters | None = None
-        self._last_of: dict[str, Counters] = {}
+        self._watched = [_Release(release_id, "traffic", ROUTE, routes)]
+        if beside:
+            self._watched.append(_Release(beside, CONTROL, CONTROL_ROUTE, routes))
         self.samples(0.0)  # what was counted before the window is not of the window
 
     def samples(self, now: float) -> tuple[Sample, ...]:
@@ -37,21 +39,36 @@ class TrafficDelta:
         A route that nobody has asked for yet, or that nobody could count, has no sample.
         """
         try:
-            current = self._read().get(self._release_id, NO_TRAFFIC)
-            remark = self._remark()
+            counted, remark = self._read(), self._remark()
         except Exception as error:  # a signal never raises: what went wrong is the reason
-            return (Sample("traffic", now, missing=str(error).partition("\n")[0] or repr(error)),)
+            missing = str(error).partition("\n")[0] or repr(error)
+            return tuple(Sample(release.whole, now, missing=missing) for release in self._watched)
+        return tuple(sample for release in self._watched for sample in release.added(counted, now, remark))
+
+
+class _Release:
+    """One that is counted, and what was counted of it when it was looked at last."""
+
+    def __init__(self, release_id: str, whole: str, route: str, routes: Sequence[str]) -> None:
+        self.whole = whole
+        self._id, self._route, self._routes = release_id, route, routes
+        self._last: Counters | None = None
+        self._last_of: dict[str, Counters] = {}
+
+    def added(self, counters: Mapping[str, Counters], now: float, remark: str) -> tuple[Sample, ...]:
+        current = counters.get(self._id, NO_TRAFFIC)
         last, self._last = self._last, current
-        counted = [
-            (ROUTE + route, current.routes[route]) for route in self._routes if route in current.routes
-        ]
+        counted = [(route, current.routes[route]) for route in self._routes if route in current.routes]
         before = dict(self._last_of)
         self._last_of.update(counted)
         if last is None:
-            return (Sample("traffic", now, missing="first reading: nothing to compare it with"),)
+            return (Sample(self.whole, now, missing="first reading: nothing to compare it with"),)
         return (
-            _added("traffic", now, last, current, remark),
-            *(_added(signal, now, before.get(signal, NO_TRAFFIC), count) for signal, count in counted),
+            _added(self.whole, now, last, current, remark),
+            *(
+                _added(self._route + route, now, before.get(route, NO_TRAFFIC), count)
+                for route, count in counted
+            ),
         )
 
 

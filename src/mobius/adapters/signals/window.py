@@ -44,6 +44,7 @@ class WindowSignals:
         gates: Sequence[str] | None = None,
         smoke_every_s: float = SMOKE_EVERY_S,
         base_url: str = "",
+        beside: str = "",
         remark: Callable[[], str] = lambda: "",
         restarts: Callable[[], Mapping[str, int]] | None = None,
         probe_every_s: float = 0.0,
@@ -55,7 +56,7 @@ class WindowSignals:
         self._url = base_url or settings.url
         routes = settings.critical_routes
         self._traffic = (
-            TrafficDelta(counters, release_id, routes=routes, remark=remark)
+            TrafficDelta(counters, release_id, routes=routes, remark=remark, beside=beside)
             if counters
             else None
         )

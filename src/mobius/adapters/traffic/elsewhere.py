@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mobius.errors import MobiusError
-from mobius.model.verdict import CheckResult
+from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Counters, Switched
 
 HINT = 'only target = "process" or "systemd" has slots that traffic is moved between'
@@ -20,6 +20,11 @@ class ElsewhereTraffic:
     def preflight(self) -> tuple[CheckResult, ...]:
         """There is nothing of ours to look at."""
         return ()
+
+    def check_split(self) -> CheckResult:
+        """No request passes by us."""
+        told = f"the requests of {self._environment} are somebody else's to direct"
+        return CheckResult("canary", Outcome.FAIL, told, 0.0, HINT)
 
     def weights(self) -> Mapping[str, int]:
         """Empty: none goes to a slot of ours."""

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from mobius.adapters.signals.access_log_checks import access_log_checks
 from mobius.adapters.traffic import haproxy_kept as kept_file
 from mobius.adapters.traffic.haproxy_backend import HaproxyBackend
-from mobius.adapters.traffic.haproxy_checks import haproxy_checks
+from mobius.adapters.traffic.haproxy_checks import haproxy_checks, split_check
 from mobius.adapters.traffic.haproxy_commands import MOST_WEIGHT, Wanted, holds
 from mobius.adapters.traffic.haproxy_door import HoldingDoor
 from mobius.adapters.traffic.haproxy_kept import Kept, without_server
@@ -54,6 +54,10 @@ class HaproxyTraffic:
     def preflight(self) -> tuple[CheckResult, ...]:
         """Its socket, its backend, and what its configuration keeps over a restart."""
         return (*haproxy_checks(self._place, self._backend.api), *access_log_checks(self._settings))
+
+    def check_split(self) -> CheckResult:
+        """By its weights; stickiness is a matter of its own configuration."""
+        return split_check(self._place)
 
     def weights(self) -> Mapping[str, int]:
         """As HAProxy has them; while requests are held, as they will be when the hold ends. A server leads nowhere,

@@ -53,6 +53,28 @@ def haproxy_checks(place: HaproxyPlace, api: RuntimeApi) -> tuple[CheckResult, .
     return tuple(found)
 
 
+def split_check(place: HaproxyPlace) -> CheckResult:
+    """Requests go by weights in any case; that a client stays where it was sent is for its configuration to say."""
+    told = "HAProxy splits by weight; no cookie keeps a client with its release"
+    try:
+        ours = [
+            line
+            for section, name, line in _lines(place.config)
+            if name == place.backend and section != "global"
+        ]
+    except OSError as problem:
+        why = problem.strerror or str(problem)
+        told = f"HAProxy splits by weight; whether a cookie keeps a client with its release cannot be seen: {why}"
+        return CheckResult("canary", Outcome.PASS, told, 0.0)
+    if any(line[0] in ("cookie", "stick") for line in ours):
+        told = f"HAProxy splits by weight, and a client stays with its release by what {place.config} says"
+        return CheckResult("canary", Outcome.PASS, told, 0.0)
+    advice = (
+        f"a client may meet both releases; to keep it with one, write `cookie` in backend {place.backend}"
+    )
+    return CheckResult("canary", Outcome.PASS, told, 0.0, advice)
+
+
 def _asked(name: str, look: Callable[[], str]) -> CheckResult:
     began = time.perf_counter()
     outcome, advice = Outcome.FAIL, ""

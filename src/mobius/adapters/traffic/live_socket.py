@@ -47,6 +47,10 @@ class LiveSocketTraffic:
         """The proxy's configuration, its way to our sockets, and its log."""
         return (*proxy_checks(self._settings), *access_log_checks(self._settings.traffic))
 
+    def check_split(self) -> CheckResult:
+        """By the front door, where `live` comes to lead for so long."""
+        return self._door.check_split()
+
     def weights(self) -> Mapping[str, int]:
         """Where `live` leads; the front door's own where it leads there. No supervisor is needed to look."""
         face = self._faces.current()

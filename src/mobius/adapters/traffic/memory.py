@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from mobius.errors import MobiusError
-from mobius.model.verdict import CheckResult
+from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Counters, Switched
 
 
@@ -17,6 +17,7 @@ class MemoryTraffic:
         self.drained: list[str] = []
         self.held = False
         self.failed_requests = 0
+        self.no_split = ""  # why requests cannot be shared out
         self.unseen = ""  # why nobody can look, while nobody can
         self.counted: dict[str, Counters] = {}
         self._slots = slots
@@ -25,6 +26,12 @@ class MemoryTraffic:
     def preflight(self) -> tuple[CheckResult, ...]:
         """It can always be moved."""
         return ()
+
+    def check_split(self) -> CheckResult:
+        """As the test says."""
+        if self.no_split:
+            return CheckResult("canary", Outcome.FAIL, self.no_split, 0.0, "deploy without a canary")
+        return CheckResult("canary", Outcome.PASS, "a client stays with its release", 0.0)
 
     def weights(self) -> Mapping[str, int]:
         """Slot to weight. Raises `MobiusError` while nobody can look."""

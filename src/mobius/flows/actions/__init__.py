@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mobius.flows.actions import (
+    canary,
     commanding,
     copying,
     holding,
@@ -37,6 +38,9 @@ ACTIONS: Mapping[str, Action] = {
     "ensure_up": Action(serving.ensure_up),
     "smoke": Action(serving.smoke),
     "switch": Action(serving.switch, serving.switched),
+    "split": Action(canary.split, canary.is_split),
+    "see_stage": Action(canary.see_stage),
+    "end_split": Action(serving.switch, serving.switched),
     "drain": Action(unless_open(serving.drain)),
     "stop": Action(unless_open(serving.stop)),
     "mark_live": Action(serving.mark_live),

@@ -1,0 +1,52 @@
+"""The two steps of a stage: the write that shares requests out, and the watching of both releases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mobius.flows.actions.action import Answer, Observed
+from mobius.flows.record import Record
+from mobius.flows.stage import Stage
+from mobius.model.plan import Step
+
+
+def split(step: Step, record: Record) -> Mapping[str, Any]:
+    """From here on that share of new requests goes to the new release; named first, it keeps its clients."""
+    switched = record.ports.traffic.switch(_weights(step))
+    _tell(step, record)
+    return {"generation": switched.generation, "took_ms": round(switched.took_ms, 3)}
+
+
+def is_split(step: Step, record: Record) -> Observed:
+    """By the weights as they are now."""
+    there = {slot: weight for slot, weight in record.ports.traffic.weights().items() if weight}
+    seen = (
+        ", ".join(f"{slot} has {weight}" for slot, weight in sorted(there.items())) or "nothing has traffic"
+    )
+    if there != _weights(step):
+        return Answer.NOT_DONE, seen
+    _tell(step, record)
+    return Answer.DONE, seen
+
+
+def see_stage(step: Step, record: Record) -> Mapping[str, Any]:
+    """Looks on until enough was seen. Raises `StageFailed` for a bad release, `StageUndecided` for no answer."""
+    stage = Stage(step, record)
+    while not stage.look():
+        record.ports.clock.wait(stage.pause_s())
+    return stage.result()
+
+
+def _weights(step: Step) -> dict[str, int]:
+    percent = int(step.params["percent"])
+    return {step.params["to"]: percent, step.params["from"]: 100 - percent}
+
+
+def _tell(step: Step, record: Record) -> None:
+    """Once, also where a runner was killed between the effect and this line."""
+    percent, to = step.params["percent"], step.params["to"]
+    events = record.read(lambda: record.ports.journal.events(run_id=record.run.id))
+    if not any(event.kind == "split" and event.data.get("percent") == percent for event in events):
+        told = {"percent": percent, "to": to, "from": step.params["from"]}
+        record.say("split", f"{percent} % of the requests go to {to}", told)

@@ -1,0 +1,91 @@
+"""The stages of a canary that a deployment would go through: whether it can, and how long at the present traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+
+from mobius.errors import MobiusError, UsageError
+from mobius.flows.standing import Standing
+from mobius.model.baseline import Baseline
+from mobius.model.verdict import CheckResult, Outcome
+from mobius.ports import Ports
+from mobius.report.words import duration
+from mobius.rules.adaptive.window import WHOLE
+from mobius.rules.canary import needed_s
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStages:
+    """Percent of requests in each stage, how long each has to be at the present traffic, and what is to be said."""
+
+    percents: tuple[int, ...] = ()
+    need_s: tuple[float, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    waived: bool = False  # configured, and not wanted this time
+
+
+def plan_stages(
+    asked: Sequence[int] | None, now: Standing, pending: Sequence[str], ports: Ports
+) -> PlannedStages:
+    """The stages that were `asked` for, else those of the configuration. Raises `UsageError` where requests cannot be
+    shared out between two releases."""
+    settings = ports.settings
+    percents = tuple(settings.canary.stages if asked is None else asked)
+    if not percents:
+        return PlannedStages(waived=asked is not None and bool(settings.canary.stages))
+    split = ports.traffic.check_split()
+    if split.outcome is not Outcome.PASS:
+        raise UsageError(f"there can be no canary: {split.message}", _all_at_once(split.advice, ports))
+    if now.live is None or not now.live_slot:
+        told = "nothing is live to share requests with: all of them go to it at once"
+        return PlannedStages(checks=(CheckResult("canary", Outcome.PASS, told, 0.0),))
+    if pending and settings.migrations is not None and settings.migrations.hold_s:
+        raise UsageError(
+            f"there can be no canary: {now.live.tag} stops while {', '.join(pending)} is applied (migrations.hold)",
+            _all_at_once("make the change in two releases that both live with, and set hold to 0s", ports),
+        )
+    baseline = _traffic(now, ports)
+    longest_s = settings.window_s + len(percents) * settings.canary.stage_max_s
+    after = (*percents[1:], 100)
+    need_s = tuple(
+        needed_s(baseline, one, next_one, longest_s) for one, next_one in zip(percents, after, strict=True)
+    )
+    told = f"{_words(percents, need_s, baseline, ports)}; {split.message}"
+    return PlannedStages(percents, need_s, (CheckResult("canary", Outcome.PASS, told, 0.0, split.advice),))
+
+
+def _all_at_once(advice: str, ports: Ports) -> str:
+    return "; or ".join(
+        [*([advice] if advice else []), f"mobius deploy -e {ports.settings.name} --no-canary"]
+    )
+
+
+def _traffic(now: Standing, ports: Ports) -> Baseline | None:
+    """What the live release answered lately; None where nobody knows."""
+    assert now.live is not None
+    try:
+        return ports.baselines(now.live.id, ports.clock.now()).get(WHOLE)
+    except MobiusError:
+        return None
+
+
+def _words(percents: Sequence[int], need_s: Sequence[float], baseline: Baseline | None, ports: Ports) -> str:
+    """ "1, 10, 50, 100 %: 4 min at least at the present 25 requests/s" """
+    shares, canary = ", ".join(str(one) for one in (*percents, 100)), ports.settings.canary
+    seconds = len(baseline.blocks) * baseline.block_s if baseline else 0.0
+    if baseline is None or not seconds or not baseline.total.requests:
+        least = duration(len(percents) * canary.stage_min_s)
+        return f"{shares} %: {least} at least; how much traffic there is, is not known"
+    pace = f"{baseline.total.requests / seconds:.3g} requests/s"
+    long = [(one, need) for one, need in zip(percents, need_s, strict=True) if need > canary.stage_max_s]
+    if long:
+        percent, need = long[0]
+        needs = "more than any time" if need == inf else f"about {duration(need)}"
+        return (
+            f"{shares} %: at the present {pace} the stage of {percent} % needs {needs}, and has "
+            f"{duration(canary.stage_max_s)} (canary.stage_max): it would not be decided, and traffic would go back"
+        )
+    total = sum(max(need, canary.stage_min_s) for need in need_s)
+    return f"{shares} %: about {duration(total)} at the present {pace}"

@@ -1,0 +1,210 @@
+"""One stage of a canary as it is watched: what both releases answer, and whether that is enough. Killed, it carries on
+with all that was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from mobius.errors import MobiusError
+from mobius.flows.actions.action import known_releases
+from mobius.flows.before import canary_tests, tick_s
+from mobius.flows.record import Record
+from mobius.model.plan import Step
+from mobius.model.release import Release
+from mobius.model.run import Run
+from mobius.model.sample import Sample
+from mobius.model.verdict import Outcome, Verdict
+from mobius.ports import Ports
+from mobius.report.words import duration
+from mobius.rules.adaptive.stage import Enough
+from mobius.rules.canary import Sides
+from mobius.rules.health import judge
+
+TELL_EVERY_S = 60.0
+
+
+class StageFailed(MobiusError):
+    """The new release is worse than the one before it: it is taken back."""
+
+    exit_code = 12
+
+
+class StageUndecided(MobiusError):
+    """Nobody can tell whether it is: the release before gets all requests again."""
+
+    exit_code = 4
+
+
+class Stage:
+    """The step `see_stage` while it goes on. What a journal cannot be told now is in memory, too."""
+
+    def __init__(self, step: Step, record: Record) -> None:
+        self.step, self.ports = step, record.ports
+        self.record = record.on_the_way_back()
+        run, settings = record.run, record.ports.settings
+        journal = self.ports.journal
+        self.opened_at, self.since = _times(step, record)
+        self.samples: list[Sample] = list(self.record.read(lambda: journal.samples(run.id)))
+        self.tests = canary_tests(record, self.opened_at)
+        self.tests.feed(self.samples)
+        self.new, self.old = _both(record)
+        self.signals = self.ports.signals_beside(self.new, self.old)
+        self.told_at = self.ports.clock.monotonic()
+        self.policy, self.monitor = settings.policy, settings.monitor
+        self.enough: Enough | None = None
+        self.now = self.ports.clock.now()
+        self._open()
+
+    def look(self) -> bool:
+        """One tick: measure, write down, judge. Whether the stage is passed. Raises `StageFailed` or
+        `StageUndecided`."""
+        now = self.now = self.ports.clock.now()
+        fresh = self.signals.sample(now)
+        self.samples += fresh
+        self.record.add_samples(fresh)
+        verdict = self._judge(fresh, now)
+        if verdict.outcome is Outcome.FAIL:
+            self._fail(verdict)
+        params = self.step.params
+        enough = self.enough = self.tests.seen_enough(self.samples, self.since, float(params["next_percent"]))
+        seen_s = now - self.since
+        if enough.is_enough and seen_s >= params["min_s"]:
+            return True
+        if verdict.outcome is Outcome.ERROR:
+            self._give_up(verdict.sentence, "see why nothing can be measured: mobius doctor")
+        if seen_s >= params["max_s"]:
+            self._give_up(enough.sentence, enough.advice)
+        self._tell()
+        return False
+
+    def pause_s(self) -> float:
+        """Until the next tick, and not past the end of the stage."""
+        params, seen_s = self.step.params, self.ports.clock.now() - self.since
+        left = [float(params[name]) - seen_s for name in ("min_s", "max_s")]
+        return min([tick_s(self.ports.settings), *(one for one in left if one > 0)])
+
+    def result(self) -> dict[str, Any]:
+        """What was seen, to be remembered; and told in one line."""
+        assert self.enough is not None
+        sides = self._sides()
+        took = duration(self.now - self.since)
+        told = {
+            "percent": self.step.params["percent"],
+            "seconds": round(self.now - self.since, 1),
+            "sentence": self.enough.sentence,
+            **sides.figures(),
+        }
+        words = f"{self._share()}: {sides.words(*self._tags())}, {sides.errors(*self._tags())}"
+        self.record.say("stage", f"{words}; passed after {took}: {_what(self.enough)}", told)
+        return told
+
+    def _judge(self, fresh: Sequence[Sample], now: float) -> Verdict:
+        found = self.tests.feed(fresh)
+        return judge(
+            self.samples,
+            self.policy,
+            self.monitor,
+            opened_at=self.opened_at,
+            now=now,
+            deadline=now + self.step.params["max_s"],
+            found=found,
+        )
+
+    def _fail(self, verdict: Verdict) -> NoReturn:
+        sides = self._sides()
+        sentence = f"{verdict.sentence}; in the stage of {self._share()}: {sides.errors(*self._tags())}"
+        told = {
+            "outcome": str(verdict.outcome),
+            "rule": verdict.rule,
+            "sentence": sentence,
+            **sides.figures(),
+        }
+        self.record.say("verdict", sentence, told)
+        raise StageFailed(sentence, f"mobius report -e {self.record.run.environment} {self.record.run.id}")
+
+    def _give_up(self, why: str, advice: str) -> NoReturn:
+        """A person is called: the deployment is over, and nobody was found guilty."""
+        sides, run = self._sides(), self.record.run
+        lasted = duration(self.now - self.since)
+        sentence = f"the stage of {self._share()} was not decided after {lasted}: {why}"
+        told = {
+            "outcome": str(Outcome.INCONCLUSIVE),
+            "rule": "canary",
+            "sentence": sentence,
+            **sides.figures(),
+        }
+        self.record.say("verdict", sentence, told)
+        again = f"mobius deploy -e {run.environment} --tag {run.plan.tag}"
+        choices = [
+            f"try again with {advice}" if advice else f"try again: {again}",
+            f"all at once: {again} --no-canary",
+        ]
+        self.record.say("page", sentence, {**told, "choices": choices}, topic="alert")
+        raise StageUndecided(sentence, "; ".join(choices))
+
+    def _open(self) -> None:
+        """Whoever looks on learns until when."""
+        percent, run = self.step.params["percent"], self.record.run
+        events = self.record.read(lambda: self.ports.journal.events(run_id=run.id))
+        if any(event.kind == "stage opened" and event.data.get("percent") == percent for event in events):
+            return
+        deadline = self.since + self.step.params["max_s"]
+        told = {"percent": percent, "deadline": deadline, "new": self.new.tag, "old": self.old.tag}
+        words = f"{self._share()} of the requests go to {self.new.tag}, the others to {self.old.tag}"
+        self.record.say("stage opened", words, told)
+
+    def _tell(self) -> None:
+        now = self.ports.clock.monotonic()
+        if now - self.told_at >= TELL_EVERY_S and self.enough is not None:
+            self.told_at = now
+            sentence = f"canary {self._share()}: {self._sides().words(*self._tags())}; {_what(self.enough)}"
+            left_s = round(self.since + self.step.params["max_s"] - self.now)
+            self.record.say("so far", sentence, {"sentence": sentence, "left_s": left_s})
+
+    def _sides(self) -> Sides:
+        return Sides.of(self.samples, self.since)
+
+    def _share(self) -> str:
+        return f"{self.step.params['percent']} %"
+
+    def _tags(self) -> tuple[str, str]:
+        return self.new.tag, self.old.tag
+
+
+def canary_words(run: Run, ports: Ports) -> str:
+    """ "canary 10 %: 3,412 requests on v2, 31,002 on v1", of the stage that goes on; "" between two."""
+    record = Record(run, ports)
+    known, rollout = record.steps(), run.plan.rollout
+    step = next(
+        (s for s in rollout if s.action == "see_stage" and s.id in known and not known[s.id].is_done), None
+    )
+    if step is None:
+        return ""
+    new, old = _both(record)
+    _, since = _times(step, record)
+    sides = Sides.of(ports.journal.samples(run.id, since=since), since)
+    return f"canary {step.params['percent']} %: {sides.words(new.tag, old.tag)}"
+
+
+def _what(enough: Enough) -> str:
+    """Its sentence without the count of requests at its beginning, which is told of both sides."""
+    return enough.sentence.partition(": ")[2] or enough.sentence
+
+
+def _times(step: Step, record: Record) -> tuple[float, float]:
+    """When the first requests went to the new release, and when this stage began: as it was written down."""
+    known, rollout = record.steps(), record.run.plan.rollout
+    splits = [one for one in rollout[: rollout.index(step)] if one.action == "split"]
+    return known[splits[0].id].done_at, known[splits[-1].id].done_at
+
+
+def _both(record: Record) -> tuple[Release, Release]:
+    plan = record.run.plan
+    known = {release.id: release for release in known_releases(record)}
+    previous_tag = str(plan.facts.get("previous_tag") or plan.previous_id)
+    return (
+        known.get(plan.release_id) or Release(plan.release_id, plan.tag, "", "", "", slot=plan.slot),
+        known.get(plan.previous_id)
+        or Release(plan.previous_id, previous_tag, "", "", "", slot=plan.previous_slot),
+    )
