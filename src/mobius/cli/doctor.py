@@ -61,6 +61,7 @@ def _surroundings(the_app: App, name: str) -> Surroundings:
     from mobius.adapters.repository import around_of
     from mobius.flows.doctor import Surroundings
     from mobius.host.client import HostClient, HostUnavailable
+    from mobius.web.doctor import web_check
     from mobius.wiring import version
 
     settings = the_app.environment(name)
@@ -79,6 +80,7 @@ def _surroundings(the_app: App, name: str) -> Surroundings:
         not_executable=around.not_executable,
         left_behind=around.left_behind,
         units=_units(the_app, name),
+        web=(web_check(settings),),
     )
 
 

@@ -27,6 +27,7 @@ class Surroundings:
     not_executable: tuple[str, ...] = ()
     left_behind: tuple[str, ...] = ()  # data folders with content that no release will find
     units: tuple[CheckResult, ...] = ()  # of the host's units, users and sudo rules, under systemd
+    web: tuple[CheckResult, ...] = ()  # where `mobius serve` answers
 
 
 def examine(ports: Ports, around: Surroundings) -> tuple[CheckResult, ...]:
@@ -46,6 +47,7 @@ def examine(ports: Ports, around: Surroundings) -> tuple[CheckResult, ...]:
         ("data", lambda: _data(ports, around)),
         ("clock and journal", lambda: _journal(ports)),
         ("supervisor", lambda: _supervisor(ports, around, now)),
+        ("web page", lambda: around.web),
         ("scripts", lambda: _scripts(around)),
         ("health", lambda: _health(ports, now)),
         ("smoke tests", lambda: _smoke(ports)),

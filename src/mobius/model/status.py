@@ -121,3 +121,4 @@ class Status:
     oldest_unsent_at: float = 0.0
     warnings: tuple[str, ...] = ()
     next: str = ""  # the command to type next, "" for none
+    web: str = ""  # where `mobius serve` answers, "" where it does not

@@ -66,6 +66,8 @@ def facts(status: Status, tz: tzinfo | None) -> Iterable[tuple[str, str, str]]:
         yield "previous", f"{status.previous.tag or status.previous.id}{warm}", ""
     if status.url:
         yield "url", status.url, ""
+    if status.web:
+        yield "web page", status.web, ""
     if status.run is not None:
         yield "run", _run(status.run, now), _run_style(status.run)
     if status.way_back is not None:

@@ -15,6 +15,7 @@ from mobius.adapters.journals.sqlite import SqliteJournal
 from mobius.adapters.places import Places
 from mobius.adapters.redaction import redactor, secrets_of
 from mobius.adapters.rehearsal.booting import why_no_boot
+from mobius.adapters.served import url_of
 from mobius.errors import UsageError
 from mobius.flows import by_hand, restart
 from mobius.flows import freeze as freezing
@@ -120,7 +121,8 @@ class App:
 
     def status(self, name: str | None) -> Status:
         """How the environment stands."""
-        return status(self.ports(name, read_only=True))
+        settings = self.environment(name)
+        return replace(status(self.ports(name, read_only=True)), web=url_of(settings.root))
 
     def releases(self, name: str | None) -> tuple[Release, ...]:
         """Every release that is known, newest first."""
