@@ -86,6 +86,12 @@ def seen(run: Path) -> Served | None:
         os.close(looked)
 
 
+def url_of(root: Path) -> str:
+    """Where `mobius serve` of the environment with this root answers, "" where it does not."""
+    served = seen(root / "run")
+    return served.url if served else ""
+
+
 def _locked(file: int, how: int) -> bool:
     try:
         fcntl.flock(file, how | fcntl.LOCK_NB)

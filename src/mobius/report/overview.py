@@ -30,7 +30,7 @@ STATES: Mapping[RunState, str] = {
     RunState.NEEDS_OPERATOR: "bad",
 }
 OUTCOMES = {"PASS": "good", "FAIL": "bad", "ERROR": "bad", "INCONCLUSIVE": "running"}
-NOT_HERE = ("url",)  # the service's own address is a link at the top
+NOT_HERE = ("url", "web page")  # the service's own address is a link at the top, and this is the page
 
 
 @dataclass(frozen=True, slots=True)

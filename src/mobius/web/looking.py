@@ -8,9 +8,10 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
+from mobius.adapters.served import url_of
 from mobius.errors import MobiusError
 from mobius.flows.status import status
 from mobius.model.run import ENDED, Event, Run, RunState
@@ -94,7 +95,7 @@ class Looker:
     def __init__(self, ports: Ports) -> None:
         self.ports = ports
         clock = ports.clock.monotonic
-        self.status = Kept(lambda: status(ports), clock)
+        self.status = Kept(self._status, clock)
         self.runs = Kept(lambda: ports.journal.runs(ports.settings.name, RUNS), clock)
         self.watched = Kept(lambda: self.watched_of(run_shown(self.runs())), clock)
         self.probe = Kept(self._probe, clock, PROBE_EVERY_S)
@@ -117,6 +118,9 @@ class Looker:
             if self._watching is None or not self._watching.is_of(run):
                 self._watching = Watching(run, self.ports)
             return self._watching.judge(samples)
+
+    def _status(self) -> Status:
+        return replace(status(self.ports), web=url_of(self.ports.settings.root))
 
     def _probe(self) -> CheckResult | None:
         """The health endpoint as users reach it; None where there is none."""
