@@ -10,12 +10,15 @@ from mobius.adapters.snapshot import load_settings, save_settings
 from mobius.errors import MobiusError
 from mobius.model.settings import (
     BackupSettings,
+    CanarySettings,
     EnvironmentSettings,
     GateCommand,
     MigrationSettings,
     Origin,
     ProcessSettings,
+    ServeSettings,
     Settings,
+    SignalSettings,
     SmokeSettings,
 )
 
@@ -26,6 +29,9 @@ PRODUCTION = EnvironmentSettings(
     processes=(ProcessSettings("api", ("serve", "ü"), env={"TOKEN": "in-config"}, pass_env=("A",)),),
     smoke=(SmokeSettings("front", url="/", headers={"X": "y"}, tls_min_days=3),),
     checks=(GateCommand("lint", ("make", "lint"), when="both"),),
+    signals=(SignalSettings("queue", "command", run=("count",), max=5.0, compare=False, interval_s=60.0),),
+    canary=CanarySettings((1, 10)),
+    serve=ServeSettings("0.0.0.0:8080", "WEB_TOKEN", ("ops.example.org",)),
     backup=BackupSettings(("data",), Path("/b")),
     migrations=MigrationSettings(database="data/app.db"),
 )

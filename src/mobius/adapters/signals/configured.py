@@ -84,7 +84,8 @@ def background(
         every_s = reader.settings.interval_s or interval_s
         # Due half a tick early, or a reading that took a moment would be due just after a tick, and come at the next.
         pause_s = max(0.0, every_s - tick_s / 2)
-        jobs.append(Background(f"gauge:{reader.settings.name}", reader.read, clock, pause_s, every_s))
+        longest_s = max(every_s, reader.settings.timeout_s + GRACE_S)
+        jobs.append(Background(f"gauge:{reader.settings.name}", reader.read, clock, pause_s, longest_s))
     return jobs
 
 
