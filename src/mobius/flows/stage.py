@@ -109,6 +109,7 @@ class Stage:
             now=now,
             deadline=now + self.step.params["max_s"],
             found=found,
+            signals=self.ports.settings.signals,
         )
 
     def _fail(self, verdict: Verdict) -> NoReturn:

@@ -46,6 +46,7 @@ class Watching:
             now=min(now, run.window_deadline - 1e-3),  # only its keeper ends a window
             deadline=run.window_deadline,
             found=self._found,
+            signals=settings.signals,
         )
         return WindowNow(verdict, self._evidence())
 

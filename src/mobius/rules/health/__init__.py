@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from mobius.model.policies import PolicySettings
 from mobius.model.sample import Sample
-from mobius.model.settings import MonitorSettings
+from mobius.model.settings import MonitorSettings, SignalSettings
 from mobius.model.verdict import Finding, Outcome, Severity, Verdict
 from mobius.rules.health.coverage import blindness, doubt_at_the_end
 from mobius.rules.health.facts import Facts, Watch
@@ -28,15 +28,16 @@ def judge(
     now: float,
     deadline: float,
     found: Finding | None = None,
+    signals: Sequence[SignalSettings] = (),
 ) -> Verdict:
     """What the samples of the window (oldest first) say at `now`, all times in unix seconds.
 
-    `found`: what was found against the release by other means. FAIL names the first rule that fired in `rule`, and has
-    every one that did in `findings`. Without one:
+    `found`: what was found against the release by other means; `signals`: the gauges with limits of their own.
+    FAIL names the first rule that fired in `rule`, and has every one that did in `findings`. Without one:
     before the deadline ERROR when nothing could be measured for long, else INCONCLUSIVE with an empty `rule`,
     which is "so far"; at the deadline PASS if enough was measured, else INCONCLUSIVE with the reason.
     """
-    watch = Watch(policy, monitor, opened_at=opened_at, now=now, deadline=deadline)
+    watch = Watch(policy, monitor, opened_at, now, deadline, tuple(signals))
     facts = Facts.of(samples, watch)
     broken = (*_broken_limits(facts, watch), *([found] if found else ()))
     if broken:

@@ -17,7 +17,9 @@ BLIND_S = 60.0
 
 def blindness(facts: Facts, watch: Watch) -> str:
     """Why this is a case of "could not measure" by now; "" while it is not."""
-    allowed_s = max(BLIND_INTERVALS * watch.monitor.interval_s, BLIND_S)
+    allowed_s = watch.monitor.blind_after_s
+    if allowed_s is None:
+        allowed_s = max(BLIND_INTERVALS * watch.monitor.interval_s, BLIND_S)
     seen = [sample.at for sample in facts.checks if sample.at <= watch.now]
     seen += [sample.at for sample in facts.traffic if sample.requests and sample.at <= watch.now]
     blind_s = watch.now - max(seen, default=watch.opened_at)
@@ -36,6 +38,7 @@ def doubt_at_the_end(facts: Facts, watch: Watch) -> str:
         _unread_traffic,
         _untimed_traffic,
         _unread_signals,
+        _unread_gauges,
     )
     return next((doubt for ask in doubts if (doubt := ask(facts, watch))), "")
 
@@ -108,6 +111,20 @@ def _unread_signals(facts: Facts, watch: Watch) -> str:
         unread = [s for s in samples if s.missing or (s.value is None and not is_measured(s))]
         doubt = _mostly_unread(signal.replace("gate:", "gate "), unread, len(samples))
         if doubt:
+            return doubt
+    return ""
+
+
+def _unread_gauges(facts: Facts, watch: Watch) -> str:
+    """Those that are required, read as often as they should be."""
+    for signal in watch.signals:
+        if not signal.required:
+            continue
+        samples = facts.others.get(f"gauge:{signal.name}", ())
+        if not samples:
+            return f"{signal.name} was never read"
+        unread = [sample for sample in samples if sample.missing or sample.value is None]
+        if doubt := _mostly_unread(signal.name, unread, len(samples)):
             return doubt
     return ""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mobius.model.policies import PolicySettings
 from mobius.model.sample import HISTOGRAM_EDGES_MS, Sample
-from mobius.model.settings import MonitorSettings
+from mobius.model.settings import MonitorSettings, SignalSettings
 
 # Results of background checks carry the time they ended, which may lie a little before the tick before.
 CLOCK_STEP_S = 1.0
@@ -22,6 +22,7 @@ class Watch:
     opened_at: float
     now: float
     deadline: float
+    signals: tuple[SignalSettings, ...] = ()
 
     @property
     def warm_at(self) -> float:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from mobius.model.sample import Sample
 from mobius.rules.health.facts import Facts, Watch, steady_tail, streak
 from mobius.rules.health.rates import error_rate, held_s, p95
 from mobius.rules.health.words import counted, limit_percent, minutes, percent
+
+GAUGE = "gauge:"
+ISSUES_WITHIN_S = 600.0
 
 Rule = Callable[[Facts, Watch], str]
 
@@ -76,6 +80,35 @@ def memory(facts: Facts, watch: Watch) -> str:
     return _exhausted("memory", facts.others.get("memory", ()), watch.policy.max_memory_pct, watch)
 
 
+def gauges(facts: Facts, watch: Watch) -> str:
+    """A number of one's own was above its limit without a break."""
+    for signal in watch.signals:
+        limit, samples = signal.max, facts.others.get(f"{GAUGE}{signal.name}", ())
+        if limit is None:
+            continue
+        series = [
+            s for s in steady_tail(samples, after=watch.opened_at, until=watch.now) if s.value is not None
+        ]
+        every_s = watch.monitor.interval_s if signal.interval_s is None else signal.interval_s
+        held = held_s(series, watch, 3 * every_s, partial(_is_above, series, limit))
+        if held is not None and held >= signal.for_s:
+            now = f"{series[-1].value or 0.0:,.6g}"
+            return f"{signal.name} {now} for {minutes(held)} (more than {limit:,.6g} for {minutes(signal.for_s)})"
+    return ""
+
+
+def issues(facts: Facts, watch: Watch) -> str:
+    """Users reported more trouble than the policy bears."""
+    limit = watch.policy.max_issues
+    if limit is None:
+        return ""
+    recent = [s for s in facts.others.get("issue", ()) if watch.now - ISSUES_WITHIN_S < s.at <= watch.now]
+    if len(recent) <= limit:
+        return ""
+    within = minutes(ISSUES_WITHIN_S)
+    return f"{counted(len(recent), 'issue')} reported within {within} (more than {limit}){_why(recent)}"
+
+
 RULES: tuple[tuple[str, Rule], ...] = (
     ("failed_checks", failed_checks),
     ("success_rate", success_rate),
@@ -85,6 +118,8 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("gates", gates),
     ("cpu", cpu),
     ("memory", memory),
+    ("gauges", gauges),
+    ("issues", issues),
 )
 
 
@@ -97,6 +132,10 @@ def _exhausted(what: str, samples: Sequence[Sample], limit: float | None, watch:
         return ""
     now = percent(series[-1].value or 0.0, beyond=limit)
     return f"{what} {now} for {minutes(held)} (more than {limit_percent(limit)})"
+
+
+def _is_above(series: Sequence[Sample], limit: float, index: int) -> bool:
+    return (series[index].value or 0.0) > limit
 
 
 def _why(samples: Sequence[Sample]) -> str:
