@@ -7,7 +7,7 @@ from typing import Any
 
 from mobius.flows.actions.action import Answer, Observed
 from mobius.flows.record import Record
-from mobius.flows.stage import Stage
+from mobius.flows import stage
 from mobius.model.plan import Step
 
 
@@ -32,10 +32,10 @@ def is_split(step: Step, record: Record) -> Observed:
 
 def see_stage(step: Step, record: Record) -> Mapping[str, Any]:
     """Looks on until enough was seen. Raises `StageFailed` for a bad release, `StageUndecided` for no answer."""
-    stage = Stage(step, record)
-    while not stage.look():
-        record.ports.clock.wait(stage.pause_s())
-    return stage.result()
+    watched = stage.Stage(step, record)
+    while not watched.look():
+        record.ports.clock.wait(watched.pause_s())
+    return watched.result()
 
 
 def _weights(step: Step) -> dict[str, int]:
