@@ -156,8 +156,23 @@ def test_waits_are_said_with_who_waits_and_how_long() -> None:
         "UPDATE users SET score = 0: nobody can read for 9.00 s",
         "UPDATE users SET score = 0: nobody can write for 0.40 s",
         "UPDATE users SET score = 0: writes all of users anew (599 MB of log)",
-        "behind an open query, readers wait 1.90 s: it sets no lock_timeout that is shorter",
+        "behind an open query, readers wait 1.90 s and more: its own lock_timeout is longer, or none",
     )
+
+
+def test_a_migration_that_gives_way_is_weighed_by_how_long_a_live_one_waits() -> None:
+    def behind(seconds: float) -> tuple[Impact, tuple[str, ...]]:
+        trial = replace(QUIET, statements=(ADD,), queue_blocked_s=seconds, gives_way=True)
+        verdict = judge_trial(trial, old=WORKS, new=WORKS)
+        return verdict.impact, verdict.reasons
+
+    words = "behind an open query, readers wait {} s at most: then it gives way, and is tried again"
+    assert behind(5.0) == (
+        Impact.MEDIUM,
+        (words.format("5") + " (shorter: migrations.lock_timeout)",),
+    )
+    assert behind(0.8) == (Impact.LOW, (words.format("0.8"),))
+    assert behind(0.05) == (Impact.LOW, ())
 
 
 def test_what_nobody_feels_is_no_reason() -> None:

@@ -97,9 +97,8 @@ class Trial:
     migrations: tuple[str, ...]
     statements: tuple[TrialStatement, ...] = ()
     seconds: float = 0.0
-    queue_blocked_s: float | None = (
-        None  # how long readers waited behind it while it waited for an open reader
-    )
+    queue_blocked_s: float | None = None  # how long readers wait behind it while it waits for an open reader
+    gives_way: bool = False  # it waits no longer than that, by the lock_timeout of a live run or its own
     rows: tuple[Rows, ...] = ()
     schema_diff: str = ""
     broken_checks: tuple[str, ...] = ()  # integrity, foreign keys, views that no longer open

@@ -80,6 +80,7 @@ class TrialFacts(TypedDict):
     rows: list[RowsFacts]
     schema_diff: str
     queue_blocked_s: float | None  # None where it was not tried
+    gives_way: bool  # it waits no longer than that for a lock, whatever is in its way
     broken_checks: list[str]
     warnings: list[str]
     not_tried: str  # why none of the migrations ran; "" where they did

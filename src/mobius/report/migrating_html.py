@@ -102,7 +102,7 @@ def _boots(report: Mapping[str, Any]) -> list[tuple[str, str, str, list[str]]]:
         boot = facts.get(key) or {}
         colour = "good" if boot.get("works") else "bad" if boot.get("tried") else "unsure"
         found.append((name, colour, boot_words(boot), [str(line) for line in boot.get("log") or ()]))
-    queue = queue_words(facts.get("queue_blocked_s"))
+    queue = queue_words(facts.get("queue_blocked_s"), bool(facts.get("gives_way")))
     return [*found, *([("lock queue", "unsure", queue, [])] if queue else [])]
 
 

@@ -133,7 +133,7 @@ def _on_the_copy(report: Report, facts: Mapping[str, Any], width: int) -> list[s
         *(_booted(report["live"], facts.get("old") or {}) if report["live"] else ()),
         *_booted(report["release"], facts.get("new") or {}),
         ("way down", down_words(report)),
-        ("queue", queue_words(facts.get("queue_blocked_s"))),
+        ("queue", queue_words(facts.get("queue_blocked_s"), bool(facts.get("gives_way")))),
         ("restore", duration(float(facts.get("restore_s") or 0))),
         ("checks", "; ".join(map(str, facts.get("broken_checks") or ())) or "integrity and references hold"),
         *(("warning", str(warning)) for warning in facts.get("warnings") or ()),

@@ -73,13 +73,14 @@ def lock_words(mode: str) -> str:
     return LOCKS.get(mode, f"stops {mode}" if mode in ("writers", "readers and writers") else mode)
 
 
-def queue_words(waited_s: float | None) -> str:
+def queue_words(waited_s: float | None, gives_way: bool) -> str:
     """What a reader behind it waits while the migration waits for an open query; "" where it was not tried."""
     if waited_s is None:
         return ""
     if waited_s < 0.01:
         return "behind an open query nobody waits"
-    return f"behind an open query, readers wait {duration(waited_s)}"
+    until = "at most, then it gives way" if gives_way else "and more"
+    return f"behind an open query, readers wait {duration(waited_s)} {until}"
 
 
 def not_tried(report: Mapping[str, Any]) -> list[str]:

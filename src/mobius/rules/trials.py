@@ -110,12 +110,7 @@ def _reasons(trial: Trial, old: Booted, new: Booted) -> Iterator[tuple[Impact, s
     for statement in trial.statements:
         yield from _of_statement(statement)
     if trial.queue_blocked_s is not None and trial.queue_blocked_s >= FELT_S:
-        weight = Impact.HIGH if trial.queue_blocked_s >= LONG_S else Impact.MEDIUM
-        yield (
-            weight,
-            f"behind an open query, readers wait {trial.queue_blocked_s:.2f} s: it sets no lock_timeout that is"
-            " shorter",
-        )
+        yield _behind_an_open_query(trial.queue_blocked_s, trial.gives_way)
     for rows in trial.rows:
         if rows.is_changed and not rows.touched:
             yield Impact.HIGH, f"{_difference(rows)}, though no statement names it"
@@ -129,6 +124,18 @@ def _reasons(trial: Trial, old: Booted, new: Booted) -> Iterator[tuple[Impact, s
         yield Impact.HIGH, f"the new release fails on it: {_why(new)}"
     for warning in trial.warnings:
         yield Impact.LOW, warning
+
+
+def _behind_an_open_query(waits_s: float, gives_way: bool) -> tuple[Impact, str]:
+    """A live migration has a lock_timeout and is tried again: readers are held up, and let by."""
+    is_long = waits_s >= LONG_S
+    if gives_way:
+        words = f"behind an open query, readers wait {waits_s:.3g} s at most: then it gives way, and is tried again"
+        return (
+            (Impact.MEDIUM, f"{words} (shorter: migrations.lock_timeout)") if is_long else (Impact.LOW, words)
+        )
+    words = f"behind an open query, readers wait {waits_s:.2f} s and more: its own lock_timeout is longer, or none"
+    return Impact.HIGH if is_long else Impact.MEDIUM, words
 
 
 def _of_statement(statement: TrialStatement) -> Iterator[tuple[Impact, str]]:

@@ -57,7 +57,7 @@ def scratch_of(
         if address is None:
             raise _not_held(migrations.database, "mobius backup create makes one that holds it")
         known = facts_of(migrations.database, copy / "databases" / migrations.database)
-        target = Target("postgresql", address=address)
+        target = Target("postgresql", address=address, lock_timeout_s=migrations.lock_timeout_s)
         socket = databases[migrations.database].socket
         folder = socket.parent if socket is not None else None
         return Scratch(target, name=migrations.database, live_version=known.server_version, folder=folder)

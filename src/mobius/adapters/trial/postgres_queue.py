@@ -1,7 +1,7 @@
 """The migrations once more behind an open query: how long readers queue behind a migration that waits for a lock.
 
-They run as live ones do, with a lock_timeout, only a shorter one: whether it is obeyed is soon seen, and a live migration
-that obeys it waits as long as the live one says.
+They run as live ones do, with a lock_timeout, only a shorter one: whether it is obeyed is soon seen, and a live
+migration that obeys it waits as long as the live one says.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def queued(
     *,
     within_s: float,
 ) -> Queued | None:
-    """Nothing waited for where nothing was locked against readers, None where nothing that was there before was locked at
-    all. `again` runs the migrations on the database at `address`; they are not run to their end."""
+    """Nothing is waited for where nothing was locked against readers; None where nothing that was there before was
+    locked at all. `again` runs the migrations on the database at `address`; they are not run to their end."""
     locks = [lock for statement in trial.statements for lock in statement.locks]
     if not any(lock.relation in there.tables for lock in locks):
         return None
