@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from mobius.model.policies import CONSERVATIVE, STRICT, PolicySettings
-from mobius.model.sample import BUCKETS, HISTOGRAM_EDGES_MS, Sample
+from mobius.model.sample import BUCKETS, HISTOGRAM_EDGES_MS, WAITING, Sample
 from mobius.model.settings import MonitorSettings
 from mobius.model.verdict import Outcome, Verdict
 from mobius.rules.health import judge
@@ -448,6 +448,15 @@ def test_traffic_that_could_not_be_read_is_not_a_pass() -> None:
     assert judged(whole, at=HOUR).sentence == (
         "traffic could not be measured 120 of 120 times (the door is gone): 120 checks, 0 failed"
     )
+
+
+def test_the_time_a_gate_waited_for_its_first_file_counts_only_where_none_came() -> None:
+    waited = [replace(blind(at, "gate:golden", "no file yet"), note=WAITING) for at in ticks(1800, 30)]
+    whole = probes("." * 120) + waited
+    none = judged(whole, STRICT, at=HOUR)
+    assert none.outcome is Outcome.INCONCLUSIVE
+    assert none.sentence.startswith("gate golden could not be measured 60 of 60 times (no file yet)")
+    assert judged([*whole, gate(1900, ok=True)], STRICT, at=HOUR).outcome is Outcome.PASS
 
 
 def test_a_gate_that_never_ran_is_not_a_pass_for_a_policy_with_gates() -> None:

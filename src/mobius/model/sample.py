@@ -9,6 +9,8 @@ from dataclasses import dataclass
 HISTOGRAM_EDGES_MS: tuple[float, ...] = tuple(round(1.25**step, 3) for step in range(48))
 BUCKETS = len(HISTOGRAM_EDGES_MS) + 1
 
+WAITING = "waiting"  # the note of a missing sample: there is nothing to look at yet, and nothing is wrong
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:

@@ -11,7 +11,7 @@ from mobius.adapters.checks.http import HttpChecks
 from mobius.adapters.checks.memory import MemoryChecks, bad, good, unknown
 from mobius.adapters.signals.gates import FileGate
 from mobius.adapters.signals.newest_file import newest_file
-from mobius.model.sample import Sample
+from mobius.model.sample import WAITING, Sample
 from mobius.model.settings import EnvironmentSettings, GateCommand
 from mobius.model.verdict import Outcome
 
@@ -102,6 +102,7 @@ def test_a_gate_is_asked_once_of_each_file_and_again_when_it_changed(tmp_path: P
     waiting = gate.ask()
     assert waiting is not None
     assert waiting.missing.startswith("no file ")
+    assert waiting.note == WAITING
 
     first = made(tmp_path / "a.mp4", 1100)
     assert gate.ask() == Sample("gate:golden", 0.0, ok=True)

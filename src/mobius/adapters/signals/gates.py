@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mobius.adapters.signals.newest_file import Found, newest_file
-from mobius.model.sample import Sample
+from mobius.model.sample import WAITING, Sample
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Checks, Clock
 
@@ -23,7 +23,7 @@ class FileGate:
         found = newest_file(self._pattern, self._clock.wait, since=self._since)
         if found is None and self._asked is None:
             missing = f"no file {self._pattern} that is done since the watch began"
-            return Sample(f"gate:{self._name}", 0.0, missing=missing)
+            return Sample(f"gate:{self._name}", 0.0, missing=missing, note=WAITING)
         if found is None or found == self._asked:
             return None
         self._asked = found

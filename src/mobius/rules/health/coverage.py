@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from mobius.model.sample import Sample
+from mobius.model.sample import WAITING, Sample
 from mobius.rules.health.facts import Facts, Watch, is_measured
 from mobius.rules.health.words import limit_percent, minutes
 
@@ -97,7 +97,8 @@ def _untimed_traffic(facts: Facts, watch: Watch) -> str:
 
 
 def _unread_signals(facts: Facts, watch: Watch) -> str:
-    """Gates, smoke tests and resources that the policy judges by must have answered, too."""
+    """Gates, smoke tests and resources that the policy judges by must have answered, too. The time that a gate waited
+    for its first file counts only where none came."""
     policy = watch.policy
     used = {
         "gate": policy.max_failed_gates is not None,
@@ -108,8 +109,9 @@ def _unread_signals(facts: Facts, watch: Watch) -> str:
     for signal, samples in facts.others.items():
         if not used.get(signal.partition(":")[0], False):
             continue
-        unread = [s for s in samples if s.missing or (s.value is None and not is_measured(s))]
-        doubt = _mostly_unread(signal.replace("gate:", "gate "), unread, len(samples))
+        due = [sample for sample in samples if sample.note != WAITING] or samples
+        unread = [s for s in due if s.missing or (s.value is None and not is_measured(s))]
+        doubt = _mostly_unread(signal.replace("gate:", "gate "), unread, len(due))
         if doubt:
             return doubt
     return ""
