@@ -63,13 +63,16 @@ def settle(verdict: Verdict, watch: Watch, record: Record) -> Run | None:
     """
     try:
         match verdict.outcome:
-            case Outcome.FAIL if watch.may_take_back() and (way := watch.way_back()) is not None:
+            case Outcome.FAIL if not watch.why_not() and (way := watch.way_back()) is not None:
                 return roll_back(record, verdict, way)
             case Outcome.FAIL | Outcome.ERROR:
-                watch.page_once(verdict)
-            case Outcome.PASS:
-                return accept(record, "the window")
-        return end_without_verdict(record, verdict) if watch.is_over() else None
+                watch.call_once(verdict)
+            case _:
+                pass
+        if not watch.is_over():
+            return None
+        last = watch.last_word(verdict)
+        return accept(record, "the window", last) if last.passed else end_without_verdict(record, last)
     except Fenced:
         raise
     except MobiusError as problem:
@@ -86,8 +89,9 @@ def roll_back(record: Record, verdict: Verdict, way: WayBack) -> Run:
         return take_back(back, way, because=verdict.sentence)
 
 
-def accept(record: Record, by: str) -> Run:
-    """The window ended well, or a person said so: the old release stops, the new one is on its own."""
+def accept(record: Record, by: str, verdict: Verdict | None = None) -> Run:
+    """The window ended well with this verdict, or a person said so: the old release stops, the new one is on its
+    own."""
     ports, plan = record.ports, record.run.plan
     with turn(ports):
         try:
@@ -101,7 +105,9 @@ def accept(record: Record, by: str) -> Run:
                 record.run.environment, plan.release_id, ReleaseState.LIVE, accepted=True
             )
         )
-        words, told = f"{plan.release_id} is accepted by {by}", {"by": by, "exit_code": 0}
+        because = f": {verdict.sentence}" if verdict else ""
+        words, told = f"{plan.release_id} is accepted by {by}{because}", {"by": by, "exit_code": 0}
+        told |= {"sentence": verdict.sentence} if verdict else {}
         if record.run.ended:  # inconclusive, and a person said yes later: how it ended stays what it was
             record.say("accepted", words, told, topic="succeeded")
             return record.run
@@ -112,7 +118,7 @@ def accept(record: Record, by: str) -> Run:
             topic="succeeded",
             data=told,
             exit_code=0,
-            sentence=f"accepted by {by}",
+            sentence=f"accepted by {by}{because}",
         )
 
 
@@ -121,12 +127,18 @@ def end_without_verdict(record: Record, verdict: Verdict) -> Run:
     stays warm, and nothing is accepted by itself."""
     environment, code = record.run.environment, 3 if verdict.outcome is Outcome.FAIL else 4
     choices = [f"keep it: mobius accept -e {environment}", f"go back: mobius rollback -e {environment}"]
+    told = {
+        "sentence": verdict.sentence,
+        "choices": choices,
+        "exit_code": code,
+        "verdict": str(verdict.outcome),
+    }
     return record.move(
         RunState.INCONCLUSIVE,
         "page",
         verdict.sentence,
         topic="alert",
-        data={"sentence": verdict.sentence, "choices": choices, "exit_code": code},
+        data=told,
         exit_code=code,
         sentence=verdict.sentence,
     )

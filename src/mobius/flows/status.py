@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mobius.errors import MobiusError
+from mobius.flows.disarm import disarmed
 from mobius.flows.freeze import frozen
 from mobius.flows.off_site import newest_copied
+from mobius.flows.report_issue import issues_of
 from mobius.flows.schema_moves import fit_of, made_for, rollback_with_data
 from mobius.flows.stage import canary_words
 from mobius.flows.standing import Standing, standing
@@ -15,7 +17,7 @@ from mobius.model.plan import Way
 from mobius.model.proven import Fit
 from mobius.model.release import BackupRecord, Release
 from mobius.model.run import Run, RunState
-from mobius.model.status import BackupNow, ProcessNow, ReleaseNow, RunNow, Status, WayBackNow
+from mobius.model.status import BackupNow, IssueNow, ProcessNow, ReleaseNow, RunNow, Status, WayBackNow
 from mobius.model.verdict import Outcome
 from mobius.ports import Ports
 from mobius.report.ways import moved_words
@@ -30,9 +32,11 @@ COMMAND_S = 30.0  # and what a command of the owner is
 def status(ports: Ports) -> Status:
     """The truth as far as it can be seen; what cannot be seen is a warning."""
     now = standing(ports)
-    freeze = None
+    freeze = disarm = None
+    issues: tuple[IssueNow, ...] = ()
     try:
-        freeze = frozen(ports)
+        freeze, disarm = frozen(ports), disarmed(ports)
+        issues = issues_of(ports, now.live.id, now.live.live_since) if now.live else ()
         runs = ports.journal.runs(ports.settings.name, 50)
         outbox = tuple(row for row in ports.journal.outbox() if row.topic == "alert")
         backups = ports.journal.backups(ports.settings.name) or ports.backups.found()
@@ -56,6 +60,8 @@ def status(ports: Ports) -> Status:
         way_back=way_back,
         backup=_backup(backups),
         freeze=freeze,
+        disarm=disarm,
+        issues=issues,
         unsent=len(outbox),
         oldest_unsent_at=outbox[0].created_at if outbox else 0.0,
         warnings=(

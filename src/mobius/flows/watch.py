@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
-from mobius.errors import MobiusError
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
 from mobius.flows.actions.action import known_releases, own_backup_name
 from mobius.flows.before import tick_s, window_tests
+from mobius.flows.heard import Heard
 from mobius.flows.record import Record
+from mobius.flows.report_issue import ISSUE
+from mobius.flows.warm import WARM, Warm
 from mobius.flows.way_back import proven_now
 from mobius.model.plan import FORWARD, WayBack
 from mobius.model.release import Release
+from mobius.model.run import Event
 from mobius.model.sample import Sample
-from mobius.model.verdict import Outcome, Verdict
+from mobius.model.status import DisarmNow
+from mobius.model.verdict import Finding, Outcome, Verdict
+from mobius.report.freezing import disarm_words
+from mobius.report.watching_json import tick_json
+from mobius.report.watching_text import look_line
 from mobius.report.ways import choices_between
-from mobius.rules.choosing import AFTER, keeps_warm, unasked
-from mobius.rules.health import judge
+from mobius.report.words import clock
+from mobius.rules.choosing import AFTER, unasked
+from mobius.rules.disarming import at_the_end
+from mobius.rules.judging import Judging
+from mobius.rules.shadow import WOULD
+from mobius.rules.ticking import Tally
 
+DOWN = "failed_checks"  # the rule that says that it does not answer any more
 TELL_EVERY_S = 60.0  # how often a quiet window says that it is still there
+
+
+@dataclass(frozen=True, slots=True)
+class NotActedOn:
+    """The first no of a window that nothing was done about: when it was found, by which rule, and why not.
+    `answered`: its health checks were still good when a person was last called."""
+
+    at: float
+    rule: str
+    sentence: str
+    why: str
+    answered: bool = False
 
 
 class Watch:
@@ -27,53 +55,75 @@ class Watch:
     def __init__(self, record: Record) -> None:
         self.record = record
         self.ports = record.ports
-        journal, run_id = self.ports.journal, record.run.id
-        self.samples: list[Sample] = list(record.read(lambda: journal.samples(run_id)))
-        events = record.read(lambda: journal.events(run_id=run_id))
-        self.paged = {event.data.get("outcome") for event in events if event.kind == "page"}
+        journal, run = self.ports.journal, record.run
+        self.samples: list[Sample] = list(record.read(lambda: journal.samples(run.id)))
+        self._remember(record.read(lambda: journal.events(run_id=run.id, kinds=("page", WOULD))))
         self.signals = self.ports.signals(_watched(record))
-        self.told_at = self.ports.clock.monotonic()
-        self.way_back_failed = 0
-        self.way_back_at = float("-inf")
+        self.told_at = self._left_at = self.ports.clock.monotonic()
         self.proven = proven_now(record)
+        self.warm = Warm(record)
         self.verdict: Verdict | None = None
-        self.tests = window_tests(record)
-        if self.tests is not None:
-            self.tests.feed(self.samples)
-        self._note_blind_gap()
+        self.heard = Heard(record, self.samples)
+        settings, now = self.ports.settings, self.ports.clock.now()
+        self._note_blind_gap(now)
+        self._take(self.heard.listen(now))
+        self.judging = Judging(
+            settings.policy,
+            settings.monitor,
+            run.window_opened_at,
+            run.window_deadline,
+            window_tests(record),
+            settings.signals,
+        )
+        self.tally = Tally(settings.policy, settings.monitor, run.window_opened_at, run.window_deadline)
+        self._feed(self.samples, now)
 
     def look(self) -> Verdict:
         """One tick: measure, write down, judge."""
+        self._note_suspension()
         now = self.looked_at = self.ports.clock.now()
-        fresh = self.signals.sample(now)
-        self.samples += fresh
-        self.record.add_samples(fresh)
-        run, settings = self.record.run, self.ports.settings
-        found = self.tests.feed(fresh) if self.tests is not None else None
-        if (
-            found is None
-            and not self.is_over()
-            and not any(s.signal == "probe" for s in fresh)
-            and self.verdict
-        ):
+        fresh = (*self.signals.sample(now), *self.heard.listen(now))
+        self._take(fresh)
+        found = self._feed(fresh, now)
+        is_news = found or self.is_over() or any(s.signal in ("probe", ISSUE) for s in fresh)
+        if self.verdict is not None and not is_news:
+            self._write_down(self.verdict, now)
+            self._left_at = self.ports.clock.monotonic()
             return self.verdict  # between two probes only the traffic can say anything new
-        verdict = self.verdict = judge(
-            self.samples,
-            settings.policy,
-            settings.monitor,
-            opened_at=run.window_opened_at,
-            now=now,
-            deadline=run.window_deadline,
-            found=found,
-        )
+        spans = self.heard.spans(now)
+        verdict = self.verdict = self.judging.verdict(self.samples, now, spans)
+        if (disarm := self.heard.disarm(now)) is not None:
+            self._page_disarmed(self.judging.if_it_were_armed(self.samples, now, spans), disarm)
+        self._write_down(verdict, now)
         self._tell(verdict)
-        self._look_at_the_way_back()
+        if self.warm.is_lost_now(self.way_back(), self.proven) and WARM not in self.paged:
+            self.warm.call()
+            self.paged.add(WARM)
+        self._left_at = self.ports.clock.monotonic()
         return verdict
 
-    def may_take_back(self) -> bool:
-        """One automatic rollback, where there is a way back and nobody switched it off."""
+    def why_not(self) -> str:
+        """Why a no is not acted on: one automatic rollback, where there is a way back and nobody switched it off.
+        "" where it is."""
         settings, plan = self.ports.settings, self.record.run.plan
-        return settings.auto_rollback and bool(plan.previous_id) and self.way_back() is not None
+        now = self.ports.clock.now()
+        if settings.monitor.shadow:
+            return "this window is a shadow"
+        if (disarm := self.heard.disarm(now)) is not None:
+            return f"disarmed {disarm_words(disarm, now)}"
+        if not settings.auto_rollback:
+            return "auto_rollback is off"
+        if not plan.previous_id:
+            return "there is nothing before it that it could go back to"
+        return "" if self.way_back() is not None else "no way back may be taken without asking"
+
+    def last_word(self, verdict: Verdict) -> Verdict:
+        """What the window ends with: a no that nothing was done about stands, and what was not judged is said."""
+        run, now, kept = self.record.run, self.ports.clock.now(), self.not_acted_on
+        if kept is not None and verdict.outcome is not Outcome.ERROR:
+            told = f"{kept.sentence} (found {clock(kept.at, now)}; nothing was done by itself: {kept.why})"
+            verdict = Verdict(Outcome.FAIL, told, kept.rule, verdict.findings)
+        return at_the_end(verdict, self.heard.away(now), run.window_deadline - run.window_opened_at)
 
     def way_back(self) -> WayBack | None:
         """The one that would be taken without asking."""
@@ -92,22 +142,29 @@ class Watch:
             return 0.0
         return min(every_s, left) if left > 0 else every_s
 
-    def page_once(self, verdict: Verdict) -> None:
-        """A bad verdict calls a person once in a window, a blind one too: not at every tick, and not again
-        after a restart."""
-        outcome = str(verdict.outcome)
-        if outcome in self.paged:
+    def call_once(self, verdict: Verdict) -> None:
+        """A bad verdict calls a person once in a window, and again where it gets worse: it still answered its checks
+        then, and now it does not. A blind one calls once. Not at every tick, and not again after a restart. A shadow
+        only writes it down."""
+        told: dict[str, Any] = {"outcome": str(verdict.outcome), "rule": verdict.rule}
+        told["sentence"], why = verdict.sentence, ""
+        if verdict.outcome is Outcome.FAIL:
+            down = next((one for one in verdict.findings if one.check == DOWN), None)
+            if self.not_acted_on is not None and (down is None or not self.not_acted_on.answered):
+                return
+            if self.not_acted_on is not None and down is not None:
+                told |= {"rule": DOWN, "sentence": f"it got worse: {down.message}"}
+            why = self.why_not()
+            told |= {"why_not": why, "answered": self._answers()}
+        elif str(verdict.outcome) in self.paged:
             return
-        self.paged.add(outcome)
-        environment = self.record.run.environment
-        choices = [*self._ways(), f"keep it: mobius accept -e {environment}"]
-        told = {
-            "outcome": outcome,
-            "rule": verdict.rule,
-            "sentence": verdict.sentence,
-            "choices": choices,
-        }
-        self.record.say("page", verdict.sentence, told, topic="alert")
+        if why and self.ports.settings.monitor.shadow:
+            self.record.say(WOULD, f"would be taken back now: {told['sentence']}", told)
+        else:
+            told["choices"] = [*self._ways(), f"keep it: mobius accept -e {self.record.run.environment}"]
+            words = f"{told['sentence']}; nothing is done by itself: {why}" if why else told["sentence"]
+            self.record.say("page", words, told, topic="alert")
+        self._note(told, self.ports.clock.now())
 
     def _ways(self) -> list[str]:
         """What a person may choose between; where code alone is the way, it is one command."""
@@ -116,44 +173,84 @@ class Watch:
             return choices_between(plan, self.proven, own_backup_name(self.record))
         return [f"go back: mobius rollback -e {plan.environment}"]
 
-    def _look_at_the_way_back(self) -> None:
-        """The warm release is probed all along, so that going back needs no gate; its loss calls a person."""
-        plan, monitor = self.record.run.plan, self.ports.settings.monitor
-        if not plan.previous_slot or not keeps_warm(plan, self.way_back(), self.proven):
-            return
-        now, threshold = self.ports.clock.monotonic(), monitor.failure_threshold
-        if now < self.way_back_at + monitor.interval_s - tick_s(self.ports.settings) / 2:
-            return
-        self.way_back_at = now
-        try:
-            url = self.ports.target.slot_url(plan.previous_slot)
-        except MobiusError as problem:
-            self.record.log(f"the way back cannot be seen: {problem.message}")
-            return
-        answered = bool(url) and self.ports.checks.health(url).outcome is Outcome.PASS
-        self.way_back_failed = 0 if answered else self.way_back_failed + 1
-        if self.way_back_failed == threshold and "way back" not in self.paged:
-            self.paged.add("way back")
-            words = f"the way back is not warm: {plan.previous_id} failed {threshold} checks in {plan.previous_slot}"
-            told = {
-                "sentence": words,
-                "rule": "way back",
-                "choices": [f"mobius status -e {plan.environment}"],
-            }
-            self.record.say("page", words, told, topic="alert")
-
     def _tell(self, verdict: Verdict) -> None:
         now = self.ports.clock.monotonic()
         if verdict.outcome is Outcome.INCONCLUSIVE and now - self.told_at >= TELL_EVERY_S:
             self.told_at = now
             left_s = round(self.record.run.window_deadline - self.ports.clock.now())
-            self.record.say("so far", verdict.sentence, {"sentence": verdict.sentence, "left_s": left_s})
+            sentence = self._sentence(verdict)
+            self.record.say("so far", sentence, {"sentence": sentence, "left_s": left_s})
 
-    def _note_blind_gap(self) -> None:
-        """After a restart: the time nobody looked is written down, and never counts as health."""
-        if not self.samples:
+    def _sentence(self, verdict: Verdict) -> str:
+        now = self.ports.clock.now()
+        disarm = self.heard.disarm(now)
+        return f"DISARMED {disarm_words(disarm, now)}; {verdict.sentence}" if disarm else verdict.sentence
+
+    def _page_disarmed(self, verdict: Verdict, disarm: DisarmNow) -> None:
+        """What would have been acted on calls a person, once, and says why nothing is done."""
+        key = f"disarmed {disarm.since:.3f}"
+        if verdict.outcome is not Outcome.FAIL or key in self.paged:
             return
-        gap_s = self.ports.clock.now() - self.samples[-1].at
+        now = self.ports.clock.now()
+        words = f"{verdict.sentence}; nothing is done: disarmed {disarm_words(disarm, now)}"
+        told = {"outcome": "FAIL", "rule": verdict.rule, "sentence": verdict.sentence, "disarmed": key}
+        environment = self.record.run.environment
+        choices = [*self._ways(), f"let it act again: mobius monitor arm -e {environment}"]
+        self.record.say("page", words, {**told, "choices": choices}, topic="alert")
+        self._note(told, now)
+
+    # What is remembered, also of a runner that was killed
+
+    def _remember(self, events: Sequence[Event]) -> None:
+        self.paged: set[str] = set()
+        self.not_acted_on: NotActedOn | None = None
+        for event in events:
+            self._note(event.data, event.at)
+
+    def _note(self, told: Mapping[str, Any], at: float) -> None:
+        if told.get("disarmed"):
+            self.paged.add(str(told["disarmed"]))
+        elif told.get("outcome") == "FAIL":
+            answered = bool(told.get("answered"))
+            if (kept := self.not_acted_on) is not None:
+                self.not_acted_on = replace(kept, answered=kept.answered and answered)
+                return
+            rule, sentence = str(told.get("rule") or ""), str(told.get("sentence") or "")
+            why = str(told.get("why_not") or "a person was called")
+            self.not_acted_on = NotActedOn(at, rule, sentence, why, answered)
+        else:
+            self.paged.add(str(told.get("outcome") or told.get("rule") or ""))
+
+    def _answers(self) -> bool:
+        """Whether the last health check was answered well."""
+        return next((bool(s.ok) for s in reversed(self.samples) if s.signal == "probe"), False)
+
+    def _take(self, fresh: tuple[Sample, ...]) -> None:
+        if fresh:
+            self.samples += fresh
+            self.record.add_samples(fresh)
+
+    def _feed(self, fresh: Sequence[Sample], now: float) -> Finding | None:
+        self.tally.add(fresh)
+        is_disarmed = self.heard.disarm(now) is not None
+        return self.judging.feed(fresh, self.heard.spans(now), is_disarmed=is_disarmed)
+
+    def _write_down(self, verdict: Verdict, now: float) -> None:
+        """For `monitor_logs/`, which stops nothing where it cannot be written."""
+        run = self.record.run
+        tick = self.tally.tick(now, verdict, self.judging.evidence(), self.heard.disarm(now))
+        self.ports.monitor_log(run.window_opened_at, look_line(tick), tick_json(tick, run))
+
+    def _note_blind_gap(self, now: float) -> None:
+        """After a restart: the time nobody looked is written down, and never counts as health."""
+        if self.samples:
+            self._say_blind(now - self.samples[-1].at)
+
+    def _note_suspension(self) -> None:
+        """A runner that was stopped, or a machine that slept, has not looked either."""
+        self._say_blind(self.ports.clock.monotonic() - self._left_at - tick_s(self.ports.settings))
+
+    def _say_blind(self, gap_s: float) -> None:
         if gap_s > 2 * self.ports.settings.monitor.interval_s:
             self.record.say("blind", f"nobody looked for {gap_s:.0f} s", {"seconds": round(gap_s, 1)})
 

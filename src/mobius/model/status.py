@@ -103,6 +103,25 @@ class FreezeNow:
 
 
 @dataclass(frozen=True, slots=True)
+class DisarmNow:
+    """No verdict acts, and nothing is judged, until then: a person said so."""
+
+    who: str
+    since: float
+    until: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IssueNow:
+    """What somebody reported of the live release."""
+
+    at: float
+    by: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Everything `mobius status` says. None is "there is none"; what could not be seen is a warning."""
 
@@ -117,6 +136,8 @@ class Status:
     way_back: WayBackNow | None = None
     backup: BackupNow | None = None
     freeze: FreezeNow | None = None
+    disarm: DisarmNow | None = None
+    issues: tuple[IssueNow, ...] = ()  # of what is live, oldest first
     unsent: int = 0
     oldest_unsent_at: float = 0.0
     warnings: tuple[str, ...] = ()

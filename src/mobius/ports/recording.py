@@ -94,9 +94,15 @@ class Journal(Protocol):
         """The last attempt of every step, in the order they were first begun."""
 
     def events(
-        self, *, environment: str = "", run_id: int = 0, after: int = 0, limit: int = 10000
+        self,
+        *,
+        environment: str = "",
+        run_id: int = 0,
+        after: int = 0,
+        limit: int = 10000,
+        kinds: Sequence[str] = (),
     ) -> tuple[Event, ...]:
-        """Oldest first, with seq > `after`."""
+        """Oldest first, with seq > `after`, of these kinds where some are named."""
 
     def last_event(self, environment: str, kinds: Sequence[str]) -> Event | None:
         """The newest event of one of these kinds, of any run or of none."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, tzinfo
 from typing import Any
 
 from mobius.model.run import ENDED, RunState
-from mobius.model.status import BackupNow, ProcessNow, ReleaseNow, RunNow, Status, WayBackNow
-from mobius.report.freezing import freeze_words
+from mobius.model.status import BackupNow, IssueNow, ProcessNow, ReleaseNow, RunNow, Status, WayBackNow
+from mobius.report.freezing import disarm_words, freeze_words
 from mobius.report.paint import BAD, BOLD, GOOD, WARN, Paint
 from mobius.report.ways import losing
-from mobius.report.words import ago, clock, command_lines, counted, duration, iso, size, wrapped
+from mobius.report.words import ago, clock, command_lines, counted, duration, iso, shortened, size, wrapped
 
 LABEL = 10  # "previous: " and "way back: " are as wide as a label gets
 
@@ -70,6 +70,10 @@ def facts(status: Status, tz: tzinfo | None) -> Iterable[tuple[str, str, str]]:
         yield "web page", status.web, ""
     if status.run is not None:
         yield "run", _run(status.run, now), _run_style(status.run)
+    if status.disarm is not None:
+        yield "DISARMED", f"{disarm_words(status.disarm, now, tz)}; nothing is judged, nothing acts", BAD
+    if status.issues:
+        yield "issues", issue_words(status.issues, now), WARN
     if status.way_back is not None:
         yield (
             "way back",
@@ -89,6 +93,13 @@ def facts(status: Status, tz: tzinfo | None) -> Iterable[tuple[str, str, str]]:
         yield "warning", "no web process of the live release is running", BAD
     for warning in status.warnings:
         yield "warning", warning, WARN
+
+
+def issue_words(issues: Sequence[IssueNow], now: float) -> str:
+    """ "2 reported; the last 3 min ago by ann: no sound in previews" """
+    last = issues[-1]
+    told = f"{ago(last.at, now)} by {last.by}: {shortened(last.text, 120)}"
+    return f"{len(issues):,} reported; the last {told}" if len(issues) > 1 else f"1 reported {told}"
 
 
 def _release(release: ReleaseNow, now: float, tz: tzinfo | None) -> str:

@@ -18,6 +18,7 @@ from mobius.adapters.journals.sqlite import SqliteJournal
 from mobius.adapters.launchers.host_job import HostJobLauncher
 from mobius.adapters.locks.os_lock import OsLock
 from mobius.adapters.migrations.configured import live_migrations, source_of
+from mobius.adapters.monitor_logs import monitor_logs
 from mobius.adapters.places import Places
 from mobius.adapters.redaction import redactor, secrets_of
 from mobius.adapters.releases.elsewhere import ElsewhereOrigin
@@ -133,6 +134,7 @@ def assemble(
         baselines=partial(recorded, places.root / "run"),
         look_at_signals=lambda: look_at(readers("")),
         gauges=partial(gauges, places.root / "run", journal, settings.name),
+        monitor_log=monitor_logs(project / "monitor_logs", settings.name, redact),
         store=_store(settings, environ),
     )
 

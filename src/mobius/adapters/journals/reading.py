@@ -52,14 +52,21 @@ class Reader:
         )
 
     def events(
-        self, *, environment: str = "", run_id: int = 0, after: int = 0, limit: int = 10000
+        self,
+        *,
+        environment: str = "",
+        run_id: int = 0,
+        after: int = 0,
+        limit: int = 10000,
+        kinds: Sequence[str] = (),
     ) -> tuple[Event, ...]:
-        """Oldest first, with seq > `after`; "" and 0 are every environment and run."""
+        """Oldest first, with seq > `after`; "" and 0 are every environment and run, () every kind."""
+        of_kind = f" AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
         return self._all(
             rows.event,
             "SELECT * FROM events WHERE seq > ? AND (? = '' OR environment = ?) AND (? = 0 OR run_id = ?)"
-            " ORDER BY seq LIMIT ?",
-            *(after, environment, environment, run_id, run_id, limit),
+            f"{of_kind} ORDER BY seq LIMIT ?",
+            *(after, environment, environment, run_id, run_id, *kinds, limit),
         )
 
     def last_event(self, environment: str, kinds: Sequence[str]) -> Event | None:
