@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from mobius.errors import UsageError
 from mobius.flows.actions.action import own_backup_name
+from mobius.flows.actions.stage import canary_words
 from mobius.flows.healthy import await_healthy
 from mobius.flows.monitor import accept
 from mobius.flows.plan import proven_backup
 from mobius.flows.record import Record
-from mobius.flows.stage import canary_words
 from mobius.flows.standing import Standing, standing
 from mobius.flows.way_back import proven_now, schema_now, way_now
 from mobius.model.plan import FORWARD, Plan, WayBack

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mobius.errors import MobiusError
+from mobius.flows.actions.stage import canary_words
 from mobius.flows.disarm import disarmed
 from mobius.flows.freeze import frozen
 from mobius.flows.off_site import newest_copied
 from mobius.flows.report_issue import issues_of
 from mobius.flows.schema_moves import fit_of, made_for, rollback_with_data
-from mobius.flows.stage import canary_words
 from mobius.flows.standing import Standing, standing
 from mobius.flows.way_back import proven_of, run_that_made_live
 from mobius.model.plan import Way

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mobius.flows.actions.action import Answer, Observed
+from mobius.flows.actions.stage import Stage
 from mobius.flows.record import Record
-from mobius.flows import stage
 from mobius.model.plan import Step
 
 
@@ -32,10 +32,10 @@ def is_split(step: Step, record: Record) -> Observed:
 
 def see_stage(step: Step, record: Record) -> Mapping[str, Any]:
     """Looks on until enough was seen. Raises `StageFailed` for a bad release, `StageUndecided` for no answer."""
-    watched = stage.Stage(step, record)
-    while not watched.look():
-        record.ports.clock.wait(watched.pause_s())
-    return watched.result()
+    stage = Stage(step, record)
+    while not stage.look():
+        record.ports.clock.wait(stage.pause_s())
+    return stage.result()
 
 
 def _weights(step: Step) -> dict[str, int]:
