@@ -7,10 +7,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mobius.model.baseline import Baseline, Block
+from mobius.model.policies import PRESETS
 from mobius.model.run import Run, RunState
+from mobius.model.sample import BUCKETS
 from mobius.web.exchange import Answer, Request
 from mobius.web.guard import Guard, guard_of
 from mobius.web.looking import Looker
@@ -80,6 +83,13 @@ def with_open_window(world: World, tag: str, looks: int = 3) -> Run:
     now = world.journal.run(run.id)
     assert now.state is RunState.OBSERVING
     return now
+
+
+def held_against_before(world: World) -> None:
+    """By the policy `adaptive`: half an hour of a release that failed once in a thousand requests."""
+    histogram = (0,) * 20 + (1000,) + (0,) * (BUCKETS - 21)
+    world.baselines["traffic"] = Baseline.of([Block(1000, 1, histogram)] * 60, 30.0)
+    world.settings = replace(world.settings, policy=PRESETS["adaptive"])
 
 
 def is_sample(effect: str, _: tuple[Any, ...]) -> bool:

@@ -10,14 +10,10 @@ import pytest
 from mobius.adapters.checks.memory import bad
 from mobius.flows.by_hand import accept_by_hand
 from mobius.flows.serve import Watchman
-from mobius.model.baseline import Baseline, Block
-from mobius.model.policies import PRESETS
 from mobius.model.run import ENDED, RunState
-from mobius.model.sample import BUCKETS
-from mobius.model.settings import EnvironmentSettings
 from mobius.model.verdict import Outcome
 from mobius.web.verdict import ENDED_AS
-from web.looking_at import Asked, live_world, with_open_window
+from web.looking_at import Asked, held_against_before, live_world, with_open_window
 from world import Script, World
 
 VERDICT = "/api/v1/verdict"
@@ -86,9 +82,7 @@ def test_only_its_keeper_ends_a_window() -> None:
 
 def test_the_evidence_is_that_of_the_keeper() -> None:
     world = live_world()
-    histogram = (0,) * 20 + (1000,) + (0,) * (BUCKETS - 21)
-    world.baselines["traffic"] = Baseline.of([Block(1000, 1, histogram)] * 60, 30.0)
-    world.settings = _adaptive(world)
+    held_against_before(world)
     world.scripts["v2"] = Script(errors=1)
     with_open_window(world, "v2", looks=10)
     told = Asked(world).json(VERDICT)
@@ -196,7 +190,3 @@ def test_a_webhook_goes_on_without_an_alarm_and_stops_with_one() -> None:
 def test_every_way_to_end_has_an_outcome_and_only_one_of_them_is_a_pass() -> None:
     assert set(ENDED_AS) == ENDED
     assert [state for state, outcome in ENDED_AS.items() if outcome is Outcome.PASS] == [RunState.ACCEPTED]
-
-
-def _adaptive(world: World) -> EnvironmentSettings:
-    return replace(world.settings, policy=PRESETS["adaptive"])
