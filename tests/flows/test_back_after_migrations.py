@@ -32,8 +32,11 @@ def test_status_says_which_way_back_was_proven() -> None:
     assert (way_back.loses, way_back.proven_at) == ("what is written into the new columns", 1.0)
     alone = status(deployed(old_works=True).ports).way_back
     assert alone is not None and alone.way is Way.CODE_ALONE
-    by_hand = status(deployed(down=False).ports).way_back
-    assert by_hand is not None and (by_hand.way, by_hand.expected_s) == (Way.RESTORE, 20.0)
+    by_hand = status(deployed(down=False).ports)
+    assert by_hand.way_back is not None
+    assert (by_hand.way_back.way, by_hand.way_back.expected_s) == (Way.RESTORE, 20.0)
+    instead = "mobius rollback -e production --backup run2.zip"
+    assert by_hand.way_back.instead == instead, "without it that is refused"
 
 
 def test_a_rollback_by_a_person_goes_down_where_that_was_proven() -> None:

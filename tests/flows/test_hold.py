@@ -10,6 +10,7 @@ from flows.proven import Stopped, stop_the_runner, ways_taken, with_v1
 from mobius.adapters.checks.memory import bad
 from mobius.errors import Locked
 from mobius.flows.by_hand import abort, resume
+from mobius.flows.status import status
 from mobius.model.plan import Way
 from mobius.model.run import RunState
 from mobius.rules.choosing import AFTER
@@ -435,6 +436,7 @@ def test_where_nothing_comes_back_inside_the_hold_a_person_gets_the_backup_and_i
     run = world.deploy("v2")
 
     assert (run.state, run.exit_code) == (RunState.FAILED, 13)
+    assert status(world.ports).next == "mobius report -e production", "code alone did not come back either"
     assert not world.traffic.held
     assert world.events(run, "page")[-1].data["choices"] == [
         "see what is there: mobius status -e production",

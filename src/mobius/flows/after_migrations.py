@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mobius.flows.schema_moves import fit_of, made_for, rollback_with_data
+from mobius.flows.schema_moves import fit_of, made_for, rollback_with_data, rollback_with_its_backup
 from mobius.flows.standing import Standing
 from mobius.flows.way_back import proven_of, run_that_made_live
 from mobius.model.plan import Way
@@ -61,11 +61,8 @@ def _by_its_rehearsal(
         names = tuple(made.plan.facts.get("pending_migrations") or ())
         checks = (_ways_back(Outcome.PASS, told), hold_check(ports.settings, 0.0))
         return AfterMigrations(proven, names, checks)
-    command = f"mobius rollback -e {ports.settings.name}"
-    backup = next(
-        (b.name for b in ports.backups.found() if b.run_id == made.id and b.kind == "release"), "FILE"
-    )
-    advice = f"{command} --backup {backup}; or, although it is not open: {command} --emergency"
+    although = f"mobius rollback -e {ports.settings.name} --emergency"
+    advice = f"{rollback_with_its_backup(made, ports)}; or, although it is not open: {although}"
     return AfterMigrations(proven, (), (_ways_back(Outcome.FAIL, told, advice),))
 
 

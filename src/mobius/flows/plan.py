@@ -258,4 +258,5 @@ def find_backup(named: str, ports: Ports) -> BackupRecord:
     for found in ports.backups.found():
         if (is_bare and named == found.name) or wanted.absolute() == Path(found.path):
             return found
-    return ports.backups.describe(wanted.absolute())
+    there = (path for path in ports.backups.files() if is_bare and path.name == named)
+    return ports.backups.describe(next(there, wanted.absolute()))

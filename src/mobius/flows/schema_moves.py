@@ -107,6 +107,12 @@ def made_for(release_id: str, made: Run | None, fit: Fit) -> Run | None:
     return made if set(fit.moved) == pending or (fit.is_open and fit.run_id == made.id) else None
 
 
+def rollback_with_its_backup(made: Run, ports: Ports) -> str:
+    """The command that goes back over this deployment with the data of the backup that it made."""
+    held = (b.name for b in ports.backups.found() if b.run_id == made.id and b.kind == "release")
+    return f"mobius rollback -e {ports.settings.name} --backup {next(held, 'FILE')}"
+
+
 def rollback_with_data(target: Release, ports: Ports) -> str:
     """The command that brings this release back with the data of its newest backup, a rehearsed one first."""
     held = [b for b in ports.backups.found() if b.kind == "release" and b.release_id == target.id]

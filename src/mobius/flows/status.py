@@ -10,7 +10,7 @@ from mobius.flows.disarm import disarmed
 from mobius.flows.freeze import frozen
 from mobius.flows.off_site import newest_copied
 from mobius.flows.report_issue import issues_of
-from mobius.flows.schema_moves import fit_of, made_for, rollback_with_data
+from mobius.flows.schema_moves import fit_of, made_for, rollback_with_data, rollback_with_its_backup
 from mobius.flows.standing import Standing, standing
 from mobius.flows.way_back import proven_of, run_that_made_live
 from mobius.model.plan import Way
@@ -20,6 +20,7 @@ from mobius.model.run import Run, RunState
 from mobius.model.status import BackupNow, IssueNow, ProcessNow, ReleaseNow, RunNow, Status, WayBackNow
 from mobius.model.verdict import Outcome
 from mobius.ports import Ports
+from mobius.report.next_step import held
 from mobius.report.ways import moved_words
 from mobius.rules.canary import is_in_a_stage
 from mobius.rules.choosing import AFTER, unasked
@@ -141,7 +142,8 @@ def _proven_way(made: Run, previous: Release, ports: Ports) -> WayBackNow | None
     said = proven.of(kind)
     if said is None or kind is Way.CODE_ALONE:
         return None
-    return WayBackNow(kind, previous.tag, said.seconds, said.loses, proven.at)
+    instead = rollback_with_its_backup(made, ports) if kind is Way.RESTORE else ""
+    return WayBackNow(kind, previous.tag, said.seconds, said.loses, proven.at, instead=instead)
 
 
 def _way_back_elsewhere(now: Standing, backups: Sequence[BackupRecord], ports: Ports) -> WayBackNow | None:
@@ -238,6 +240,8 @@ def _next(
     if run is not None and run.state is RunState.INCONCLUSIVE and not kept:
         return f"mobius accept -e {environment}"
     if run is not None and run.state is RunState.FAILED:
+        if held(run, [record.step_id for record in ports.journal.steps(run.id)]):
+            return f"mobius report -e {environment}"
         return f"mobius rollback -e {environment} --emergency"
     if ports.settings.target == "observe":
         return f"mobius monitor -e {environment}"

@@ -9,15 +9,18 @@ from typing import ClassVar, TextIO
 from mobius.model.run import Event, Run, RunState
 from mobius.model.sample import Sample
 from mobius.report.live_json import LiveJson as LiveJson
-from mobius.report.next_step import next_step
+from mobius.report.next_step import StepsSeen, next_step
 from mobius.report.paint import BAD, BOLD, DIM, GOOD, WARN, Paint, sign_of
 from mobius.report.pen import Pen
 from mobius.report.progress import Progress
 from mobius.report.told import reason_of, seconds_of, smoke_words, title_of, told
+from mobius.report.watching import WindowScreen
+from mobius.report.watching_text import look_line
 from mobius.report.words import duration, iso, printable, shortened, wrapped
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 LEAST_WIDTH = 30
+TELL_EVERY_S = 60.0
 PHASE = 14  # columns kept for the name of the phase
 
 
@@ -36,6 +39,8 @@ class LiveText:
         tty: bool = False,
         width: int = 80,
         tell_next: bool = True,
+        screen: Callable[[int], WindowScreen] | None = None,
+        size: Callable[[], tuple[int, int]] | None = None,
     ) -> None:
         self._pen = Pen(stream)
         self._lock = threading.Lock()
@@ -43,6 +48,10 @@ class LiveText:
         self._tty = tty
         self._width = max(LEAST_WIDTH, width)
         self._tell_next = tell_next
+        self._open_screen, self._size = screen, size
+        self._screen: WindowScreen | None = None
+        self._told_at = 0.0
+        self._steps = StepsSeen()
         self._phase = ""
         self._named = False  # whether the phase stands in the margin already
         self._running: tuple[str, float] | None = None  # title of the step, begun at
@@ -56,15 +65,23 @@ class LiveText:
         """Writes what this event says; events come in the order of their `seq`."""
         with self._lock:
             self._now = max(self._now, event.at)
+            self._steps.see(event)
             if self._tty:
                 self._show(event)
                 self._redraw()
+            elif event.kind == "window opened":
+                self._pen.line(f"{iso(event.at)} {printable(event.kind)}: {told(event)}")
+                self._enter_window(event)
             elif event.kind != "so far":
                 self._pen.line(f"{iso(event.at)} {printable(event.kind)}: {told(event)}")
 
     def sample(self, *samples: Sample) -> None:
         """Counts measurements of the open window; the line that tells of them is updated on a terminal."""
         with self._lock:
+            if self._screen is not None and samples:
+                self._screen.add(samples)
+                self._now = max(self._now, *(sample.at for sample in samples))
+                self._tell_figures()
             if self._progress is None:
                 return
             for sample in samples:
@@ -87,7 +104,7 @@ class LiveText:
     def close(self, run: Run | None = None) -> None:
         """Ends the line in place and, with the run, says how it stands and what to do next."""
         with self._lock:
-            self._running = self._progress = None
+            self._running = self._progress = self._screen = None
             self._pen.wipe()
             if run is None:
                 return
@@ -96,7 +113,7 @@ class LiveText:
             for line in wrapped(ending(run), self._width if self._tty else 10_000):
                 self._pen.line(self._paint(line, style))
             if self._tell_next:
-                why, command = next_step(run)
+                why, command = next_step(run, self._steps.begun, self._steps.failed)
                 self._pen.line(f"{why}:")
                 self._pen.line(f"  {command}")
 
@@ -144,6 +161,18 @@ class LiveText:
         self._enter("watch")
         self._say("·", DIM, told(event))
         self._progress = Progress(float(event.data.get("deadline") or 0))
+        self._enter_window(event)
+
+    def _enter_window(self, event: Event) -> None:
+        self._told_at = event.at
+        if self._open_screen is not None:
+            self._screen = self._open_screen(event.run_id)
+
+    def _tell_figures(self) -> None:
+        """In a pipe, a line a minute."""
+        if self._screen is not None and not self._tty and self._now >= self._told_at + TELL_EVERY_S:
+            self._told_at = self._now
+            self._pen.line(look_line(self._screen.looking.tick(self._now)))
 
     def _so_far(self, event: Event) -> None:
         if self._progress is None:
@@ -151,12 +180,12 @@ class LiveText:
         self._progress.reach(event.data)
 
     def _verdict(self, event: Event) -> None:
-        self._progress = None
+        self._progress = self._screen = None
         outcome, self._because = str(event.data.get("outcome", "")), str(event.data.get("sentence", ""))
         self._say(*sign_of(outcome), f"verdict {outcome}: {self._because}")
 
     def _rollback(self, event: Event) -> None:
-        self._progress = self._running = None
+        self._progress = self._running = self._screen = None
         self._enter("way back")
         self._say("↩", WARN, self._once(told(event)))
         self._because = str(event.data.get("because") or self._because)
@@ -246,7 +275,10 @@ class LiveText:
         if not self._tty:
             return
         spinner = SPINNER[self._turn % len(SPINNER)]
-        if self._progress is not None:
+        if self._screen is not None and self._size is not None:
+            width, height = self._size()
+            self._pen.block(self._screen.lines(self._now, max(LEAST_WIDTH, width), height, spinner))
+        elif self._progress is not None:
             self._pen.in_place(f"  {spinner} {self._progress.words(self._now, self._width - 5)}", self._width)
         elif self._running is not None:
             title, begun = self._running

@@ -8,7 +8,8 @@ from typing import Any, TextIO
 
 from mobius.model.run import Event, Run
 from mobius.model.sample import Sample
-from mobius.report.next_step import next_step
+from mobius.report.next_step import StepsSeen, next_step
+from mobius.report.watching_json import tick_json
 from mobius.report.words import iso
 
 LIVE_SCHEMA = 1
@@ -20,9 +21,11 @@ class LiveJson:
     def __init__(self, stream: TextIO, *, samples: bool = False) -> None:
         self._stream = stream
         self._samples = samples
+        self._steps = StepsSeen()
 
     def event(self, event: Event) -> None:
         """`event` is the kind; the data keeps its own keys under `data`."""
+        self._steps.see(event)
         self._write(
             {
                 "event": event.kind,
@@ -35,11 +38,19 @@ class LiveJson:
                 "data": event.data,
             }
         )
+        if event.kind == "window opened" and self._open is not None:
+            self._looking = self._open(event.run_id)
+        elif event.kind in ("verdict", "rollback begun", "accepted"):
+            self._looking = None
 
     def sample(self, *samples: Sample) -> None:
-        """Nothing, unless samples were asked for."""
+        """The samples where they were asked for, and what they come to."""
         for sample in samples if self._samples else ():
             self._write({"event": "sample", **asdict(sample)})
+        if self._looking is not None and samples:
+            self._looking.add(samples)
+            tick = self._looking.tick(max(sample.at for sample in samples))
+            self._write(tick_json(tick, self._looking.run))
 
     def tick(self, now: float) -> None:
         """Nothing: time is no event."""
@@ -48,7 +59,7 @@ class LiveJson:
         """The run as it stands, with the next command."""
         if run is None:
             return
-        why, command = next_step(run)
+        why, command = next_step(run, self._steps.begun, self._steps.failed)
         self._write(
             {
                 "event": "run",

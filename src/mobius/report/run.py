@@ -56,7 +56,8 @@ def run_report(
     plan, facts = run.plan, run.plan.facts
     policy = policy or _policy_of(facts)
     rollback = _rollback(events)
-    why, command = next_step(run)
+    failed = next((step.step_id for step in steps if step.failed), "")
+    why, command = next_step(run, {step.step_id for step in steps}, failed)
     report: Json = {
         "schema_version": REPORT_SCHEMA,
         "kind": kind or _kind(run, rollback),

@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -23,10 +25,11 @@ from mobius.adapters.backups import taking
 from mobius.adapters.backups.around import tool_versions
 from mobius.archive import sidecar_of
 from mobius.errors import MobiusError
+from mobius.flows.plan import find_backup
 from mobius.model.advance import Advance
 from mobius.model.settings import ProcessSettings
 from mobius.model.verdict import Outcome
-from mobius.ports import nothing
+from mobius.ports import Ports, nothing
 
 TESTS = Path(__file__).parents[2]
 MAKE = """
@@ -103,6 +106,17 @@ def test_backups_made_at_the_same_moment_all_come_out_whole_under_names_of_their
         yard.backups.verify(yard.folder / name)
     assert day_name(yard).samefile(yard.folder / max(names)), "the day's name is that of the last one"
     assert list(yard.folder.glob(".*")) == []
+
+
+def test_a_bare_name_is_looked_for_in_the_backup_folder_also_where_it_is_the_days_second_name(
+    yard: Yard,
+) -> None:
+    made = yard.create(run_id=1, release=yard.stage())
+    ports = cast(Ports, SimpleNamespace(backups=yard.backups))
+    for named in (made.name, day_name(yard).name):
+        assert find_backup(named, ports).sha256 == made.sha256
+    with pytest.raises(MobiusError, match="nowhere"):
+        find_backup("nowhere.zip", ports)
 
 
 def test_time_never_seems_to_go_back_between_two_backups(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
