@@ -134,7 +134,14 @@ def _in_turn(name: str, once: Callable[[str], float], rounds: int) -> list[str]:
 
 def _tried(target: Target, folder: Path, place: Path, *, fast: bool) -> Trial:
     with tried(
-        SqlSource(), folder, target, fast=fast, runner=None, place=place, progress=lambda _: None
+        SqlSource(),
+        folder,
+        target,
+        fast=fast,
+        runner=None,
+        place=place,
+        progress=lambda _: None,
+        handed_on=False,
     ) as found:
         failed = [each.error for each in found.trial.statements if each.error]
         if failed or not found.trial.down.there or found.trial.down.error:

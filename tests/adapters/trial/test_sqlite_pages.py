@@ -11,7 +11,7 @@ import pytest
 from adapters.trial.programs import program
 from adapters.trial.test_sqlite import copy, rows_of, tried, tried_by
 from mobius.adapters.trial.sqlite_pages import Owners, pages_between
-from mobius.adapters.trial.sqlite_rows import SAME
+from mobius.adapters.trial.tried import SAME
 from mobius.model.trial import Rows, Trial
 
 __all__ = ["copy"]

@@ -10,10 +10,9 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from mobius.adapters.databases.postgres_address import Address, in_plain_words
 from mobius.adapters.databases.postgres_programs import program
@@ -23,7 +22,8 @@ from mobius.adapters.trial.postgres_copies import Copies, copies_of, onlooker
 from mobius.adapters.trial.postgres_looking import Before, Onlookers, Watched, before, ended_after, named_in
 from mobius.adapters.trial.postgres_observers import WRITING
 from mobius.adapters.trial.postgres_queue import LOCK_TIMEOUT_S, Queued, queued
-from mobius.adapters.trial.postgres_rows import Compared, narrower
+from mobius.adapters.trial.postgres_rows import Compared, transaction_now
+from mobius.adapters.trial.postgres_shapes import narrower, shapes_of
 from mobius.adapters.trial.tried import Tried
 from mobius.errors import MobiusError
 from mobius.model.trial import DownTrial, Trial, TrialStatement
@@ -43,6 +43,7 @@ class _Bench:
     runner: Runner | None
     fast: bool
     within_s: float
+    handed_on: bool
 
     def at(self, address: Address) -> Target:
         """What migrations run on: as the plain role, and at once or not at all."""
@@ -59,7 +60,8 @@ def tried_on_postgres(
     runner: Runner | None,
     progress: Callable[[str], None],
     within_s: float,
-    live_version: str = "",
+    live_version: str,
+    handed_on: bool,
 ) -> Iterator[Tried]:
     """What `mobius.adapters.trial.trying.tried` promises, for PostgreSQL."""
     address = scratch.address
@@ -68,7 +70,7 @@ def tried_on_postgres(
         copies = stack.enter_context(copies_of(address))
         queue = None if fast else stack.enter_context(copies.copy("queue"))
         migrated = stack.enter_context(copies.copy("migrated"))
-        bench = _Bench(source, root, scratch, migrated, copies, runner, fast, within_s)
+        bench = _Bench(source, root, scratch, migrated, copies, runner, fast, within_s, handed_on)
         changes = source.pending(root, bench.at(migrated), runner=runner)
         trial = _tried(bench, changes, queue, progress)
         trial = replace(trial, warnings=(*trial.warnings, *_another(trial.version, live_version)))
@@ -76,6 +78,7 @@ def tried_on_postgres(
 
         @contextlib.contextmanager
         def copy(name: str) -> Iterator[Target]:
+            assert handed_on, "the way down ran on it"
             with copies.copy(name, migrated) as copied:
                 yield bench.at(copied)
 
@@ -98,7 +101,7 @@ def _tried(
         )
         if not changes:
             return trial
-        there, was_broken = before(old), catalog.broken_in(old)
+        there, was_broken, since = before(old), catalog.broken_in(old), transaction_now(old)
         progress(f"running {len(changes)} migration(s) on a copy")
         seen, seconds, error = _run(bench, changes, there, progress)
         trial = replace(
@@ -109,7 +112,20 @@ def _tried(
         )
         named = {there.tables[name].name for name in named_in([*seen.texts, *_said(changes)], there)}
         progress("comparing rows" + ("" if error else ", and trying the way down"))
-        return _compared(bench, trial, old, changes, there, named, was_broken, queue, error)
+        locks = (lock for each in trial.statements for lock in each.locks if lock.mode in WRITING)
+        written = {there.tables[lock.relation].name for lock in locks if lock.relation in there.tables}
+        compared = Compared(old, named, written, bench.fast, since)
+        versions = [change.version or change.name for change in changes]
+        with ThreadPoolExecutor(1) as beside:
+            waiting = None
+            if queue and not error:
+                waiting = beside.submit(_queued, bench, queue, trial, there)
+                if bench.source.opaque:
+                    waiting.result()  # a program of the project's own is never started twice at a time
+            trial = _compared(bench, trial, compared, was_broken, versions if not error else [])
+            if waiting is not None and (behind := waiting.result()) is not None:
+                trial = replace(trial, queue_blocked_s=behind.seconds, gives_way=behind.gave_way)
+            return trial
 
 
 def _another(tried_on: str, live: str) -> list[str]:
@@ -164,37 +180,15 @@ def _said(changes: Sequence[Change]) -> list[str]:
 
 
 def _compared(
-    bench: _Bench,
-    trial: Trial,
-    old: Any,
-    changes: Sequence[Change],
-    there: Before,
-    named: set[str],
-    was_broken: frozenset[str],
-    queue: Address | None,
-    error: str,
+    bench: _Bench, trial: Trial, compared: Compared, was_broken: frozenset[str], versions: Sequence[str]
 ) -> Trial:
-    """Rows and schemas beside those of before; the way down and the queue run at the same time, which mostly wait."""
+    """Rows and schemas beside those of before; then the way down (`versions`: none where there is nothing to take
+    back), and the same of what it leaves."""
     scratch, migrated = bench.scratch.address, bench.migrated
     assert scratch is not None
-    versions = [change.version or change.name for change in changes]
-    locks = (lock for each in trial.statements for lock in each.locks if lock.mode in WRITING)
-    written = {there.tables[lock.relation].name for lock in locks if lock.relation in there.tables}
-    compared = Compared(old, named, written, bench.fast)
-    with contextlib.ExitStack() as stack:
-        looking = stack.enter_context(ThreadPoolExecutor(3))
-        # A program of the project's own is never started twice at a time.
-        moving = stack.enter_context(ThreadPoolExecutor(1 if bench.source.opaque else 2))
-        waiting = moving.submit(_queued, bench, queue, trial, there) if queue and not error else None
-        schema = looking.submit(_schema, scratch)
-        with contextlib.closing(onlooker(migrated)) as new:
-            pairs = compared.pairs(new)
-        ahead = looking.submit(compared.read_ahead, pairs)  # nobody may be in what is copied meanwhile
-        goes_down = not error and bench.source.can_go_down(bench.root, versions)
-        down = stack.enter_context(bench.copies.copy("down", migrated)) if goes_down else None
-        going = moving.submit(_go_down, bench, down, versions) if down else None
-        becomes = looking.submit(_schema, migrated)
-        ahead.result()
+    with ThreadPoolExecutor(2) as looking:
+        schema = looking.submit(_schema, bench, scratch)
+        becomes = looking.submit(_schema, bench, migrated)
         with contextlib.closing(onlooker(migrated)) as new:
             trial = replace(
                 trial,
@@ -202,18 +196,24 @@ def _compared(
                 broken_checks=tuple(sorted(catalog.broken_in(new) - was_broken)),
                 schema_diff=catalog.difference(schema.result(), becomes.result()),
             )
-        if going is not None and down is not None:
-            trial = replace(trial, down=_gone_down(going, down, compared, schema.result()))
-        if waiting is not None:
-            behind = waiting.result()
-            if behind is not None:
-                trial = replace(trial, queue_blocked_s=behind.seconds, gives_way=behind.gave_way)
-        return trial
+        if not versions or not bench.source.can_go_down(bench.root, versions):
+            return trial
+        copied = bench.copies.copy("down", migrated) if bench.handed_on else contextlib.nullcontext(migrated)
+        with copied as down:
+            seconds, error = _go_down(bench, down, versions)
+            if error:
+                return replace(trial, down=DownTrial(True, seconds, error))
+            back = looking.submit(_schema, bench, down)
+            with contextlib.closing(onlooker(down)) as new:
+                rows, lacking = compared.rows(new), narrower(compared.was, shapes_of(new))
+            differs = lacking or "; ".join(
+                catalog.difference(schema.result(), back.result()).splitlines()[:3]
+            )
+            return replace(trial, down=DownTrial(True, seconds, rows=rows, schema_differs=differs))
 
 
-def _schema(address: Address) -> tuple[str, ...]:
-    with contextlib.closing(onlooker(address)) as db:
-        major = db.info.server_version // 10_000
+def _schema(bench: _Bench, address: Address) -> tuple[str, ...]:
+    major = bench.copies.admin.info.server_version // 10_000
     return catalog.schema_of(
         str(program("pg_dump", major).path), address.conninfo(), address.environment(os.environ)
     )
@@ -229,20 +229,6 @@ def _go_down(bench: _Bench, copy: Address, versions: Sequence[str]) -> tuple[flo
         was_ended = f"it was not done in {bench.within_s:g} s, and was ended: "
         return took, (was_ended if took >= bench.within_s else "") + problem.message
     return time.monotonic() - began, ""
-
-
-def _gone_down(
-    going: Future[tuple[float, str]], copy: Address, compared: Compared, schema: tuple[str, ...]
-) -> DownTrial:
-    """What the way down left of what the way up left, beside what was there before both."""
-    seconds, error = going.result()
-    if error:
-        return DownTrial(True, seconds, error)
-    with contextlib.closing(onlooker(copy)) as new:
-        rows = compared.rows(new)
-        lacking = narrower(compared.before, new)
-    differs = lacking or "; ".join(catalog.difference(schema, _schema(copy)).splitlines()[:3])
-    return DownTrial(True, seconds, rows=rows, schema_differs=differs)
 
 
 def _queued(bench: _Bench, queue: Address, trial: Trial, there: Before) -> Queued | None:

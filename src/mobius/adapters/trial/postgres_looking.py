@@ -140,6 +140,7 @@ class Onlookers:
             self._probe(named_in([statement.sql], self._there)[:MOST_PROBED])
         files, wal = _files_and_log(connection)
         self._sampler.taken()
+        self._probes.runs()
         began, error = time.monotonic(), ""
         try:
             yield

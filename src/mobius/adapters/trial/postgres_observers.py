@@ -17,7 +17,7 @@ from typing import Any
 
 from mobius.adapters.databases.postgres_address import Address, driver
 from mobius.adapters.trial.postgres_copies import ONLOOKER, onlooker
-from mobius.adapters.trial.probes import EVERY_S, Waits
+from mobius.adapters.trial.probes import Waits, pause_s
 
 # How strong a lock is: the place in the manual's table of conflicts (Explicit Locking, 13.3.1).
 MODES = (
@@ -25,9 +25,8 @@ MODES = (
     "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock",
 )  # fmt: skip
 WRITING = MODES[MODES.index("RowExclusiveLock") :]
-PROBE_S = 0.004  # how often a probe asks
+PROBE_S = 0.004  # how often a probe asks; less often while one statement runs for long
 WAITED_S = 0.005  # a query of a probe takes less; what takes longer was kept waiting
-SELDOM_S = 0.02  # how often a statement is looked at that runs for seconds
 _LOCKS = """
 SELECT l.pid, l.relation, l.mode, l.granted FROM pg_locks l WHERE l.locktype = 'relation' AND l.pid <> ALL (%s)
 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
@@ -111,7 +110,7 @@ class Sampler:
                     self._note_queries(db)
                 rows = db.execute(_LOCKS, (ours,), prepare=True).fetchall()
                 self._note_locks(rows)
-                self._stop.wait(max(EVERY_S, min(SELDOM_S, (time.monotonic() - self._began) / 50)))
+                self._stop.wait(pause_s(self._began))
 
     def _note_locks(self, rows: list[tuple[int, int, str, bool]]) -> None:
         with self._lock:
@@ -154,13 +153,18 @@ class PostgresProbes:
         self._pairs = [(_Probe(), _Probe()) for _ in range(most)]
         self._free = list(self._pairs)
         self._at: dict[str, tuple[_Probe, _Probe]] = {}
+        self._runs_since = float("inf")
+
+    def runs(self) -> None:
+        """A statement begins just now."""
+        self._runs_since = time.monotonic()
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[PostgresProbes]:
         """Starts them, and ends them."""
         everybody = [probe for pair in self._pairs for probe in pair]
         threads = [
-            threading.Thread(target=probe.run, args=(self._address, self._stop), daemon=True)
+            threading.Thread(target=probe.run, args=(self._address, self._stop, self._pause_s), daemon=True)
             for probe in everybody
         ]
         for thread in threads:
@@ -192,6 +196,9 @@ class PostgresProbes:
         read_s = max((read.longest(begin, end) for read, _ in self._pairs), default=0.0)
         return read_s, max((write.longest(begin, end) for _, write in self._pairs), default=0.0)
 
+    def _pause_s(self) -> float:
+        return max(PROBE_S, pause_s(self._runs_since))
+
 
 class _Probe:
     """One session that asks the same again and again."""
@@ -208,10 +215,10 @@ class _Probe:
     def longest(self, begin: float, end: float) -> float:
         return self._waits.longest(begin, end)
 
-    def run(self, address: Address, stop: threading.Event) -> None:
+    def run(self, address: Address, stop: threading.Event, pause_s: Callable[[], float]) -> None:
         with contextlib.suppress(driver().Error), contextlib.closing(onlooker(address)) as db:
             self.ready.set()
-            while not stop.wait(PROBE_S):
+            while not stop.wait(pause_s()):
                 if not (sql := self._sql):
                     self.given.wait()
                     self.given.clear()

@@ -1,13 +1,20 @@
-"""The rows of PostgreSQL's tables before and after: counts, and checksums that do not depend on the order of rows."""
+"""The rows of PostgreSQL's tables before and after: counts, and checksums that do not depend on the order of rows.
+
+A copy by template keeps of each row which transaction wrote it. So in a table that is in the same file, as many rows as
+before, none of them written since, are the same rows: nothing else of it need be read.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mobius.adapters.trial.postgres_catalog import Relation, quoted, relations
+from mobius.adapters.trial.postgres_catalog import Relation, quoted
+from mobius.adapters.trial.postgres_shapes import Shape, shapes_of
+from mobius.adapters.trial.tried import SAME
 from mobius.model.trial import Rows
 
 if TYPE_CHECKING:
@@ -16,111 +23,143 @@ if TYPE_CHECKING:
 # Hashed as they are, twice as fast as their text: of these, values that are equal are the same to anybody.
 _PLAIN = frozenset(
     (
-        "smallint", "integer", "bigint", "text", "character varying", "boolean", "date", "uuid", "bytea",
+        "text", "character varying", "boolean", "date", "uuid", "bytea",
         "timestamp without time zone", "timestamp with time zone", "time without time zone", "oid",
     )
 )  # fmt: skip
+_INTEGERS = frozenset(("smallint", "integer", "bigint"))  # hashed as the largest: one may become another
 _MOST_MATCHED = 200_000  # rows of a table that came to more: beyond it they are not matched one by one
 _RECORDS_SINCE = 140_000  # the first server that hashes records
 
 
+def transaction_now(db: psycopg.Connection[Any]) -> int:
+    """The number of a transaction of this moment: whatever is written from now on has a later one."""
+    row = db.execute("SELECT txid_current() % 4294967296").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """A table before, what it became (None: it is gone), and the hash of a row over what both have, "" for none."""
+    """A table before and what it became. `count` after, and how many of them were written `since` (None: its file or
+    its columns do not let that be told); `row`: the hash of a row over what both have, "" where none is to be taken."""
 
-    was: Relation
-    then: Relation | None
+    was: Shape
+    then: Shape
+    count: int
+    fresh: int | None
     row: str
     touched: bool
 
 
 @dataclass(slots=True)
 class Compared:
-    """The database before, beside others after, over the columns that both have: checksums of the tables in `touched`
-    (names) and `written` (which a trigger or a cascade may have written to), and of the others unless `only_touched`.
-    What was summed up of the database before is not read again."""
+    """The database before, beside copies of it after, over the columns that both have. `since`: the transaction after
+    which anything was changed in a copy. Where the transactions of its rows do not tell that a table is the same:
+    checksums of the tables in `touched` (names) and `written` (which a trigger or a cascade may have written to), and
+    of the others unless `only_touched`. What was read of the database before is not read again."""
 
     before: psycopg.Connection[Any]
     touched: Collection[str]
     written: Collection[str]
     only_touched: bool
+    since: int
+    was: Mapping[str, Shape] = field(init=False)
     _sums: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
 
-    def read_ahead(self, pairs: Sequence[_Pair]) -> None:
-        """Sums up the database before, while the other one cannot be read yet."""
-        for pair in pairs:
-            self._of(pair.was, pair.row)
-
-    def pairs(self, after: psycopg.Connection[Any]) -> list[_Pair]:
-        """What is to be summed up."""
-        was, becomes = relations(self.before), relations(after)
-        found = []
-        for shown, relation in was.items():
-            is_touched, then, row = relation.name in self.touched, becomes.get(shown), ""
-            is_read = is_touched or relation.name in self.written or not self.only_touched
-            if then is not None and is_read:
-                mine, theirs = columns_of(self.before, relation), columns_of(after, then)
-                row = _row(mine, theirs, self.before.info.server_version)
-            found.append(_Pair(relation, then, row, is_touched))
-        return found
+    def __post_init__(self) -> None:
+        self.was = shapes_of(self.before)
 
     def rows(self, after: psycopg.Connection[Any]) -> tuple[Rows, ...]:
-        """Table by table."""
-        found = []
-        for pair in self.pairs(after):
-            count, checksum = self._of(pair.was, pair.row)
-            later, checksum_after = _sum(after, pair.then, pair.row) if pair.then else (-1, checksum)
-            more = pair.then is not None and bool(pair.row) and count < later <= _MOST_MATCHED
-            only_more = more and self._are_all_there(pair, after)
-            sums = (checksum, checksum_after)
-            found.append(Rows(pair.was.shown, count, later, *sums, touched=pair.touched, only_more=only_more))
-        return tuple(found)
+        """Table by table; both databases are read at the same time."""
+        becomes = shapes_of(after)
+        with ThreadPoolExecutor(1) as beside:
+            counting = beside.submit(lambda: {shown: self._of(was, "")[0] for shown, was in self.was.items()})
+            pairs = {
+                shown: self._pair(was, becomes[shown], after)
+                for shown, was in self.was.items()
+                if shown in becomes
+            }
+            counts = counting.result()
+            unclear = [pair for shown, pair in pairs.items() if pair.count == counts[shown] and pair.row]
+            summing = beside.submit(lambda: [self._of(pair.was, pair.row)[1] for pair in unclear])
+            later = [_sum(after, pair.then.relation, pair.row)[1] for pair in unclear]
+            sums = {
+                pair.was.relation: both
+                for pair, both in zip(unclear, zip(summing.result(), later, strict=True), strict=True)
+            }
+        return tuple(
+            self._told(was, counts[shown], pairs.get(shown), sums, after) for shown, was in self.was.items()
+        )
+
+    def _pair(self, was: Shape, then: Shape, after: psycopg.Connection[Any]) -> _Pair:
+        name, fresh = was.relation.name, None
+        if was.means_the_same_as(then):
+            count, fresh = _written(after, then.relation, self.since)
+        else:
+            count, _ = _sum(after, then.relation, "")
+        is_touched = name in self.touched
+        is_read = is_touched or name in self.written or not self.only_touched or bool(fresh)
+        row = _row(was, then, self.before.info.server_version) if is_read and fresh != 0 else ""
+        return _Pair(was, then, count, fresh, row, is_touched)
+
+    def _told(
+        self,
+        was: Shape,
+        count: int,
+        pair: _Pair | None,
+        sums: Mapping[Relation, tuple[str, str]],
+        after: psycopg.Connection[Any],
+    ) -> Rows:
+        shown = was.relation.shown
+        if pair is None:
+            return Rows(shown, count, -1, touched=was.relation.name in self.touched)
+        is_same = pair.fresh == 0 and pair.count == count
+        both = sums.get(was.relation, (SAME, SAME) if is_same else ("", ""))
+        only_more = (
+            count < pair.count <= _MOST_MATCHED and bool(pair.row) and self._are_all_there(pair, after)
+        )
+        return Rows(shown, count, pair.count, *both, touched=pair.touched, only_more=only_more)
 
     def _are_all_there(self, pair: _Pair, after: psycopg.Connection[Any]) -> bool:
         """Whether each row of before is among those of after, as often."""
-        assert pair.then is not None
-        return not _hashes(self.before, pair.was, pair.row) - _hashes(after, pair.then, pair.row)
+        hashes = _hashes(self.before, pair.was.relation, pair.row)
+        return not hashes - _hashes(after, pair.then.relation, pair.row)
 
-    def _of(self, relation: Relation, row: str) -> tuple[int, str]:
-        key = (relation.shown, row)
+    def _of(self, was: Shape, row: str) -> tuple[int, str]:
+        key = (was.relation.shown, row)
         if key not in self._sums:
-            self._sums[key] = _sum(self.before, relation, row)
+            self._sums[key] = _sum(self.before, was.relation, row)
         return self._sums[key]
 
 
-def columns_of(db: psycopg.Connection[Any], relation: Relation) -> dict[str, str]:
-    """The columns of a table that hold something of their own (a generated one follows from the others), and types."""
-    query = """
-        SELECT attname, format_type(atttypid, NULL) FROM pg_attribute
-        WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"""
-    return dict(db.execute(query, (relation.oid,)).fetchall())
-
-
-def narrower(old: psycopg.Connection[Any], new: psycopg.Connection[Any]) -> str:
-    """Which tables lack columns that they had; "" for none."""
-    was, then = relations(old), relations(new)
-    found = []
-    for shown, relation in was.items():
-        if shown in then:
-            gone = columns_of(old, relation).keys() - columns_of(new, then[shown]).keys()
-            found += [f"{shown} lacks {', '.join(sorted(gone))}"] if gone else []
-    return "; ".join(found)
-
-
-def _row(mine: dict[str, str], theirs: dict[str, str], server: int) -> str:
+def _row(was: Shape, then: Shape, server: int) -> str:
     """A hash of one row. A column whose type changed is taken as text: a number that became a larger kind of number is
     the same value."""
-    both = [name for name in mine if name in theirs]
-    as_it_is = [name for name in both if mine[name] == theirs[name] and mine[name] in _PLAIN]
-    if server < _RECORDS_SINCE:
-        as_it_is = []
-    as_text = [f"coalesce({quoted(name)}::text, chr(1))" for name in both if name not in as_it_is]
-    values = list(map(quoted, as_it_is))
+    as_it_is, as_text = [], []
+    for name in (name for name in was.columns if name in then.columns):
+        kinds = {was.columns[name].kind, then.columns[name].kind}
+        if kinds <= _INTEGERS and server >= _RECORDS_SINCE:
+            as_it_is.append(f"{quoted(name)}::bigint")
+        elif len(kinds) == 1 and kinds <= _PLAIN and server >= _RECORDS_SINCE:
+            as_it_is.append(quoted(name))
+        else:
+            as_text.append(f"coalesce({quoted(name)}::text, chr(1))")
+    values = list(as_it_is)
     if as_text or not values:
         values.append(f"concat_ws(chr(2), {', '.join(as_text or [chr(39) * 2])})")
     if server < _RECORDS_SINCE:
         return f"hashtextextended({values[0]}, 0)"
     return f"hash_record_extended(ROW({', '.join(values)}), 0)"
+
+
+def _written(db: psycopg.Connection[Any], relation: Relation, since: int) -> tuple[int, int]:
+    """How many rows there are, and how many of them were written after the transaction `since`. A row that is much
+    older may count as one that was (its transaction's number came round): never the other way."""
+    later = f"age(xmin) < age('{since}'::xid)"
+    found = db.execute(f"SELECT count(*), count(*) FILTER (WHERE {later}) FROM {relation.quoted}").fetchone()
+    assert found is not None
+    return int(found[0]), int(found[1])
 
 
 def _sum(db: psycopg.Connection[Any], relation: Relation, row: str) -> tuple[int, str]:

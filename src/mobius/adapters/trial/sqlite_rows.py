@@ -11,9 +11,9 @@ from pathlib import Path
 
 from mobius.adapters.trial.sqlite_pages import Owners, Pages
 from mobius.adapters.trial.sqlite_state import State, Table, quoted, reading
+from mobius.adapters.trial.tried import SAME
 from mobius.model.trial import Rows
 
-SAME = "every value is the same"  # in the place of both checksums
 _MOST_MATCHED = 200_000  # rows of a table that came to more: beyond it they are not matched one by one
 _FETCH = 2000
 _MASK = (1 << 64) - 1

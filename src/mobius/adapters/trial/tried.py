@@ -23,6 +23,7 @@ RECORDS = frozenset(
         "pgmigrations",
     )
 )
+SAME = "every value is the same"  # in the place of both checksums
 
 
 @dataclass(frozen=True, slots=True)

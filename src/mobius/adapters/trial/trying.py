@@ -43,13 +43,16 @@ def tried(
     progress: Callable[[str], None],
     within_s: float = 1800.0,
     live_version: str = "",
+    handed_on: bool = True,
 ) -> AbstractContextManager[Tried]:
     """Runs what is pending in `root` on a copy of the scratch database (never on `scratch` itself: it stays as
     restored), then the way down and a run behind an open query on copies of their own; all of them are gone at the end.
 
-    `fast`: no run behind an open query; checksums of the tables that a statement names, counts of the others. `place`:
-    a folder for copies of files. `within_s`: what is not done by then is ended, and told. `live_version`: of the live
-    server, "" where it is not known. A migration that fails is part of what is told. Raises `GateFailed` for files
+    `fast`: no run behind an open query; and where neither pages nor transactions tell that a table is as it was, it is
+    read only if a statement names it or locked it to write, and counted otherwise. `place`: a folder for copies of
+    files. `within_s`: what is not done by then is ended, and told. `live_version`: of the live server, "" where it is
+    not known. `handed_on`: whether `Tried.copy` will be asked for; where not, a server is spared a copy, for the way
+    down runs on the migrated one itself. A migration that fails is part of what is told. Raises `GateFailed` for files
     that are wrong before any of them runs, `MobiusError` where the server does not let us look.
     """
     if runner is not None:
@@ -61,5 +64,5 @@ def tried(
         )
     return tried_on_postgres(
         source, root, scratch, fast=fast, runner=runner, progress=progress, within_s=within_s,
-        live_version=live_version,
+        live_version=live_version, handed_on=handed_on,
     )  # fmt: skip
