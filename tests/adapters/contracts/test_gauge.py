@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ import pytest
 
 from adapters.checks.server import Script, answers, drips, raw, serving, silent, unused_port
 from adapters.signals.reading import missing, read, reader
+from host.sites import wait_for
 
 TIMEOUT_S = 0.5
 Says = Callable[[str], dict[str, Any]]  # the settings of a signal behind which somebody says this
@@ -197,17 +199,29 @@ def test_a_gauge_of_somebody_else_that_keeps_no_promise_is_held_to_them(
     ]
 
 
-def test_a_gauge_that_never_ends_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gauge_that_does_not_end_is_left_behind_and_never_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go, begun = threading.Event(), []
+
     class Endless:
         def __init__(self, settings: object, around: object) -> None: ...
 
         def read(self) -> float:
-            time.sleep(3)
+            begun.append(1)
+            let_go.wait(10)
             return 1.0
 
     monkeypatch.setattr("mobius.adapters.signals.configured.OURS", {"endless": Endless})
     monkeypatch.setattr("mobius.adapters.signals.configured.GRACE_S", 0.05)
-    assert missing(kind="endless", timeout_s=0.05) == "not read within 0.1 s"
+    one = reader(kind="endless", timeout_s=0.05)
+    told = [one.read() for _ in range(4)]
+
+    assert [sample.missing for sample in told if sample] == [
+        "not read within 0.1 s",
+        *["the reading of 0 s ago has not ended"] * 3,
+    ]
+    assert len(begun) == 1
+    let_go.set()
+    wait_for("it to end", lambda: (sample := one.read()) is not None and sample.value == 1.0)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes in the file system there")

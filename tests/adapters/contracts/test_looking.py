@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from adapters.signals.reading import reader
 from mobius.adapters.checks.http import HttpChecks
 from mobius.adapters.checks.memory import MemoryChecks, bad, good, unknown
 from mobius.adapters.clocks.system import SystemClock
+from mobius.adapters.signals.configured import background
 from mobius.adapters.signals.memory import BAD, BLIND, GOOD, MemorySignals
 from mobius.adapters.signals.window import WindowSignals
 from mobius.errors import MobiusError
@@ -135,6 +137,7 @@ def signals(request: pytest.FixtureRequest, tmp_path: Path, addresses: dict[str,
         release_id="r1",
         counters=counters,
         pids=lambda: [],
+        gauges=background([reader(kind="json", url="http://no.such.host.invalid")], SystemClock(), 0.01),
     )
 
 

@@ -37,10 +37,14 @@ class Reader:
         self.settings = settings
         self._around, self._redact = around, redact
         self._gauge: Gauge | None = None
+        self._begun_at: float | None = None  # of a reading that has not ended
 
     def read(self) -> Sample | None:
         """One reading, stamped 0: whoever collects it knows the time. None: it answers, and has nothing yet."""
         name, settings = f"gauge:{self.settings.name}", self.settings
+        if (begun_at := self._begun_at) is not None:  # left behind, and never doubled: threads would pile up
+            since_s = time.monotonic() - begun_at
+            return Sample(name, 0.0, missing=f"the reading of {since_s:.0f} s ago has not ended")
         try:
             found = within(settings.timeout_s + GRACE_S, self._read)
         except TimeoutError:
@@ -54,9 +58,13 @@ class Reader:
         return Sample(name, 0.0, value=found)
 
     def _read(self) -> float:
-        if self._gauge is None:
-            self._gauge = maker_of(self.settings.kind)(self.settings, self._around)
-        return number_of(self._gauge.read())
+        self._begun_at = time.monotonic()
+        try:
+            if self._gauge is None:
+                self._gauge = maker_of(self.settings.kind)(self.settings, self._around)
+            return number_of(self._gauge.read())
+        finally:
+            self._begun_at = None
 
 
 def maker_of(kind: str) -> GaugeMaker:
@@ -104,7 +112,7 @@ def _looked_at(reader: Reader) -> CheckResult:
     took_ms = (time.monotonic() - begun) * 1000
     name = f"signal {settings.name}"
     if sample is None or sample.value is not None:
-        told = "answers" if sample is None or sample.value is None else f"is {sample.value:g}"
+        told = "answers" if sample is None or sample.value is None else f"is {sample.value:,.10g}"
         return CheckResult(name, Outcome.PASS, told, took_ms)
     if settings.required:
         advice = f"make it readable, or take required = true from [[signal]] {settings.name}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from mobius.adapters.checks.bounded import within
 from mobius.adapters.signals.asking import answer_of, why_refused
 from mobius.model.settings import SignalSettings
 from mobius.ports import Around, Unread
@@ -31,9 +30,7 @@ class JsonNumber:
             return number_in(answer.body, self._path)
         file = self._around.resolve(settings.file)
         try:
-            text = within(settings.timeout_s, lambda: _text(file))
-        except TimeoutError as error:
-            raise Unread(f"{settings.file} could not be read within {settings.timeout_s:g} s") from error
+            text = _text(file)
         except OSError as error:
             raise Unread(f"{settings.file}: {error.strerror or error}") from error
         except ValueError as error:
