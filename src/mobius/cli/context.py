@@ -93,6 +93,12 @@ def width() -> int:
     return shutil.get_terminal_size((80, 24)).columns if _is_terminal() else 80
 
 
+def size() -> tuple[int, int]:
+    """Columns and lines of the terminal as it is now; 80 by 24 in a pipe."""
+    there = shutil.get_terminal_size((80, 24))
+    return (there.columns, there.lines) if _is_terminal() else (80, 24)
+
+
 def next_step(words: str, *, quiet: bool = False) -> None:
     """The last line: the next thing to do, on stderr."""
     if not quiet:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mobius.cli.context import color, tty, width
+from mobius.cli.context import color, size, tty, width
 from mobius.cli.over_the_line import Telling, acts_again, line, typed
 from mobius.model.plan import FORWARD
 from mobius.model.run import Run, RunState
 
 if TYPE_CHECKING:
+    from mobius.report.watching import Looking, WindowScreen
     from mobius.wiring import Viewer
 
 GONE = (errno.EPIPE, errno.EIO)  # the reader of our output left; the terminal was closed
@@ -25,9 +26,16 @@ SUPERSEDED = 4  # no verdict was reached: a newer run took the window
 
 
 def follow(
-    act: Callable[[Viewer | None], Run], environment: str, *, as_json: bool, plain: bool, quiet: bool
+    act: Callable[[Viewer | None], Run],
+    environment: str,
+    *,
+    as_json: bool,
+    plain: bool,
+    quiet: bool,
+    looking: Callable[[int], Looking] | None = None,
 ) -> int:
-    """Shows the run that `act` follows and returns the exit code that belongs to how it stands.
+    """Shows the run that `act` follows and returns the exit code that belongs to how it stands. `looking` opens the
+    window of a run, for all its figures.
 
     Ctrl-C ends the looking only, and so do a closed terminal, SIGTERM and a reader that left; a line says how
     to come back. Raises `SystemExit` with 130 then.
@@ -35,8 +43,8 @@ def follow(
     from mobius.report.live import LiveText
     from mobius.report.live_json import LiveJson
 
-    viewer = LiveJson(sys.stdout) if as_json else LiveText(
-        sys.stdout, color=color(plain), tty=tty(plain), width=width()
+    viewer = LiveJson(sys.stdout, looking=looking) if as_json else LiveText(
+        sys.stdout, color=color(plain), tty=tty(plain), width=width(), screen=_screen(looking, plain), size=size
     )  # fmt: skip
     _leave_on(("SIGHUP", "SIGTERM"))
     shown: Viewer | None = None if quiet else viewer
@@ -62,6 +70,13 @@ def follow(
     else:
         viewer.close(run)
     return exit_code(run)
+
+
+def _screen(looking: Callable[[int], Looking] | None, plain: bool) -> Callable[[int], WindowScreen] | None:
+    from mobius.report.paint import Paint
+    from mobius.report.watching import WindowScreen
+
+    return None if looking is None else lambda run_id: WindowScreen(looking(run_id), Paint(color(plain)))
 
 
 def _leave_on(names: Sequence[str]) -> None:

@@ -94,10 +94,11 @@ def _end(until: str | None, for_: str | None, now: float) -> float:
         raise UsageError("--until and --for say the same", "give one of them")
     if until is not None:
         return moment_of(until, now)
-    return now + _seconds(for_) if for_ is not None else 0.0
+    return now + seconds_of(for_) if for_ is not None else 0.0
 
 
-def _seconds(words: str) -> float:
+def seconds_of(words: str) -> float:
+    """Of "30m" or "1h30m". Raises `UsageError` for anything that is no duration."""
     from mobius.config.kinds import Duration, WrongError
 
     try:

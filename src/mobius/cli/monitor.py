@@ -1,4 +1,4 @@
-"""`mobius monitor`: attaches to the open window, or opens one over what is live."""
+"""`mobius monitor`: attaches to the open window, or opens one over what is live; and what people say to it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import click
 
 from mobius.cli.context import app, environment_option, json_option, plain_option, quiet_option
 from mobius.cli.following import follow
+from mobius.cli.monitor_said import arm, disarm, report_issue
+from mobius.cli.monitor_score import score
 
 
-@click.command("monitor")
+@click.group("monitor", invoke_without_command=True)
 @environment_option
 @click.option(
     "--duration", type=float, metavar="SECONDS", help="How long; default: the environment's window."
 )
-@click.option("--policy", metavar="NAME", help="conservative, strict, or one of your own.")
+@click.option("--policy", metavar="NAME", help="conservative, strict, adaptive, or one of your own.")
+@click.option("--shadow", is_flag=True, help="Judge and keep score, and never act.")
 @json_option
 @plain_option
 @quiet_option
@@ -23,19 +26,29 @@ def command(
     environment: str | None,
     duration: float | None,
     policy: str | None,
+    shadow: bool,
     as_json: bool,
     plain: bool,
     quiet: bool,
 ) -> int:
     """Watch. Ctrl-C only ends the looking: the window goes on."""
+    if ctx.invoked_subcommand is not None:
+        ctx.obj["environment"] = environment
+        return 0
     the_app = app(ctx, flags={"policy": policy} if policy else {})
     name = the_app.environment(environment).name
-    if (duration or policy) and the_app.journal(name).active_run(name) is not None:
-        click.echo("a window is open already: --duration and --policy are for a new one", err=True)
+    if (duration or policy or shadow) and the_app.journal(name).active_run(name) is not None:
+        words = "a window is open already: --duration, --policy and --shadow are for a new one"
+        click.echo(words, err=True)
     return follow(
-        lambda viewer: the_app.monitor(name, duration_s=duration, viewer=viewer),
+        lambda viewer: the_app.monitor(name, duration_s=duration, shadow=shadow, viewer=viewer),
         name,
         as_json=as_json,
         plain=plain,
         quiet=quiet,
+        looking=lambda run_id: the_app.looking_on(name, run_id),
     )
+
+
+for one in (arm, disarm, report_issue, score):
+    command.add_command(one)

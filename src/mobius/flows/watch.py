@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mobius.flows.actions.action import known_releases, own_backup_name
-from mobius.flows.before import tick_s, window_tests
+from mobius.flows.before import tick_s
 from mobius.flows.heard import Heard
+from mobius.flows.look_on import judging_of
 from mobius.flows.record import Record
 from mobius.flows.report_issue import ISSUE
 from mobius.flows.warm import WARM, Warm
@@ -26,7 +27,6 @@ from mobius.report.ways import choices_between
 from mobius.report.words import clock
 from mobius.rules.choosing import AFTER, unasked
 from mobius.rules.disarming import at_the_end
-from mobius.rules.judging import Judging
 from mobius.rules.shadow import WOULD
 from mobius.rules.ticking import Tally
 
@@ -67,14 +67,7 @@ class Watch:
         settings, now = self.ports.settings, self.ports.clock.now()
         self._note_blind_gap(now)
         self._take(self.heard.listen(now))
-        self.judging = Judging(
-            settings.policy,
-            settings.monitor,
-            run.window_opened_at,
-            run.window_deadline,
-            window_tests(record),
-            settings.signals,
-        )
+        self.judging = judging_of(record)
         self.tally = Tally(settings.policy, settings.monitor, run.window_opened_at, run.window_deadline)
         self._feed(self.samples, now)
 

@@ -13,6 +13,7 @@ from mobius.report.next_step import StepsSeen, next_step
 from mobius.report.paint import BAD, BOLD, DIM, GOOD, WARN, Paint, sign_of
 from mobius.report.pen import Pen
 from mobius.report.progress import Progress
+from mobius.report.staging import StageProgress
 from mobius.report.told import reason_of, seconds_of, smoke_words, title_of, told
 from mobius.report.watching import WindowScreen
 from mobius.report.watching_text import look_line
@@ -57,7 +58,7 @@ class LiveText:
         self._running: tuple[str, float] | None = None  # title of the step, begun at
         self._details: list[tuple[str, str]] = []  # what the running step said so far
         self._because = ""
-        self._progress: Progress | None = None
+        self._progress: Progress | StageProgress | None = None
         self._now = 0.0
         self._turn = 0
 
@@ -174,6 +175,13 @@ class LiveText:
             self._told_at = self._now
             self._pen.line(look_line(self._screen.looking.tick(self._now)))
 
+    def _stage_opened(self, event: Event) -> None:
+        self._progress = StageProgress(event.data, event.at)
+
+    def _stage(self, event: Event) -> None:
+        self._progress = None
+        self._detail(told(event), "·", DIM)
+
     def _so_far(self, event: Event) -> None:
         if self._progress is None:
             self._progress = Progress(event.at + float(event.data.get("left_s") or 0))
@@ -210,6 +218,9 @@ class LiveText:
         "switched": _of_the_step,
         "drained": _of_the_step,
         "waiting": _waiting,
+        "stage opened": _stage_opened,
+        "stage": _stage,
+        "split": _of_the_step,
         "window opened": _window,
         "so far": _so_far,
         "verdict": _verdict,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, TextIO
 
 from mobius.model.run import Event, Run
 from mobius.model.sample import Sample
 from mobius.report.next_step import StepsSeen, next_step
+from mobius.report.watching import Looking
 from mobius.report.watching_json import tick_json
 from mobius.report.words import iso
 
@@ -16,11 +18,16 @@ LIVE_SCHEMA = 1
 
 
 class LiveJson:
-    """Writes one JSON object a line: every event, every sample when asked, and the run at the end."""
+    """Writes one JSON object a line: every event, every sample when asked, the figures of every look of a window where
+    `looking` opens it, and the run at the end."""
 
-    def __init__(self, stream: TextIO, *, samples: bool = False) -> None:
+    def __init__(
+        self, stream: TextIO, *, samples: bool = False, looking: Callable[[int], Looking] | None = None
+    ) -> None:
         self._stream = stream
         self._samples = samples
+        self._open = looking
+        self._looking: Looking | None = None
         self._steps = StepsSeen()
 
     def event(self, event: Event) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TextIO
 
 from mobius.report.words import shortened
 
 WIPE = "\r\x1b[2K"
-PLAIN_SIGNS = str.maketrans("✓✗⇄↩·…–—⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏�", "+x=<-.--||||||||||?")  # for a terminal without Unicode
+PLAIN_SIGNS = str.maketrans(
+    "✓✗⇄↩·…–—⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏�▁▂▃▄▅▆▇█━─", "+x=<-.--||||||||||?_.-=+*%#=-"
+)  # for a terminal without Unicode
 
 
 class Pen:
@@ -16,7 +19,7 @@ class Pen:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
-        self._in_place = False
+        self._in_place = 0  # lines
 
     def line(self, text: str) -> None:
         """One line that stays; the line in place goes."""
@@ -29,13 +32,22 @@ class Pen:
         margin = len(text) - len(body)
         self.wipe()
         self._write(" " * margin + shortened(body, width - 1 - margin))
-        self._in_place = True
+        self._in_place = 1
+
+    def block(self, lines: Sequence[str]) -> None:
+        """Replaces what is in place by these lines, none of which may be wider than the terminal."""
+        self.wipe()
+        if lines:
+            self._write("\n".join(lines))
+            self._in_place = len(lines)
 
     def wipe(self) -> None:
-        """Removes the line in place, if there is one."""
-        if self._in_place:
+        """Removes what is in place, if there is anything."""
+        if self._in_place > 1:
+            self._write(f"\r\x1b[{self._in_place - 1}A\x1b[J")
+        elif self._in_place:
             self._write(WIPE)
-            self._in_place = False
+        self._in_place = 0
 
     def _write(self, text: str) -> None:
         try:

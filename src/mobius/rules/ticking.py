@@ -87,6 +87,17 @@ class Tally:
         )
 
 
+def binned(
+    samples: Iterable[Sample], start: float, length_s: float, number: int
+) -> list[tuple[Figures, Mapping[str, float]]]:
+    """So many equal parts of a time, oldest first: its requests (without any, the times of probes), and the highest
+    value of each gauge."""
+    held: list[list[Sample]] = [[] for _ in range(number)]
+    for sample in samples:
+        held[min(number - 1, max(0, int((sample.at - start) / length_s)))].append(sample)
+    return [_part(there, length_s) for there in held]
+
+
 def figures_of(samples: Iterable[Sample], over_s: float) -> Figures:
     """Of the samples of one signal, taken together."""
     there = [s for s in samples if not s.missing]
@@ -100,6 +111,15 @@ def figures_of(samples: Iterable[Sample], over_s: float) -> Figures:
         p95_ms=quantile_ms(histogram, 0.95),
         p99_ms=quantile_ms(histogram, 0.99),
     )
+
+
+def _part(samples: Sequence[Sample], length_s: float) -> tuple[Figures, Mapping[str, float]]:
+    figures = figures_of((s for s in samples if s.signal == "traffic"), length_s)
+    highest: dict[str, float] = {}
+    for sample in samples:
+        if sample.value is not None and sample.signal != "probe":
+            highest[sample.signal] = max(sample.value, highest.get(sample.signal, sample.value))
+    return figures if figures.p95_ms is not None else _with_times_of_probes(figures, samples), highest
 
 
 def _with_times_of_probes(figures: Figures, samples: Iterable[Sample]) -> Figures:

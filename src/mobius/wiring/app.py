@@ -18,6 +18,7 @@ from mobius.adapters.rehearsal.booting import why_no_boot
 from mobius.adapters.served import url_of
 from mobius.errors import UsageError
 from mobius.flows import by_hand, restart
+from mobius.flows import disarm as disarming
 from mobius.flows import freeze as freezing
 from mobius.flows.back_up import back_up
 from mobius.flows.begin import begin
@@ -25,20 +26,24 @@ from mobius.flows.carry_on import carry_on
 from mobius.flows.fetching import fetch
 from mobius.flows.follow import Viewer as Viewer
 from mobius.flows.follow import follow
+from mobius.flows.look_on import LookingOn
 from mobius.flows.off_site import copy_backup, stored_backups, tell_copied
 from mobius.flows.plan import plan_deploy
 from mobius.flows.plan_return import plan_rollback
 from mobius.flows.rehearse import choose, rehearse
 from mobius.flows.releases import releases
+from mobius.flows.report_issue import report_issue
 from mobius.flows.restart import plan_restart
+from mobius.flows.shadow import scored
 from mobius.flows.standing import standing
 from mobius.flows.status import status
 from mobius.model.migrating import MigrationLook
 from mobius.model.plan import Plan
 from mobius.model.release import BackupRecord, Release
 from mobius.model.run import Run, RunState
+from mobius.model.score import Score
 from mobius.model.settings import EnvironmentSettings, Settings
-from mobius.model.status import FreezeNow, ReleaseAtHand, Status
+from mobius.model.status import DisarmNow, FreezeNow, IssueNow, ReleaseAtHand, Status
 from mobius.model.stored import Copied, Fetched, StoredBackup
 from mobius.model.verdict import CheckResult
 from mobius.ports import Journal, Ports, ProcessStatus
@@ -247,9 +252,18 @@ class App:
         return run if run.ended else self.follow(run, viewer=viewer, until_window=detach)
 
     def monitor(
-        self, name: str | None = None, *, duration_s: float | None = None, viewer: Viewer | None = None
+        self,
+        name: str | None = None,
+        *,
+        duration_s: float | None = None,
+        shadow: bool = False,
+        viewer: Viewer | None = None,
     ) -> Run:
-        """Attaches to the open window, or opens one over what is live."""
+        """Attaches to the open window, or opens one over what is live; `shadow`: one that judges and never acts."""
+        if shadow:
+            from mobius.wiring.watching import in_shadow
+
+            return in_shadow(self, name).monitor(name, duration_s=duration_s, viewer=viewer)
         ports = self.ports(name)
         run = ports.journal.active_run(ports.settings.name)
         if run is None:
@@ -257,6 +271,28 @@ class App:
         elif not ports.launcher.alive(run) and run.state is RunState.OBSERVING:
             ports.launcher.launch(run)
         return self.follow(run, viewer=viewer)
+
+    def looking_on(self, name: str | None, run_id: int) -> LookingOn:
+        """The window of a run, to be shown with all its figures. Changes nothing."""
+        from mobius.wiring.watching import looking_on
+
+        return looking_on(self, name, run_id)
+
+    def disarm(self, name: str | None, *, for_s: float, reason: str) -> DisarmNow:
+        """For so many seconds no verdict acts."""
+        return disarming.disarm(self.ports(name), for_s=for_s, reason=reason, who=self._who())
+
+    def arm(self, name: str | None) -> DisarmNow | None:
+        """Verdicts act again; returns what held."""
+        return disarming.arm(self.ports(name), who=self._who())
+
+    def report_issue(self, name: str | None, text: str, *, by: str | None = None) -> tuple[IssueNow, int]:
+        """Writes down what a user reports; returns it with the run whose window is open, else 0."""
+        return report_issue(self.ports(name), text, by=by or self._who())
+
+    def score(self, name: str | None) -> Score:
+        """How right the watch was, over all windows."""
+        return scored(self.ports(name, read_only=True))
 
     def accept(self, name: str | None = None) -> Run:
         """Keeps the live release and ends its window."""
