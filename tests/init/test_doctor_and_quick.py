@@ -88,6 +88,24 @@ def test_a_port_that_is_taken_is_said_with_who_holds_it(
     assert "another `listen`" in cure
 
 
+def test_a_signal_that_cannot_be_read_is_a_warning_and_stops_only_where_it_is_required(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, port = project / "mobius.toml", free_port()
+    signal = f'\n[[signal]]\nname = "queue"\nurl = "http://127.0.0.1:{port}"\nquery = "up"\n'
+    config.write_text(config.read_text() + signal)
+    git_in(project, "commit", "-qam", "Read the queue")
+    assert mobius(project, "doctor", "-e", "production") == 0
+    told = capsys.readouterr().out
+    assert f"  warn   signal queue: could not be read: http://127.0.0.1:{port}/api/v1/query:" in told
+
+    config.write_text(config.read_text() + "required = true\n")
+    git_in(project, "commit", "-qam", "Insist on the queue")
+    cure = "make it readable, or take required = true from [[signal]] queue"
+    assert checks(project, capsys)["signal queue"] == ("ERROR", cure)
+    assert mobius(project, "doctor", "-e", "production") == 4
+
+
 def test_a_configuration_with_mistakes_is_what_doctor_says(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

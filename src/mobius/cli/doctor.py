@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mobius.wiring import App
 
 CODES = {Outcome.PASS: 0, Outcome.FAIL: 3}
+WARNING = "warning: "  # how a check that passed begins where something is not as it should be
 WIDTH = 80
 
 
@@ -108,8 +109,10 @@ def _tell(environment: str, results: Sequence[CheckResult], *, as_json: bool) ->
     if environment:
         click.echo(f"{environment}:")
     for result in results:
-        sign = "ok" if result.outcome is Outcome.PASS else str(result.outcome)
-        for line in wrapped(f"{result.name}: {result.message}", WIDTH, f"  {sign:<6} ", " " * 9):
+        message = result.message.removeprefix(WARNING)
+        sign = "warn" if message != result.message else "ok"
+        sign = sign if result.outcome is Outcome.PASS else str(result.outcome)
+        for line in wrapped(f"{result.name}: {message}", WIDTH, f"  {sign:<6} ", " " * 9):
             click.echo(line)
         if cure := _cure(result):
             click.echo(f"         cure: {cure}")
