@@ -67,12 +67,13 @@ class Watched:
     events: tuple[Event, ...]
     samples: tuple[Sample, ...]
     window: WindowNow | None
+    doing: str = ""  # what it does now, where no window is open
 
     @property
     def reason(self) -> str:
-        """The sentence of its last verdict, "" without one."""
+        """What it does, or the sentence of its last verdict; "" without one."""
         said = (event.data.get("sentence") for event in reversed(self.events) if event.kind == "verdict")
-        return str(next(said, "") or "")
+        return self.doing or str(next(said, "") or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,9 @@ class Looker:
             return None
         journal = self.ports.journal
         events, samples = journal.events(run_id=run.id), journal.samples(run.id)
-        window = self._window(run, samples) if run.state is RunState.OBSERVING else None
-        return Watched(run, events, samples, window)
+        is_open = run.state is RunState.OBSERVING and bool(run.window_opened_at)
+        window = self._window(run, samples) if is_open else None
+        return Watched(run, events, samples, window, "" if is_open or run.ended else self._said_of(run))
 
     def _window(self, run: Run, samples: tuple[Sample, ...]) -> WindowNow:
         with self._turn:
@@ -121,6 +123,11 @@ class Looker:
 
     def _status(self) -> Status:
         return replace(status(self.ports), web=url_of(self.ports.settings.root))
+
+    def _said_of(self, run: Run) -> str:
+        """What its status says of a run that goes on, such as the stage of a canary."""
+        now = self.status().run
+        return now.sentence or now.step if now is not None and now.id == run.id else ""
 
     def _probe(self) -> CheckResult | None:
         """The health endpoint as users reach it; None where there is none."""
