@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ from postgres_server import new_database, postgres_server  # noqa: F401
 if TYPE_CHECKING:
     from journeys.service import Service
 
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and all that they start with them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest.register_assert_rewrite("journeys.service", "journeys.kill.field", "journeys.switch.under_load")
 

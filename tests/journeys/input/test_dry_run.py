@@ -15,6 +15,8 @@ from journeys.service import wait_until
 LOG = "deploy-dryrun.log"
 # Where a -wal is left, every reader of the journal, SQLite's own shell too, notes in this index how far it reads.
 INDEX = "journal.db-shm"
+# What the supervisor writes down each half minute, whatever anybody else does.
+NOTES = ("traffic.jsonl", "gauges.jsonl")
 
 
 def tree(folder: Path) -> dict[str, tuple[object, ...]]:
@@ -22,11 +24,16 @@ def tree(folder: Path) -> dict[str, tuple[object, ...]]:
     found: dict[str, tuple[object, ...]] = {}
     for place, names, files in os.walk(folder):
         for path in (Path(place) / name for name in [*names, *files]):
-            if path.name == LOG:
+            if path.name == LOG or path.name.startswith(NOTES):
                 continue
             about = path.lstat()
             if path.name == INDEX:  # it may not come, go or grow; what it notes of readers may change
                 found[str(path.relative_to(folder))] = (oct(about.st_mode), about.st_size)
+                continue
+            if (
+                path.is_dir() and path.name == "run"
+            ):  # its time changes with the first of the supervisor's notes
+                found[str(path.relative_to(folder))] = (oct(about.st_mode),)
                 continue
             what = path.readlink() if path.is_symlink() else ""
             if path.is_file() and not path.is_symlink():

@@ -12,6 +12,7 @@ from journeys.input.project import Project
 from journeys.service import wait_until
 from mobius.adapters.load import Load
 from mobius.model.run import Run, RunState
+from mobius.model.sample import Sample
 
 BAD = "bad"  # a file in shared/: from then on the live release is bad
 TURNS_BAD = {"once": BAD}
@@ -38,14 +39,20 @@ def load_on(project: Project) -> Iterator[Load]:
     assert report.requests > 100
 
 
-def turned_bad(project: Project, tag: str, *, seconds: float = 15.0) -> Run:
-    """Deploys `tag` to its open window, lets it turn bad there, and returns its run, ended."""
+def turned_bad(project: Project, tag: str, *, seconds: float = 15.0, after_checks: int = 0) -> Run:
+    """Deploys `tag` to its open window, lets it turn bad there after so many checks, and returns its run, ended."""
     project.deploy(tag, "--detach", expect=0)
     run = project.newest_run()
     assert project.get()["release"] == tag
+    wait_until(lambda: len(probes(project, run)) >= after_checks, 20, what=f"{after_checks} checks of {tag}")
     (project.shared / BAD).touch()
     wait_until(lambda: project.written().run(run.id).ended, seconds + 20, what=f"the window of {tag} to end")
     return project.written().run(run.id)
+
+
+def probes(project: Project, run: Run) -> list[Sample]:
+    """The checks of its window so far."""
+    return [sample for sample in project.written().samples(run.id) if sample.signal == "probe"]
 
 
 # -- before it sees a user ---------------------------------------------------------------------------------------
@@ -179,7 +186,8 @@ def test_a_release_that_turns_bad_is_taken_back_by_the_rule_that_is_made_for_it(
     v1.release(tag, answers=[{**rule, **TURNS_BAD}])
 
     with load_on(v1):
-        run = turned_bad(v1, tag)
+        # With fewer good ones before, the second bad one would make it less than 70 % of all.
+        run = turned_bad(v1, tag, after_checks=6)
 
     assert (run.state, run.exit_code) == (RunState.ROLLED_BACK, 12), run.sentence
     verdict = v1.written().events(run_id=run.id)
