@@ -48,9 +48,17 @@ def _code_alone(old: Booted) -> OpenWay:
     if not old.tried:
         return OpenWay(Way.CODE_ALONE, False, 0.0, "nothing", f"not proven: {old.why}", tried=False)
     if not old.works:
-        why = f"the previous release fails on the migrated copy: {_why(old)}"
-        return OpenWay(Way.CODE_ALONE, False, 0.0, "nothing", why)
+        return OpenWay(Way.CODE_ALONE, False, 0.0, "nothing", _fails("previous", old))
     return OpenWay(Way.CODE_ALONE, True, old.seconds, "nothing; the migrated schema stays")
+
+
+def _failed(statement: TrialStatement) -> str:
+    """A reason and why the deployment ends, in the same words: who tells both tells it once."""
+    return f"the migration fails on the copy: {statement.error}"
+
+
+def _fails(which: str, booted: Booted) -> str:
+    return f"the {which} release fails on the migrated copy: {_why(booted)}"
 
 
 def _why(booted: Booted) -> str:
@@ -119,9 +127,9 @@ def _reasons(trial: Trial, old: Booted, new: Booted) -> Iterator[tuple[Impact, s
     for check in trial.broken_checks:
         yield Impact.HIGH, check
     if old.tried and not old.works:
-        yield Impact.HIGH, f"the previous release fails on it: {_why(old)}"
+        yield Impact.HIGH, _fails("previous", old)
     if new.tried and not new.works:
-        yield Impact.HIGH, f"the new release fails on it: {_why(new)}"
+        yield Impact.HIGH, _fails("new", new)
     for warning in trial.warnings:
         yield Impact.LOW, warning
 
@@ -141,7 +149,7 @@ def _behind_an_open_query(waits_s: float, gives_way: bool) -> tuple[Impact, str]
 def _of_statement(statement: TrialStatement) -> Iterator[tuple[Impact, str]]:
     shown = statement.text if len(statement.text) <= 60 else statement.text[:59] + "…"
     if statement.error:
-        yield Impact.HIGH, f"{shown}: {statement.error}"
+        yield Impact.HIGH, _failed(statement)
         return
     for who, waited_s, long in (
         ("read", statement.read_blocked_s, Impact.HIGH),
@@ -166,7 +174,7 @@ def _stops(
     failed = next((each for each in trial.statements if each.error), None)
     if failed is not None:
         told = f"mend {failed.migration}, or the rows that it stumbles over: nothing live was changed"
-        yield f"the migration fails on the copy: {failed.error}", told
+        yield _failed(failed), told
         return  # what it left is no schema that anybody meant
     for check in trial.broken_checks:
         yield check, "mend the migration: the data would be left inconsistent"
@@ -176,6 +184,6 @@ def _stops(
             yield f"{_difference(rows)}, though no statement names it", NOT_MEANT
     if new.tried and not new.works:
         told = "the migration and the release do not fit each other: mend either"
-        yield f"the new release fails on the migrated copy: {_why(new)}", told
+        yield _fails("new", new), told
     if old.tried and not old.works and hold_s <= 0:
         yield ways[0].why, HOLD

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -183,3 +184,14 @@ def test_what_a_migration_sets_for_its_session_does_not_reach_the_next(here: Her
     here.write("003_plain.sql", "CREATE TABLE plain (a int);\nSELECT pg_sleep(0.05);")
     assert here.apply() == ["002_dumped", "003_plain"]
     assert {"plain", "mobius_migrations"} <= here.tables()
+
+
+def test_what_must_be_done_by_then_is_cancelled(here: Here) -> None:
+    here.write("002_slow.sql", "SELECT 1;")
+    here.write("002_slow.down.sql", "SELECT pg_sleep(60);")
+    here.apply()
+    began = time.monotonic()
+    with pytest.raises(MobiusError, match="canceling statement due to user request"):
+        SqlSource().down(here.root, replace(here.target, done_by=began + 0.5), ["002_slow"])
+    assert time.monotonic() - began < 10.0  # of 60 s
+    assert here.applied() == ["001_note", "002_slow"]

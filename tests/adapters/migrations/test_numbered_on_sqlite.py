@@ -320,3 +320,15 @@ def test_the_port_speaks_of_the_same_migrations(migrations: Here) -> None:
         assert [each.version for each in port.applied()] == ["001"]
     port.down(directory, ["001", "002"])
     assert port.applied() == ()
+
+
+def test_what_must_be_done_by_then_is_interrupted_and_nothing_of_it_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "001_endless.sql").write_text(
+        "CREATE TABLE n (i);\nWITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT max(i) FROM c;"
+    )
+    began = time.monotonic()
+    target = Target("sqlite", tmp_path / "app.db", done_by=began + 0.3)
+    with pytest.raises(MobiusError, match="failed at line 2: interrupted"):
+        SqlSource().apply(tmp_path, target, progress=print)
+    assert time.monotonic() - began < 10.0
+    assert SqlSource().applied(target) == ()

@@ -14,7 +14,13 @@ from mobius.adapters.migrations.engine import Watched, nobody
 from mobius.adapters.migrations.postgres_lock import refuse_unless_held, settle, sole_migrator
 from mobius.adapters.migrations.postgres_outside import run_outside
 from mobius.adapters.migrations.postgres_sql import Script, script_of
-from mobius.adapters.migrations.postgres_waiting import Blockers, HeldUpError, Patience, set_lock_timeout
+from mobius.adapters.migrations.postgres_waiting import (
+    Blockers,
+    HeldUpError,
+    Patience,
+    cancelled_from,
+    set_lock_timeout,
+)
 from mobius.adapters.migrations.session import PostgresSession
 from mobius.adapters.migrations.source import Change, Progress, Statement, Target
 from mobius.errors import MobiusError
@@ -48,7 +54,11 @@ class PostgresEngine:
         assert address is not None
         with connected(address, f"{address} cannot be migrated") as db:
             settle(db)
-            with sole_migrator(db, address), Blockers(address, db.info.backend_pid).watched() as blockers:
+            with (
+                cancelled_from(self.target.done_by, db),
+                sole_migrator(db, address),
+                Blockers(address, db.info.backend_pid).watched() as blockers,
+            ):
                 patience = Patience(self.target, blockers, progress)
                 yield PostgresMoving(_session(db, str(address)), patience)
 

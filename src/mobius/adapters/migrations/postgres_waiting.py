@@ -159,6 +159,28 @@ class Patience:
         )
 
 
+@contextlib.contextmanager
+def cancelled_from(done_by: float | None, db: psycopg.Connection[Any]) -> Iterator[None]:
+    """From then on, by the monotonic clock, whatever the session runs is cancelled; None for never."""
+    if done_by is None:
+        yield
+        return
+    is_done = threading.Event()
+
+    def cancel() -> None:
+        if not is_done.wait(max(0.0, done_by - time.monotonic())):
+            while not is_done.wait(LOOK_S):
+                db.cancel_safe()
+
+    thread = threading.Thread(target=cancel, name="not longer", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_done.set()
+        thread.join(2 * CONNECT_TIMEOUT_S)
+
+
 def set_lock_timeout(db: psycopg.Connection[Any], seconds: float, scope: str) -> None:
     """`scope`: "LOCAL" for a transaction, "SESSION" for all that follow."""
     db.execute(f"SET {scope} lock_timeout = {int(seconds * 1000)}".encode())

@@ -29,7 +29,8 @@ class Target:
 
     `lock_timeout_s`: how long a statement of PostgreSQL waits for a lock, unless the migration says it itself; 0 for no
     limit. What had to wait longer is tried again for `retry_within_s`; 0 for never. SQLite waits `busy_timeout_s`.
-    `hold_ends_at`: by the monotonic clock; until something is applied, no lock is waited for beyond it.
+    `hold_ends_at`: by the monotonic clock; until something is applied, no lock is waited for beyond it. `done_by`: by
+    the same clock; what SQL is not done then is ended, and has failed.
     """
 
     kind: Literal["sqlite", "postgresql"]
@@ -39,6 +40,7 @@ class Target:
     retry_within_s: float = 0.0
     busy_timeout_s: float = 10.0
     hold_ends_at: float | None = None
+    done_by: float | None = None
 
     def wait_s(self, longest_s: float) -> float:
         """How long a wait that begins now may last: `longest_s` (0 for no limit), or what is left of the hold."""

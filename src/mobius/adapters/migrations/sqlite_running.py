@@ -17,6 +17,8 @@ from mobius.adapters.migrations.sql_files import statements
 from mobius.archive.sqlite_capture import in_plain_words, is_sqlite, open_for_reading
 from mobius.errors import BackupInvalid, MobiusError
 
+STEPS_BETWEEN_LOOKS = 100_000  # of SQLite's own machine: a few milliseconds
+
 
 @dataclass(frozen=True, slots=True)
 class SqliteEngine:
@@ -53,6 +55,8 @@ class SqliteEngine:
             wait_s = self.target.wait_s(self.target.busy_timeout_s)
             uri = f"{path.absolute().as_uri()}?mode={'rwc' if make else 'rw'}"
             db = sqlite3.connect(uri, uri=True, timeout=wait_s, isolation_level=None)
+            if (done_by := self.target.done_by) is not None:
+                db.set_progress_handler(lambda: time.monotonic() > done_by, STEPS_BETWEEN_LOOKS)
             with contextlib.closing(db):
                 yield SqliteMoving(SqliteSession(db), self.target.busy_timeout_s)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from mobius.adapters.rehearsal.not_proven import NotProvenError
 from mobius.adapters.rehearsal.on_migrated import GoDown, OnMigrated, Scratch, both, require_room, scratch_of
 from mobius.adapters.trial.facts import trial_facts
 from mobius.adapters.trial.trying import Tried, tried
+from mobius.errors import MobiusError
 from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings
 from mobius.model.trial import Booted, Trial
@@ -85,12 +87,13 @@ def migrating(
     databases: Mapping[str, ScratchDatabase],
     place: Path,
     fast: bool,
+    boots: bool,
     progress: Callable[[str], None],
 ) -> Iterator[Migrating | None]:
     """Tries what is pending in `migrate_from` on copies of the database in the restored `copy`; None where nothing is.
-    The copies, in the folder `place` or on the scratch server, are gone at the end. Where a program of the project
-    cannot be cut off, nothing was tried, and that is said. Raises as `tried` does, and `MobiusError` where the backup
-    does not hold the database."""
+    `boots`: whether releases will be started on what they left. The copies, in the folder `place` or on the scratch
+    server, are gone at the end. Where a program of the project cannot be cut off, nothing was tried, and that is said.
+    Raises as `tried` does, and `MobiusError` where the backup does not hold the database."""
     scratch = scratch_of(settings, places, copy, databases)
     place.mkdir()
     require_room(scratch, fast=fast)
@@ -110,6 +113,7 @@ def migrating(
                     progress=progress,
                     within_s=settings.rehearsal.timeout_s,
                     live_version=scratch.live_version,
+                    handed_on=boots,
                 )
             )
             if asked.reason:
@@ -128,9 +132,24 @@ def migrating(
             names = found.trial.migrations
             if source.can_go_down(migrate_from, names):
                 progress("trying the way down once more, after the new release")
-                source.down(migrate_from, target, names, runner=runner)
+                with _ended_within(settings.rehearsal.timeout_s) as done_by:
+                    source.down(migrate_from, replace(target, done_by=done_by), names, runner=runner)
 
         yield Migrating(settings, found.trial, found, scratch, fast, go_down) if count else None
+
+
+@contextmanager
+def _ended_within(seconds: float) -> Iterator[float]:
+    """By when what is inside must be done, by the monotonic clock; an error that comes later says that it was ended."""
+    done_by = time.monotonic() + seconds
+    try:
+        yield done_by
+    except NotProvenError:
+        raise
+    except MobiusError as problem:
+        if time.monotonic() < done_by:
+            raise
+        raise MobiusError(f"it was not done in {seconds:g} s, and was ended: {problem.message}") from problem
 
 
 class _Remembering:

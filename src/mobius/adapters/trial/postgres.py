@@ -152,7 +152,7 @@ def _run(
                 around=onlookers.around,
             )
         except MobiusError as problem:
-            error = "; ".join([problem.message, *problem.details])
+            error = problem.message
         seconds = time.monotonic() - began
         if onlookers.is_over:
             error = f"it was not done in {bench.within_s:g} s, and was ended: {onlookers.running}"

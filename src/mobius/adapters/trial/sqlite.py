@@ -142,7 +142,7 @@ def _run(bench: _Bench, watch: Watch, progress: Callable[[str], None]) -> tuple[
             seconds = time.monotonic() - began
             if watch.is_over:
                 return seconds, f"it was not done in {bench.within_s:g} s, and was ended: {watch.running}"
-            return seconds, "; ".join([problem.message, *problem.details])
+            return seconds, problem.message
     return time.monotonic() - began, ""
 
 
@@ -187,7 +187,8 @@ def _down(
         with copied(bench.migrated, bench.migrated.parent, "down") as scratch:
             began = time.monotonic()
             try:
-                bench.source.down(bench.root, bench.at(scratch), versions, runner=bench.runner)
+                target = replace(bench.at(scratch), done_by=began + bench.within_s)
+                bench.source.down(bench.root, target, versions, runner=bench.runner)
             except MobiusError as error:
                 return DownTrial(True, time.monotonic() - began, error.message)
             seconds = time.monotonic() - began
