@@ -20,17 +20,19 @@ class Block:
 
 @dataclass(frozen=True)
 class Baseline:
-    """Blocks of `block_s` seconds each, oldest first, and everything there is: `total` may reach further back."""
+    """Blocks of `block_s` seconds each, oldest first, and everything there is: `total` may reach further back, or show
+    what is usual at this hour. `known_by`: where it is from, in words ("its last hour")."""
 
     blocks: tuple[Block, ...]
     block_s: float
     total: Block
+    known_by: str = ""
 
     @classmethod
-    def of(cls, blocks: Iterable[Block], block_s: float) -> Baseline:
+    def of(cls, blocks: Iterable[Block], block_s: float, known_by: str = "") -> Baseline:
         """With the sum of these blocks as the total."""
         there = tuple(blocks)
-        return cls(there, block_s, added(there))
+        return cls(there, block_s, added(there), known_by)
 
     @cached_property
     def minutes(self) -> tuple[Block, ...]:

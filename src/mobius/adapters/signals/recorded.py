@@ -1,15 +1,17 @@
-"""What the front door wrote down of a release's traffic before now."""
+"""What was written down of a release's traffic before now, and what is usual at this hour of the week."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mobius.adapters.signals.traffic import ROUTE
+from mobius.adapters.signals.usual import UsualHours
 from mobius.host.history import FILE
 from mobius.host.lines import BLOCK_S, read_lines
+from mobius.host.usual import usual_beside
 from mobius.model.baseline import Baseline, Block
 from mobius.model.sample import BUCKETS
 
@@ -17,23 +19,29 @@ NEAR_S, FAR_S = 3600.0, 86_400.0  # an hour is like now; a day has more of what 
 ENOUGH = 12_000  # requests in the last hour that need no help from the day before (200 a minute)
 
 
-def recorded(run: Path, release_id: str, until: float) -> dict[str, Baseline]:
+def recorded(run: Path, release_id: str, until: float, *, file: str = FILE) -> dict[str, Baseline]:
     """The traffic of this release in the hour before `until` (unix seconds), by signal: all of it ("traffic"), and each
-    critical route ("route:/api"). Where there was little, that of the day before it, too. Empty where nothing was
-    written down."""
+    critical route ("route:/api"). Where there was little, that of the day before it, too. Where this hour of the week
+    is usually worse than that, errors or times are those of such an hour; where the release has little of its own, the
+    hours of the weeks before stand in for it. Empty where nothing was written down."""
     there: dict[str, list[tuple[float, Block]]] = {}
-    for line in read_lines(run / FILE, until - FAR_S, until):
+    for line in read_lines(run / file, until - FAR_S, until):
         for signal, block in _blocks(line.releases.get(release_id)):
             there.setdefault(signal, []).append((line.at, block))
-    found = {signal: _baseline(blocks, until) for signal, blocks in there.items()}
-    return {signal: baseline for signal, baseline in found.items() if baseline is not None}
+    usual = UsualHours(usual_beside(run / file), until, block_of)
+    found: dict[str, Baseline] = {}
+    for signal in {**there, **dict.fromkeys(usual.signals)}:
+        own = _baseline(there.get(signal, []), until)
+        if (known := usual.beside(signal, own)) is not None:
+            found[signal] = known
+    return found
 
 
 def _baseline(there: list[tuple[float, Block]], until: float) -> Baseline | None:
     near = [block for at, block in there if at > until - NEAR_S]
     if sum(block.requests for block in near) >= ENOUGH:
-        return Baseline.of(near, BLOCK_S)
-    return Baseline.of([block for _, block in there], BLOCK_S) if there else None
+        return Baseline.of(near, BLOCK_S, "its last hour")
+    return Baseline.of([block for _, block in there], BLOCK_S, "its last day") if there else None
 
 
 def _blocks(counted: Any) -> Iterator[tuple[str, Block]]:
@@ -41,12 +49,13 @@ def _blocks(counted: Any) -> Iterator[tuple[str, Block]]:
     if not isinstance(counted, dict):
         return
     with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, OverflowError):
-        yield "traffic", _block(counted)
+        yield "traffic", block_of(counted)
         for route, one in counted.get("routes", {}).items():
-            yield f"{ROUTE}{route}", _block(one)
+            yield f"{ROUTE}{route}", block_of(one)
 
 
-def _block(counted: dict[str, Any]) -> Block:
+def block_of(counted: Mapping[str, Any]) -> Block:
+    """The counts as a block. Raises ValueError, KeyError, TypeError or OverflowError for what is none."""
     histogram = [0] * BUCKETS
     for bucket, many in counted["histogram"].items():
         histogram[min(int(bucket), BUCKETS - 1)] += int(many)
