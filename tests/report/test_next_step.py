@@ -50,3 +50,11 @@ def test_the_steps_are_known_from_the_events_as_they_come() -> None:
     for kind, step in (("step begun", "a"), ("step failed", "a"), ("step begun", "b"), ("step failed", "b")):
         seen.see(Event(1, 7, 0.0, kind, "", {"step": step}))
     assert (seen.begun, seen.failed) == ({"a", "b"}, "a")
+
+
+def test_after_a_canary_that_nobody_could_judge_the_way_without_one_is_named() -> None:
+    run = replace(ended(RunState.ROLLED_BACK, "split", "see_stage"), exit_code=4)
+    assert next_step(run) == (
+        "nobody found it bad; once there is more traffic, or with longer stages, again; or all at once",
+        "mobius deploy -e production --tag v3 --no-canary",
+    )

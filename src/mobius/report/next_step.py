@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from mobius.model.run import Event, Run, RunState
 
+UNDECIDED = 4  # the exit code of a canary that nobody could judge
 REPORTED = "a person must choose; what happened and the choices are in"
 
 
@@ -43,6 +44,9 @@ def next_step(run: Run, begun: Collection[str] = (), failed: str = "") -> tuple[
             return "nobody watches: no journal could be written. Mend that, then", f"mobius monitor {on}"
         case RunState.ROLLED_BACK if _action(run, failed) == "migrate":
             return _after_a_failed_migration(run)
+        case RunState.ROLLED_BACK if run.exit_code == UNDECIDED:
+            why = "nobody found it bad; once there is more traffic, or with longer stages, again; or all at once"
+            return why, f"mobius deploy {on} --tag {run.plan.tag} --no-canary"
         case RunState.ROLLED_BACK:
             return "find out why", f"mobius logs {on}{f' --slot {run.plan.slot}' if run.plan.slot else ''}"
         case RunState.REFUSED:

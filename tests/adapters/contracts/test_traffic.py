@@ -14,6 +14,7 @@ from adapters.contracts.haproxy_ground import haproxy_ground
 from adapters.contracts.live_socket_ground import live_socket_ground
 from mobius.adapters.traffic.memory import MemoryTraffic
 from mobius.errors import MobiusError
+from mobius.model.verdict import Outcome
 from mobius.ports import Traffic
 
 KINDS = ("door", "haproxy", "nginx", "nginx-direct", "caddy", "caddy-direct")
@@ -76,6 +77,17 @@ def test_a_switch_moves_all_weights_and_the_same_again_changes_nothing(traffic: 
     assert not any(traffic.weights().values())
 
 
+def test_requests_can_be_shared_out_between_two_slots_and_it_says_who_keeps_a_client(
+    traffic: Traffic,
+) -> None:
+    traffic.switch({"blue": 100})
+    before = dict(traffic.weights())
+    checked = traffic.check_split()
+    assert (checked.name, checked.outcome) == ("canary", Outcome.PASS)
+    assert checked.message
+    assert dict(traffic.weights()) == before, "looking changes nothing"
+
+
 def test_a_slot_that_does_not_exist_is_refused_and_nothing_changes(traffic: Traffic) -> None:
     traffic.switch({"blue": 100})
     with pytest.raises(MobiusError, match="slot purple"):
@@ -129,6 +141,16 @@ def test_after_the_switch_every_new_request_goes_to_the_new_release(real: Ground
     for slot, release_id in (("blue", "r1"), ("green", "r2"), ("blue", "r1")):
         real.traffic.switch({slot: 100})
         assert [real.get() for _ in range(5)] == [(200, release_id)] * 5
+
+
+def test_each_slot_gets_its_share_of_the_requests(real: Ground) -> None:
+    for green in (10, 50):
+        real.traffic.switch({"green": green, "blue": 100 - green})
+        answers = [real.get() for _ in range(100)]
+        assert {status for status, _ in answers} == {200}
+        assert abs(sum(release == "r2" for _, release in answers) - green) <= 2
+    real.traffic.switch({"blue": 100})
+    assert [real.get() for _ in range(5)] == [(200, "r1")] * 5
 
 
 def test_draining_waits_for_what_is_in_flight(real: Ground) -> None:

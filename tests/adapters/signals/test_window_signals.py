@@ -165,6 +165,34 @@ def test_a_door_that_did_not_answer_once_adds_nothing_from_before_the_window(
     assert [(sample.requests, sample.errors) for sample in after] == [(20, 1)]
 
 
+def test_what_the_release_before_answers_meanwhile_stands_beside_at_the_same_time() -> None:
+    route = {"/pay": Counters(2, 1, (2,))}
+    readings = [
+        {"blue": Counters(100, 1, (100,), routes=route), "green": Counters(0, 0, (0,))},
+        {
+            "blue": Counters(190, 2, (190,), routes={"/pay": Counters(5, 1, (5,))}),
+            "green": Counters(10, 5, (10,)),
+        },
+    ]
+    delta = TrafficDelta(lambda: readings.pop(0), "green", routes=("/pay",), beside="blue")
+
+    assert delta.samples(7.0) == (
+        Sample("traffic", 7.0, requests=10, errors=5, histogram=(10,)),
+        Sample("control", 7.0, requests=90, errors=1, histogram=(90,)),
+        Sample("control:/pay", 7.0, requests=3, errors=0, histogram=(3,)),
+    )
+
+
+def test_where_nobody_can_count_neither_side_was_measured() -> None:
+    def broken() -> dict[str, Counters]:
+        raise OSError("no door")
+
+    assert TrafficDelta(broken, "green", beside="blue").samples(7.0) == (
+        Sample("traffic", 7.0, missing="no door"),
+        Sample("control", 7.0, missing="no door"),
+    )
+
+
 def test_what_was_counted_before_the_window_is_not_of_the_window() -> None:
     assert traffic(OSError("not yet"), green(5000, 900, 5000), green(5001, 900, 5001)) == [
         Sample("traffic", 1.0, missing="first reading: nothing to compare it with"),

@@ -8,6 +8,7 @@ import pytest
 
 from mobius.adapters.traffic.elsewhere import ElsewhereTraffic
 from mobius.errors import MobiusError
+from mobius.model.verdict import Outcome
 from mobius.ports import Traffic
 
 TRAFFIC: Traffic = ElsewhereTraffic("production")
@@ -36,3 +37,9 @@ def test_no_slot_of_ours_has_traffic_and_nothing_is_held() -> None:
     assert TRAFFIC.weights() == {}
     TRAFFIC.release_hold()
     assert TRAFFIC.switch({}).failed_requests == 0
+
+
+def test_it_cannot_be_shared_out_between_two_releases() -> None:
+    checked = TRAFFIC.check_split()
+    assert checked.outcome is Outcome.FAIL
+    assert checked.message == "the requests of production are somebody else's to direct"

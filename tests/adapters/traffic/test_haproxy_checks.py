@@ -12,7 +12,7 @@ import pytest
 from adapters.contracts.conftest import Ground
 from adapters.contracts.haproxy_ground import haproxy_ground
 from adapters.traffic.haproxies import Haproxy
-from mobius.adapters.traffic.haproxy_checks import haproxy_checks
+from mobius.adapters.traffic.haproxy_checks import haproxy_checks, split_check
 from mobius.model.verdict import CheckResult, Outcome
 
 
@@ -41,6 +41,24 @@ def test_what_we_print_passes_every_check(house: tuple[Ground, Haproxy, str]) ->
     before = haproxy.state()
     found(haproxy)
     assert haproxy.state() == before, "looking changes nothing"
+
+
+def test_whether_a_client_stays_with_its_release_in_a_canary_is_for_the_configuration(
+    house: tuple[Ground, Haproxy, str], tmp_path: Path
+) -> None:
+    _, haproxy, text = house
+    config = tmp_path / "haproxy.cfg"
+    config.write_text(text)
+    place = replace(haproxy.place, config=config)
+    without = split_check(place)
+    assert without.outcome is Outcome.PASS
+    assert without.message == "HAProxy splits by weight; no cookie keeps a client with its release"
+    assert without.advice.endswith(f"write `cookie` in backend {place.backend}")
+    config.write_text(text + f"\nbackend {place.backend}\n  cookie WHO insert\n")
+    assert "a client stays with its release by what" in split_check(place).message
+    missing = split_check(replace(place, config=tmp_path / "none.cfg"))
+    assert missing.outcome is Outcome.PASS
+    assert missing.message.endswith("cannot be seen: No such file or directory")
 
 
 # What is changed in our configuration, the check that fails, what it says, and its advice.

@@ -4,6 +4,7 @@ with all that was seen."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any, NoReturn
 
 from mobius.errors import MobiusError
@@ -17,11 +18,11 @@ from mobius.model.sample import Sample
 from mobius.model.verdict import Outcome, Verdict
 from mobius.ports import Ports
 from mobius.report.words import duration
-from mobius.rules.adaptive.stage import Enough
+from mobius.rules.adaptive.stage import WHOLE, Enough
 from mobius.rules.canary import Sides
 from mobius.rules.health import judge
 
-TELL_EVERY_S = 60.0
+TELL_EVERY_S = 20.0
 
 
 class StageFailed(MobiusError):
@@ -161,7 +162,18 @@ class Stage:
             self.told_at = now
             sentence = f"canary {self._share()}: {self._sides().words(*self._tags())}; {_what(self.enough)}"
             left_s = round(self.since + self.step.params["max_s"] - self.now)
-            self.record.say("so far", sentence, {"sentence": sentence, "left_s": left_s})
+            evidence, threshold = self.tests.evidence().get(WHOLE, (0.0, 0.0))
+            told = {
+                "sentence": sentence,
+                "left_s": left_s,
+                "missing": _missing(self.enough, self.now - self.since),
+            }
+            figures = {
+                "evidence": round(evidence, 1),
+                "threshold": round(threshold, 1),
+                **self._sides().figures(),
+            }
+            self.record.say("so far", sentence, {**told, **figures})
 
     def _sides(self) -> Sides:
         return Sides.of(self.samples, self.since)
@@ -186,6 +198,13 @@ def canary_words(run: Run, ports: Ports) -> str:
     _, since = _times(step, record)
     sides = Sides.of(ports.journal.samples(run.id, since=since), since)
     return f"canary {step.params['percent']} %: {sides.words(new.tag, old.tag)}"
+
+
+def _missing(enough: Enough, seen_s: float) -> str:
+    """How much longer it takes, as far as anybody can say."""
+    if enough.is_enough or enough.needed_s == inf:
+        return ""
+    return f"enough in {duration(max(1, round(enough.needed_s - seen_s)))}"
 
 
 def _what(enough: Enough) -> str:
