@@ -11,6 +11,7 @@ from mobius.model.plan import FORWARD, Plan
 from mobius.model.policies import PolicySettings
 from mobius.model.settings import EnvironmentSettings
 from mobius.report.words import counted
+from mobius.rules.adaptive.gauges import OWN, PERCENT, TOLERANCE, Usual
 from mobius.rules.adaptive.window import ROUTE, WHOLE, WindowTests, is_enough
 from mobius.rules.canary import first_stage, longest_s, past_stages
 
@@ -58,7 +59,8 @@ def _tests(record: Record, opened_at: float, window_s: float) -> WindowTests:
     wanted = [WHOLE, *(f"{ROUTE}{route}" for route in record.ports.settings.critical_routes)]
     known = {signal: before.get(signal) for signal in wanted}
     blip_s = record.ports.settings.monitor.blip_tolerance_s
-    return WindowTests(known, opened_at, window_s, blip_s)
+    slow_ms = record.ports.settings.quality_gates.performance.response_time_max
+    return WindowTests(known, opened_at, window_s, blip_s, _usual(record), slow_ms)
 
 
 def what_is_known(record: Record) -> str:
@@ -69,7 +71,18 @@ def what_is_known(record: Record) -> str:
     if baseline is None or not is_enough(baseline):
         seen = f"of {previous} " if previous else ""
         return f"too little was counted {seen}before to compare with: the fixed limits hold"
-    return f"held against {counted(baseline.total.requests, 'request')} of {previous}"
+    told = f"held against {counted(baseline.total.requests, 'request')} of {previous}"
+    outlook = _tests(record, 0.0, max(1.0, float(record.run.plan.facts["window_s"]))).outlook()
+    return f"{told}; {outlook}" if outlook else told
+
+
+def _usual(record: Record) -> dict[str, Usual]:
+    """What was read of the release before, of all that is to be compared."""
+    measure = _measure(record.run.plan)
+    read = record.ports.gauges(measure, record.run.started_at) if measure else {}
+    tolerances = {f"{OWN}{one.name}": one.tolerance for one in record.ports.settings.signals if one.compare}
+    compared = {**dict.fromkeys(PERCENT, TOLERANCE), **tolerances}
+    return {signal: Usual(values, compared[signal]) for signal, values in read.items() if signal in compared}
 
 
 def _before(record: Record) -> Mapping[str, Baseline]:

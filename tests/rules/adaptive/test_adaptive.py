@@ -159,3 +159,29 @@ def test_whoever_starts_again_from_the_same_samples_decides_the_same() -> None:
             carried_on.observe(tick.requests, tick.errors, tick.histogram, TICK_S)
         told += [carried_on.observe(t.requests, t.errors, t.histogram, TICK_S) for t in ticks[restart:]]
         assert told == whole
+
+
+def test_outages_that_nobody_wants_forgiven_are_found_sooner() -> None:
+    chance = random.Random(14)
+    baseline = usual(chance)
+    ticks = list(blocks(chance, 12, seconds=TICK_S, errors=0.05))
+    forgiving, strict = (Adaptive(baseline, window_s=3600.0, blip_s=blip_s) for blip_s in (30.0, 0.0))
+    found, sooner = first_alarm(forgiving, ticks), first_alarm(strict, ticks)
+    assert found is not None
+    assert sooner is not None
+    assert sooner[0] <= 10 < found[0]
+    assert sooner[1].sentence.endswith("the chance of a false alarm is below 1 in 1,000")
+
+
+def test_where_the_release_before_was_twice_as_fast_as_the_gate_no_wander_excuses_more() -> None:
+    chance = random.Random(15)
+    wander = [0.3, 0.36, 0.45, 0.5, 0.45, 0.36, 0.3, 0.27, 0.24, 0.27] * 2
+    there = [block for slower in wander for block in blocks(chance, 2, seconds=30.0, slower=slower)]
+    baseline = Baseline.of(there, 30.0)
+    gated = Adaptive(baseline, window_s=3600.0, slow_ms=200.0)
+    assert gated.ceilings[-1].name == "slower than 200 ms"
+    found = first_alarm(gated, blocks(chance, 120, seconds=TICK_S, slower=1.6))
+    assert found is not None
+    assert Adaptive(baseline, window_s=3600.0, slow_ms=90.0).ceilings == watching(baseline).ceilings
+    usual_one = Adaptive(usual(chance), window_s=3600.0, slow_ms=200.0)
+    assert not any(ceiling.is_gate for ceiling in usual_one.ceilings)  # its p95 is 200 ms as it is

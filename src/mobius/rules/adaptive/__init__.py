@@ -45,8 +45,8 @@ class Adaptive:
     """One release, held against `baseline` for `window_s` seconds, and against what the one before answers meanwhile.
 
     `share_of_alpha`: what part of the claimed chance of a false alarm this test may spend, where several are made.
-    `blip_s`: the longest bad moment that is forgiven. Without a baseline, and while the release before answers nothing,
-    only what fails as a whole is found.
+    `blip_s`: the longest bad moment that is forgiven; `slow_ms`: what the quality gates call slow. Without a baseline,
+    and while the release before answers nothing, only what fails as a whole is found.
     """
 
     def __init__(
@@ -56,13 +56,14 @@ class Adaptive:
         window_s: float,
         share_of_alpha: float = 1.0,
         blip_s: float = BLIP_S,
+        slow_ms: float | None = None,
     ) -> None:
         self.threshold = THRESHOLD / share_of_alpha
         self.evidence = 0.0  # as of the last tick, against the threshold
         self._window_s, self._blip_s = window_s, blip_s
         self._evidence: list[Evidence] = []
         self._weights: list[float] = []
-        self._weigh(ceilings(baseline, share_of_alpha, blip_s))
+        self._weigh(ceilings(baseline, share_of_alpha, blip_s, slow_ms))
         self._knows_edges = self._evidence[0].ceiling.is_known
         self._answers: tuple[int, ...] = ()  # of the control, by bucket, until it says how slow is slow
         self._recent: deque[tuple[float, Tick]] = deque()

@@ -7,24 +7,21 @@ bursts and of slow wander raises ceilings and lowers what one bad moment counts;
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from math import exp, log, sqrt
 
-from mobius.model.baseline import Baseline, Block
-from mobius.rules.adaptive.bounds import share_above, student
+from mobius.model.baseline import Baseline, added
+from mobius.model.sample import HISTOGRAM_EDGES_MS
+from mobius.rules.adaptive.bounds import share_above
+from mobius.rules.adaptive.wander import BUCKET, BUSY, SIGNIFICANT, Scale, wander_of_scale, wander_of_share
 
 ALPHA = 0.001  # the chance of a false alarm that is claimed, in a whole window
 LEVEL = 0.2 * ALPHA / 4  # a fifth of it is spent on the ceilings: one of four channels
 QUANTILES = (0.5, 0.95, 0.99)
+GATE_SHARE = 0.05  # a gate for response times is one for the 95th percentile
 ERRORS_TIMES, ERRORS_MORE = 1.5, 0.0005  # tolerated: half as many again, or 0.05 percentage points more
-BUCKET = log(1.25)  # how much slower the next bucket is
-BUSY = 200  # requests a minute: with fewer, minutes say nothing of wander
-SIGNIFICANT = 2.33  # standard deviations: 1 in 100 by chance
-WANDER_QUANTILE, WANDER_MOST = 0.998, 6.0
-SCALE_NOISE = 0.0003  # the variance of a minute's log median that is no wander
-SCALE_MOST = log(2.1)  # a baseline that wanders further hides everything: rather a false alarm
 BLIP_S = 30.0  # the longest bad moment that is forgiven
 SLOWER = 2.0  # so many times longer where answers are slow: at a start they are, for a minute
 PATIENCE, PATIENCE_MOST_S = 1.2, 300.0  # where answers wander: so many times their time constant longer
@@ -38,7 +35,7 @@ class Ceiling:
     `clumping`: how errors come in bursts, as the variance of their rate in blocks of `block_s` beyond chance, relative
     to its square; `phi`: by how much slow answers scatter more than by chance. `blip_s`: the longest forgiven moment.
     `before`: the share that is bad of the release before by the measure of a control, which is a bucket stricter.
-    A share of 1 is no ceiling: nothing is known of before.
+    A share of 1 is no ceiling: nothing is known of before. `is_gate`: an absolute limit, whatever was before.
     """
 
     name: str
@@ -51,6 +48,7 @@ class Ceiling:
     blip_s: float = BLIP_S
     wanders: bool = False
     before: float = 0.0
+    is_gate: bool = False
 
     @property
     def is_known(self) -> bool:
@@ -59,17 +57,23 @@ class Ceiling:
 
 
 def ceilings(
-    baseline: Baseline | None, share_of_alpha: float = 1.0, blip_s: float = BLIP_S
+    baseline: Baseline | None,
+    share_of_alpha: float = 1.0,
+    blip_s: float = BLIP_S,
+    slow_ms: float | None = None,
 ) -> tuple[Ceiling, ...]:
     """Errors first; then, where times are there, one for each of three quantiles. `share_of_alpha`: what part of the
-    claimed chance they may spend; `blip_s`: the longest bad moment that is forgiven, of slow answers twice as long."""
+    claimed chance they may spend; `blip_s`: the longest bad moment that is forgiven, of slow answers twice as long.
+    `slow_ms`: what the quality gates call slow, in the buckets of `HISTOGRAM_EDGES_MS`; where the release before was
+    twice as fast, no more than 1 of 20 may be slower."""
     if baseline is None or not baseline.total.requests:
         return (Ceiling("errors", 1.0, 0.0, blip_s=blip_s),)
     level = LEVEL * share_of_alpha
     found = [replace(_of_errors(baseline, level), blip_s=blip_s)]
     if sum(baseline.total.histogram):
-        scale = _wander_of_scale(baseline.minutes)
+        scale = wander_of_scale(baseline.minutes)
         found += [_of_latency(quantile, baseline, scale, level, blip_s) for quantile in QUANTILES]
+        found += _of_a_gate(baseline, slow_ms, level, blip_s) if slow_ms else []
     return tuple(found)
 
 
@@ -90,13 +94,16 @@ def _of_errors(baseline: Baseline, level: float) -> Ceiling:
     bad, of = baseline.total.errors, baseline.total.requests
     was = bad / of if of else 0.0
     share = max(share_above(bad, of, level), ERRORS_TIMES * was, was + ERRORS_MORE)
-    clumping, block_s = _clumping(baseline, was)
+    clumping, block_s = _clumping(baseline)
     share = min(max(share, 1e-9), 0.9)
     return Ceiling("errors", share, was, clumping=clumping, block_s=block_s, before=was)
 
 
-def _clumping(baseline: Baseline, was: float) -> tuple[float, float]:
-    """By the method of moments: (variance - mean) / mean², over blocks in which half an error is expected, or more."""
+def _clumping(baseline: Baseline) -> tuple[float, float]:
+    """By the method of moments: (variance - mean) / mean², over blocks in which half an error is expected, or more.
+    What is expected is their own mean: the total may be of other hours."""
+    own = added(baseline.blocks)
+    was = own.errors / own.requests if own.requests else 0.0
     size, most = 1, max(1, len(baseline.blocks) // 12)
     while True:
         blocks = baseline.grouped(size)
@@ -116,15 +123,7 @@ def _clumping(baseline: Baseline, was: float) -> tuple[float, float]:
 # -- slow answers -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """How far all answers together wander up and down: tolerated factor (as a logarithm), and for how long."""
-
-    log_factor: float = 0.0
-    constant_s: float = 0.0
-
-
-def _of_latency(quantile: float, baseline: Baseline, scale: _Scale, level: float, blip_s: float) -> Ceiling:
+def _of_latency(quantile: float, baseline: Baseline, scale: Scale, level: float, blip_s: float) -> Ceiling:
     total = baseline.total.histogram
     of = sum(total)
     edge = _bucket_of(total, quantile)
@@ -132,9 +131,10 @@ def _of_latency(quantile: float, baseline: Baseline, scale: _Scale, level: float
     pairs = [(sum(block.histogram[edge + 1 :]), sum(block.histogram)) for block in baseline.blocks]
     minutes = [(sum(minute.histogram[edge + 1 :]), sum(minute.histogram)) for minute in baseline.minutes]
     wandered = 0.0
-    if len(minutes) > 2 and min(n for _, n in minutes) >= BUSY:
-        share = max(share, sorted(bad / n for bad, n in minutes)[-2])
-        wandered = _wander_of_share(minutes)
+    busy = [(bad, n) for bad, n in minutes if n >= BUSY]
+    if len(busy) > max(2, len(minutes) / 2):
+        share = max(share, sorted(bad / n for bad, n in busy)[-2])
+        wandered = wander_of_share(busy)
         share = max(share, wandered)
     if scale.log_factor:
         share = max(share, _share_slower(total, edge + 1 - max(scale.log_factor / BUCKET, 1.0), level))
@@ -150,6 +150,17 @@ def _of_latency(quantile: float, baseline: Baseline, scale: _Scale, level: float
         wanders=bool(wandered or scale.log_factor),
         before=sum(total[edge + 1 :]) / of,
     )
+
+
+def _of_a_gate(baseline: Baseline, slow_ms: float, level: float, blip_s: float) -> list[Ceiling]:
+    """Errors need none: where they were surely below half of their gate, their own ceiling is below it."""
+    total = baseline.total.histogram
+    half, edge = (bisect_left(HISTOGRAM_EDGES_MS, ms) for ms in (slow_ms / 2, slow_ms))
+    if edge >= len(total) - 1 or share_above(sum(total[half + 1 :]), sum(total), level) > GATE_SHARE:
+        return []
+    was, before = (sum(total[at + 1 :]) / sum(total) for at in (edge, edge - 1))
+    name = f"slower than {slow_ms:g} ms"
+    return [Ceiling(name, GATE_SHARE, was, above=edge, blip_s=SLOWER * blip_s, before=before, is_gate=True)]
 
 
 def _bucket_of(histogram: Sequence[int], quantile: float) -> int:
@@ -184,60 +195,3 @@ def _scatter(pairs: Sequence[tuple[int, int]]) -> float:
     chi = sum((bad - share * of) ** 2 / (share * (1 - share) * of) for bad, of in pairs)
     found = chi / (len(pairs) - 1)
     return found if found > 1 + SIGNIFICANT * sqrt(2 / (len(pairs) - 1)) else 1.0
-
-
-def _wander_of_share(minutes: Sequence[tuple[int, int]]) -> float:
-    """Where the share would wander to, on the scale of log odds; 0 where it scatters by chance alone."""
-    odds = [log((bad + 0.5) / (of - bad + 0.5)) for bad, of in minutes]
-    chance = sum(1 / (bad + 0.5) + 1 / max(of - bad + 0.5, 0.5) for bad, of in minutes) / len(minutes)
-    walk = _Walk.of(odds)
-    if walk.variance <= chance * (1 + SIGNIFICANT * sqrt(2 / (len(minutes) - 1))):
-        return 0.0
-    return 1 / (1 + exp(-(walk.mean + walk.reach)))
-
-
-def _wander_of_scale(minutes: Sequence[Block]) -> _Scale:
-    if len(minutes) < 5 or min(sum(minute.histogram) for minute in minutes) < BUSY:
-        return _Scale()
-    walk = _Walk.of([_log_median(minute.histogram) for minute in minutes])
-    if walk.covariance <= SCALE_NOISE:
-        return _Scale()
-    constant_s = -60.0 / log(min(max(walk.correlation, 0.05), 0.96))
-    return _Scale(min(walk.reach, SCALE_MOST), constant_s)
-
-
-def _log_median(histogram: Sequence[int]) -> float:
-    """In buckets' logarithms: only differences count."""
-    half, seen = sum(histogram) / 2, 0
-    for index, count in enumerate(histogram):
-        if count and seen + count >= half:
-            return BUCKET * (index + (half - seen) / count)
-        seen += count
-    return 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Walk:
-    """A series that wanders: each minute is like the one before. `reach`: how far above its mean it may be found, from
-    as few independent values as there are."""
-
-    mean: float
-    variance: float
-    covariance: float  # of neighbours: what is left of the variance without the noise of measuring
-    correlation: float
-    reach: float = 0.0
-
-    @classmethod
-    def of(cls, series: Sequence[float]) -> _Walk:
-        many = len(series)
-        mean = sum(series) / many
-        off = [value - mean for value in series]
-        variance = sum(value * value for value in off) / many
-        covariance = sum(one * other for one, other in pairwise(off)) / (many - 1)
-        correlation = min(max(covariance / max(variance, 1e-12), 0.0), 0.97)
-        # a short series looks less correlated than it is (Kendall 1954)
-        correlation = min(correlation + (1 + 3 * correlation) / many, 0.97)
-        independent = max(many * (1 - correlation) / (1 + correlation), 2.2)
-        times = student(WANDER_QUANTILE, independent - 1, WANDER_MOST)
-        spread = max(covariance, 0.0) / (1 - 1 / independent) * (1 + 1 / independent)
-        return replace(cls(mean, variance, covariance, correlation), reach=times * sqrt(spread))

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import erf, inf, log, sqrt
 
-from mobius.rules.adaptive.ceilings import BUCKET
 from mobius.rules.adaptive.control import is_control
 from mobius.rules.adaptive.evidence import Evidence
 from mobius.rules.adaptive.stakes import FIRST_STAKE
+from mobius.rules.adaptive.wander import BUCKET
 
 TICK_S = 5.0
 LIKELY = 0.8  # the chance to be found that is enough to go on
 MEDIAN = 0.5
 STEPS = 40  # of a bisection
+ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,14 @@ def seconds_until_seen(
 ) -> float:
     """After how many seconds a release of which this share is bad in the channel of `evidence`, from its start on, has
     been found with this chance. `weight`: of the channel in the whole bet; infinite where it is not found at all."""
-    if not pace.per_s:
+    if not pace.per_s or not (evidence.bets or is_control(pace.per_s, pace.control_per_s)):
         return inf
-    least = inf
-    for growth, scatter in _bets(evidence, share, pace):
-        wanted = log(threshold * len(evidence.odds) / (weight * FIRST_STAKE))
-        least = min(least, _ticks(growth, scatter, wanted, chance) * TICK_S)
-    return least + evidence.ceiling.blip_s
+    wanted = log(threshold * len(evidence.odds) / (weight * FIRST_STAKE))
+    forgiven = evidence.ceiling.blip_s / TICK_S
+    least = min(
+        _ticks(growth, scatter, wanted, chance, forgiven) for growth, scatter in _bets(evidence, share, pace)
+    )
+    return (least + forgiven + 1) * TICK_S if forgiven else least * TICK_S
 
 
 def requests_needed(
@@ -117,12 +119,21 @@ def _bets(evidence: Evidence, share: float, pace: Pace) -> list[tuple[float, flo
     return found
 
 
-def _ticks(growth: float, scatter: float, wanted: float, chance: float) -> float:
-    """How many until a walk with this drift and variance has come so far with this chance."""
+def _ticks(growth: float, scatter: float, wanted: float, chance: float, forgiven: float) -> float:
+    """How many until a walk with this drift and variance has come so far with this chance. What is forgiven is its
+    steepest stretch, and the more of them there are, the steeper is one of them by chance."""
     if growth <= 0:
         return inf
     spread = _normal_quantile(chance) * sqrt(scatter)
-    return ((spread + sqrt(spread * spread + 4 * growth * wanted)) / (2 * growth)) ** 2
+    ticks = _first_passage(growth, spread, wanted)
+    for _ in range(ROUNDS if forgiven else 0):
+        steeper = sqrt(2 * log(1 + ticks / forgiven) * scatter * forgiven)
+        ticks = _first_passage(growth, spread, wanted + steeper)
+    return ticks
+
+
+def _first_passage(growth: float, spread: float, wanted: float) -> float:
+    return float(((spread + sqrt(spread * spread + 4 * growth * wanted)) / (2 * growth)) ** 2)
 
 
 def _normal_quantile(chance: float) -> float:

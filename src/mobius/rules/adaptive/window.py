@@ -11,6 +11,7 @@ from mobius.model.verdict import Finding, Severity
 from mobius.rules.adaptive import Adaptive
 from mobius.rules.adaptive.ceilings import BLIP_S
 from mobius.rules.adaptive.gauges import Gauge, Usual
+from mobius.rules.adaptive.outlook import outlook
 from mobius.rules.adaptive.stage import CONTROL, Enough, seen_enough
 from mobius.rules.adaptive.stage import WHOLE as WHOLE
 
@@ -40,6 +41,7 @@ class WindowTests:
     window_s: float
     blip_s: float = BLIP_S  # the longest bad moment that is forgiven
     gauges: Mapping[str, Usual] = field(default_factory=dict)  # by signal: "memory", "gauge:queue"
+    slow_ms: float | None = None  # what the quality gates call slow
     found: Finding | None = None
     _tests: dict[str, Adaptive] = field(default_factory=dict)
     _gauges: dict[str, Gauge] = field(default_factory=dict)
@@ -57,7 +59,7 @@ class WindowTests:
             part *= 1 - OF_THE_GAUGES if gauges else 1.0
             there = baseline if is_enough(baseline) else None
             self._tests[signal] = Adaptive(
-                there, window_s=self.window_s, share_of_alpha=part, blip_s=self.blip_s
+                there, window_s=self.window_s, share_of_alpha=part, blip_s=self.blip_s, slow_ms=self.slow_ms
             )
 
     def evidence(self) -> Mapping[str, tuple[float, float]]:
@@ -105,6 +107,13 @@ class WindowTests:
         if took_s > 0:
             self._took_s[sample.signal] = took_s
         return min(took_s, 2 * before_s)
+
+    def outlook(self) -> str:
+        """What the window will be able to see, in words; "" where nothing is known of before."""
+        baseline = self.baselines.get(WHOLE)
+        if baseline is None or not is_enough(baseline):
+            return ""
+        return outlook(self._tests[WHOLE], baseline, self.window_s)
 
     def seen_enough(self, samples: Sequence[Sample], since: float, next_percent: float) -> Enough:
         """Whether a stage of a canary, which began at `since`, may be followed by one of `next_percent` of the traffic;

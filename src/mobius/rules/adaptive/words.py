@@ -11,7 +11,9 @@ CLUMPING = 0.05  # of the rate of errors: below it nobody needs to hear of burst
 def sentence(ceiling: Ceiling, now: float, threshold: float, beside: Control | None = None) -> str:
     """Why this is worse than before: what it is, what it was (of the release before `beside` it: what it is there),
     what is tolerated, and the chance of a false alarm."""
-    what = "errors" if ceiling.above < 0 else f"answers {ceiling.name} of before"
+    what = (
+        "errors" if ceiling.above < 0 else f"answers {ceiling.name}{'' if ceiling.is_gate else ' of before'}"
+    )
     worst = f", even without the worst {ceiling.blip_s:.0f} s" if ceiling.blip_s else ""
     if beside is not None:
         there = f"{share(beside.share)} of the release before beside it ({share(beside.tolerated)} tolerated)"
