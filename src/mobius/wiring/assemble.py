@@ -42,7 +42,7 @@ from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings, Settings
 from mobius.ports import Around, Commands, Launcher, Ports, Signals, Store, Target, Traffic
 from mobius.rules.commanding import ELSEWHERE
-from mobius.wiring.counting import counting
+from mobius.wiring.counting import counting, noted_files, recorder
 
 
 def assemble(
@@ -94,9 +94,7 @@ def assemble(
             release_id=release.id,
             beside=beside.id if beside else "",
             base_url=target.slot_url(release.slot) if beside else "",  # its own: by `url` either may answer
-            counters=None
-            if commands
-            else counted.counters,  # of what somebody else serves, nobody counts for us
+            counters=counted.counters,
             remark=counted.remark,
             pids=None
             if commands
@@ -109,6 +107,7 @@ def assemble(
             else lambda: {p.name: p.restarts for p in target.processes() if p.slot == release.slot},
             gauges=background(readers(release.id), clock, settings.monitor.interval_s, tick_s(settings)),
             resolve=places.resolve,
+            made_since=release.live_since,
         )
 
     return Ports(
@@ -131,9 +130,10 @@ def assemble(
         deployment_log=records.deployment_log(project / "logs" / "deployment.log"),
         artifact=records.artifacts(settings.artifact_dir, redact),
         commands=commands,
-        baselines=partial(recorded, places.root / "run"),
+        baselines=partial(recorded, places.root / "run", files=noted_files(settings)),
         look_at_signals=lambda: look_at(readers("")),
         gauges=partial(gauges, places.root / "run", journal, settings.name),
+        note_usual=recorder(service, settings, places.root, traffic, target, clock).note,
         monitor_log=monitor_logs(project / "monitor_logs", settings.name, redact),
         store=_store(settings, environ),
     )

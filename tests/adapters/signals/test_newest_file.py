@@ -97,7 +97,7 @@ def test_a_gate_is_asked_once_of_each_file_and_again_when_it_changed(tmp_path: P
     checks = MemoryChecks(
         gates={"golden": [good("golden"), bad("golden", "two frames differ"), unknown("golden", "no golden")]}
     )
-    gate = FileGate("golden", str(tmp_path / "*.mp4"), checks, Waits())
+    gate = FileGate("golden", str(tmp_path / "*.mp4"), checks, Waits(), 1000.0)
 
     waiting = gate.ask()
     assert waiting is not None

@@ -11,18 +11,18 @@ from mobius.ports import Checks, Clock
 
 
 class FileGate:
-    """A gate that is asked of the newest file that matches, once for each that the service made since now."""
+    """A gate that is asked of the newest file that matches, once for each that was made after `since`."""
 
-    def __init__(self, name: str, pattern: str, checks: Checks, clock: Clock) -> None:
+    def __init__(self, name: str, pattern: str, checks: Checks, clock: Clock, since: float) -> None:
         self._name, self._pattern, self._checks, self._clock = name, pattern, checks, clock
-        self._since = clock.now()
+        self._since = since
         self._asked: Found | None = None
 
     def ask(self) -> Sample | None:
         """The gate's answer; None where the newest file is the one it was asked of already."""
         found = newest_file(self._pattern, self._clock.wait, since=self._since)
         if found is None and self._asked is None:
-            missing = f"no file {self._pattern} that is done since the watch began"
+            missing = f"no file {self._pattern} that was made since the release is live, and is done"
             return Sample(f"gate:{self._name}", 0.0, missing=missing, note=WAITING)
         if found is None or found == self._asked:
             return None

@@ -26,10 +26,10 @@ class WindowSignals:
     `counters` reads what is counted of real traffic (None where nobody counts), and `remark` what that leaves out;
     `pids` the processes of the release (None: the whole machine is measured); `restarts` how often each of them was
     started again; `gauges` are the signals of the configuration; `resolve` says where a path of it lies. Traffic
-    counts from the moment this is made, and a gate that is asked of files sees those made since. A tick waits for the
-    probe and the readings only: gates, gauges and smoke tests run in the background, each at its own pace, and their
-    results come with the first tick after they end. Where ticks come more often than `probe_every_s`, only traffic is
-    read in between.
+    counts from the moment this is made; a gate that is asked of files sees those made after `made_since` (unix seconds;
+    0: from now on). A tick waits for the probe and the readings only: gates, gauges and smoke tests run in the
+    background, each at its own pace, and their results come with the first tick after they end. Where ticks come more
+    often than `probe_every_s`, only traffic is read in between.
     """
 
     def __init__(
@@ -50,10 +50,11 @@ class WindowSignals:
         probe_every_s: float = 0.0,
         gauges: Sequence[Background] = (),
         resolve: Callable[[str], Path] = Path,
+        made_since: float = 0.0,
     ) -> None:
         self._checks = checks
         self._clock, self._probe_every_s, self._probed_at = clock, probe_every_s, float("-inf")
-        self._url = base_url or settings.url
+        self._url, self._made_since = base_url or settings.url, made_since or clock.now()
         routes = settings.critical_routes
         self._traffic = (
             TrafficDelta(counters, release_id, routes=routes, remark=remark, beside=beside)
@@ -105,7 +106,7 @@ class WindowSignals:
     def _gate_of(self, name: str, pattern: str) -> Callable[[], Sample | None]:
         if not pattern:
             return partial(self._gate, name)
-        return FileGate(name, pattern, self._checks, self._clock).ask
+        return FileGate(name, pattern, self._checks, self._clock, self._made_since).ask
 
     def _gate(self, name: str) -> Sample:
         return answer(f"gate:{name}", [self._checks.gate(name)])
