@@ -24,6 +24,7 @@ WRONG_ALONE = (
     "paths_that_escape",
     "policies",
     "secrets",
+    "signals",
     "wrong_types",
 )
 

@@ -35,8 +35,9 @@ def _noted(run: Path, release_id: str, until: float) -> Gauges:
     there: dict[str, list[float]] = {}
     for line in read_lines(run / FILE, until - DAY_S, until):
         told = line.releases.get(release_id)
-        for signal in USED if isinstance(told, dict) else ():
-            value = told.get(signal)
+        used = told if isinstance(told, dict) else {}
+        for signal in USED:
+            value = used.get(signal)
             if isinstance(value, int | float) and isfinite(value) and value >= 0:
                 there.setdefault(signal, []).append(float(value))
     return {signal: tuple(values) for signal, values in there.items()}
