@@ -68,6 +68,13 @@ class LookingOn:
             self._verdict = self._judging.verdict(self._samples, until, self._heard.spans(until))
         return self._tally.tick(now, self._verdict, self._judging.evidence(), self.disarm(now))
 
+    def verdict(self, now: float) -> Verdict:
+        """How it is judged at `now`, also where nothing was measured since: then it may have gone blind."""
+        self._verdict = None
+        self.tick(now)
+        assert self._verdict is not None
+        return self._verdict
+
     def disarm(self, now: float) -> DisarmNow | None:
         """Whether nothing acts at the moment, and why."""
         return self._heard.disarm(now)
