@@ -74,7 +74,9 @@ def test_where_the_port_is_taken_it_answers_near_by_and_says_so(tmp_path: Path, 
         served = seen(tmp_path / "run")
         assert served is not None and served.moved
         assert begun.said == [f"metrics and the web page: {served.url} (127.0.0.1:{port} is taken)"]
-        assert web_check(begun.world.settings).message == f"{served.url}, because 127.0.0.1:{port} is taken"
+        assert web_check(begun.world.settings).message == (
+            f"warning: {served.url}, because 127.0.0.1:{port} is taken"
+        )
         with urllib.request.urlopen(f"{served.url}healthz", timeout=10) as answer:
             assert answer.status == 200
 

@@ -9,9 +9,11 @@ import pytest
 
 from mobius.adapters.checks.memory import bad
 from mobius.flows.by_hand import accept_by_hand
+from mobius.flows.disarm import disarm
 from mobius.flows.serve import Watchman
 from mobius.model.run import ENDED, RunState
 from mobius.model.verdict import Outcome
+from mobius.report.words import iso
 from mobius.web.verdict import ENDED_AS
 from web.looking_at import Asked, held_against_before, live_world, with_open_window
 from world import Script, World
@@ -91,6 +93,26 @@ def test_the_evidence_is_that_of_the_keeper() -> None:
     assert told["signals"] == [
         {"signal": "traffic", "evidence": told["evidence"], "threshold": told["threshold"]}
     ]
+
+
+def test_a_window_that_nobody_looks_into_any_more_goes_blind() -> None:
+    world = live_world()
+    with_open_window(world, "v2", looks=2)
+    asked = Asked(world)
+    assert asked.json(VERDICT)["outcome"] == "INCONCLUSIVE"
+    world.clock.wait(5000.0)
+    told = asked.json(VERDICT)
+    assert (told["outcome"], told["rule"]) == ("ERROR", "blind")
+
+
+def test_a_disarmed_window_is_told() -> None:
+    world = live_world()
+    run = with_open_window(world, "v2")
+    asked = Asked(world)
+    disarm(world.ports, for_s=1800.0, reason="the disk is being changed", who="ann")
+    told = asked.json(VERDICT)
+    assert told["disarmed_until"] == iso(world.clock.now() - 1.5 + 1800.0)
+    assert (told["run"], told["outcome"]) == (run.id, "INCONCLUSIVE")
 
 
 def test_after_a_boot_the_window_goes_on_to_the_same_deadline() -> None:

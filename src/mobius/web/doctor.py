@@ -18,14 +18,17 @@ def web_check(settings: EnvironmentSettings) -> CheckResult:
     if served is not None and served.problem:
         return CheckResult(NAME, Outcome.FAIL, f"there is none: {served.problem}", 0.0, cure)
     if served is not None:
-        why = f", because {served.wanted} is taken" if served.moved else ""
-        return CheckResult(NAME, Outcome.PASS, f"{served.url}{why}", 0.0)
+        return _found(served.url, served.wanted if served.moved else "")
     try:
         would = listen_near(settings.serve.listen)
     except MobiusError as problem:
         return CheckResult(NAME, Outcome.FAIL, problem.message, 0.0, problem.hint)
     would.socket.close()
-    why = f", because {would.wanted} is taken" if would.listen != would.wanted else ""
-    return CheckResult(
-        NAME, Outcome.PASS, f"mobius serve does not run; it would answer on {would.url}{why}", 0.0
-    )
+    where = f"mobius serve does not run; it would answer on {would.url}"
+    return _found(where, would.wanted if would.listen != would.wanted else "")
+
+
+def _found(where: str, taken: str) -> CheckResult:
+    """Another port than a scraper was told of is worth a warning."""
+    told = f"warning: {where}, because {taken} is taken" if taken else where
+    return CheckResult(NAME, Outcome.PASS, told, 0.0)

@@ -160,6 +160,9 @@ class _Page(Families):
             left_s = max(0.0, watched.run.window_deadline - status.at)
             yield self.one("mobius_window_left_seconds", "How long the window is still open.", left_s)
         if window is not None:
+            told = "Whether no verdict acts at the moment, because a person said so."
+            yield self.one("mobius_window_disarmed", told, window.disarmed_until > 0)
+            yield self.one("mobius_window_issues", "What users reported in this window.", window.issues)
             told = "How much speaks against the release; at the threshold it is taken for bad."
             evidence = [((one.signal,), one.value) for one in window.evidence]
             yield self.gauge("mobius_window_evidence", told, ("signal",), evidence)

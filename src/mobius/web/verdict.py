@@ -38,10 +38,13 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class WindowNow:
-    """An open window, judged as whoever keeps it judges."""
+    """An open window, judged as whoever keeps it judges. `issues`: so many were reported by users. `disarmed_until`
+    (unix seconds): until then no verdict acts; 0 where it does."""
 
     verdict: Verdict
     evidence: tuple[Evidence, ...] = ()
+    issues: int = 0
+    disarmed_until: float = 0.0
 
     @property
     def loudest(self) -> Evidence | None:
@@ -135,6 +138,8 @@ def verdict_json(
             {"signal": one.signal, "evidence": one.value, "threshold": one.threshold}
             for one in (window.evidence if window else ())
         ],
+        "issues": window.issues if window else 0,
+        "disarmed_until": iso(window.disarmed_until) if window else "",
     }
 
 
