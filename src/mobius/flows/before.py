@@ -72,6 +72,7 @@ def what_is_known(record: Record) -> str:
         seen = f"of {previous} " if previous else ""
         return f"too little was counted {seen}before to compare with: the fixed limits hold"
     told = f"held against {counted(baseline.total.requests, 'request')} of {previous}"
+    told += f" ({baseline.known_by})" if baseline.known_by else ""
     outlook = _tests(record, 0.0, max(1.0, float(record.run.plan.facts["window_s"]))).outlook()
     return f"{told}; {outlook}" if outlook else told
 
