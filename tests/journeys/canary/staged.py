@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.cookiejar
 import json
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -12,13 +13,16 @@ from typing import Any
 
 from journeys.service import Service
 
+WEB = (sys.executable, "asgi.py")
+TAKES_S = 0.06  # so that the noise of a busy machine is small beside it
+
 BLIP = "1s"  # a stage can be no shorter than what is forgiven
 
 
 def staged(new_service: Callable[..., Service], **how: Any) -> Service:
     """v1 is live and accepted."""
-    service = new_service(window="1s", interval="500ms", **how)
-    service.add_release("v1")
+    service = new_service(window="1s", interval="500ms", alone=False, web=WEB, **how)
+    service.add_release("v1", takes_s=TAKES_S)
     service.mobius("deploy", "--tag", "v1", expect=0)
     set_stages(service)
     return service

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 import pytest
 
-from journeys.canary.staged import Browsers, set_stages, staged, told
+from journeys.canary.staged import TAKES_S, WEB, Browsers, set_stages, staged, told
 from journeys.service import Service, wait_until
 from journeys.switch.behind_haproxy import behind_haproxy
 from journeys.switch.under_load import lost
@@ -23,8 +22,8 @@ def test_a_good_release_goes_through_three_stages_and_no_request_fails(
 ) -> None:
     service = staged(new_service)
     set_stages(service, most="150s")
-    service.add_release("v2")
-    with Load(service.url, paths=("/",), rate=100.0) as load, Browsers(service.url, 30) as browsers:
+    service.add_release("v2", takes_s=TAKES_S)
+    with Load(service.url, paths=("/",), rate=100.0) as load, Browsers(service.url, 10) as browsers:
         done = service.mobius("deploy", "--tag", "v2", "--canary", "20,50,80", expect=0, timeout_s=PATIENT_S)
         report = load.snapshot()
     assert lost(report) == []
@@ -46,7 +45,7 @@ def test_a_release_that_fails_one_request_in_twenty_is_gone_before_a_tenth_of_th
     new_service: Callable[..., Service],
 ) -> None:
     service = staged(new_service)
-    service.add_release("v2", fails_every=20)
+    service.add_release("v2", takes_s=TAKES_S, fails_every=20)
     with Load(service.url, paths=("/",), rate=150.0) as load:
         begun = dict(load.snapshot().by_release)
         done = service.mobius("deploy", "--tag", "v2", "--canary", "10,50", expect=12, timeout_s=PATIENT_S)
@@ -66,7 +65,7 @@ def test_with_too_little_traffic_nothing_is_left_half_done_and_the_exit_code_say
 ) -> None:
     service = staged(new_service)
     set_stages(service, most="4s")
-    service.add_release("v2")
+    service.add_release("v2", takes_s=TAKES_S)
     done = service.mobius("deploy", "--tag", "v2", "--canary", "10", expect=4, timeout_s=PATIENT_S)
     assert "was not decided after" in done.out
     assert "--no-canary" in done.out
@@ -80,7 +79,7 @@ def test_status_says_how_far_it_is_and_a_rollback_ends_it_at_once(
 ) -> None:
     service = staged(new_service)
     set_stages(service, least="60s", most="120s")
-    service.add_release("v2")
+    service.add_release("v2", takes_s=TAKES_S)
     with Load(service.url, paths=("/",), rate=50.0):
         deployment = service.start("deploy", "--tag", "v2", "--canary", "20")
         wait_until(lambda: "canary 20 %" in str(service.status()["run"]["sentence"]), what="the canary")
@@ -97,12 +96,11 @@ def test_status_says_how_far_it_is_and_a_rollback_ends_it_at_once(
 
 
 def test_haproxy_splits_by_its_weights(new_service: Callable[..., Service]) -> None:
-    web = (sys.executable, "asgi.py")
-    with behind_haproxy(window="1s", interval="500ms", alone=False, web=web) as (service, _):
-        service.add_release("v1")
+    with behind_haproxy(window="1s", interval="500ms", alone=False, web=WEB) as (service, _):
+        service.add_release("v1", takes_s=TAKES_S)
         service.mobius("deploy", "--tag", "v1", expect=0)
         set_stages(service)
-        service.add_release("v2")
+        service.add_release("v2", takes_s=TAKES_S)
         plan = service.mobius("plan", "--tag", "v2", "--canary", "30", expect=0)
         assert "HAProxy splits by weight" in " ".join(plan.out.split())
         with Load(service.url, paths=("/",), rate=100.0) as load:
