@@ -16,6 +16,7 @@ import pytest
 from adapters.checks.server import Script, answers, drips, raw, serving, silent, unused_port
 from adapters.signals.reading import missing, read, reader
 from host.sites import wait_for
+from mobius.ports import Unread
 
 TIMEOUT_S = 0.5
 Says = Callable[[str], dict[str, Any]]  # the settings of a signal behind which somebody says this
@@ -175,11 +176,12 @@ class Stubborn:
     """A third party's gauge that keeps no promise."""
 
     def __init__(self, settings: object, around: object) -> None:
-        self.answers = iter([float("nan"), "12", None, ValueError("boom s3cr3t")])
+        raised = [ValueError("boom s3cr3t"), Unread(""), SystemExit(3), Unread("a\nb" * 999)]
+        self.answers = iter([float("nan"), "12", None, *raised])
 
     def read(self) -> float:
         answer = next(self.answers)
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer  # type: ignore[return-value]
 
@@ -189,13 +191,16 @@ def test_a_gauge_of_somebody_else_that_keeps_no_promise_is_held_to_them(
 ) -> None:
     monkeypatch.setattr("mobius.adapters.signals.configured.OURS", {"stubborn": Stubborn})
     one = reader(kind="stubborn", redact=lambda text: text.replace("s3cr3t", "…"))
-    told = [one.read() for _ in range(4)]
+    told = [one.read() for _ in range(7)]
 
     assert [(sample.value, sample.missing) for sample in told if sample] == [
         (None, "NaN"),
         (12.0, ""),
         (None, "no number: null"),
         (None, "the signal broke: ValueError('boom …')"),
+        (None, "no reason given"),
+        (None, "the signal broke: SystemExit(3)"),
+        (None, ("a b" * 999)[:400]),
     ]
 
 

@@ -27,6 +27,7 @@ OURS: dict[str, GaugeMaker] = {
     "haproxy": HaproxyExporter,
 }
 AT_ONCE = 8
+LONGEST_REASON = 400
 GRACE_S = 5.0  # past its own timeout, before a gauge that keeps to none is left behind
 
 
@@ -52,10 +53,15 @@ class Reader:
         except NothingYet:
             return None
         except (Unread, NotANumber) as problem:
-            return Sample(name, 0.0, missing=self._redact(str(problem)))
-        except Exception as error:  # a signal never raises: what went wrong is the reason
-            return Sample(name, 0.0, missing=self._redact(f"the signal broke: {error!r}"))
+            return Sample(name, 0.0, missing=self._said(str(problem)))
+        except (Exception, SystemExit) as error:  # a signal never raises: what went wrong is the reason
+            return Sample(name, 0.0, missing=self._said(f"the signal broke: {error!r}"))
         return Sample(name, 0.0, value=found)
+
+    def _said(self, reason: str) -> str:
+        """On one line, without secrets, and never empty: a sample that says nothing would be neither."""
+        line = "".join(c if c.isprintable() else " " for c in self._redact(reason)).strip()
+        return line[:LONGEST_REASON] or "no reason given"
 
     def _read(self) -> float:
         self._begun_at = time.monotonic()
