@@ -116,6 +116,13 @@ def test_where_it_may_not_listen_nothing_else_suffers(
         assert begun.face.url == ""
 
 
+def test_a_name_that_means_nothing_ends_nothing(tmp_path: Path) -> None:
+    for host in ("no.such.host.invalid", "x" * 70, "a..b"):
+        environ = {"GOOD": TOKEN}
+        with Begun(tmp_path, environ=environ, listen=f"{host}:8080", token_env="GOOD") as begun:
+            assert len(begun.said) == 1 and begun.said[0].startswith("no web page: ")
+
+
 def test_off_loopback_the_token_is_asked_for(tmp_path: Path, port: int) -> None:
     with Begun(tmp_path, environ={"WEB": TOKEN}, listen=f"0.0.0.0:{port}", token_env="WEB"):
         for authorization, status in ((f"Bearer {TOKEN}", 200), ("Bearer guess", 401)):

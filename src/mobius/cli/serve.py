@@ -32,10 +32,10 @@ def command(ctx: click.Context, environment: str | None) -> int:
     def say(line: str) -> None:
         click.echo(ports.redact(line))
 
-    reading = the_app.ports(environment, read_only=True)
-    Face(reading, the_app.environ, say=say, version=version()).begin()
     pulse = Pulse(Notify(), LONGEST_LOOK_S + ports.settings.health.deadline_s)
     pulse.begin(f"looks after {ports.settings.name}")
+    reading = the_app.ports(environment, read_only=True)
+    Face(reading, the_app.environ, say=say, version=version()).begin()
     serve(ports, say=say, looked=pulse.looked)
     return 0
 

@@ -44,7 +44,13 @@ class Face:
         self._listening = threading.Event()
 
     def begin(self) -> None:
-        """Answers from now on, or says why not. Never raises for what the outside world does."""
+        """Answers from now on, or says why not; never raises."""
+        try:
+            self._begin()
+        except Exception as unforeseen:  # whatever it is, what is live is looked after
+            self._say(f"no web page: {unforeseen!r}")
+
+    def _begin(self) -> None:
         try:
             if not self._announced.begin():
                 self._say("another `mobius serve` looks after this environment, and has the web page")
