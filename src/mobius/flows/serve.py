@@ -52,6 +52,7 @@ class Watchman:
         if problems:
             self._prepared = False  # the supervisor may be gone: made ready again at the next look
         self._say_once("; ".join(problems))
+        self.ports.note_usual()
 
     def _prepare(self) -> None:
         if not self._prepared:

@@ -71,6 +71,10 @@ def no_stages(new: Release, before: Release) -> Signals:
     raise NotImplementedError(f"{new.id} and {before.id} are never live together here")
 
 
+def nothing_to_note() -> None:
+    """Where the supervisor notes everything itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Everything a flow may touch of one environment."""
@@ -98,6 +102,8 @@ class Ports:
     # by signal ("cpu", "gauge:queue"), what was measured of a release before a unix time, oldest first; what was noted
     # of "cpu", "memory" and "fds" outside windows stands for half a minute a value
     gauges: Callable[[str, float], Mapping[str, tuple[float, ...]]] = nothing_measured
+    # writes down what the live release does, for those two; to be called all the time; never raises
+    note_usual: Callable[[], None] = nothing_to_note
     # (when the window opened, a line, its figures) to monitor_logs/; never raises
     monitor_log: Callable[[float, str, Mapping[str, Any]], None] = not_logged
     # whether each `[[signal]]` can be read: one that cannot is told, and stops a deployment where it is required

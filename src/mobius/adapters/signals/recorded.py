@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,18 @@ NEAR_S, FAR_S = 3600.0, 86_400.0  # an hour is like now; a day has more of what 
 ENOUGH = 12_000  # requests in the last hour that need no help from the day before (200 a minute)
 
 
-def recorded(run: Path, release_id: str, until: float, *, file: str = FILE) -> dict[str, Baseline]:
+def recorded(
+    run: Path, release_id: str, until: float, *, files: Sequence[str] = (FILE,)
+) -> dict[str, Baseline]:
     """The traffic of this release in the hour before `until` (unix seconds), by signal: all of it ("traffic"), and each
     critical route ("route:/api"). Where there was little, that of the day before it, too. Where this hour of the week
     is usually worse than that, errors or times are those of such an hour; where the release has little of its own, the
-    hours of the weeks before stand in for it. Empty where nothing was written down."""
+    hours of the weeks before stand in for it. Of several files the first that knows anything is asked alone. Empty
+    where nothing was written down."""
+    return next((found for file in files if (found := _recorded(run, release_id, until, file))), {})
+
+
+def _recorded(run: Path, release_id: str, until: float, file: str) -> dict[str, Baseline]:
     there: dict[str, list[tuple[float, Block]]] = {}
     for line in read_lines(run / file, until - FAR_S, until):
         for signal, block in _blocks(line.releases.get(release_id)):
