@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 from ipaddress import ip_address
 from typing import Any
@@ -72,9 +73,13 @@ def _check_kind(kind: str, row: Tree, place: Place, mistakes: Mistakes) -> None:
         mistakes.add(place, "prometheus needs query: PromQL that gives one number")
     for key, kinds in _ONLY_FOR.items():
         if (leaf := at(row, key)) and kind not in kinds:
-            mistakes.add(leaf.place, f"means nothing with {kind}, only with {' or '.join(kinds)}")
+            mistakes.add(leaf.place, f"means nothing with {kind}, only with {_either(kinds)}")
     if (token := at(row, "token_env")) and kind == "json" and "url" not in row:
         mistakes.add(token.place, "means nothing without url")
+
+
+def _either(kinds: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(kinds[:-1]), kinds[-1])))
 
 
 def check_canary(canary: dict[str, Any], tree: Tree, mistakes: Mistakes) -> None:
