@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from mobius.errors import UsageError
+from mobius.flows.begin import begin
 from mobius.flows.disarm import arm, disarm, disarmed
+from mobius.flows.plan_return import plan_rollback
 from mobius.flows.status import status
 from mobius.model.run import Run, RunState
 from mobius.model.settings import MonitorSettings
@@ -122,7 +124,7 @@ def test_a_rollback_by_hand_is_never_in_the_way_of_a_disarmed_window() -> None:
     world = with_v1()
     begun = world.begin(world.plan("v2"))
     disarm_in(world, 600, 1200)
-    world.clock.in_s(900, lambda: world.launcher and _begin_rollback(world))
+    world.clock.in_s(900, lambda: _begin_rollback(world))
 
     assert world.carry_on(begun).state is RunState.SUPERSEDED
     back = world.journal.active_run("production")
@@ -157,9 +159,6 @@ def test_it_wants_a_reason_and_no_more_than_eight_hours() -> None:
 
 
 def _begin_rollback(world: World) -> None:
-    from mobius.flows.begin import begin
-    from mobius.flows.plan_return import plan_rollback
-
     begin(plan_rollback(world.ports, tool_version="0"), world.ports, lead="ann")
 
 

@@ -59,7 +59,7 @@ class Watch:
         self.samples: list[Sample] = list(record.read(lambda: journal.samples(run.id)))
         self._remember(record.read(lambda: journal.events(run_id=run.id, kinds=("page", WOULD))))
         self.signals = self.ports.signals(_watched(record))
-        self.told_at = self._left_at = self.ports.clock.monotonic()
+        self.told_at = self._looked_at = self.ports.clock.monotonic()
         self.proven = proven_now(record)
         self.warm = Warm(record)
         self.verdict: Verdict | None = None
@@ -81,7 +81,6 @@ class Watch:
         is_news = found or self.is_over() or any(s.signal in ("probe", ISSUE) for s in fresh)
         if self.verdict is not None and not is_news:
             self._write_down(self.verdict, now)
-            self._left_at = self.ports.clock.monotonic()
             return self.verdict  # between two probes only the traffic can say anything new
         spans = self.heard.spans(now)
         verdict = self.verdict = self.judging.verdict(self.samples, now, spans)
@@ -92,7 +91,6 @@ class Watch:
         if self.warm.is_lost_now(self.way_back(), self.proven) and WARM not in self.paged:
             self.warm.call()
             self.paged.add(WARM)
-        self._left_at = self.ports.clock.monotonic()
         return verdict
 
     def why_not(self) -> str:
@@ -241,7 +239,9 @@ class Watch:
 
     def _note_suspension(self) -> None:
         """A runner that was stopped, or a machine that slept, has not looked either."""
-        self._say_blind(self.ports.clock.monotonic() - self._left_at - tick_s(self.ports.settings))
+        now = self.ports.clock.monotonic()
+        gap_s, self._looked_at = now - self._looked_at, now
+        self._say_blind(gap_s - tick_s(self.ports.settings))
 
     def _say_blind(self, gap_s: float) -> None:
         if gap_s > 2 * self.ports.settings.monitor.interval_s:

@@ -152,10 +152,13 @@ class WindowScreen:
 
 
 def sparks(values: Sequence[float | None]) -> str:
-    """One character a value, from nothing to the highest; a gap where nothing was measured."""
+    """One character a value, from nothing to the highest; a gap where nothing was measured. One empty part between two
+    others is no gap: parts and looks do not keep step."""
     highest = max((value for value in values if value is not None), default=0.0)
     signs = []
-    for value in values:
+    for place, one in enumerate(values):
+        before, after = values[max(0, place - 1)], values[min(len(values) - 1, place + 1)]
+        value = before if one is None and after is not None else one
         share = value / highest if value is not None and highest > 0 else 0.0
         signs.append(" " if value is None else BARS[min(len(BARS) - 1, int(share * len(BARS)))])
     return "".join(signs)
