@@ -7,10 +7,14 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.checks.server import answers, serving
 from adapters.signals.prometheuses import WHY_NOT, Prometheus, prometheus
 from adapters.signals.reading import missing, read
+from mobius.adapters.signals.prometheus import number_of_result
+from mobius.ports import Unread
 
 PAGE = 'jobs_waiting{queue="a"} 3\njobs_waiting{queue="b"} 4\njobs_failed NaN\nbytes_free +Inf\n'
 
@@ -135,6 +139,26 @@ def test_a_histogram_is_no_number() -> None:
 )
 def test_an_answer_that_is_not_of_prometheus_is_missing(body: bytes) -> None:
     assert "broke" not in of(body)
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["value", "metric", "resultType", "result", "histogram"]), inner, max_size=3
+        )
+    ),
+    max_leaves=9,
+)
+
+
+@given(st.sampled_from(["vector", "scalar", "matrix", "string"]) | ANY, ANY)
+def test_no_result_of_any_form_is_anything_but_a_number_or_a_reason(kind: object, result: object) -> None:
+    try:
+        assert isinstance(number_of_result({"resultType": kind, "result": result}, "up"), float)
+    except Unread as reason:
+        assert str(reason)
 
 
 def test_what_the_server_has_in_its_own_address_is_kept() -> None:

@@ -40,10 +40,11 @@ class Prometheus:
             raise Unread(_why_not(found) or _no_api(answer.status) or why_refused(answer, settings))
         if warnings := found.get("warnings"):
             raise Unread(f"the answer may be incomplete: {_said(warnings)}")
-        return _number(found["data"], settings.query)
+        return number_of_result(found["data"], settings.query)
 
 
-def _number(data: Mapping[str, Any], query: str) -> float:
+def number_of_result(data: Mapping[str, Any], query: str) -> float:
+    """The one number of what stands under "data" in an answer, if it is of now. Raises Unread."""
     kind, result = data.get("resultType"), data.get("result")
     if kind == "vector" and isinstance(result, list):
         if not result:
