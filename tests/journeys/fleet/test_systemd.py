@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -149,6 +150,11 @@ def test_restarting_the_monitor_touches_nothing_else(service: UnitService) -> No
     before = [service.pid(unit) for unit in units]
     service.host.run(["systemctl", "restart", "mobius-monitor"])
     assert [service.pid(unit) for unit in units] == before
+    verdict = ["curl", "-sf", "http://127.0.0.1:8080/api/v1/verdict?release=v1"]
+    service.host.wait_until(
+        lambda: service.host.run(verdict, check=False).returncode == 0, "its web page to answer again"
+    )
+    assert json.loads(service.host.run(verdict).stdout)["window_open"]
 
 
 def test_a_service_that_fails_for_good_is_tried_again_by_the_monitor(service: UnitService) -> None:
