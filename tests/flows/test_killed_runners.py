@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -13,8 +13,16 @@ from mobius.flows.by_hand import resume
 from mobius.flows.plan_return import plan_rollback
 from mobius.model.plan import Plan
 from mobius.model.run import Run, RunState
-from world import Killed, Script, World, tag_of
+from mobius.model.settings import CanarySettings, MonitorSettings
+from world import SETTINGS, Killed, Script, World, tag_of
 
+STAGED = replace(
+    SETTINGS,
+    migrations=None,
+    monitor=MonitorSettings(interval_s=60.0),
+    window_s=240.0,
+    canary=CanarySettings(stages=(10, 50), stage_min_s=60.0, stage_max_s=300.0),
+)
 Begin = Callable[[World], Run]
 
 
@@ -41,6 +49,19 @@ def held(*, old_works: bool = False, down: bool = True, **script: Any) -> Begin:
         live(world, "v1")
         world.backups.rehearsal = rehearsal(old_works=old_works, down=down)
         world.scripts["v2"] = Script(**script)
+        return world.begin(world.plan("v2"))
+
+    return begin
+
+
+def staged(requests: int = 4000, **script: Any) -> Begin:
+    """v2 gets some requests first, of so many between two looks."""
+
+    def begin(world: World) -> Run:
+        world.settings = STAGED
+        live(world, "v1")
+        world.scripts["v2"] = Script(**script)
+        world.requests = requests
         return world.begin(world.plan("v2"))
 
     return begin
@@ -115,6 +136,9 @@ STORIES = {
         deploying("v2", "v1", blind_after=1), RunState.INCONCLUSIVE, "v2", [BLUE, GREEN], 4
     ),
     "its build fails": Story(refused_by_a_gate, RunState.REFUSED, "v1", [BLUE], 3),
+    "a canary of two stages": Story(staged(), RunState.ACCEPTED, "v2", [BLUE, GREEN, GREEN, GREEN]),
+    "it is bad in a stage": Story(staged(errors=20), RunState.ROLLED_BACK, "v1", [BLUE, GREEN, BLUE], 12),
+    "a stage is not decided": Story(staged(0), RunState.ROLLED_BACK, "v1", [BLUE, GREEN, BLUE], 4),
     "its schema moves in a hold": Story(held(), RunState.ACCEPTED, "v2", [BLUE, GREEN]),
     "it is never healthy in the hold": Story(held(healthy=False), RunState.ROLLED_BACK, "v1", [BLUE], 12),
     "it turns bad after a hold": Story(
