@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_families
@@ -13,8 +15,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from mobius.errors import MobiusError
 from mobius.model.run import RunState
 from mobius.model.seen import Counters
+from mobius.model.verdict import Outcome
+from mobius.web.looking import Looker
 from web.looking_at import Asked, live_world, with_open_window
-from world import Script, World
+from world import LIVE, Script, World
 
 PROMTOOL = shutil.which("promtool")
 
@@ -155,6 +159,22 @@ def test_a_sick_service_is_a_probe_that_is_down() -> None:
     world = live_world()
     world.scripts["v1"] = Script(healthy=False)
     assert value(Asked(world), "mobius_probe_up") == 0
+
+
+def test_in_a_window_a_scrape_adds_no_request_to_those_that_are_judged() -> None:
+    world = live_world()
+    with_open_window(world, "v2")
+    asked_for: list[str] = []
+    ports = world.ports
+    health = ports.checks.health
+    checks = SimpleNamespace(health=lambda url: asked_for.append(url) or health(url))
+    looker = Looker(replace(ports, checks=checks))  # type: ignore[arg-type]
+    probe = looker.probe()
+    assert probe is not None and (probe.outcome, probe.duration_ms) == (Outcome.PASS, 5.0)
+    assert LIVE not in asked_for
+    world.clock.wait(5 * 900.0)
+    looker.probe()
+    assert LIVE in asked_for
 
 
 def test_many_scrapes_at_once_are_one_look() -> None:

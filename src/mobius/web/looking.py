@@ -17,7 +17,7 @@ from mobius.flows.status import status
 from mobius.model.run import ENDED, Event, Run, RunState
 from mobius.model.sample import Sample
 from mobius.model.status import Status
-from mobius.model.verdict import CheckResult
+from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Counters, Ports
 from mobius.web.verdict import WindowNow, run_shown
 from mobius.web.watching import Watching
@@ -130,8 +130,14 @@ class Looker:
         return now.sentence or now.step if now is not None and now.id == run.id else ""
 
     def _probe(self) -> CheckResult | None:
-        """The health endpoint as users reach it; None where there is none."""
-        url = self.ports.settings.url
+        """The health endpoint as users reach it; None where there is none. In a window it is what the window saw last:
+        one more request would be one more that is judged."""
+        watched, url = self.watched(), self.ports.settings.url
+        if watched is not None and watched.window is not None:
+            seen = next((sample for sample in reversed(watched.samples) if sample.signal == "probe"), None)
+            recent_s = 2 * self.ports.settings.monitor.interval_s
+            if seen is not None and self.ports.clock.now() - seen.at <= recent_s:
+                return _as_check(seen)
         return self.ports.checks.health(url) if url else None
 
     def _counted(self) -> Counted:
@@ -167,6 +173,13 @@ class Looker:
                 self._totals, self._seen_to = _added(self._totals, fresh), fresh[-1].seq
             if len(fresh) < PAGE:
                 return self._totals
+
+
+def _as_check(probe: Sample) -> CheckResult:
+    outcome = Outcome.PASS if probe.ok else Outcome.FAIL
+    if probe.missing or probe.ok is None:
+        outcome = Outcome.ERROR
+    return CheckResult("health", outcome, probe.missing or probe.note, probe.value or 0.0)
 
 
 def _added(totals: Totals, events: tuple[Event, ...]) -> Totals:

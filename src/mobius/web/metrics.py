@@ -227,5 +227,6 @@ class _Page(Families):
         if probe.outcome in (Outcome.PASS, Outcome.FAIL):
             up = probe.outcome is Outcome.PASS
             yield self.one("mobius_probe_up", "Whether the health endpoint answered well.", up)
-        took = probe.duration_ms / 1000
-        yield self.one("mobius_probe_duration_seconds", "How long it took to answer.", took)
+        if probe.duration_ms > 0:
+            took = probe.duration_ms / 1000
+            yield self.one("mobius_probe_duration_seconds", "How long it took to answer.", took)
