@@ -18,7 +18,7 @@ KINDS = (
     replace(SHORT, name="everything fails", errors=1.0),
     replace(SHORT, name="slow", slower=1.6),
     replace(SHORT, name="bursts", errors=0.03, bursts=(0.8, 30.0)),
-    replace(SHORT, name="wander", slower=4.0, wander=(0.25, 300.0)),
+    replace(SHORT, name="wander", slower=4.0, window_s=600.0, wander=(0.25, 300.0)),
     replace(SHORT, name="a probe every 10 s", per_s=0.1, errors=0.9),
 )
 
