@@ -59,7 +59,7 @@ WATCHING: tuple[Item, ...] = (
             Field(
                 "token_env",
                 VARIABLE,
-                "The variable with the token that is asked for where `listen` is not loopback.",
+                "The variable with the token that is asked for; off loopback it is a must.",
             ),
             Field(
                 "hosts",

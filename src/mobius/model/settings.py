@@ -355,7 +355,7 @@ class CanarySettings:
 
 @dataclass(frozen=True, slots=True)
 class ServeSettings:
-    """Where `/metrics` and the web page are. `token_env`: the variable with the token that is asked for off loopback.
+    """Where `/metrics` and the web page are. `token_env`: the variable with the token that is asked for, "" for none.
     `hosts`: further names in the Host header that are answered."""
 
     listen: str = "127.0.0.1:8080"
