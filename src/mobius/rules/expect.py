@@ -162,6 +162,8 @@ def _shown(found: Any) -> str:
     """One short line: a number as it is, text and JSON as JSON, cut where it gets long."""
     if isinstance(found, _Nothing):
         return found.words
+    if type(found) is int:
+        return str(found)
     if isinstance(found, float):
         return f"{found:.1f}".removesuffix(".0") if math.isfinite(found) else str(found)
     if isinstance(found, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 _SAFE = "/?&=%:;,+@!$()*~.#[]"
@@ -31,6 +32,18 @@ class Request:
 
 def as_bytes(request: Request, parts: SplitResult) -> bytes:
     """The request as HTTP. Raises NotAsked when it cannot be written so."""
+    if request.headers or request.body:
+        return _written(request, parts)
+    return _plain(request.url, request.method, request.target)
+
+
+@lru_cache(maxsize=512)
+def _plain(url: str, method: str, target: str) -> bytes:
+    """One that is asked again and again."""
+    return _written(Request(url, method, target=target), urlsplit(url))
+
+
+def _written(request: Request, parts: SplitResult) -> bytes:
     target = request.target or (f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/")
     headers = {
         "Host": host_of(parts),
@@ -67,6 +80,7 @@ def host_of(parts: SplitResult) -> str:
     return name if parts.port in (None, default) else f"{name}:{parts.port}"
 
 
+@lru_cache(maxsize=512)
 def shown(url: str) -> str:
     """The address without user, password and query, fit to print."""
     try:

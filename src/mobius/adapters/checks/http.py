@@ -230,6 +230,7 @@ def _understood(
     return health, smoke
 
 
+@lru_cache(maxsize=512)
 def _joined(base_url: str, path: str) -> str:
     """An absolute address stands for itself; a path belongs to the base, below the base's own path."""
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", path):
