@@ -63,7 +63,9 @@ class Rehearser:
         progress: Callable[[str], None],
     ) -> Mapping[str, Any]:
         """What `mobius.ports.Backups.rehearse` promises."""
-        boot = self._settings.rehearsal.boot if boot is None else boot
+        binding = boot is not None or self._settings.rehearsal.boot is not None
+        if boot is None:
+            boot = self._settings.rehearsal.boots(pending=migrate_from is not None)
         with scratch_place(self._places.root / "run", progress) as place, ExitStack() as stack:
             began = time.monotonic()
             progress(f"restoring {backup.name} into a scratch place")
@@ -87,6 +89,7 @@ class Rehearser:
                         databases=databases,
                         place=place / "trial",
                         fast=fast,
+                        boots=boots is not None,
                         progress=progress,
                     )
                 )
@@ -96,7 +99,7 @@ class Rehearser:
                 migrated = pending.facts(
                     boots, databases, before=before, candidate=candidate, restore_s=restore_s
                 )
-            booted = self._said(before)
+            booted = self._said(before, stops=binding)
             facts = {
                 "backup": backup.name,
                 "sha256": backup.sha256,
@@ -116,12 +119,15 @@ class Rehearser:
 
     def preflight(self) -> tuple[CheckResult, ...]:
         """Whether a boot that is asked for can be had here. Never a no: what is not proven stops nothing."""
-        if not self._settings.rehearsal.boot:
+        asked = self._settings.rehearsal.boots(pending=self._settings.migrations is not None)
+        if not asked:
             return ()
         if why := why_no_boot(self._settings, self._isolation):
             told = f"NOT PROVEN will be said of every way back, for no release can be started on its backup: {why}"
             advice = "apt install bubblewrap" if "not installed" in why else "or set rehearsal.boot = false"
             return (CheckResult("rehearsal", Outcome.PASS, told, 0.0, advice),)
+        if self._settings.rehearsal.boot is None:
+            return ()
         told = f"the previous release is started on its restored backup, cut off by {self._isolation.name}"
         return (CheckResult("rehearsal", Outcome.PASS, told, 0.0),)
 
@@ -168,15 +174,16 @@ class Rehearser:
             place,
         )
 
-    def _said(self, boot: Boot) -> dict[str, Any]:
+    def _said(self, boot: Boot, *, stops: bool) -> dict[str, Any]:
+        """`stops`: whether a release that does not run there is a reason to stop; else it is not proven that it runs."""
         booted, ready = boot.booted, boot.ready
         if booted is None or ready is None:
             return _not_proven(boot.not_proven)
-        sentence = self._redact(booted.sentence)
+        sentence, fails = self._redact(booted.sentence), booted.outcome is Outcome.FAIL and stops
         return {
             "booted": booted.outcome is Outcome.PASS,
-            "not_proven": sentence if booted.outcome not in (Outcome.PASS, Outcome.FAIL) else "",
-            "failed": sentence if booted.outcome is Outcome.FAIL else "",
+            "not_proven": "" if booted.outcome is Outcome.PASS or fails else sentence,
+            "failed": sentence if fails else "",
             "boot_s": round(booted.boot_s, 3),
             "took_s": round(booted.took_s, 3),
             "smoke": [_smoke(result, self._redact) for result in booted.smoke],

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 EVERY_S = 0.002
-SELDOM_S = 0.02  # of a statement that runs for seconds
+SELDOM_S = 0.05  # of a statement that runs for seconds
 
 
 def pause_s(since: float) -> float:
