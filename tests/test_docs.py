@@ -51,6 +51,8 @@ def _parse(argv: list[str], where: str) -> None:
     try:
         while isinstance(command, click.Group):
             _, rest, _ = command.make_parser(context).parse_args(list(argv))
+            if not rest and command.invoke_without_command:
+                break
             _, found, argv = command.resolve_command(context, rest)
             assert found is not None, where
             command = found

@@ -10,6 +10,7 @@ from mobius.model.policies import CONSERVATIVE
 from mobius.model.run import Event, Run, RunState, StepRecord
 from mobius.model.sample import Sample
 from mobius.report.run import run_report
+from mobius.report.summary import facts
 from report import stories
 from report.stories import HASH, NOON, SENTENCE
 
@@ -267,3 +268,11 @@ def test_requests_that_waited_while_the_schema_moved_are_told_apart_from_those_o
     assert {name: whole["held"][name] for name in forward} == forward
     assert {name: whole["rollback"]["held"][name] for name in back} == back
     assert so_far["held"]["waited"] == 12 and so_far["rollback"] is None
+
+
+def test_what_users_reported_in_the_window_is_in_the_report() -> None:
+    issue = Sample("issue", NOON + 60, ok=False, note="no sound in previews")
+    report = run_report(stories.run(), stories.STEPS, stories.events(), (*stories.samples(), issue))
+    [told] = report["window"]["issues"]
+    assert (told["text"], told["at"]["unix"]) == ("no sound in previews", NOON + 60)
+    assert ("Reported", "no sound in previews") in facts(report)

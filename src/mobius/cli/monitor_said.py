@@ -25,10 +25,11 @@ def environment_of(ctx: click.Context, environment: str | None) -> str:
 @json_option
 @click.pass_context
 def disarm(ctx: click.Context, environment: str | None, for_: str, reason: str, as_json: bool) -> int:
-    """Let no verdict act for a while, as in a known incident. It ends by itself.
+    """Let no verdict act for a while.
 
-    What is measured meanwhile is kept and not judged. A person is called once where it would have been acted on. A
-    window that was disarmed for more than a fifth does not pass by itself. mobius rollback goes at any time.
+    For a known incident; it ends by itself. What is measured meanwhile is kept and not judged. A person is called
+    once where it would have been acted on. A window that was disarmed for more than a fifth does not pass by itself.
+    mobius rollback goes at any time.
     """
     from mobius.report.freezing import disarm_words
 
@@ -64,9 +65,10 @@ def arm(ctx: click.Context, environment: str | None, as_json: bool) -> int:
 def report_issue(
     ctx: click.Context, text: str, environment: str | None, by: str | None, as_json: bool
 ) -> int:
-    """Write down what a user reports of the live release: with the open window, where there is one.
+    """Write down what a user reports.
 
-    `max_issues` of the policy says how many within ten minutes take a release back; by itself, none do.
+    It is told to the open window, and without one kept with what is live. `max_issues` of the policy says how many
+    within ten minutes take a release back; by itself, none do.
     """
     name = environment_of(ctx, environment)
     issue, run_id = app(ctx).report_issue(name, text, by=by)

@@ -15,10 +15,11 @@ from mobius.cli.context import app, environment_option, json_option, width
 @json_option
 @click.pass_context
 def score(ctx: click.Context, environment: str | None, as_json: bool) -> int:
-    """Say over all windows how many healthy ones would have been rolled back, and how many bad ones were seen.
+    """Say how right the watch was, over all windows.
 
-    Healthy: accepted, and nobody went back within a day. Every window counts, also those that were no shadow, but
-    where the watch itself went back nobody knows whether it was right.
+    How many healthy ones would have been rolled back, and how many bad ones were seen before a person saw it. Healthy:
+    accepted, and nobody went back within a day. Windows that were no shadow count, too; but where the watch itself
+    went back nobody knows whether it was right.
     """
     from mobius.report.scoring import score_json, score_text
 

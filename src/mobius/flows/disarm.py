@@ -31,7 +31,7 @@ def disarm(ports: Ports, *, for_s: float, reason: str, who: str) -> DisarmNow:
     before, now = disarmed(ports), ports.clock.now()
     made = DisarmNow(who, now, now + for_s, why)
     data = {"until": made.until, "reason": why, "instead_of": before.who if before else ""}
-    note = Note(DISARMED, f"disarmed {disarm_words(made, now)}", data)
+    note = Note("disarmed", f"disarmed {disarm_words(made, now)}", data)
     ports.journal.say(None, ports.settings.name, note, now=now, who=who)
     return made
 
@@ -41,6 +41,6 @@ def arm(ports: Ports, *, who: str) -> DisarmNow | None:
     before = disarmed(ports)
     if before is not None:
         told = f"{who} armed it again; it was disarmed by {before.who}: {before.reason}"
-        note = Note(ARMED, told, {"of": before.who, "reason": before.reason})
+        note = Note("armed", told, {"of": before.who, "reason": before.reason})
         ports.journal.say(None, ports.settings.name, note, now=ports.clock.now(), who=who)
     return before

@@ -50,4 +50,4 @@ def issue_of(event: Event) -> IssueNow:
 
 def _note(issue: IssueNow, release_id: str) -> Note:
     data = {"text": issue.text, "by": issue.by, "release_id": release_id}
-    return Note(ISSUE, f"{issue.by} reports: {issue.text}", data)
+    return Note("issue", f"{issue.by} reports: {issue.text}", data)

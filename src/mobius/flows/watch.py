@@ -59,7 +59,7 @@ class Watch:
         self.samples: list[Sample] = list(record.read(lambda: journal.samples(run.id)))
         self._remember(record.read(lambda: journal.events(run_id=run.id, kinds=("page", WOULD))))
         self.signals = self.ports.signals(_watched(record))
-        self.told_at = self._looked_at = self.ports.clock.monotonic()
+        self.told_at = self._last_look_at = self.ports.clock.monotonic()
         self.proven = proven_now(record)
         self.warm = Warm(record)
         self.verdict: Verdict | None = None
@@ -150,7 +150,7 @@ class Watch:
         elif str(verdict.outcome) in self.paged:
             return
         if why and self.ports.settings.monitor.shadow:
-            self.record.say(WOULD, f"would be taken back now: {told['sentence']}", told)
+            self.record.say("would roll back", f"would be taken back now: {told['sentence']}", told)
         else:
             told["choices"] = [*self._ways(), f"keep it: mobius accept -e {self.record.run.environment}"]
             words = f"{told['sentence']}; nothing is done by itself: {why}" if why else told["sentence"]
@@ -240,7 +240,7 @@ class Watch:
     def _note_suspension(self) -> None:
         """A runner that was stopped, or a machine that slept, has not looked either."""
         now = self.ports.clock.monotonic()
-        gap_s, self._looked_at = now - self._looked_at, now
+        gap_s, self._last_look_at = now - self._last_look_at, now
         self._say_blind(gap_s - tick_s(self.ports.settings))
 
     def _say_blind(self, gap_s: float) -> None:

@@ -207,6 +207,7 @@ def _window(run: Run, events: Sequence[Event], samples: Sequence[Sample]) -> Jso
         "not_measured": sum(bool(s.missing) for s in samples),
         **_counted(traffic),
         "routes": _routes(samples),
+        "issues": [{"at": _time(s.at), "text": s.note} for s in samples if s.signal == "issue"],
         "remarks": list(dict.fromkeys(s.note for s in traffic if s.note))[-MOST_REMARKS:],
         "blind_s": round(sum(float(e.data.get("seconds") or 0) for e in _of(events, "blind")), 3),
     }

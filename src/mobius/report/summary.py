@@ -18,6 +18,7 @@ from mobius.report.words import (
     wrapped,
 )
 
+MOST_ISSUES = 5
 STYLES = {"good": GOOD, "bad": BAD, "unsure": WARN}
 
 
@@ -68,6 +69,7 @@ def facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Held to go back", _held(rollback.get("held") or {})),
         ("Not live now", _not_live_any_more(rollback.get("lost") or {})),
         ("Window", _window(window, report.get("policy") or {})),
+        ("Reported", _issues(window)),
         ("Backup", _backup(report.get("backup") or {})),
         ("Kept", _backup(report.get("emergency_backup") or {})),
         ("Exit code", str(report["exit_code"]) if report["ended"] else ""),
@@ -128,6 +130,13 @@ def _window(window: Mapping[str, Any], policy: Mapping[str, Any]) -> str:
     if window["blind_s"]:
         parts.append(f"not measured for {duration(window['blind_s'])}")
     return "; ".join(parts)
+
+
+def _issues(window: Mapping[str, Any]) -> str:
+    """What users said, the first few of it."""
+    issues = window.get("issues") or []
+    more = f"; and {len(issues) - MOST_ISSUES:,} more" if len(issues) > MOST_ISSUES else ""
+    return "; ".join(str(one["text"]) for one in issues[:MOST_ISSUES]) + more
 
 
 def _backup(backup: Mapping[str, Any]) -> str:

@@ -133,6 +133,18 @@ class StepsContract:
         }
         assert second.topic == "failed" and second.payload["run_id"] == moved_.id
 
+    def test_events_are_told_of_the_kinds_that_are_named_and_after_the_one_that_is_known(
+        self, journal: Journal
+    ) -> None:
+        for place, kind in enumerate(("disarmed", "issue", "armed", "issue")):
+            journal.say(None, "production", Note(kind, kind), now=float(place))
+        journal.say(None, "staging", Note("issue", "elsewhere"), now=9.0)
+        found = journal.events(environment="production", kinds=("issue", "armed"))
+        assert [event.kind for event in found] == ["issue", "armed", "issue"]
+        later = journal.events(environment="production", kinds=("issue", "armed"), after=found[1].seq)
+        assert [event.at for event in later] == [3.0]
+        assert journal.events(kinds=("frozen",)) == ()
+
     def test_a_message_stays_in_the_outbox_until_it_is_sent(self, journal: Journal) -> None:
         journal.say(None, "production", Note("page", "help", topic="alert"), now=7.0)
         (row,) = journal.outbox()
