@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from host.sites import Site, wait_for
+from mobius.host.client import ensure_running
 from mobius.host.gauges import FILE, GaugeNotes, keep_gauges, live_alone
 from mobius.host.lines import BLOCK_S, read_lines, write_line
 
@@ -163,3 +165,25 @@ def test_two_writers_at_once_leave_whole_lines_alone(tmp_path: Path) -> None:
     assert path.with_name(f"{FILE}.1").exists()
     for file in (path, path.with_name(f"{FILE}.1")):
         assert all(json.loads(line)["took_s"] == BLOCK_S for line in file.read_text().splitlines() if line)
+
+
+@pytest.mark.slow
+def test_the_supervisor_notes_what_the_live_release_uses_and_goes_on_after_its_own_kill(site: Site) -> None:
+    site.start("blue", "r1")
+    site.start("green", "r2")
+    site.client.configure_door(site.listen)
+    site.client.route({"blue": 1})
+    path = site.root / "run" / FILE
+
+    def lines() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    wait_for("a line of what it uses", lambda: len(lines()) >= 1, within_s=150)
+    site.kill_supervisor()
+    site.client = ensure_running(site.root)
+    site.client.route({"green": 1})
+    wait_for("a line of the other", lambda: any("r2" in line["releases"] for line in lines()), within_s=150)
+    assert next(sorted(line["releases"]) for line in lines()) == ["r1"]
+    for line in lines():
+        ((_, used),) = line["releases"].items()
+        assert sorted(used) == ["cpu", "fds", "memory"] and all(0 <= value <= 100 for value in used.values())
