@@ -41,4 +41,4 @@ def test_both_sides_are_told_with_their_shares_and_without_what_came_before_the_
     ]
     sides = Sides.of(samples, 10.0)
     assert sides.words("v2", "v1") == "310 requests on v2, 30,690 on v1"
-    assert sides.errors("v2", "v1") == "v2 1.9 % of 310 failed, v1 0.1 % of 30,690"
+    assert sides.errors("v2", "v1") == "v2 1.9 % of 310 requests failed, v1 0.1 % of 30,690"

@@ -48,11 +48,8 @@ class StageProgress:
             f"{tag} {self._side(signal)}" for tag, signal in ((self._new, "traffic"), (self._old, CONTROL))
         )
         left = f"{duration(left_s)} at most" if left_s else "time is up"
-        for parts in (
-            (share, sides, left, self._note or self._missing),
-            (share, sides, left),
-            (share, sides),
-        ):
+        note = self._note or self._missing
+        for parts in ((share, sides, left, note), (share, sides, note or left), (share, sides)):
             line = " · ".join(part for part in parts if part)
             if len(line) <= width:
                 return line

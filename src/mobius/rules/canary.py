@@ -127,7 +127,7 @@ class Sides:
         return f"{_requests(self.new.requests)} on {new}, {self.old.requests:,} on {old}"
 
     def errors(self, new: str, old: str) -> str:
-        """ "v2 1.9 % of 310 failed, v1 0.1 % of 30,690" """
+        """ "v2 1.9 % of 310 requests failed, v1 0.1 % of 30,690" """
         return f"{new} {_failed(self.new)}, {old} {_failed(self.old, '')}"
 
     def figures(self) -> dict[str, int]:
@@ -148,6 +148,10 @@ def _requests(count: int) -> str:
     return f"{count:,} request{'' if count == 1 else 's'}"
 
 
-def _failed(side: Block, word: str = " failed") -> str:
+def _failed(side: Block, words: str = " requests failed") -> str:
     share = 100 * side.errors / side.requests if side.requests else 0.0
-    return f"{share:.1f} % of {side.requests:,}{word}"
+    return (
+        f"{share:.1f} % of {side.requests:,}{words}"
+        if share >= 1
+        else f"{share:.2g} % of {side.requests:,}{words}"
+    )

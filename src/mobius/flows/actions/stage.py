@@ -96,7 +96,7 @@ class Stage:
             "sentence": self.enough.sentence,
             **sides.figures(),
         }
-        words = f"{self._share()}: {sides.words(*self._tags())}, {sides.errors(*self._tags())}"
+        words = f"{self._share()}: {sides.errors(*self._tags())}"
         self.record.say("stage", f"{words}; passed after {took}: {_what(self.enough)}", told)
         return told
 
