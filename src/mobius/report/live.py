@@ -140,7 +140,9 @@ class LiveText:
 
     def _step_failed(self, event: Event) -> None:
         title = self._end_step(event, "✗", BAD)
-        self._under(reason_of(event, title), BAD)
+        reason = reason_of(event, title)
+        if reason != self._because:  # which the verdict has just said
+            self._under(reason, BAD)
 
     def _gate(self, event: Event) -> None:
         outcome = str(event.data.get("outcome", ""))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mobius.rules.adaptive.ceilings import Ceiling
 from mobius.rules.adaptive.control import Control
 
+LEAST = 1e-5  # a smaller share is not worth its digits
 CLUMPING = 0.05  # of the rate of errors: below it nobody needs to hear of bursts
 
 
@@ -42,6 +43,8 @@ def weaker(ceiling: Ceiling) -> str:
 
 def share(value: float) -> str:
     """A share in percent, with two digits that say something."""
+    if 0 < value < LEAST:
+        return f"under {100 * LEAST:g} %"
     return f"{100 * value:.2g} %" if value < 0.1 else f"{100 * value:.0f} %"
 
 
