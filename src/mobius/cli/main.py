@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "host": ("mobius.cli.host", "The supervisor of an environment: start, stop, look."),
     "init": ("mobius.cli.init", "Write mobius.toml and the files around it into this folder."),
     "logs": ("mobius.cli.logs", "What the processes of a slot wrote."),
+    "media": ("mobius.cli.media", "Measure loudness and streams of sound and video files."),
     "migrate": ("mobius.cli.migrate", "Judge migrations before they run."),
     "monitor": ("mobius.cli.monitor", "Attach to the open window, or open one."),
     "plan": ("mobius.cli.plan", "Print what a deployment would do, and every way back."),
@@ -47,7 +48,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "traffic": ("mobius.cli.traffic", "The proxy in front: what it must be told, and whether it was."),
 }
 HIDDEN = {"relay": "mobius.cli.relay", "run-on": "mobius.cli.run_on"} | dict.fromkeys(
-    ("export", "gates", "media", "premerge"), "mobius.cli.later"
+    ("export", "gates", "premerge"), "mobius.cli.later"
 )
 
 

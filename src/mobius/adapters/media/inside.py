@@ -1,0 +1,49 @@
+"""The child's side: limits first, then one job on one file, told on the standard output as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from mobius.errors import GateUnknown, MobiusError
+
+
+def bounded(memory_bytes: int, cpu_s: int) -> None:
+    """No more than that from here on; where the system has no such limits, the parent's clock is the only one."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 5))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def answered(asked: dict[str, Any]) -> dict[str, Any]:
+    """The job's answer, or the error it raised."""
+    from mobius.adapters.media.jobs import JOBS
+
+    file = Path(asked["file"])
+    try:
+        return {"answer": JOBS[asked["job"]](file, **asked["options"])}
+    except MobiusError as problem:
+        return _told(problem)
+    except MemoryError:
+        return _told(GateUnknown(f"{file.name}: it takes more memory than one file may", "look at the file"))
+
+
+def _told(problem: MobiusError) -> dict[str, Any]:
+    return {"error": {"kind": type(problem).__name__, "message": problem.message, "hint": problem.hint}}
+
+
+def main() -> None:
+    """One job from the standard input."""
+    asked = json.load(sys.stdin)
+    bounded(asked["memory_bytes"], asked["cpu_s"])
+    json.dump(answered(asked), sys.stdout, allow_nan=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""What can be asked of one file, by name: plain values in, plain values out, so that any process may do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+
+def loudness(file: Path, *, stream: int = 0) -> dict[str, Any]:
+    """`mobius.model.media.Loudness` as a mapping."""
+    from mobius.adapters.media.loudness import measure
+
+    return asdict(measure(file, stream=stream))
+
+
+def probe(file: Path, *, deep: bool = False) -> dict[str, Any]:
+    """`mobius.model.media.Probed` as a mapping; fractions as text."""
+    from mobius.adapters.media.probing import probe as probed
+
+    return probed(file, deep=deep)
+
+
+JOBS: dict[str, Callable[..., Any]] = {"loudness": loudness, "probe": probe}
