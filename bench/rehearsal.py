@@ -12,9 +12,10 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from bench.common import BUSY_AT_START, median, number, table, write_entry
@@ -29,13 +30,15 @@ QUESTION = """\
 A rehearsal over a plain restore and apply, as ratios of those within a round (medians; every way once in each round, in
 turn). PostgreSQL: a dump of three tables restored by `pg_restore -j2` into a cluster that runs, then four migrations:
 plain by psycopg, or tried on copies with onlookers, rows and schemas compared, the way down tried; full is with the run
-behind an open query and checksums of every table. SQLite: the file copied, then three migrations. No release is
-started. Waits: the longest that a rehearsal predicts beside the longest that 20 readers and writers a second had when
+behind an open query. SQLite: the file copied, then three migrations. No release is started. Processor: the same ratios
+of what all processes together had of it, servers included; other work on the machine changes that less. Waits: the
+longest that a rehearsal predicts beside the longest that 20 readers and writers a second had when
 the same migrations ran once more. Goals: full ≤ 2.0, fast ≤ 1.3; predicted within ± 20 %."""
 GOALS = {"full": 2.0, "fast": 1.3}
 WITHIN = 0.2
 SHARES = {"full": 1.0, "small": 0.05}
 WAYS = ("plain", "fast", "full")
+HEADER = ("Rehearsal", "Plain, s", "Fast, s", "Full, s", "Fast / plain", "Full / plain")
 
 
 def main() -> None:
@@ -48,7 +51,7 @@ def main() -> None:
         rows += on_sqlite(place, share, options.rounds)
     report = "\n\n".join(
         [
-            table(["Rehearsal", "Plain, s", "Fast, s", "Full, s", "Fast / plain", "Full / plain"], rows),
+            table([*HEADER, "Fast, processor", "Full, processor"], rows),
             table(["Longest wait", "Predicted, s", "Second run, s", "Ratio"], [waits]),
             f"{options.rounds} round(s), size {options.size}.",
         ]
@@ -116,20 +119,40 @@ def on_sqlite(place: Path, share: float, rounds: int) -> list[list[str]]:
 
 def _in_turn(name: str, once: Callable[[str], float], rounds: int) -> list[str]:
     took: dict[str, list[float]] = {way: [] for way in WAYS}
+    spent: dict[str, list[float]] = {way: [] for way in WAYS}
     for turn in range(rounds):
         for at in range(len(WAYS)):
             way = WAYS[(turn + at) % len(WAYS)]
+            before_s = processor_s()
             took[way].append(once(way))
-            print(f"{name}, round {turn + 1}, {way}: {took[way][-1]:.2f} s", flush=True)
-    ratios = {
-        way: median([one / plain for one, plain in zip(took[way], took["plain"], strict=True)])
-        for way in ("fast", "full")
-    }
+            spent[way].append(processor_s() - before_s)
+            print(
+                f"{name}, round {turn + 1}, {way}: {took[way][-1]:.2f} s, {spent[way][-1]:.2f} s of processor",
+                flush=True,
+            )
+    ratios = {way: _ratio(took[way], took["plain"]) for way in GOALS}
     for way, goal in GOALS.items():
         if ratios[way] > goal:
             print(f"MISSED: {name}: {way} {ratios[way]:.2f} × of plain (goal ≤ {goal})")
-    times = [number(median(took[way]), 2) for way in WAYS]
-    return [name, *times, number(ratios["fast"], 2), number(ratios["full"], 2)]
+    figures = [median(took[way]) for way in WAYS]
+    figures += [ratios["fast"], ratios["full"]]
+    figures += [_ratio(spent[way], spent["plain"]) for way in ("fast", "full")]
+    return [name, *(number(figure, 2) for figure in figures)]
+
+
+def _ratio(some: Sequence[float], plain: Sequence[float]) -> float:
+    return median([one / other for one, other in zip(some, plain, strict=True)])
+
+
+def processor_s() -> float:
+    """What this process has used of processors until now, with everything that it started."""
+    mine = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    used = 0.0
+    for process in mine:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            used += times.user + times.system + times.children_user + times.children_system
+    return used
 
 
 def _tried(target: Target, folder: Path, place: Path, *, fast: bool) -> Trial:
