@@ -43,6 +43,9 @@ def test_a_shadow_says_what_it_would_have_done_and_touches_and_calls_nobody() ->
 
     run = bad_for_a_while(world)
 
+    [opened] = world.events(run, "window opened")
+    assert opened.data["shadow"] is True
+    assert opened.message.endswith("; a shadow: it judges and never acts")
     [would] = world.events(run, "would roll back")
     assert would.data["rule"] == "error_rate"
     assert would.message.startswith("would be taken back now: errors ")

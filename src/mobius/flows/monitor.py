@@ -24,6 +24,8 @@ def open_window(record: Record) -> None:
     note = plan.facts.get("policy_note")
     words = f"watching {plan.release_id} by {plan.facts['policy']}" + (f" ({note})" if note else "")
     words += f"; {known}" if (known := what_is_known(record)) else ""
+    words += "; a shadow: it judges and never acts" if record.ports.settings.monitor.shadow else ""
+    told["shadow"] = record.ports.settings.monitor.shadow
     record.move(
         RunState.OBSERVING,
         "window opened",
