@@ -54,13 +54,23 @@ def test_an_hour_of_which_little_was_seen_is_not_known(tmp_path: Path) -> None:
     assert not usual_beside(lines).exists()
 
 
-def test_hours_older_than_four_weeks_and_hours_that_are_still_to_come_are_dropped(tmp_path: Path) -> None:
-    lines = tmp_path / FILE
-    numbers = (HOUR - 4 * WEEK_H - 1, HOUR - 4 * WEEK_H, HOUR - 1, HOUR, HOUR + 9 * WEEK_H)
-    hours = {str(number): {"traffic": counted(1)} for number in numbers}
+def test_no_more_than_four_weeks_are_kept_and_the_oldest_go_first(tmp_path: Path) -> None:
+    lines = noted(tmp_path, HOUR, 60, v1=counted(1))
+    hours = {str(number): {"traffic": counted(1)} for number in range(HOUR - 4 * WEEK_H - 5, HOUR)}
     usual_beside(lines).write_text(json.dumps({"hours": hours}))
+    assert note_hours(lines, float(START + HOUR_S)) == 1
+    numbers = [hour.number for hour in read_hours(usual_beside(lines))]
+    assert numbers == list(range(HOUR - 4 * WEEK_H + 1, HOUR + 1))
+
+
+@pytest.mark.parametrize("wrong", [0.0, START - 40 * 7 * 86_400.0, START + 40 * 7 * 86_400.0])
+def test_a_clock_that_is_wrong_for_a_moment_costs_no_hour(wrong: float, tmp_path: Path) -> None:
+    lines = noted(tmp_path, HOUR - 1, 60, v1=counted(1))
     note_hours(lines, float(START))
-    assert [hour.number for hour in read_hours(usual_beside(lines))] == [HOUR - 4 * WEEK_H, HOUR - 1]
+    noted(tmp_path, HOUR, 60, v1=counted(1))
+    assert note_hours(lines, wrong) == 0
+    assert note_hours(lines, float(START + HOUR_S)) == 1
+    assert [hour.number for hour in read_hours(usual_beside(lines))] == [HOUR - 1, HOUR]
 
 
 def test_the_file_stays_small_however_many_routes_and_hours(tmp_path: Path) -> None:

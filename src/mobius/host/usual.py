@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -45,20 +44,19 @@ def usual_beside(lines: Path) -> Path:
 
 
 def note_hours(lines: Path, now: float) -> int:
-    """Adds the hours that have ended since and drops those that are too old; how many were added. Raises OSError."""
+    """Adds the hours that have ended since; how many they were. Raises OSError. What is too old goes when its place is
+    needed, and never by the clock: one that is wrong for a moment must not cost four weeks."""
+    import fcntl
+
     with open(lines.with_name(f"{lines.stem}.usual.lock"), "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return _note_hours(lines, now)
-
-
-def _note_hours(lines: Path, now: float) -> int:
-    this_hour = int(now // HOUR_S)
-    kept = {hour.number: dict(hour.signals) for hour in read_hours(usual_beside(lines))}
-    there = {number: signals for number, signals in kept.items() if 0 < this_hour - number <= WEEKS * WEEK_H}
-    fresh = {number: signals for number, signals in _ended(lines, this_hour).items() if number not in there}
-    if fresh or len(there) != len(kept):
-        write_atomically(usual_beside(lines), _fitting({**there, **fresh}))
-    return len(fresh)
+        there: Hours = {hour.number: dict(hour.signals) for hour in read_hours(usual_beside(lines))}
+        ended = _ended(lines, int(now // HOUR_S))
+        fresh = {number: signals for number, signals in ended.items() if number not in there}
+        if fresh:
+            newest = sorted({**there, **fresh}.items())[-WEEKS * WEEK_H :]
+            write_atomically(usual_beside(lines), _fitting(dict(newest)))
+        return len(fresh)
 
 
 def read_hours(path: Path) -> Iterator[Hour]:

@@ -184,6 +184,18 @@ def test_the_time_of_an_answer_is_without_what_the_prober_lost(monkeypatch: pyte
     assert slow >= 195 and quick < slow - 100
 
 
+@pytest.mark.parametrize("by_s", [-1e6, 1e6])
+def test_a_clock_that_is_set_meanwhile_changes_nothing(by_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = time.time
+
+    def sets(sock: socket.socket, asked: bytes, over: threading.Event) -> None:
+        monkeypatch.setattr(time, "time", lambda: real() + by_s)
+        OK(sock, asked, over)
+
+    with serving(sets) as (url, _):
+        assert 0 < ask(Request(url), 20.0).ms < 20_000
+
+
 STOPPED = """
 import sys
 from mobius.adapters.checks.ask import NotAsked, Request, Unanswered, ask

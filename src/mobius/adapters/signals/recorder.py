@@ -7,7 +7,6 @@ Of traffic a line each half minute goes to `run/counted.jsonl`, of use to `run/g
 
 from __future__ import annotations
 
-import fcntl
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -82,6 +81,8 @@ class Recorder:
         self._before, self._since = counted, monotonic
 
     def _is_ours(self) -> bool:
+        import fcntl
+
         if self._lock is not None:
             return True
         try:
