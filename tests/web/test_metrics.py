@@ -177,6 +177,15 @@ def test_in_a_window_a_scrape_adds_no_request_to_those_that_are_judged() -> None
     assert LIVE in asked_for
 
 
+def test_of_very_many_releases_those_that_serve_are_counted_and_few_others() -> None:
+    world = live_world()
+    counting(world)
+    live = world.releases.current()[0]
+    world.traffic.counted |= {f"old-{number}": Counters(10_000 + number, 0, ()) for number in range(300)}
+    shown = {dict(key)["release"] for name, key in scraped(Asked(world)) if name == "mobius_requests_total"}
+    assert shown == {live, *(f"old-{number}" for number in range(291, 300))}
+
+
 def test_many_scrapes_at_once_are_one_look() -> None:
     world = live_world()
     asked = Asked(world)

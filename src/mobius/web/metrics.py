@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from mobius.model.run import RunState
+from mobius.model.seen import Counters
 from mobius.model.verdict import Outcome
 from mobius.web.families import Families, Scrape
 from mobius.web.looking import Counted
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
 OPENMETRICS = "application/openmetrics-text"
+MOST_RELEASES = 10  # whose requests are shown
 SEEN = ("status", "window", "weights", "counters", "switches", "totals", "probe")
 Text = Callable[[str], str]
 
@@ -107,7 +109,7 @@ class _Page(Families):
                 if whole
             ],
         )
-        by_release = sorted(counted.counters.items())
+        by_release = _shown(counted)
         by = ("release",)
         yield self.counter(
             "mobius_requests", "Requests answered.", by, [((name,), one.requests) for name, one in by_release]
@@ -230,3 +232,15 @@ class _Page(Families):
         if probe.duration_ms > 0:
             took = probe.duration_ms / 1000
             yield self.one("mobius_probe_duration_seconds", "How long it took to answer.", took)
+
+
+def _shown(counted: Counted) -> list[tuple[str, Counters]]:
+    """Whoever serves or may serve again, then those with the most requests: what counts remembers every release since
+    it was started, and each is fifty series."""
+    status = counted.status
+    known = {one.id for one in (status.live, status.previous) if one} if status else set()
+    known |= {process.release_id for process in status.processes} if status else set()
+    first = sorted(
+        counted.counters, key=lambda name: (name not in known, -counted.counters[name].requests, name)
+    )
+    return sorted((name, counted.counters[name]) for name in first[:MOST_RELEASES])
