@@ -10,6 +10,7 @@ import pytest
 from mobius.errors import GateFailed, Locked, UsageError
 from mobius.flows.by_hand import abort, accept_by_hand
 from mobius.flows.carry_on import carry_on
+from mobius.flows.disarm import disarm
 from mobius.flows.status import status
 from mobius.model.baseline import Baseline, Block
 from mobius.model.run import Run, RunState
@@ -343,3 +344,15 @@ def _locked(world: World) -> Run:
     with pytest.raises((Locked, GateFailed)):
         world.begin(world.plan("v3"))
     return carry_on(1, world.ports)
+
+
+def test_a_disarmed_stage_takes_nothing_for_bad_and_goes_back_when_its_time_is_over() -> None:
+    world = with_v1(errors=20)
+    run = in_the_first_stage(world)
+    disarm(world.ports, for_s=3600.0, reason="the database moves", who="ann")
+
+    ended = world.carry_on(run)
+
+    assert (ended.state, ended.exit_code) == (RunState.ROLLED_BACK, 4)
+    assert "was not decided after 10 min: disarmed" in ended.sentence
+    world.assert_serves("v1")

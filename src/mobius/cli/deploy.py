@@ -43,7 +43,8 @@ def command(
     """Deploy TAG and follow it to the verdict.
 
     The work runs on its own: Ctrl-C or a lost terminal only ends the looking. Exit 0: live and kept; 3, 4:
-    refused before any effect; 12: failed and rolled back.
+    refused before any effect; 12: failed and rolled back. With stages (--canary) 4 also says that one could not
+    be judged, and that all requests went back.
     """
     despite_freeze, stages = reason_of(despite), stages_of(canary, no_canary)
     if dry_run:

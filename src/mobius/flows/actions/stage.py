@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from mobius.errors import MobiusError
 from mobius.flows.actions.action import known_releases
 from mobius.flows.before import canary_tests, tick_s
+from mobius.flows.heard import Heard
 from mobius.flows.record import Record
 from mobius.model.plan import Step
 from mobius.model.release import Release
@@ -17,10 +18,12 @@ from mobius.model.run import Run
 from mobius.model.sample import Sample
 from mobius.model.verdict import Outcome, Verdict
 from mobius.ports import Ports
+from mobius.report.freezing import disarm_words
 from mobius.report.words import duration
 from mobius.rules.adaptive.stage import WHOLE, Enough
-from mobius.rules.canary import Sides
-from mobius.rules.health import judge
+from mobius.rules.canary import Sides, longest_s
+from mobius.rules.disarming import closed_up, moved_up
+from mobius.rules.judging import Judging
 
 TELL_EVERY_S = 20.0
 
@@ -48,30 +51,38 @@ class Stage:
         self.opened_at, self.since = _times(step, record)
         self.samples: list[Sample] = list(self.record.read(lambda: journal.samples(run.id)))
         self.tests = canary_tests(record, self.opened_at)
-        self.tests.feed(self.samples)
+        self.heard = Heard(self.record, self.samples)
+        until = self.opened_at + longest_s(run.plan)
+        self.judging = Judging(
+            settings.policy, settings.monitor, self.opened_at, until, self.tests, settings.signals
+        )
         self.new, self.old = _both(record)
         self.signals = self.ports.signals_beside(self.new, self.old)
         self.told_at = self.ports.clock.monotonic()
-        self.policy, self.monitor = settings.policy, settings.monitor
         self.enough: Enough | None = None
         self.now = self.ports.clock.now()
+        self._take(self.heard.listen(self.now))
+        self._feed(self.samples)
         self._open()
 
     def look(self) -> bool:
         """One tick: measure, write down, judge. Whether the stage is passed. Raises `StageFailed` or
         `StageUndecided`."""
         now = self.now = self.ports.clock.now()
-        fresh = self.signals.sample(now)
-        self.samples += fresh
-        self.record.add_samples(fresh)
-        verdict = self._judge(fresh, now)
-        if verdict.outcome is Outcome.FAIL:
+        fresh = (*self.signals.sample(now), *self.heard.listen(now))
+        self._take(fresh)
+        self._feed(fresh)
+        spans, disarm = self.heard.spans(now), self.heard.disarm(now)
+        verdict = self.judging.verdict(self.samples, now, spans)
+        if verdict.outcome is Outcome.FAIL and disarm is None:
             self._fail(verdict)
-        params = self.step.params
-        enough = self.enough = self.tests.seen_enough(self.samples, self.since, float(params["next_percent"]))
+        params, armed, since = self.step.params, closed_up(self.samples, spans), moved_up(self.since, spans)
+        enough = self.enough = self.tests.seen_enough(armed, since, float(params["next_percent"]))
         seen_s = now - self.since
-        if enough.is_enough and seen_s >= params["min_s"]:
+        if enough.is_enough and seen_s >= params["min_s"] and disarm is None:
             return True
+        if disarm is not None and seen_s >= params["max_s"]:
+            self._give_up(f"disarmed {disarm_words(disarm, now)}", "")
         if verdict.outcome is Outcome.ERROR:
             self._give_up(verdict.sentence, "see why nothing can be measured: mobius doctor")
         if seen_s >= params["max_s"]:
@@ -100,18 +111,14 @@ class Stage:
         self.record.say("stage", f"{words}; passed after {took}: {_what(self.enough)}", told)
         return told
 
-    def _judge(self, fresh: Sequence[Sample], now: float) -> Verdict:
-        found = self.tests.feed(fresh)
-        return judge(
-            self.samples,
-            self.policy,
-            self.monitor,
-            opened_at=self.opened_at,
-            now=now,
-            deadline=now + self.step.params["max_s"],
-            found=found,
-            signals=self.ports.settings.signals,
-        )
+    def _take(self, fresh: tuple[Sample, ...]) -> None:
+        if fresh:
+            self.samples += fresh
+            self.record.add_samples(fresh)
+
+    def _feed(self, fresh: Sequence[Sample]) -> None:
+        is_disarmed = self.heard.disarm(self.now) is not None
+        self.judging.feed(fresh, self.heard.spans(self.now), is_disarmed=is_disarmed)
 
     def _fail(self, verdict: Verdict) -> NoReturn:
         sides = self._sides()
