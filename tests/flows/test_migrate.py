@@ -15,9 +15,10 @@ from mobius.flows.migrate import Reading, look_at_migrations, rehearse_migration
 from mobius.model.impact import ConfigChange
 from mobius.model.linting import Impact
 from mobius.model.migrating import MigrationLook, PendingMigration
+from mobius.model.run import RunState
 from mobius.ports import nothing
 from report.migrations_told import FACTS
-from world import World, without_data
+from world import SETTINGS, World, without_data
 
 TITLES = PendingMigration(
     "002", "002_titles", "002_titles.sql", "22" * 32, "ALTER TABLE posts ADD title text;", True
@@ -203,3 +204,31 @@ def test_an_older_backup_on_which_more_was_pending_is_told() -> None:
     assert (
         "on the backup, which is older, other migrations were pending: 001_posts, 002_titles" in seen.remarks
     )
+
+
+def test_a_missing_migration_tool_stops_the_plan_where_no_build_could_bring_it() -> None:
+    of = world()
+    of.migrations.missing = ("alembic",)
+    plan = of.plan("v2")
+    [check] = [check for check in plan.checks if check.name == "migration tool"]
+    assert (check.outcome, check.answer) == (
+        "FAIL",
+        "alembic is neither in v2 nor where this machine has programs",
+    )
+    assert "release.build" in check.advice
+
+
+def test_one_that_the_build_did_not_bring_refuses_the_deployment_before_anything_is_touched() -> None:
+    of = World(settings=replace(SETTINGS, release=replace(SETTINGS.release, build=(("make",),))))
+    of.deploy("v1")
+    of.migrations.missing = ("alembic",)
+    plan = of.plan("v2")
+    [check] = [check for check in plan.checks if check.name == "migration tool"]
+    assert (check.outcome, check.answer) == (
+        "PASS",
+        "alembic is not on this machine: it is looked for in v2 once that is built",
+    )
+    run = of.carry_on(of.begin(plan))
+    assert (run.state, run.exit_code) == (RunState.REFUSED, 3)
+    assert run.sentence.startswith("its migrations cannot be run: alembic is neither in v2 nor")
+    of.assert_serves("v1")

@@ -85,9 +85,23 @@ def test_a_release_that_does_not_run_on_its_own_backup_stops_the_deployment_with
 
 
 def test_nobody_who_did_not_ask_for_a_boot_hears_of_it() -> None:
-    of = world(SETTINGS)
+    of = world(replace(SETTINGS, rehearsal=RehearsalSettings(boot=False)))
     run = of.deploy("v2")
     assert rehearsed(of, run.id).message == "run2.zip restored in 2 s and checked; data 0 s old (RPO)"
+
+
+def test_with_migrations_pending_both_releases_are_started_unless_that_is_switched_off() -> None:
+    of = world(SETTINGS)
+    [step] = [step for step in of.plan("v2").rollout if step.action == "rehearse"]
+    assert step.params["boot"] == "auto" and "then boot v1" in step.title
+    run = of.deploy("v2")
+    assert of.backups.asked_to_boot[-1] is None, "as the settings say, so that it stops nothing by itself"
+    assert "NOT PROVEN that its release runs on it" in rehearsed(of, run.id).message
+    without = replace(SETTINGS, rehearsal=RehearsalSettings(boot=False))
+    [off] = [step for step in world(without).plan("v2").rollout if step.action == "rehearse"]
+    nothing_pending = world(replace(SETTINGS, migrations=None)).plan("v2")
+    [idle] = [step for step in nothing_pending.rollout if step.action == "rehearse"]
+    assert "boot" not in off.params and "boot" not in idle.params
 
 
 def test_a_way_back_that_takes_longer_than_it_may_stops_the_deployment_before_traffic_moves() -> None:

@@ -25,7 +25,10 @@ def seen(world: World, old: dict[str, Any], **other: str) -> None:
     world.journal.say(None, "production", note, now=world.clock.now(), who="ann")
 
 
-def with_v1(settings: Any = SETTINGS) -> World:
+NO_BOOT = replace(SETTINGS, rehearsal=RehearsalSettings(boot=False))
+
+
+def with_v1(settings: Any = NO_BOOT) -> World:
     world = World(settings=settings)
     world.deploy("v1")
     return world
@@ -55,6 +58,14 @@ def test_one_that_was_seen_to_work_is_said_to() -> None:
     check = checked(world.plan("v2"))
     assert check is not None
     assert (check.outcome, check.answer) == ("PASS", "v1 was seen to work on the migrated copy just now")
+
+
+def test_where_the_deployment_tries_it_itself_only_a_release_that_was_seen_to_fail_stops_the_plan() -> None:
+    world = with_v1(SETTINGS)
+    assert checked(world.plan("v2")) is None
+    seen(world, {"tried": True, "works": False, "why": "no such column: nick"})
+    check = checked(world.plan("v2"))
+    assert check is not None and check.outcome == "FAIL"
 
 
 def test_what_nobody_tried_is_said_to_be_not_proven() -> None:

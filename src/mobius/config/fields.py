@@ -8,7 +8,7 @@ from __future__ import annotations
 from mobius.config.figures import COUNT, QUALITY, THRESHOLDS
 from mobius.config.kinds import Choice, Duration, Flag, Number, Size, Text
 from mobius.config.rows import ARGV, DATABASES, GATES, PROCESSES, ROUTE, SERVICES, SIGNALS, SMOKE, WORDS
-from mobius.config.shapes import Inside, ListOf, MapOf, Url
+from mobius.config.shapes import Inside, ListOf, MapOf, OrOff, Url
 from mobius.config.table import Field, Item, Named, Section, with_defaults_of
 from mobius.config.watching import LISTEN, WATCHING
 from mobius.model.settings import (
@@ -152,7 +152,11 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
         with_defaults_of(
             RehearsalSettings,
             Field(
-                "boot", Flag(), "Start the previous release on the restored copy, cut off, and smoke-test it."
+                "boot",
+                OrOff(Flag(), "auto"),
+                "Start the previous release on the restored copy, cut off, and smoke-test it; with migrations pending"
+                " the new one, too, both on the migrated copy. `auto`: where migrations are pending.",
+                default_words="auto",
             ),
             Field(
                 "reuse_within", Duration(zero=True), "A rehearsal of the same backup counts for this long."

@@ -14,22 +14,23 @@ from mobius.config.kinds import Kind, Text, WrongError
 
 @dataclass(frozen=True, slots=True)
 class OrOff:
-    """Another kind, or "off", which is read as None."""
+    """Another kind, or a word ("off"), which is read as None."""
 
     kind: Kind
+    word: str = "off"
 
     @property
     def words(self) -> str:
-        return f'{self.kind.words}, or "off"'
+        return f'{self.kind.words}, or "{self.word}"'
 
     def read(self, raw: object) -> Any:
-        return None if raw == "off" else self.kind.read(raw)
+        return None if raw == self.word else self.kind.read(raw)
 
     def read_text(self, text: str) -> Any:
-        return None if text == "off" else self.kind.read_text(text)
+        return None if text == self.word else self.kind.read_text(text)
 
     def schema(self) -> dict[str, Any]:
-        return {"anyOf": [self.kind.schema(), {"const": "off"}]}
+        return {"anyOf": [self.kind.schema(), {"const": self.word}]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from mobius.errors import GateFailed, GateUnknown, MobiusError, UsageError
+from mobius.flows.before import foreseen
 from mobius.flows.freeze import check_freeze
 from mobius.flows.keep import known_backups
+from mobius.flows.migrating_programs import has_programs
 from mobius.flows.plan_canary import plan_stages
 from mobius.flows.seen_before import old_release_check
 from mobius.flows.standing import Standing, live_side, standing
@@ -133,6 +135,7 @@ def _look(source: Source, now: Standing, candidate: Release, ports: Ports) -> li
         *ports.traffic.preflight(),
         live_is_seen(now),
         *ports.look_at_signals(),
+        *foreseen(now.live, ports),
         *ports.backups.preflight(now.live, ports.journal.backups(ports.settings.name)),
     ]
 
@@ -202,10 +205,13 @@ def _migrations(
             pending = ports.migrations.read(folder)
             names = tuple(migration.name for migration in pending)
             down = ports.migrations.can_go_down(folder, names)
+            missing = ports.migrations.missing_programs(folder)
         except MobiusError as problem:
             return (), (), False, [CheckResult("migrations", Outcome.FAIL, str(problem), 0.0, problem.hint)]
     told = f"pending: {', '.join(names)}" if names else "none pending"
-    return names, _read(pending, ports), down, [CheckResult("migrations", Outcome.PASS, told, 0.0)]
+    checks = [CheckResult("migrations", Outcome.PASS, told, 0.0)]
+    checks += has_programs(source, missing, ports) if names else []
+    return names, _read(pending, ports), down, checks
 
 
 def _read(pending: Sequence[PendingMigration], ports: Ports) -> tuple[ReadMigration, ...]:

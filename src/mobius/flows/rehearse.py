@@ -66,7 +66,7 @@ def prove(
     progress: Callable[[str], None],
 ) -> tuple[BackupRecord, dict[str, Any]]:
     """The backup as it is known from now on, and everything that was found. What failed is proven no longer."""
-    boot = ports.settings.rehearsal.boot if boot is None else boot
+    booted = ports.settings.rehearsal.boots(pending=migrate_from is not None) if boot is None else boot
     found = dict(
         ports.backups.rehearse(
             backup, boot=boot, migrate_from=migrate_from, candidate=candidate, fast=fast, progress=progress
@@ -83,7 +83,7 @@ def prove(
         rpo_s=float(found.get("rpo_s") or 0.0),
     )
     of = {"candidate": candidate.id} if candidate is not None else {}
-    return proven, {**found, **of, "asked_to_boot": boot, "proven": not failed}
+    return proven, {**found, **of, "asked_to_boot": booted, "proven": not failed}
 
 
 def refuse_what_does_not_run(backup: BackupRecord, facts: Mapping[str, Any]) -> None:

@@ -273,16 +273,20 @@ class DatabaseSettings:
 @dataclass(frozen=True, slots=True)
 class RehearsalSettings:
     """What is tried out before it counts. `boot`: start the previous release on the restored copy, cut off from
-    everything, and smoke-test it. `reuse_within_s`: a rehearsal of the same backup counts for so long (0: never).
-    `show`: files and folders it may read there besides the system's programs and its own. `timeout_s`, `memory_bytes`:
-    what a boot may take, the latter of each process's own data.
+    everything, and smoke-test it; None: where migrations are pending. `reuse_within_s`: a rehearsal of the same backup
+    counts for so long (0: never). `show`: files and folders it may read there besides the system's programs and its
+    own. `timeout_s`, `memory_bytes`: what a boot may take, the latter of each process's own data.
     """
 
-    boot: bool = False
+    boot: bool | None = None
     reuse_within_s: float = 0.0
     show: tuple[Path, ...] = ()
     timeout_s: float = 300.0
     memory_bytes: int = 4 << 30
+
+    def boots(self, *, pending: bool) -> bool:
+        """Whether releases are started on the restored copy, where migrations are `pending` or not."""
+        return pending if self.boot is None else self.boot
 
 
 @dataclass(frozen=True, slots=True)

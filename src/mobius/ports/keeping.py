@@ -190,6 +190,10 @@ class Migrations(Protocol):
     def read(self, directory: Path) -> tuple[PendingMigration, ...]:
         """The same, each with its text where there is one, and whether it can be taken back."""
 
+    def missing_programs(self, directory: Path) -> tuple[str, ...]:
+        """Of the programs that migrate, those that are neither in the release that `directory` is in nor where its
+        process looks for programs. Starts nothing."""
+
     def apply(
         self, directory: Path, *, progress: Callable[[str], None], within_s: float | None = None
     ) -> tuple[Migration, ...]:

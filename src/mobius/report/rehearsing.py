@@ -21,6 +21,8 @@ def rehearsal_words(facts: Mapping[str, Any]) -> str:
         parts.append(f"its release booted on it in {duration(float(facts.get('boot_s') or 0))}{tests}")
     elif facts.get("asked_to_boot"):
         parts.append(f"NOT PROVEN that its release runs on it: {facts.get('not_proven')}")
+    if facts.get("not_tried"):
+        parts.append(f"NOT PROVEN, the migrations could not be tried: {facts['not_tried']}")
     if left_out := facts.get("left_out"):
         parts.append(f"left out, for they need the network: {', '.join(left_out)}")
     if facts.get("rto_s"):

@@ -126,7 +126,8 @@ def prove(facts: Facts, laid_out: Sequence[Step]) -> list[Step]:
                 release.id,
                 facts.pending,
                 facts.restore_s,
-                boot=facts.live.release_id if settings.rehearsal.boot else "",
+                boot=facts.live.release_id if settings.rehearsal.boots(pending=bool(facts.pending)) else "",
+                only_to_migrate=settings.rehearsal.boot is None,
             ),
         ]
         steps += [make.copy_backup(settings.store)] if settings.store.url else []

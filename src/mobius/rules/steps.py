@@ -102,12 +102,20 @@ def verify_file(path: str) -> Step:
     )
 
 
-def rehearse(release_id: str, pending: Sequence[str], restore_s: float, *, boot: str = "") -> Step:
-    """Prove the way back before the way forward is taken. `boot`: the release to start on the restored copy."""
+def rehearse(
+    release_id: str,
+    pending: Sequence[str],
+    restore_s: float,
+    *,
+    boot: str = "",
+    only_to_migrate: bool = False,
+) -> Step:
+    """Prove the way back before the way forward is taken. `boot`: the release to start on the restored copy;
+    `only_to_migrate`: for what that tells of the migrations, so that it stops nothing where it does not start there."""
     title = "restore it into a scratch place and check it" + (", then migrate the copy" if pending else "")
     title += f", then boot {boot} on it, cut off, and smoke-test it" if boot else ""
     what: dict[str, object] = {"release_id": release_id, "names": list(pending)}
-    what |= {"boot": True} if boot else {}
+    what |= {"boot": "auto" if only_to_migrate else True} if boot else {}
     return Step("", "rehearse", "rehearse", title, what, expected_s=restore_s or 5.0)
 
 

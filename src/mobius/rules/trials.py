@@ -19,6 +19,10 @@ LONG_S = 1.0  # a wait that fills queues and makes clients give up
 
 TWO_RELEASES = "make the change in two releases, the first of which works with the old schema and the new"
 HOLD = f"{TWO_RELEASES}; or set migrations.hold, and requests wait while code and data go back together"
+FIT = (
+    "the migration and the release do not fit each other: mend either; where the release needs what it cannot have"
+    " there (another host, a cache), set rehearsal.boot = false"
+)
 NOT_MEANT = "mend the migration; where it is meant, say it in a statement of its own for that table"
 
 
@@ -183,7 +187,7 @@ def _stops(
         if rows.is_changed and not rows.touched and rows.after <= rows.before:
             yield f"{_difference(rows)}, though no statement names it", NOT_MEANT
     if new.tried and not new.works:
-        told = "the migration and the release do not fit each other: mend either"
+        told = FIT
         yield _fails("new", new), told
     if old.tried and not old.works and hold_s <= 0:
         yield ways[0].why, HOLD

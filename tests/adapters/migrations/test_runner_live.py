@@ -347,3 +347,17 @@ def test_of_all_that_a_failed_tool_said_the_line_with_the_reason_is_told(said: s
     told = failure(["up"], Ran(1, said, 0.1), "look")
     assert told.message == f"up failed (exit code 1): {why}"
     assert told.details == tuple(said.splitlines())
+
+
+def test_it_says_beforehand_which_program_it_would_not_find(tmp_path: Path) -> None:
+    yard = Yard(tmp_path)
+    own = yard.tree / "venv" / "bin" / "migrator"
+    own.parent.mkdir(parents=True)
+    own.write_text("#!/bin/sh\n")
+    runner = yard.live_runner()
+    assert not runner.finds(["migrator"], cwd=yard.tree), "it may not be run"
+    own.chmod(0o755)
+    assert runner.finds(["migrator"], cwd=yard.tree)
+    assert runner.finds(["sh", "-c", "true"], cwd=yard.tree)
+    assert not runner.finds(["no-such-tool"], cwd=yard.tree)
+    assert not runner.finds(["bin/no-such-tool"], cwd=yard.tree)

@@ -128,6 +128,19 @@ def test_what_fails_as_it_was_restored_too_says_nothing_about_the_migrations(sho
     assert not facts["ways"][0]["tried"]
 
 
+def test_where_nobody_asked_for_a_boot_a_release_that_does_not_run_as_restored_stops_nothing(
+    shop: Shop,
+) -> None:
+    shop.settings = replace(shop.settings, rehearsal=RehearsalSettings(timeout_s=90.0))
+    backup, candidate = shop.backup(), shop.candidate(UP, DOWN)
+    sick = Booted(Outcome.FAIL, "not healthy within 20 s", log=LOG)
+    remembering(shop, {"restored": sick, "v2": sick})
+    facts = shop.try_out(backup, candidate, boot=None)
+    assert (facts["failed"], facts["not_proven"]) == ("", "not healthy within 20 s")
+    assert (facts["old"]["tried"], facts["new"]["tried"], facts["stops"]) == (False, False, [])
+    assert facts["rehearsed_at"], "the restore is proven all the same"
+
+
 def test_what_could_not_be_measured_on_the_migrated_copy_is_not_proven(shop: Shop) -> None:
     backup, candidate = shop.backup(), shop.candidate(UP, DOWN)
     unknown = Booted(Outcome.ERROR, "not done within 90 s on the restored copy")

@@ -39,6 +39,7 @@ class MemoryBackups:
         self.disk_full = False
         self.paths: tuple[str, ...] = ("data",)  # what `backup.paths` said when an archive was made
         self.rehearsed: list[str] = []
+        self.asked_to_boot: list[bool | None] = []
         self.rehearsal: dict[str, Any] = {}  # what the next ones find
         self.restored: list[str] = []  # every time data was really replaced
         self._data = data
@@ -112,6 +113,7 @@ class MemoryBackups:
         """Restored into a scratch place, in no time; `rehearsal` says how it went."""
         self._open(Path(backup.path))
         self.rehearsed.append(backup.name)
+        self.asked_to_boot.append(boot)
         now = self._clock.now()
         return {
             "backup": backup.name,

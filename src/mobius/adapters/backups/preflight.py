@@ -76,7 +76,7 @@ def trial_bytes(settings: EnvironmentSettings, places: Places, environ: Mapping[
             database = file.stat().st_size if file.is_file() else 0
     except MobiusError:
         return 0
-    return trial_copies(fast=False) * database + (whole if settings.rehearsal.boot else 0)
+    return trial_copies(fast=False) * database + (whole if settings.rehearsal.boots(pending=True) else 0)
 
 
 def signing(signatures: Signatures, folder: Path) -> tuple[CheckResult, ...]:

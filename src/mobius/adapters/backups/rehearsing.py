@@ -175,7 +175,7 @@ class Rehearser:
         )
 
     def _said(self, boot: Boot, *, stops: bool) -> dict[str, Any]:
-        """`stops`: whether a release that does not run there is a reason to stop; else it is not proven that it runs."""
+        """`stops`: whether a release that does not run there stops anything; else it is not proven that it runs."""
         booted, ready = boot.booted, boot.ready
         if booted is None or ready is None:
             return _not_proven(boot.not_proven)

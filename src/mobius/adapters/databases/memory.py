@@ -20,6 +20,7 @@ class MemoryMigrations:
         self.offered: dict[str, tuple[Migration, ...]] = {}
         self.without_down: set[str] = set()
         self.broken: set[str] = set()
+        self.missing: tuple[str, ...] = ()  # programs
         self.broken_half: set[str] = set()  # those that fail when a part of them is there
         self.done: dict[str, int] = {}
         self.texts: dict[str, str] = {}
@@ -54,6 +55,10 @@ class MemoryMigrations:
             )
             for one in self.pending(directory)
         )
+
+    def missing_programs(self, directory: Path) -> tuple[str, ...]:
+        """Those that are said to be missing."""
+        return self.missing
 
     def apply(
         self, directory: Path, *, progress: Callable[[str], None], within_s: float | None = None

@@ -49,6 +49,10 @@ class AlembicSource:
     def opaque(self) -> bool:
         return True
 
+    @property
+    def programs(self) -> tuple[tuple[str, ...], ...]:
+        return (self.program,)
+
     def applied(self, target: Target, root: Path | None = None) -> tuple[Migration, ...]:
         """Alembic's table has the newest revision alone; with `root`, all those below it, too."""
         rows = _in_table(target)

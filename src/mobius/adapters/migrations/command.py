@@ -39,6 +39,10 @@ class CommandSource:
     def opaque(self) -> bool:
         return True
 
+    @property
+    def programs(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(argv for argv in (self.up, self.down_by, self.pending_by) if argv)
+
     def applied(self, target: Target, root: Path | None = None) -> tuple[Migration, ...]:
         """Nobody but the command knows."""
         return ()

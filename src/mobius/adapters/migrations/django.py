@@ -43,6 +43,10 @@ class DjangoSource:
     def opaque(self) -> bool:
         return True
 
+    @property
+    def programs(self) -> tuple[tuple[str, ...], ...]:
+        return (self.program,)
+
     def applied(self, target: Target, root: Path | None = None) -> tuple[Migration, ...]:
         """By Django's table, in the order in which it wrote them; with `root`, only those of the apps in there."""
         names = _in_table(target)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mobius import ports
-from mobius.adapters.migrations.source import Change, MigrationSource, Progress, Runner, Target
+from mobius.adapters.migrations.source import Change, Finding, MigrationSource, Progress, Target
 from mobius.errors import Locked, MobiusError
 from mobius.model.migrating import PendingMigration
 
@@ -21,7 +21,7 @@ class LiveMigrations:
 
     source: MigrationSource
     target: Callable[[], Target]
-    runner: Runner | None = None
+    runner: Finding | None = None
     wait_for: Callable[[Target, Progress], None] | None = None
 
     def applied(self, directory: Path | None = None) -> tuple[ports.Migration, ...]:
@@ -32,6 +32,12 @@ class LiveMigrations:
 
     def read(self, directory: Path) -> tuple[PendingMigration, ...]:
         return tuple(as_read(change, directory) for change in self.source.pending(directory, self.target()))
+
+    def missing_programs(self, directory: Path) -> tuple[str, ...]:
+        runner = self.runner
+        if runner is None:
+            return ()
+        return tuple(argv[0] for argv in self.source.programs if not runner.finds(argv, cwd=directory))
 
     def apply(
         self, directory: Path, *, progress: Callable[[str], None], within_s: float | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -77,6 +78,12 @@ class LiveRunner:
                 )
             return Ran(process.returncode, said.output, time.monotonic() - began, said.out)
 
+    def finds(self, argv: Sequence[str], *, cwd: Path) -> bool:
+        """What `Finding` promises; the PATH is that of its process."""
+        path = self._own_environment().get("PATH", os.defpath)
+        program = found_in(tree_around(cwd, self._places), argv, cwd, path)[0]
+        return shutil.which(program, path=path) is not None
+
     def wait(self, target: Target, progress: Progress) -> None:
         """For the end of a command that outlived its deployer. Raises `Locked` where it does not end."""
         with contextlib.suppress(OSError), self._alone(target, progress):
@@ -107,13 +114,16 @@ class LiveRunner:
     def _user(self) -> As | None:
         return user_of_service(self._settings, self._places)
 
-    def _environment(self, target: Target) -> dict[str, str]:
-        """As its process has it, and what names the live database even where the process is told of it otherwise."""
+    def _own_environment(self) -> dict[str, str]:
+        """As its process has it."""
         process = process_of(self._settings)
         by_unit, _ = given_by_unit(self._settings)
-        env = {**inherited_environment(), **by_unit}
-        if process is not None:
-            env |= environment_of(process, self._settings.name, self._places, self._environ)
+        own = environment_of(process, self._settings.name, self._places, self._environ) if process else {}
+        return {**inherited_environment(), **by_unit, **own}
+
+    def _environment(self, target: Target) -> dict[str, str]:
+        """As its process has it, and what names the live database even where the process is told of it otherwise."""
+        env = self._own_environment()
         for database in self._settings.databases:
             if database.url_env and database.url_env in self._environ:
                 env.setdefault(database.url_env, self._environ[database.url_env])

@@ -119,6 +119,13 @@ class Runner(Protocol):
         cannot be started, or is not done in `within_s`: then nothing of it runs any more."""
 
 
+class Finding(Runner, Protocol):
+    """A runner that says beforehand whether it would find a program."""
+
+    def finds(self, argv: Sequence[str], *, cwd: Path) -> bool:
+        """Whether there is such a program in the tree around `cwd`, or where else `run` looks. Starts nothing."""
+
+
 class MigrationSource(Protocol):
     """The migrations of one tool. `root` is the folder `migrations.path` of a release.
 
@@ -134,6 +141,10 @@ class MigrationSource(Protocol):
     @property
     def opaque(self) -> bool:
         """Whether its own program runs the migrations, so that a `Runner` is needed."""
+
+    @property
+    def programs(self) -> Sequence[Sequence[str]]:
+        """What is started to migrate, as it is said; nothing where none is."""
 
     def applied(self, target: Target, root: Path | None = None) -> tuple[Migration, ...]:
         """What the database has, oldest first, by the tool's own table; nothing for one that is not there yet. With

@@ -31,6 +31,7 @@ class SqlSource:
 
     opaque: bool = False
     layout: str = "sql"
+    programs: tuple[tuple[str, ...], ...] = ()
 
     def applied(self, target: Target, root: Path | None = None) -> tuple[Migration, ...]:
         """By whatever tables are there; with `root`, of its layout's table first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,19 +115,20 @@ def both(
     it cannot do there says nothing about the migrations. `go_down`: None where there is no way down to be tried."""
     if any(each.error for each in tried.trial.statements):
         return OnMigrated(Booted(False, why=NOT_MIGRATED), Booted(False, why=NOT_MIGRATED))
+    sick = ""  # why what goes wrong here says nothing about the migrations
     if before.booted is None:
         old = Booted(False, why=before.not_proven)
     elif before.booted.outcome is not Outcome.PASS:
-        old = Booted(
-            False, why=f"on the copy as it was restored, too: {boots.redact(before.booted.sentence)}"
-        )
+        sick = boots.redact(before.booted.sentence)
+        old = Booted(False, why=f"on the copy as it was restored, too: {sick}")
     else:
         old, _ = _on_a_copy(tried, scratch, boots, databases, "old", None, None, last=candidate is None)
     if candidate is None:
         return OnMigrated(old, Booted(False, why=NOT_NAMED))
-    return OnMigrated(
-        old, *_on_a_copy(tried, scratch, boots, databases, "new", candidate, go_down, last=True)
-    )
+    new, down_error = _on_a_copy(tried, scratch, boots, databases, "new", candidate, go_down, last=True)
+    if sick and new.tried and not new.works:
+        new = replace(new, tried=False, why=f"{new.why}; nor did the release before run there: {sick}")
+    return OnMigrated(old, new, down_error)
 
 
 def _on_a_copy(

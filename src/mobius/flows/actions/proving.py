@@ -18,6 +18,7 @@ from mobius.flows.actions.action import (
     tail,
 )
 from mobius.flows.actions.reusing import taken_up_again
+from mobius.flows.migrating_programs import refuse_without_programs
 from mobius.flows.record import Record
 from mobius.model.plan import Step
 from mobius.model.release import BackupRecord, Release, ReleaseState
@@ -47,7 +48,10 @@ def stage(step: Step, record: Record) -> Mapping[str, Any]:
     wanted = replace(_wanted(step), staged_at=record.ports.clock.now())
     staged = record.ports.releases.stage(wanted, progress=record.tell)
     remember_release(record, staged)
-    return {"path": str(record.ports.releases.path(staged.id))}
+    tree, settings = record.ports.releases.path(staged.id), record.ports.settings.migrations
+    if settings is not None and record.run.plan.facts.get("pending_migrations"):
+        refuse_without_programs(tree / settings.path, staged.tag, record.ports)
+    return {"path": str(tree)}
 
 
 def configure(step: Step, record: Record) -> Mapping[str, Any]:

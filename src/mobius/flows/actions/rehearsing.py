@@ -36,7 +36,7 @@ def rehearse(step: Step, record: Record) -> Mapping[str, Any]:
         proven, facts = prove(
             backup,
             ports,
-            boot=boot,
+            boot=None if step.params.get("boot") == "auto" else boot,
             migrate_from=migrate_from,
             candidate=_candidate(step, record) if pending else None,
             fast=True,
