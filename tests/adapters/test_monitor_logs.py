@@ -23,13 +23,14 @@ def test_each_look_is_a_line_for_people_and_a_line_of_json(tmp_path: Path) -> No
     figures = (tmp_path / "monitor_logs" / f"metrics_{STAMP}.jsonl").read_text().splitlines()
     assert [json.loads(line)["checks"] for line in figures] == [1, 2]
     assert "hunter2" not in "".join(figures)
+    assert (log.parent / ".gitignore").read_text() == "*\n", "no dirty work tree for the next deployment"
 
 
 def test_a_file_that_has_grown_too_large_is_turned_over_once(tmp_path: Path) -> None:
     write = monitor_logs(tmp_path, "production", str, most_bytes=200)
     for number in range(100):
         write(OPENED, f"look {number:03} of a long window", {"n": number})
-    sizes = {file.name: file.stat().st_size for file in tmp_path.iterdir()}
+    sizes = {file.name: file.stat().st_size for file in tmp_path.glob("m*")}
     assert set(sizes) == {
         f"{name}{turned}"
         for name in (f"monitor_production_{STAMP}.log", f"metrics_{STAMP}.jsonl")

@@ -29,7 +29,7 @@ def monitor_logs(
         with suppress(OSError, ValueError):
             if stamp not in begun:
                 begun.add(stamp)
-                folder.mkdir(parents=True, exist_ok=True)
+                _make(folder)
                 _sweep(folder, "monitor_*.log*")
                 _sweep(folder, "metrics_*.jsonl*")
             _append(folder / f"monitor_{environment}_{stamp}.log", redact(line), most_bytes)
@@ -37,6 +37,14 @@ def monitor_logs(
             _append(folder / f"metrics_{stamp}.jsonl", redact(text), most_bytes)
 
     return write
+
+
+def _make(folder: Path) -> None:
+    """With a `.gitignore` of its own: what a window saw must not make the work tree of the next deployment dirty."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
 
 
 def _append(file: Path, line: str, most_bytes: int) -> None:

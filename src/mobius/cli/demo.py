@@ -87,7 +87,7 @@ def lay_out(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise MobiusError(f"{folder} is not empty", "name a new folder: mobius demo --keep DIR")
     shutil.copytree(
-        _example(), folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".mobius", "backups", "logs")
+        _example(), folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".mobius", "backups", "*logs")
     )
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
