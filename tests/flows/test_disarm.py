@@ -10,6 +10,7 @@ from mobius.errors import UsageError
 from mobius.flows.begin import begin
 from mobius.flows.disarm import arm, disarm, disarmed
 from mobius.flows.plan_return import plan_rollback
+from mobius.flows.shadow import scored
 from mobius.flows.status import status
 from mobius.model.run import Run, RunState
 from mobius.model.settings import MonitorSettings
@@ -58,6 +59,9 @@ def test_what_goes_wrong_while_it_is_disarmed_pages_once_and_is_not_acted_on() -
         "; disarmed for 20 min of 2 h, which is not judged: the name servers are down"
     )
     world.assert_serves("v2")
+    assert not any(window.alarm_at for window in scored(world.ports).windows), (
+        "a known incident is no false alarm"
+    )
 
 
 def test_what_is_still_wrong_when_it_ends_by_itself_is_rolled_back_by_what_came_after() -> None:

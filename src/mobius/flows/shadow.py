@@ -27,7 +27,7 @@ def scored(ports: Ports) -> Score:
 
 
 def _window(run: Run, events: Sequence[Event], runs: Sequence[Run], now: float) -> ScoredWindow:
-    alarm = next((event for event in events if event.data.get("outcome") == "FAIL"), None)
+    alarm = next((event for event in events if _is_alarm(event)), None)
     back = _taken_back_at(run, runs)
     return ScoredWindow(
         run.id,
@@ -39,6 +39,11 @@ def _window(run: Run, events: Sequence[Event], runs: Sequence[Run], now: float) 
         sentence=str(alarm.data.get("sentence") or "") if alarm else "",
         taken_back_at=back,
     )
+
+
+def _is_alarm(event: Event) -> bool:
+    """A no of the watch; what it saw while it was disarmed was a known incident."""
+    return event.data.get("outcome") == "FAIL" and not event.data.get("disarmed")
 
 
 def _fate(run: Run, events: Sequence[Event], back: float, now: float) -> Fate:

@@ -95,7 +95,7 @@ class WindowScreen:
         if (disarm := self.looking.disarm(now)) is not None:
             left = duration(max(0, round(disarm.until - now)))
             told = f"DISARMED for {left} more, {disarm_words(disarm, now)}"
-            lines += [self._paint(line, BAD) for line in wrapped(told, room, "  ")[:2]]
+            lines += [self._paint(line, BAD) for line in _first(2, wrapped(told, room, "  "))]
         if issues := self.looking.issues():
             last = issues[-1]
             told = f"{len(issues):,} reported; {ago(last.at, now)}: {last.note}"
@@ -143,12 +143,12 @@ class WindowScreen:
     def _nearest(self, tick: Tick, room: int) -> list[str]:
         words = " · ".join(one.words for one in tick.nearest[:NEAREST])
         is_near = bool(tick.nearest) and tick.nearest[0].share >= 0.5
-        lines = wrapped(words, room, f"  {'nearest':<{LABEL}}", " " * (2 + LABEL))[:2] if words else []
-        return [self._paint(line, WARN if is_near else "") for line in lines]
+        lines = wrapped(words, room, f"  {'nearest':<{LABEL}}", " " * (2 + LABEL)) if words else []
+        return [self._paint(line, WARN if is_near else "") for line in _first(2, lines)]
 
     def _said(self, tick: Tick, room: int) -> list[str]:
         style = {"FAIL": BAD, "ERROR": BAD}.get(str(tick.outcome), "")
-        return [self._paint(line, style) for line in wrapped(tick.sentence, room, "  ")[:3]]
+        return [self._paint(line, style) for line in _first(3, wrapped(tick.sentence, room, "  "))]
 
 
 def sparks(values: Sequence[float | None]) -> str:
@@ -178,6 +178,11 @@ def _fraction(value: float, threshold: float) -> float:
 def _row(label: str, drawn: str, value: str, room: int) -> str:
     line = f"  {shortened(label, LABEL - 1):<{LABEL}}{drawn} {value:>{VALUE}}"
     return line if len(line) <= room else line[: room - 1] + "…"
+
+
+def _first(most: int, lines: Sequence[str]) -> list[str]:
+    """So many lines, the last with "…" where there are more."""
+    return list(lines) if len(lines) <= most else [*lines[: most - 1], f"{lines[most - 1][:-1]}…"]
 
 
 def _or_none(value: float | None, words: Callable[[float], str]) -> str:
