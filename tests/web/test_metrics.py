@@ -139,6 +139,18 @@ def test_what_cannot_be_seen_is_left_out_and_named() -> None:
     assert found["mobius_unseen", labels(part="weights")] == 0
 
 
+def test_where_nothing_was_deployed_yet_nobody_counts_and_nothing_is_amiss() -> None:
+    world = World()
+
+    def no_door(*_: object) -> Mapping[str, Counters]:
+        raise MobiusError("there is no front door yet", "mobius deploy")
+
+    world.traffic.counters = world.traffic.failed_because_of_switches = no_door  # type: ignore[method-assign,assignment]
+    found = scraped(Asked(world))
+    assert found["mobius_live", labels()] == 0
+    assert not [key for key, value in found.items() if key[0] == "mobius_unseen" and value]
+
+
 def test_a_journal_that_cannot_be_read_hides_no_traffic() -> None:
     world = live_world()
     counting(world)

@@ -153,12 +153,15 @@ class Looker:
 
         traffic = self.ports.traffic
         now = tried("status", self.status)
+        counts = self.ports.commands is None and (now is None or now.live is not None)
         return Counted(
             status=now,
             watched=tried("window", self.watched),
             weights=tried("weights", traffic.weights) or {},
-            counters=tried("counters", traffic.counters) or {},
-            failed_because_of_switches=tried("switches", traffic.failed_because_of_switches),
+            counters=(tried("counters", traffic.counters) if counts else None) or {},
+            failed_because_of_switches=tried("switches", traffic.failed_because_of_switches)
+            if counts
+            else None,
             totals=tried("totals", self._counted_events),
             probe=tried("probe", self.probe) if now and now.live else None,
             unseen=tuple(unseen),
