@@ -104,15 +104,32 @@ def test_older_than_four_weeks_is_forgotten(tmp_path: Path) -> None:
     assert traffic(tmp_path).total.errors == 119 * 3
 
 
-def test_a_release_with_little_of_its_own_is_known_by_these_hours_of_the_weeks_before(tmp_path: Path) -> None:
-    lived(tmp_path, times=3)
+def test_a_release_with_little_of_its_own_is_known_by_the_releases_before_it(tmp_path: Path) -> None:
+    lived(tmp_path, release="v0")
+    write_line(tmp_path / FILE, {"at": NOW - 1, "took_s": 30.0, "releases": {"v1": counted(3_000, 0)}})
+    known = traffic(tmp_path)
+    assert known.block_s == 30.0 and len(known.blocks) == 120
+    assert known.total.errors == 119 * 3
+    assert known.known_by == "its last hour, with the releases before it"
+    usually(tmp_path, *[counted(360_000, 1_800)] * 3)
+    assert traffic(tmp_path).total.errors == 1_800
+
+
+def test_releases_that_shared_the_requests_of_a_moment_are_one_there(tmp_path: Path) -> None:
+    for number in range(10):
+        releases = {"v0": counted(1_000, 1), "v9": counted(2_000, 0)}
+        write_line(tmp_path / FILE, {"at": NOW - 30 * (10 - number), "took_s": 30.0, "releases": releases})
+    known = traffic(tmp_path)
+    assert [(block.requests, block.errors) for block in known.blocks] == [(3_000, 1)] * 10
+
+
+def test_where_nothing_was_noted_for_a_day_these_hours_of_the_weeks_before_stand_in(tmp_path: Path) -> None:
     for ahead in (-1, 0, 1, 2):
         usually(tmp_path, *[counted(36_000, 36)] * 2, ahead=ahead)
     known = traffic(tmp_path)
     assert known.block_s == 3600.0 and len(known.blocks) == 8
     assert (known.total.requests, known.total.errors) == (8 * 36_000, 8 * 36)
-    assert known.known_by == "these hours of the week, of the releases before it"
-    assert recorded(tmp_path, "v9", NOW)["traffic"] == known, "also one that nobody has counted yet"
+    assert known.known_by == "these hours of the weeks before"
 
 
 def test_a_critical_route_has_its_own_usual_hours(tmp_path: Path) -> None:

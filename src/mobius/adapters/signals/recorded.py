@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from mobius.adapters.signals.traffic import ROUTE
-from mobius.adapters.signals.usual import UsualHours
+from mobius.adapters.signals.usual import UsualHours, tells_enough
 from mobius.host.history import FILE
 from mobius.host.lines import BLOCK_S, read_lines
 from mobius.host.usual import usual_beside
-from mobius.model.baseline import Baseline, Block
+from mobius.model.baseline import Baseline, Block, added
 from mobius.model.sample import BUCKETS
 
 NEAR_S, FAR_S = 3600.0, 86_400.0  # an hour is like now; a day has more of what is rare
+Noted = tuple[float, Block]  # until when, and what
 ENOUGH = 12_000  # requests in the last hour that need no help from the day before (200 a minute)
 
 
@@ -24,31 +25,41 @@ def recorded(
 ) -> dict[str, Baseline]:
     """The traffic of this release in the hour before `until` (unix seconds), by signal: all of it ("traffic"), and each
     critical route ("route:/api"). Where there was little, that of the day before it, too. Where this hour of the week
-    is usually worse than that, errors or times are those of such an hour; where the release has little of its own, the
-    hours of the weeks before stand in for it. Of several files the first that knows anything is asked alone. Empty
-    where nothing was written down."""
+    is usually worse than that, errors or times are those of such an hour. Where the release has little of its own, the
+    releases before it stand in, and where nothing was noted for a day, these hours of the weeks before. Of several
+    files the first that knows anything is asked alone. Empty where nothing was written down."""
     return next((found for file in files if (found := _recorded(run, release_id, until, file))), {})
 
 
 def _recorded(run: Path, release_id: str, until: float, file: str) -> dict[str, Baseline]:
-    there: dict[str, list[tuple[float, Block]]] = {}
+    own: dict[str, list[Noted]] = {}
+    all_together: dict[str, list[Noted]] = {}
     for line in read_lines(run / file, until - FAR_S, until):
-        for signal, block in _blocks(line.releases.get(release_id)):
-            there.setdefault(signal, []).append((line.at, block))
+        of_all: dict[str, list[Block]] = {}
+        for release, counted in line.releases.items():
+            for signal, block in _blocks(counted):
+                of_all.setdefault(signal, []).append(block)
+                if release == release_id:
+                    own.setdefault(signal, []).append((line.at, block))
+        for signal, blocks in of_all.items():
+            all_together.setdefault(signal, []).append((line.at, added(blocks)))
     usual = UsualHours(usual_beside(run / file), until, block_of)
     found: dict[str, Baseline] = {}
-    for signal in {**there, **dict.fromkeys(usual.signals)}:
-        own = _baseline(there.get(signal, []), until)
-        if (known := usual.beside(signal, own)) is not None:
+    for signal in {**all_together, **dict.fromkeys(usual.signals)}:
+        known = _baseline(own.get(signal, []), until, "")
+        if not tells_enough(known):
+            others = _baseline(all_together.get(signal, []), until, ", with the releases before it")
+            known = others if tells_enough(others) else known
+        if (known := usual.beside(signal, known)) is not None:
             found[signal] = known
     return found
 
 
-def _baseline(there: list[tuple[float, Block]], until: float) -> Baseline | None:
+def _baseline(there: list[Noted], until: float, whose: str) -> Baseline | None:
     near = [block for at, block in there if at > until - NEAR_S]
     if sum(block.requests for block in near) >= ENOUGH:
-        return Baseline.of(near, BLOCK_S, "its last hour")
-    return Baseline.of([block for _, block in there], BLOCK_S, "its last day") if there else None
+        return Baseline.of(near, BLOCK_S, f"its last hour{whose}")
+    return Baseline.of([block for _, block in there], BLOCK_S, f"its last day{whose}") if there else None
 
 
 def _blocks(counted: Any) -> Iterator[tuple[str, Block]]:

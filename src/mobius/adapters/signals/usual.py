@@ -46,13 +46,10 @@ class UsualHours:
 
     def beside(self, signal: str, own: Baseline | None) -> Baseline | None:
         """The release's own, made worse where these hours usually are; they alone where it has too little."""
-        if own is None or own.total.requests < LEAST_REQUESTS or len(own.blocks) < LEAST_BLOCKS:
-            there = self._around.get(signal, [])
-            enough = len(there) >= LEAST_BLOCKS and sum(one.requests for one in there) >= LEAST_REQUESTS
-            if not enough:
-                return own
-            return Baseline.of(there, float(HOUR_S), "these hours of the week, of the releases before it")
-        return self._worse_of_both(signal, own)
+        if own is not None and tells_enough(own):
+            return self._worse_of_both(signal, own)
+        there = Baseline.of(self._around.get(signal, []), float(HOUR_S), "these hours of the weeks before")
+        return there if tells_enough(there) else own
 
     def _worse_of_both(self, signal: str, own: Baseline) -> Baseline:
         """Errors and times each from where they are worse: a change that comes with the hour is none of the release."""
@@ -73,6 +70,15 @@ class UsualHours:
         if not weeks:
             return own
         return replace(own, total=total, known_by=f"{own.known_by}, and these hours of {weeks} weeks")
+
+
+def tells_enough(baseline: Baseline | None) -> bool:
+    """Whether so much was seen that something can be held against it."""
+    return (
+        baseline is not None
+        and len(baseline.blocks) >= LEAST_BLOCKS
+        and baseline.total.requests >= LEAST_REQUESTS
+    )
 
 
 def _failed(block: Block) -> float:
