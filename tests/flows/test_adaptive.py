@@ -135,3 +135,17 @@ def test_probes_keep_their_interval_and_traffic_is_counted_at_least_every_five_s
 
 def test_a_policy_that_compares_nothing_looks_as_often_as_it_probes() -> None:
     assert tick_s(replace(SETTINGS, policy=CONSERVATIVE, monitor=MonitorSettings(interval_s=8.0))) == 8.0
+
+
+def test_the_plan_and_the_window_say_what_will_be_seen() -> None:
+    short = replace(SETTINGS, policy=ADAPTIVE, window_s=90.0)
+    world = World(settings=short, baselines=USUAL)
+    world.deploy("v1")
+    world.deploy("v2")
+    [opened] = world.events(of_v2(world), "window opened")
+    [check] = [check for check in world.plan("v3").checks if check.name == "watch"]
+    assert check.answer.startswith("at 100 requests/s a rise of errors to 5 % is seen in about ")
+    assert opened.message.endswith(f"; {check.answer}")
+    fresh = World(settings=short)
+    fresh.deploy("v1")
+    assert not [check for check in fresh.plan("v2").checks if check.name == "watch"]

@@ -9,7 +9,10 @@ from mobius.flows.record import Record
 from mobius.model.baseline import Baseline
 from mobius.model.plan import FORWARD, Plan
 from mobius.model.policies import PolicySettings
+from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings
+from mobius.model.verdict import CheckResult, Outcome
+from mobius.ports import Ports
 from mobius.report.words import counted
 from mobius.rules.adaptive.gauges import OWN, PERCENT, TOLERANCE, Usual
 from mobius.rules.adaptive.window import ROUTE, WHOLE, WindowTests, is_enough
@@ -75,6 +78,16 @@ def what_is_known(record: Record) -> str:
     told += f" ({baseline.known_by})" if baseline.known_by else ""
     outlook = _tests(record, 0.0, max(1.0, float(record.run.plan.facts["window_s"]))).outlook()
     return f"{told}; {outlook}" if outlook else told
+
+
+def foreseen(live: Release | None, ports: Ports) -> list[CheckResult]:
+    """What a window after `live` will be able to see, for the plan; nothing where nothing was counted of it."""
+    settings = ports.settings
+    if live is None or not is_adaptive(settings.policy):
+        return []
+    known = {WHOLE: ports.baselines(live.id, ports.clock.now()).get(WHOLE)}
+    told = WindowTests(known, 0.0, settings.window_s, settings.monitor.blip_tolerance_s).outlook()
+    return [CheckResult("watch", Outcome.PASS, told, 0.0)] if told else []
 
 
 def _usual(record: Record) -> dict[str, Usual]:
