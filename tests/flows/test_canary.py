@@ -15,6 +15,7 @@ from mobius.flows.status import status
 from mobius.model.baseline import Baseline, Block
 from mobius.model.run import Run, RunState
 from mobius.model.settings import CanarySettings, MigrationSettings, MonitorSettings
+from mobius.report.run import run_report
 from world import SETTINGS, TITLES, Killed, Script, World
 
 STAGED = replace(
@@ -84,6 +85,9 @@ def test_a_bad_release_is_taken_back_from_its_first_stage_with_the_numbers_of_bo
     world.assert_serves("v1")
     assert "in the stage of 10 %: v2 5.0 % of" in run.sentence
     assert "requests failed, v1 0 % of" in run.sentence
+    journal = world.journal
+    report = run_report(run, journal.steps(run.id), journal.events(run_id=run.id), journal.samples(run.id))
+    assert report["received_traffic"] is True
     [rolled_back] = world.events(run, "rolled back")
     assert "v1" in rolled_back.message and "has all requests again" in rolled_back.message
 
@@ -356,3 +360,19 @@ def test_a_disarmed_stage_takes_nothing_for_bad_and_goes_back_when_its_time_is_o
     assert (ended.state, ended.exit_code) == (RunState.ROLLED_BACK, 4)
     assert "was not decided after 10 min: disarmed" in ended.sentence
     world.assert_serves("v1")
+
+
+def test_requests_that_failed_while_the_share_grew_are_counted_with_those_of_the_last_switch() -> None:
+    world = with_v1()
+    asked: list[int] = []
+    count = world.traffic.failed_because_of_switches
+
+    def failed(since: int = 0) -> int:
+        asked.append(since)
+        return count(since)
+
+    world.traffic.failed_because_of_switches = failed  # type: ignore[method-assign]
+    run = world.deploy("v2")
+    first = next(step for step in run.plan.rollout if step.action == "split")
+    done = {record.step_id: record.result for record in world.journal.steps(run.id)}
+    assert asked == [done[first.id]["generation"]]

@@ -137,7 +137,8 @@ def _received_traffic(run: Run, steps: Sequence[StepRecord], events: Sequence[Ev
     live."""
     begun = {record.step_id for record in steps}
     commanded = any(step.action == "command" and step.id in begun for step in run.plan.rollout)
-    return commanded or any(event.data.get("to") == run.plan.slot for event in _of(events, "switched"))
+    moved = [*_of(events, "switched"), *_of(events, "split")]
+    return commanded or any(event.data.get("to") == run.plan.slot for event in moved)
 
 
 def _timeline(run: Run, steps: Sequence[StepRecord]) -> list[Json]:

@@ -107,9 +107,10 @@ def drain(step: Step, record: Record) -> Mapping[str, Any]:
 
 
 def _generation(record: Record) -> int:
-    """Of this run's last switch: what earlier runs lost is not counted again."""
-    done = [r.result["generation"] for r in record.steps().values() if "generation" in r.result]
-    return max(done, default=0)
+    """Of this run's last switch, or of the first share of its canary: what earlier runs lost is not counted again."""
+    done = {name: r.result["generation"] for name, r in record.steps().items() if "generation" in r.result}
+    first = next((step.id for step in record.run.plan.rollout if step.action == "split"), "")
+    return int(done[first]) if first in done else max(done.values(), default=0)
 
 
 def restore_release(step: Step, record: Record) -> Mapping[str, Any]:
