@@ -16,8 +16,8 @@ from mobius.errors import GateUnknown
 
 LATER = {
     "export": "the export of configuration and artefacts",
-    "gates": "the checks of audio, container and performance",
-    "media": "golden references of what the service produces",
+    "media check": "the gates of a video, all together",
+    "media golden": "golden references of what the service produces",
     "premerge": "the validation before a merge; mobius plan and mobius smoke are parts of it",
 }
 
@@ -28,7 +28,7 @@ LATER = {
 def command(ctx: click.Context, words: tuple[str, ...]) -> int:
     """Raises GateUnknown; a JUnit file that was asked for says the same."""
     path = ctx.command_path.split()[1:]
-    name = path[0]
+    name = " ".join(path)
     action = " ".join([*path, *_leading_words(words)][:3])
     message = f"mobius {action} is not available in this version: nothing was measured"
     if file := _asked_for("--junit", words):

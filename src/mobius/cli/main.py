@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("mobius.cli.doctor", "What is missing before a deployment, each with its cure."),
     "exec": ("mobius.cli.exec", "Run a command inside the live release."),
     "freeze": ("mobius.cli.freeze", "Let no deployment and no restart begin for a while."),
+    "gates": ("mobius.cli.gates", "Hold a file or the live release against the quality gates."),
     "health": ("mobius.cli.health", "Ask the health endpoint once."),
     "history": ("mobius.cli.history", "What was deployed and rolled back, newest first."),
     "host": ("mobius.cli.host", "The supervisor of an environment: start, stop, look."),
@@ -48,7 +49,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "traffic": ("mobius.cli.traffic", "The proxy in front: what it must be told, and whether it was."),
 }
 HIDDEN = {"relay": "mobius.cli.relay", "run-on": "mobius.cli.run_on"} | dict.fromkeys(
-    ("export", "gates", "premerge"), "mobius.cli.later"
+    ("export", "premerge"), "mobius.cli.later"
 )
 
 

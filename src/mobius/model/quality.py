@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mobius.model.verdict import Outcome
+
 
 @dataclass(frozen=True, slots=True)
 class QualityGates:
@@ -17,20 +19,29 @@ class QualityGates:
 
 @dataclass(frozen=True, slots=True)
 class AudioGates:
-    """Loudness in LU and true peak in dB, each as the distance allowed from the reference."""
+    """Loudness in LU and true peak in dB, each as the distance allowed from the reference; and where there is no
+    reference, what speech keeps to: `lufs_target` in LUFS (within `lufs_tolerance`), the widest range in LU, and the
+    highest true peak in dBTP."""
 
     lufs_tolerance: float = 1.0
     true_peak_tolerance: float = 1.0
     units: str = "dB"
+    lufs_target: float = -16.0
+    loudness_range_max: float = 11.0
+    true_peak_max: float = -1.0
 
 
 @dataclass(frozen=True, slots=True)
 class VideoGates:
-    """Least SSIM (0 to 1), frame rate tolerance in frames per second, and the exact size."""
+    """Least SSIM (0 to 1), frames per second and how far from them, and the exact size, pixel format and shape of a
+    pixel."""
 
     ssim_threshold: float = 0.995
     frame_rate_tolerance: float = 0.1
     resolution_exact: str = "1920x1080"
+    frame_rate: float = 30.0
+    pixel_format: str = "yuv420p"
+    pixel_shape: str = "1:1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +61,16 @@ class MonitoringGates:
     check_interval: float = 30.0
     failure_threshold: int = 3
     recovery_threshold: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One gate's answer. `value` is what was read, None where nothing could be; `limit` what it is held against, in
+    words. What could not be read is an ERROR, and never a pass."""
+
+    name: str
+    outcome: Outcome
+    value: float | str | None
+    limit: str
+    message: str
+    advice: str = ""

@@ -39,6 +39,7 @@ from mobius.flows.standing import standing
 from mobius.flows.status import status
 from mobius.model.migrating import MigrationLook
 from mobius.model.plan import Plan
+from mobius.model.quality import Reading
 from mobius.model.release import BackupRecord, Release
 from mobius.model.run import Run, RunState
 from mobius.model.score import Score
@@ -146,6 +147,12 @@ class App:
         """The health endpoint on the live address, once."""
         ports = self.ports(name, read_only=True)
         return ports.checks.health(ports.settings.url)
+
+    def performance(self, name: str | None, *, for_s: float) -> tuple[Reading, ...]:
+        """The performance gates on the live release, measured for so long."""
+        from mobius.flows.performance import performance
+
+        return performance(self.ports(name, read_only=True), for_s=for_s)
 
     def report(self, name: str | None, run_id: int) -> dict[str, Any]:
         """The report of one run, JSON types only."""
@@ -342,7 +349,7 @@ class App:
         Changes nothing."""
         settings = self.environment(name)
         chosen = choose(self.ports(name, read_only=True), backup)
-        wanted = settings.rehearsal.boot if boot is None else boot
+        wanted = settings.rehearsal.boots(pending=False) if boot is None else boot
         return chosen, wanted, why_no_boot(settings) if wanted else ""
 
     def look_at_migrations(self, name: str | None = None, tag: str | None = None) -> MigrationLook:
