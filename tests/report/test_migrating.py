@@ -215,3 +215,24 @@ def test_sarif_keeps_what_was_taken_back_suppressed_with_the_fact() -> None:
     assert suppressed[0]["suppressions"][0]["kind"] == "external"
     uris = {each["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for each in results}
     assert uris == {"migrations/002_orders.sql", "migrations/003_nick.sql"}
+
+
+def test_what_weighs_low_is_counted_beside_what_weighs_more_and_told_where_everything_is() -> None:
+    told = report(rehearsed())
+    told["reasons"] = [
+        {"impact": "HIGH", "where": "", "text": "drops users.nick", "advice": ""},
+        {"impact": "LOW", "where": "", "text": "one key more", "advice": ""},
+    ]
+    text = migration_text(told, 100)
+    assert "one key more" not in text and "  … and 1 more: migrate-dryrun.log, or --html FILE\n" in text
+    assert "one key more" in migration_text(told, 100, whole=True)
+    told["reasons"] = told["reasons"][1:]
+    assert "one key more" in migration_text(told, 100)
+
+
+def test_after_a_rehearsal_that_could_not_start_a_release_nobody_is_sent_round_in_circles() -> None:
+    assert next_of(report(rehearsed({"old": NOT_TRIED})))[1] == "mobius plan -e production --tag v2.1.0"
+    empty = {**NOT_TRIED, "why": "the backup holds no release"}
+    assert next_of(report(rehearsed({"old": empty})))[1] == (
+        "mobius migrate rehearse -e production --tag v2.1.0 --fresh"
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 from mobius.model.linting import Known
 from mobius.model.migrating import PendingMigration
-from mobius.rules.known_facts import judge_with_facts, known_of, pg_major
+from mobius.rules.known_facts import judge_with_facts, known_of, pg_major, without_lock_timeouts
 
 
 def judged(
@@ -83,3 +83,17 @@ def test_facts_that_are_not_what_they_should_be_are_not_known() -> None:
 
 def test_the_version_of_a_server_is_its_first_number() -> None:
     assert [pg_major(text) for text in ("15.20", "17", "18beta1", "", "odd")] == [15, 17, 15, 15, 15]
+
+
+def test_a_missing_lock_timeout_is_no_risk_where_the_deployment_sets_one() -> None:
+    pending = [PendingMigration("1", "x", "x.sql", "", "ALTER TABLE users ADD COLUMN a int;")]
+    reports, _ = judge_with_facts(pending, dialect="postgresql", pg_version=15, facts={})
+    left, taken = without_lock_timeouts(reports, 5.0)
+    assert [found.hazard for found in left[0].findings] == []
+    assert [(each.found.hazard, each.because) for each in taken] == [
+        (
+            "missing-lock-or-statement-timeout",
+            "a deployment sets lock_timeout = 5 s for it, and tries it again",
+        )
+    ]
+    assert without_lock_timeouts(reports, 0.0) == (reports, ()), "none is set"

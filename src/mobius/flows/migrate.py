@@ -19,7 +19,7 @@ from mobius.model.migrating import MigrationLook, PendingMigration, RestorePoint
 from mobius.model.release import BackupRecord, Release
 from mobius.ports import Note, Ports
 from mobius.report.migrating_words import rehearsed_words
-from mobius.rules.known_facts import judge_with_facts, pg_major
+from mobius.rules.known_facts import judge_with_facts, pg_major, without_lock_timeouts
 
 EVENTS_LOOKED_AT = 500  # back from the newest, for a rehearsal of the same migrations
 
@@ -58,6 +58,7 @@ def look_at_migrations(
         dialect=reading.dialect if reading else "",
         restore=_restore_point(ports),
         rollback_within_s=settings.rollback_within_s,
+        lock_timeout_s=_lock_timeout_s(ports, reading),
     )
     if reading is None:
         look = replace(look, remarks=(_why_none(ports),))
@@ -80,7 +81,8 @@ def judged(look: MigrationLook) -> MigrationLook:
         pg_version=pg_major(str(facts.get("version") or "")) if look.dialect == "postgresql" else 15,
         facts=facts,
     )
-    return replace(look, reports=reports, taken_back=taken_back)
+    reports, waits = without_lock_timeouts(reports, look.lock_timeout_s)
+    return replace(look, reports=reports, taken_back=(*taken_back, *waits))
 
 
 def rehearse_migrations(
@@ -151,6 +153,11 @@ def refuse_doubts(look: MigrationLook) -> None:
     if look.layout and look.doubts and not look.pending:
         doubt, hint = look.doubts[0]
         raise GateUnknown(f"the migrations of {look.tag} were not rehearsed: {doubt}", hint)
+
+
+def _lock_timeout_s(ports: Ports, reading: Reading | None) -> float:
+    settings = ports.settings.migrations
+    return settings.lock_timeout_s if settings and reading and reading.dialect == "postgresql" else 0.0
 
 
 def _staged(look: MigrationLook, ports: Ports, progress: Callable[[str], None]) -> Release:

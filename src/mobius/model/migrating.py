@@ -74,6 +74,7 @@ class MigrationLook:
     )
     rehearsed_at: float = 0.0
     rollback_within_s: float = 0.0
+    lock_timeout_s: float = 0.0  # that a deployment gives them on PostgreSQL; 0 for none
 
 
 @dataclass(frozen=True, slots=True)

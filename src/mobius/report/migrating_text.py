@@ -25,13 +25,15 @@ STYLES = {"HIGH": BAD, "MEDIUM": WARN, "LOW": GOOD}
 STATES = {"open": GOOD, "closed": BAD, "not proven": WARN}
 MOST_REASONS = 25
 MOST_LOG_LINES = 6
+NO_RELEASE = "the backup holds no release"
 
 
-def migration_text(report: Report, width: int = 80, *, color: bool = False) -> str:
-    """The whole of it in at most `width` columns (but for words that cannot be broken)."""
+def migration_text(report: Report, width: int = 80, *, color: bool = False, whole: bool = False) -> str:
+    """In at most `width` columns (but for words that cannot be broken). What weighs LOW is only counted where something
+    else weighs more, unless the `whole` is wanted."""
     paint, facts = Paint(color), report["rehearsal"]
     blocks = [_headline(report, width, paint), _pending(report, width, paint), _ways(report, width, paint)]
-    blocks.append(_why(report, width, paint))
+    blocks.append(_why(report, width, paint, whole=whole))
     if facts is not None and report["kind"] == REHEARSAL:
         blocks.append(_titled("Statements", statement_lines(facts, width, paint), paint))
         blocks.append(_titled("Rows", row_lines(facts, width, paint), paint))
@@ -52,6 +54,10 @@ def next_of(report: Report) -> tuple[str, str]:
     if report["doubts"]:
         return "mend that, then look again", f"mobius migrate plan {again}"
     to_prove = report["migrations"] and (report["live"] or report["restore"])
+    if to_prove and report["kind"] == REHEARSAL and not_tried(report):
+        if NO_RELEASE in str(((facts or {}).get("old") or {}).get("why")):
+            return "prove it on a backup of what is live", f"mobius migrate rehearse {again} --fresh"
+        return "what the deployment would do, and what is not proven", f"mobius plan {again}"
     if to_prove and (facts is None or not_tried(report)):
         return "prove it on the newest backup", f"mobius migrate rehearse {again}"
     return "what the deployment would do", f"mobius plan {again}"
@@ -114,8 +120,10 @@ def _ways(report: Report, width: int, paint: Paint) -> list[str]:
     return lines
 
 
-def _why(report: Report, width: int, paint: Paint) -> list[str]:
-    reasons: Sequence[Mapping[str, str]] = report["reasons"]
+def _why(report: Report, width: int, paint: Paint, *, whole: bool) -> list[str]:
+    known: Sequence[Mapping[str, str]] = report["reasons"]
+    heavy = [each for each in known if each["impact"] != "LOW"]
+    reasons = heavy if heavy and not whole else known
     lines = [paint("Why", BOLD)] if reasons else []
     for each in reasons[:MOST_REASONS]:
         text = f"{each['where']}: {each['text']}" if each["where"] else each["text"]
@@ -123,8 +131,10 @@ def _why(report: Report, width: int, paint: Paint) -> list[str]:
         body[0] = body[0].replace(each["impact"], paint(each["impact"], STYLES[each["impact"]]), 1)
         lines += body
         lines += [paint(line, DIM) for line in wrapped(each["advice"], width, " " * 10) if each["advice"]]
-    if len(reasons) > MOST_REASONS:
-        lines.append(f"  … and {len(reasons) - MOST_REASONS} more: --json, or --html FILE")
+    if len(known) > len(reasons[:MOST_REASONS]):
+        lines.append(
+            f"  … and {len(known) - len(reasons[:MOST_REASONS])} more: migrate-dryrun.log, or --html FILE"
+        )
     return lines
 
 

@@ -26,6 +26,7 @@ BREAKS_OLD = frozenset(
         "required-column-without-default",
     }
 )
+NO_TIMEOUT = "missing-lock-or-statement-timeout"
 LOSES = frozenset(
     {"drop-column", "drop-database", "drop-schema", "drop-table", "truncate-cascade", "truncate-table"}
 )
@@ -76,6 +77,26 @@ def judge_with_facts(
         reports.append(report)
         made |= _tables_made(migration.sql)
     return tuple(reports), tuple(taken)
+
+
+def without_lock_timeouts(
+    reports: Sequence[FileReport], lock_timeout_s: float
+) -> tuple[tuple[FileReport, ...], tuple[TakenBack, ...]]:
+    """What a deployment sees to itself: it gives every migration a lock_timeout (0: none), and tries it again."""
+    if not lock_timeout_s:
+        return tuple(reports), ()
+    why = f"a deployment sets lock_timeout = {lock_timeout_s:g} s for it, and tries it again"
+    taken = tuple(
+        TakenBack(report.file, found, why, None)
+        for report in reports
+        for found in report.findings
+        if found.hazard == NO_TIMEOUT
+    )
+    left = (
+        replace(report, findings=tuple(found for found in report.findings if found.hazard != NO_TIMEOUT))
+        for report in reports
+    )
+    return tuple(left), taken
 
 
 def known_of(facts: Mapping[str, Any]) -> Known:

@@ -48,7 +48,7 @@ def document(app: App, seen: MigrationLook, *, rehearsed: bool) -> dict[str, Any
     kind = REHEARSAL if rehearsed else PLAN
     made = migration_report(seen, weigh(seen), kind=kind, at=ports.clock.now())
     report: dict[str, Any] = _redacted(made, ports.redact)
-    ports.artifact(LOG, migration_text(report, LOG_COLUMNS) + "\n")
+    ports.artifact(LOG, migration_text(report, LOG_COLUMNS, whole=True) + "\n")
     if rehearsed and seen.rehearsal is not None:
         folder = ports.settings.root / "reports"
         folder.mkdir(parents=True, exist_ok=True)
