@@ -42,6 +42,17 @@ def test_an_encoder_that_was_always_busy_may_be_busy() -> None:
     assert found_after(watching([88.0, 95.0, 92.0] * 20, "cpu"), [99.0] * 120) is None
 
 
+@pytest.mark.parametrize(
+    ("signal", "worst", "limit"), [("cpu", 2, 35), ("cpu", 40, 50), ("disk", 60, 80), ("disk", 90, 112.5)]
+)
+def test_more_work_and_a_fuller_disk_do_no_harm_until_they_are_much(
+    signal: str, worst: float, limit: float
+) -> None:
+    gauge = watching([worst] * 60, signal)
+    assert gauge.limit == limit
+    assert found_after(gauge, [limit] * 120) is None
+
+
 def test_a_percentage_that_is_small_may_be_twice_as_large() -> None:
     assert found_after(watching([0.4, 0.5] * 20), [1.1] * 120) is None
 

@@ -22,6 +22,9 @@ LEAST_SHARE = 0.15
 TOLERANCE = 1.25
 PERCENT = ("cpu", "memory", "fds", "disk")
 LEAST_POINTS = 5.0  # a percentage that rises by less does no harm
+# Below these percentages it does no harm by itself, whatever it was before: with more load there is more work to do, and
+# a deployment leaves a backup on the disk.
+HARMLESS = {"cpu": 35.0, "memory": 0.0, "fds": 20.0, "disk": 80.0}
 NAMES = {"cpu": "processor", "memory": "memory", "fds": "open files", "disk": "disk"}
 OWN = "gauge:"
 
@@ -73,5 +76,5 @@ class Gauge:
 def _limit(signal: str, worst: float, tolerance: float) -> float:
     """Of a number that was never above 1 it must be more than that part of 1: a queue that was empty may hold none."""
     if signal in PERCENT:
-        return max(worst * tolerance, worst + LEAST_POINTS)
+        return max(worst * tolerance, worst + LEAST_POINTS, HARMLESS[signal])
     return worst + (tolerance - 1) * max(abs(worst), 1.0)
