@@ -22,8 +22,8 @@ LEAST_SHARE = 0.15
 TOLERANCE = 1.25
 PERCENT = ("cpu", "memory", "fds", "disk")
 LEAST_POINTS = 5.0  # a percentage that rises by less does no harm
-# Below these percentages it does no harm by itself, whatever it was before: with more load there is more work to do, and
-# a deployment leaves a backup on the disk.
+# Below these percentages it does no harm by itself, whatever it was before: more load means more work, and a deployment
+# leaves a backup on the disk.
 HARMLESS = {"cpu": 35.0, "memory": 0.0, "fds": 20.0, "disk": 80.0}
 NAMES = {"cpu": "processor", "memory": "memory", "fds": "open files", "disk": "disk"}
 OWN = "gauge:"
