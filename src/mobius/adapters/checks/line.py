@@ -87,7 +87,8 @@ def _reach(sock: socket.socket, address: Any, until: float) -> Steps[socket.sock
                 raise TimeoutError("no connection")
             yield Wait(-1, 0, min(until, time.monotonic() + PAUSE_S))
         if code in (errno.EINPROGRESS, errno.EINTR):
-            yield Wait(sock.fileno(), WRITE, until, "no connection")
+            if not _is_there(sock):  # on loopback it is, by now
+                yield Wait(sock.fileno(), WRITE, until, "no connection")
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             raise OSError(code, os.strerror(code))  # of the class that belongs to the code
@@ -95,6 +96,14 @@ def _reach(sock: socket.socket, address: Any, until: float) -> Steps[socket.sock
         sock.close()
         raise
     return sock
+
+
+def _is_there(sock: socket.socket) -> bool:
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
 
 
 def _agree(plain: socket.socket, host: str, deadline: float, tls: TlsContext) -> Steps[socket.socket]:
