@@ -93,7 +93,7 @@ def assemble(
             clock=clock,
             release_id=release.id,
             beside=beside.id if beside else "",
-            base_url=target.slot_url(release.slot) if beside else "",  # its own: by `url` either may answer
+            own_url=partial(target.slot_url, release.slot) if beside else None,
             counters=counted.counters,
             remark=counted.remark,
             pids=None

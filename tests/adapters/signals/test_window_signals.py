@@ -77,6 +77,24 @@ def test_checks_that_break_their_promise_are_missing_samples() -> None:
     ]
 
 
+def test_a_release_beside_another_is_probed_where_it_itself_is_reached() -> None:
+    asked: list[str] = []
+    where = ["http://127.0.0.1:7", ""]
+
+    class Noting(MemoryChecks):
+        def health(self, base_url: str) -> CheckResult:
+            asked.append(base_url)
+            return good()
+
+    signals = WindowSignals(SETTINGS, Noting(), clock=HandClock(), own_url=lambda: where.pop(0))
+
+    assert of(signals.sample(7.0), "probe") == [Sample("probe", 7.0, ok=True, value=1.0)]
+    assert of(signals.sample(8.0), "probe") == [
+        Sample("probe", 8.0, ok=False, note="its web process is not up")
+    ]
+    assert asked == ["http://127.0.0.1:7"]
+
+
 # Traffic
 
 

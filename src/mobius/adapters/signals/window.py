@@ -17,6 +17,7 @@ from mobius.model.verdict import Outcome
 from mobius.ports import Checks, Clock, Counters
 
 SMOKE_EVERY_S = 300.0
+NOT_UP = "its web process is not up"
 LONGEST_PAUSE_S = 300.0  # between two runs of a gate, however long it takes
 
 
@@ -27,9 +28,10 @@ class WindowSignals:
     `pids` the processes of the release (None: the whole machine is measured); `restarts` how often each of them was
     started again; `gauges` are the signals of the configuration; `resolve` says where a path of it lies. Traffic
     counts from the moment this is made; a gate that is asked of files sees those made after `made_since` (unix seconds;
-    0: from now on). A tick waits for the probe and the readings only: gates, gauges and smoke tests run in the
-    background, each at its own pace, and their results come with the first tick after they end. Where ticks come more
-    often than `probe_every_s`, only traffic is read in between.
+    0: from now on). `own_url`: where the release itself is reached ("": nowhere now), for a canary: by the address of
+    the service the one `beside` it answers, too. A tick waits for the probe and the readings only: gates, gauges and
+    smoke tests run in the background, each at its own pace, and their results come with the first tick after they end.
+    Where ticks come more often than `probe_every_s`, only traffic is read in between.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class WindowSignals:
         pids: Callable[[], Sequence[int]] | None = None,
         gates: Sequence[str] | None = None,
         smoke_every_s: float = SMOKE_EVERY_S,
-        base_url: str = "",
+        own_url: Callable[[], str] | None = None,
         beside: str = "",
         remark: Callable[[], str] = lambda: "",
         restarts: Callable[[], Mapping[str, int]] | None = None,
@@ -54,7 +56,8 @@ class WindowSignals:
     ) -> None:
         self._checks = checks
         self._clock, self._probe_every_s, self._probed_at = clock, probe_every_s, float("-inf")
-        self._url, self._made_since = base_url or settings.url, made_since or clock.now()
+        self._url = own_url or (lambda: settings.url)
+        self._made_since = made_since or clock.now()
         routes = settings.critical_routes
         self._traffic = (
             TrafficDelta(counters, release_id, routes=routes, remark=remark, beside=beside)
@@ -95,7 +98,10 @@ class WindowSignals:
 
     def _probe(self, now: float) -> Sample:
         try:
-            result = self._checks.health(self._url)
+            url = self._url()
+            if not url:
+                return Sample("probe", now, ok=False, note=NOT_UP)
+            result = self._checks.health(url)
         except Exception as error:  # a signal never raises: what went wrong is the reason
             return Sample("probe", now, missing=f"the check broke: {error!r}")
         if result.outcome in (Outcome.ERROR, Outcome.INCONCLUSIVE):
@@ -112,4 +118,5 @@ class WindowSignals:
         return answer(f"gate:{name}", [self._checks.gate(name)])
 
     def _smoke(self) -> Sample:
-        return answer("smoke", self._checks.smoke(self._url))
+        url = self._url()
+        return answer("smoke", self._checks.smoke(url)) if url else Sample("smoke", 0.0, missing=NOT_UP)
