@@ -98,6 +98,18 @@ def test_a_step_that_fails_shows_the_reason_under_it() -> None:
     )
 
 
+def test_the_reason_of_a_refusal_is_told_once() -> None:
+    stream = io.StringIO()
+    live = LiveText(stream, tty=True)
+    reason = "the migrations must not run: no such column: nick"
+    live.event(event(0, "step begun", "rehearse it", step="go-2", phase="rehearse"))
+    live.event(event(3, "step failed", f"rehearse it: {reason}", step="go-2", phase="rehearse"))
+    live.close(replace(stories.run(), state=RunState.REFUSED, sentence=reason))
+    shown = screen(stream.getvalue())
+    assert shown.count("no such column: nick") == 1
+    assert "\nrun 7 is refused\n" in shown
+
+
 def test_what_is_waited_for_is_told_at_once_and_not_when_the_step_has_ended() -> None:
     stream = io.StringIO()
     live = LiveText(stream, tty=True)

@@ -58,6 +58,7 @@ class LiveText:
         self._running: tuple[str, float] | None = None  # title of the step, begun at
         self._details: list[tuple[str, str]] = []  # what the running step said so far
         self._because = ""
+        self._failed_for = ""  # as it was told under the last step that failed
         self._progress: Progress | StageProgress | None = None
         self._now = 0.0
         self._turn = 0
@@ -111,7 +112,8 @@ class LiveText:
                 return
             style = {RunState.ACCEPTED: GOOD, RunState.OBSERVING: GOOD}.get(run.state, WARN)
             style = BAD if run.state in (RunState.FAILED, RunState.NEEDS_OPERATOR) else style
-            for line in wrapped(ending(run), self._width if self._tty else 10_000):
+            told = self._failed_for if self._tty else ""
+            for line in wrapped(ending(run, told), self._width if self._tty else 10_000):
                 self._pen.line(self._paint(line, style))
             if self._tell_next:
                 why, command = next_step(run, self._steps.begun, self._steps.failed)
@@ -140,7 +142,7 @@ class LiveText:
 
     def _step_failed(self, event: Event) -> None:
         title = self._end_step(event, "✗", BAD)
-        reason = reason_of(event, title)
+        self._failed_for = reason = reason_of(event, title)
         if reason != self._because:  # which the verdict has just said
             self._under(reason, BAD)
 
@@ -301,8 +303,11 @@ class LiveText:
             self._pen.wipe()
 
 
-def ending(run: Run) -> str:
-    """ "run 7 is rolled back: 4 checks in a row failed", without saying the state twice."""
+def ending(run: Run, told: str = "") -> str:
+    """ "run 7 is rolled back: 4 checks in a row failed", without saying the state twice, nor the reason of a refusal
+    that was `told` a moment ago."""
+    if run.state is RunState.REFUSED and told and told.startswith(printable(run.sentence)):
+        return f"run {run.id} is {run.state}"
     if run.sentence.startswith(str(run.state)):
         return f"run {run.id} is {run.sentence}"
     return f"run {run.id} is {run.state}" + (f": {run.sentence}" if run.sentence else "")
