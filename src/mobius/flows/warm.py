@@ -36,8 +36,10 @@ class Warm:
         except MobiusError as problem:
             record.log(f"the way back cannot be seen: {problem.message}")
             return False
-        answered = bool(url) and ports.checks.health(url).outcome is Outcome.PASS
-        self._failed = 0 if answered else self._failed + 1
+        outcome = ports.checks.health(url).outcome if url else Outcome.FAIL
+        if outcome is Outcome.ERROR:  # the prober itself could not look: neither an answer nor a failure
+            return False
+        self._failed = 0 if outcome is Outcome.PASS else self._failed + 1
         return self._failed == monitor.failure_threshold
 
     def call(self) -> None:
