@@ -446,3 +446,13 @@ def test_where_nothing_comes_back_inside_the_hold_a_person_gets_the_backup_and_i
     world.scripts.clear()
     assert world.rollback(backup="run2.zip").state is RunState.ACCEPTED
     world.assert_serves("v1")
+
+
+def test_a_window_that_ends_without_a_verdict_names_the_ways_back_that_would_not_be_refused() -> None:
+    world = with_v1(down=False)
+    world.scripts["v2"] = Script(blind_after=2)
+    run = world.deploy("v2")
+    assert (run.state, run.exit_code) == (RunState.INCONCLUSIVE, 4)
+    choices = world.events(run, "page")[-1].data["choices"]
+    assert choices[0] == "keep it: mobius accept -e production"
+    assert choices[1].endswith(": mobius rollback -e production --backup run2.zip")

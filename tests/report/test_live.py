@@ -175,7 +175,7 @@ def test_a_page_names_the_choices_a_person_has() -> None:
         "                  go back: mobius rollback -e production\n"
         "                  keep it: mobius accept -e production\n"
         "run 7 is inconclusive\n"
-        "the previous release stays warm; look, then accept it or roll back:\n"
+        "nothing is decided by itself; look, then accept it or roll back:\n"
         "  mobius accept -e production\n"
     )
 

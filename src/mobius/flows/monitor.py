@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mobius.errors import Fenced, Locked, MobiusError
 from mobius.flows.before import what_is_known
 from mobius.flows.perform import perform
@@ -74,7 +76,11 @@ def settle(verdict: Verdict, watch: Watch, record: Record) -> Run | None:
         if not watch.is_over():
             return None
         last = watch.last_word(verdict)
-        return accept(record, "the window", last) if last.passed else end_without_verdict(record, last)
+        return (
+            accept(record, "the window", last)
+            if last.passed
+            else end_without_verdict(record, last, watch.ways())
+        )
     except Fenced:
         raise
     except MobiusError as problem:
@@ -124,11 +130,11 @@ def accept(record: Record, by: str, verdict: Verdict | None = None) -> Run:
         )
 
 
-def end_without_verdict(record: Record, verdict: Verdict) -> Run:
-    """Too little was measured, or the answer was no where nobody may act on it: a person is called, the way back
-    stays warm, and nothing is accepted by itself."""
+def end_without_verdict(record: Record, verdict: Verdict, ways: Sequence[str]) -> Run:
+    """Too little was measured, or the answer was no where nobody may act on it: a person is called with the
+    `ways` back, the release before is left as it is, and nothing is accepted by itself."""
     environment, code = record.run.environment, 3 if verdict.outcome is Outcome.FAIL else 4
-    choices = [f"keep it: mobius accept -e {environment}", f"go back: mobius rollback -e {environment}"]
+    choices = [f"keep it: mobius accept -e {environment}", *ways]
     told = {
         "sentence": verdict.sentence,
         "choices": choices,

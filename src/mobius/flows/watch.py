@@ -31,6 +31,7 @@ from mobius.rules.shadow import WOULD
 from mobius.rules.ticking import Tally
 
 DOWN = "failed_checks"  # the rule that says that it does not answer any more
+LEAST_PAUSE = 0.2  # of a tick, however long the look took
 TELL_EVERY_S = 60.0  # how often a quiet window says that it is still there
 
 
@@ -126,12 +127,15 @@ class Watch:
         return self.looked_at >= self.record.run.window_deadline
 
     def pause_s(self) -> float:
-        """Until the next tick, and not past the deadline."""
+        """Until the next tick, and not past the deadline. A look that took long shortens it: on a busy machine there
+        would be too few of them."""
+        took_s = self.ports.clock.monotonic() - self._last_look_at
         every_s = tick_s(self.ports.settings)
+        pause_s = max(every_s - took_s, LEAST_PAUSE * every_s)
         left = self.record.run.window_deadline - self.ports.clock.now()
         if left <= 0 and not self.is_over():
             return 0.0
-        return min(every_s, left) if left > 0 else every_s
+        return min(pause_s, left) if left > 0 else pause_s
 
     def call_once(self, verdict: Verdict) -> None:
         """A bad verdict calls a person once in a window, and again where it gets worse: it still answered its checks
@@ -152,12 +156,12 @@ class Watch:
         if why and self.ports.settings.monitor.shadow:
             self.record.say("would roll back", f"would be taken back now: {told['sentence']}", told)
         else:
-            told["choices"] = [*self._ways(), f"keep it: mobius accept -e {self.record.run.environment}"]
+            told["choices"] = [*self.ways(), f"keep it: mobius accept -e {self.record.run.environment}"]
             words = f"{told['sentence']}; nothing is done by itself: {why}" if why else told["sentence"]
             self.record.say("page", words, told, topic="alert")
         self._note(told, self.ports.clock.now())
 
-    def _ways(self) -> list[str]:
+    def ways(self) -> list[str]:
         """What a person may choose between; where code alone is the way, it is one command."""
         plan = self.record.run.plan
         if plan.kind in FORWARD and self.proven.ways and self.way_back() is None:
@@ -186,7 +190,7 @@ class Watch:
         words = f"{verdict.sentence}; nothing is done: disarmed {disarm_words(disarm, now)}"
         told = {"outcome": "FAIL", "rule": verdict.rule, "sentence": verdict.sentence, "disarmed": key}
         environment = self.record.run.environment
-        choices = [*self._ways(), f"let it act again: mobius monitor arm -e {environment}"]
+        choices = [*self.ways(), f"let it act again: mobius monitor arm -e {environment}"]
         self.record.say("page", words, {**told, "choices": choices}, topic="alert")
         self._note(told, now)
 

@@ -52,7 +52,7 @@ def next_step(run: Run, begun: Collection[str] = (), failed: str = "") -> tuple[
         case RunState.REFUSED:
             return "nothing was changed; mend what is named, then", _plan_again(run)
         case RunState.INCONCLUSIVE:
-            return "the previous release stays warm; look, then accept it or roll back", f"mobius accept {on}"
+            return "nothing is decided by itself; look, then accept it or roll back", f"mobius accept {on}"
         case RunState.FAILED if held(run, begun):
             return REPORTED, f"mobius report {on}"
         case RunState.FAILED:
