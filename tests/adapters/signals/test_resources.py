@@ -92,6 +92,7 @@ def test_without_processes_to_name_the_machine_is_measured() -> None:
 LEAKS = """
 import sys, time
 kept = []
+print("ready", flush=True)
 for line in sys.stdin:
     what, many = line.split()
     if what == "memory":
@@ -106,6 +107,7 @@ def test_leaks_of_memory_and_of_files_show_in_the_process_that_leaks() -> None:
     argv = [sys.executable, "-c", LEAKS]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None and process.stdout is not None
+        process.stdout.readline()
         psutil.Process(process.pid).rlimit(psutil.RLIMIT_NOFILE, (200, 200))
         resources = Resources(lambda: [process.pid], time.monotonic)
         seen = [by_signal(resources.sample(0.0))]
