@@ -1,0 +1,1 @@
+"""Judgement on sound and pictures: a film against its golden reference."""
