@@ -132,7 +132,7 @@ def test_a_runner_that_was_stopped_for_five_minutes_says_so_and_judges_on() -> N
 
     assert ended.state is RunState.ACCEPTED
     [blind] = world.events(ended, "blind")
-    assert blind.data["seconds"] == 300
+    assert 240 <= blind.data["seconds"] <= 300, "to an interval"
 
 
 def test_a_clock_that_is_set_forward_ends_no_window_well_and_rolls_nothing_back() -> None:
