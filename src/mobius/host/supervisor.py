@@ -18,12 +18,10 @@ from mobius.host.chores import watch_logs, watch_readiness
 from mobius.host.control import serve
 from mobius.host.direct import drain as drain_direct
 from mobius.host.doors import Doors
-from mobius.host.gauges import keep_gauges, live_alone
-from mobius.host.history import FILE as TRAFFIC
-from mobius.host.history import keep_history
 from mobius.host.jobs import Job, find_lost_jobs, new_job
 from mobius.host.logs import rotate_grown
 from mobius.host.messages import ProcessSpec, build
+from mobius.host.noting import noting
 from mobius.host.placed import address_from, placed_at
 from mobius.host.protocol import Answer, HostRefused, remove_socket
 from mobius.host.refusals import (
@@ -37,7 +35,6 @@ from mobius.host.refusals import (
 from mobius.host.slots import Slot, find_lost
 from mobius.host.state import SCHEMA_VERSION, load, put_aside, write_atomically
 from mobius.host.upgrade import become_newer, version
-from mobius.host.usual import keep_usual
 
 LOOKING = frozenset(("ping", "status", "counters"))  # what an upgrade need not wait for
 
@@ -71,9 +68,7 @@ class Supervisor:
         chores = [
             loop.create_task(watch_readiness(self.slots, self.run)),
             loop.create_task(watch_logs(self.run)),
-            loop.create_task(keep_history(self.doors, self.run)),
-            loop.create_task(keep_usual(self.run / TRAFFIC, time.time)),
-            loop.create_task(keep_gauges(lambda: live_alone(self.slots, self.doors.weights), self.run)),
+            *map(loop.create_task, noting(self.slots, self.doors, self.run)),
         ]
         await self.ended.wait()
         for chore in chores:
