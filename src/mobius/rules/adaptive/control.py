@@ -51,6 +51,7 @@ class Control:
     clumps_s: float = (
         0.0  # how the rate of bad requests varied before: variance by mean², times the time it lasts
     )
+    phi_before: float = 1.0  # how slow answers scattered before: some of it may befall one side only
     _new_bad: float = 0.01
     _new_of: float = 0.0
     _old_of: float = 0.0
@@ -76,7 +77,7 @@ class Control:
     def log_ratios(self, new: Counted, old: Counted) -> list[float]:
         """Of each alternative, for this tick. Both sides must have had requests."""
         self._choose_bets(new, old)
-        phi = max(self.phi, self._own_clumps(new, old))
+        phi = max(self.phi, self.phi_before, self._own_clumps(new, old))
         return [bet.log_ratio(new, old) / phi for bet in self._bets]
 
     def learn(self, new: Counted, old: Counted, took_s: float) -> None:

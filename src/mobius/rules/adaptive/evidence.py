@@ -66,7 +66,15 @@ def control_for(ceiling: Ceiling) -> Control:
     if not ceiling.is_known:
         return Control(times, more, ODDS)
     clumps_s = ceiling.clumping * ceiling.block_s
-    return Control(times, more, ODDS, bad=ceiling.before * KNOWN + 0.01, of=KNOWN, clumps_s=clumps_s)
+    return Control(
+        times,
+        more,
+        ODDS,
+        bad=ceiling.before * KNOWN + 0.01,
+        of=KNOWN,
+        clumps_s=clumps_s,
+        phi_before=ceiling.phi,
+    )
 
 
 @dataclass(frozen=True, slots=True)
