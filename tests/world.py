@@ -238,7 +238,7 @@ class World:
             target=_hooked("target", self.target, self),
             traffic=_hooked("traffic", self.traffic, self),
             signals=lambda release: _Signals(self),
-            signals_beside=lambda new, before: _SideBySide(self, new.tag, before.tag),
+            signals_beside=lambda new, before: _SideBySide(self, new, before),
             checks=_hooked("checks", _Checks(self), self),
             backups=_hooked("backups", self.backups, self),
             migrations=_hooked("migrations", self.migrations, self) if self.settings.migrations else None,
@@ -359,19 +359,20 @@ class _SideBySide:
     """What both releases of a canary answer, each its share of the requests."""
 
     world: World
-    new: str
-    before: str
+    new: Release
+    before: Release
 
     def sample(self, now: float) -> tuple[Sample, ...]:
         world = self.world
-        looks = world.looks[self.new] = world.looks.get(self.new, 0) + 1
-        script = world.scripts.get(self.new, Script())
+        tag = self.new.tag
+        looks = world.looks[tag] = world.looks.get(tag, 0) + 1
+        script = world.scripts.get(tag, Script())
         if script.blind_after is not None and looks > script.blind_after:
             missing = "too many open files here"
             return tuple(Sample(signal, now, missing=missing) for signal in ("probe", "traffic", "control"))
         good = not (script.bad_after is not None and looks > script.bad_after)
-        shares = {tag_of(world.release_in(slot)): share for slot, share in world.traffic.weights().items()}
-        new, old = (world.requests * shares.get(tag, 0) // 100 for tag in (self.new, self.before))
+        shares = world.traffic.weights()
+        new, old = (world.requests * shares[release.slot] // 100 for release in (self.new, self.before))
         return (
             Sample("probe", now, ok=good, note="" if good else "[status == 200] was 503"),
             Sample("traffic", now, requests=new, errors=new * script.errors // 100 if good else new),

@@ -4,6 +4,7 @@ with all that was seen."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 from typing import Any, NoReturn
 
@@ -227,11 +228,10 @@ def _times(step: Step, record: Record) -> tuple[float, float]:
 
 
 def _both(record: Record) -> tuple[Release, Release]:
+    """Each in its slot: the journal does not know that of the new one before it is live."""
     plan = record.run.plan
     known = {release.id: release for release in known_releases(record)}
+    new = known.get(plan.release_id) or Release(plan.release_id, plan.tag, "", "", "")
     previous_tag = str(plan.facts.get("previous_tag") or plan.previous_id)
-    return (
-        known.get(plan.release_id) or Release(plan.release_id, plan.tag, "", "", "", slot=plan.slot),
-        known.get(plan.previous_id)
-        or Release(plan.previous_id, previous_tag, "", "", "", slot=plan.previous_slot),
-    )
+    old = known.get(plan.previous_id) or Release(plan.previous_id, previous_tag, "", "", "")
+    return replace(new, slot=plan.slot), replace(old, slot=plan.previous_slot)
