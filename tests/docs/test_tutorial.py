@@ -16,11 +16,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
 from mobius.host.children import MARK_ROOT, find_marked
 
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial" / "first-rollback.md"
-AT_MOST_S = 120.0  # on a machine that does other things, too
+AT_MOST_S = 180.0  # on a machine that does other things, too
 
 # Notes each command with its exit code, and is otherwise not there.
 NOTING = """
@@ -44,8 +45,10 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
     assert "exit code 12" in told
     assert "verdict: errors" in told
     assert re.search(r"^live:     v2 since", told.split("exit code 12")[1], re.MULTILINE)
-    moved_on = r"^way back: code alone, not proven: the schema has moved on since \(002_titles\)"
-    assert re.search(moved_on, told, re.MULTILINE)
+    way_back = r"^way back: code alone, about 1 s, proven \d\d:\d\d, nothing lost; the migrated schema"
+    if Bubblewrap().why_not():
+        way_back = r"^way back: code alone, not proven: the schema has moved on since \(002_titles\)"
+    assert re.search(way_back, told, re.MULTILINE)
     assert "No request failed because of the switches." in told
     assert "unbroken" in told
     assert "production is down" in told
