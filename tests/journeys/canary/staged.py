@@ -28,7 +28,7 @@ def staged(new_service: Callable[..., Service], **how: Any) -> Service:
     return service
 
 
-def set_stages(service: Service, *, least: str = "2s", most: str = "60s") -> None:
+def set_stages(service: Service, *, least: str = "2s", most: str = "150s") -> None:
     """From now on a stage lasts so long."""
     text = service.config.read_text().partition("[canary]")[0]
     if "blip_tolerance" not in text:
