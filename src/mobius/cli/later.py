@@ -17,7 +17,6 @@ from mobius.errors import GateUnknown
 LATER = {
     "export": "the export of configuration and artefacts",
     "media check": "the gates of a video, all together",
-    "media golden": "golden references of what the service produces",
     "premerge": "the validation before a merge; mobius plan and mobius smoke are parts of it",
 }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from mobius.cli import later
+from mobius.cli import later, media_golden
 from mobius.cli.context import json_option
 from mobius.errors import MobiusError
 from mobius.model.verdict import CheckResult, Outcome
@@ -106,5 +106,5 @@ def _tell(file: Path, problem: MobiusError, as_json: bool) -> None:
         click.echo(f"{problem.message}\n  {problem.hint}", err=True)
 
 
-command.add_command(later.command, "golden")
+command.add_command(media_golden.command)
 command.add_command(later.command, "check")

@@ -18,7 +18,7 @@ from mobius.adapters.media.pictures import beside, write_png
 from mobius.adapters.media.planes import Picture, as_rgb, frame_of, picture_of, same
 from mobius.adapters.media.ssim import similarity
 from mobius.adapters.media.tiles import worst_tile
-from mobius.errors import BackupInvalid, GateFailed, GateUnknown, UsageError
+from mobius.errors import GateFailed, GateUnknown, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_a_kept_picture_comes_back_bit_for_bit(tmp_path: Path, pix_fmt: str) -> 
     picture = Picture(pix_fmt, bits, planes)
     keep(picture, tmp_path / "a.mkv")
     assert same(kept(tmp_path / "a.mkv", pix_fmt, bits, picture.sha256).planes, planes)
-    with pytest.raises(BackupInvalid, match="is not the picture that was recorded"):
+    with pytest.raises(GateUnknown, match="is not the picture that was recorded"):
         kept(tmp_path / "a.mkv", pix_fmt, bits, "0" * 64)
 
 

@@ -22,4 +22,17 @@ def probe(file: Path, *, deep: bool = False) -> dict[str, Any]:
     return probed(file, deep=deep)
 
 
-JOBS: dict[str, Callable[..., Any]] = {"loudness": loudness, "probe": probe}
+def golden(file: Path, *, act: str, **options: Any) -> Any:
+    """What a golden reference needs of the film: `take`, `compare`, `pictures` or `adopt`."""
+    from mobius.adapters.media import goldens
+
+    acts: dict[str, Callable[..., Any]] = {
+        "take": goldens.take,
+        "compare": goldens.compare,
+        "pictures": goldens.pictures,
+        "adopt": goldens.adopt,
+    }
+    return acts[act](file, **options)
+
+
+JOBS: dict[str, Callable[..., Any]] = {"golden": golden, "loudness": loudness, "probe": probe}

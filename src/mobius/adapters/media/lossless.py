@@ -11,7 +11,7 @@ from av.video.stream import VideoStream
 
 from mobius.adapters.media.opening import opened
 from mobius.adapters.media.planes import Picture, frame_of, picture_of, same
-from mobius.errors import BackupInvalid, GateUnknown
+from mobius.errors import GateUnknown
 
 # Formats that only say more of the same planes: the golden's own record has the name.
 PLAIN = {"yuvj420p": "yuv420p", "yuvj422p": "yuv422p", "yuvj444p": "yuv444p", "gray8": "gray"}
@@ -41,12 +41,12 @@ def keep(picture: Picture, file: Path) -> None:
 
 
 def kept(file: Path, pix_fmt: str, bits: int, sha256: str) -> Picture:
-    """The picture of a file. Raises `BackupInvalid` where it is not the one that was kept."""
+    """The picture of a file. Raises `GateUnknown` where it is not the one that was kept."""
     with opened(file) as container:
         planes = picture_of(next(container.decode(container.streams.video[0]))).planes
     picture = Picture(pix_fmt, bits, planes)
     if picture.sha256 != sha256:
-        raise BackupInvalid(
+        raise GateUnknown(
             f"{file.name} is not the picture that was recorded: found {picture.sha256[:12]}, not {sha256[:12]}",
             "take the file back from version control, or record the golden anew",
         )

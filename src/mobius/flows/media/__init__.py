@@ -1,0 +1,1 @@
+"""Golden references of films: recorded, compared, approved."""
