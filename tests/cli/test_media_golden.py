@@ -209,3 +209,18 @@ def test_what_is_no_old_golden_is_not_imported(tmp_path: Path) -> None:
 def test_pictures_can_be_had_of_any_film(capsys: pytest.CaptureFixture[str]) -> None:
     assert golden("diff", "--game", "sushi-go", "--in", "loud.mp4", "--out", "shown") == 0
     assert capsys.readouterr().out.splitlines() == ["shown/diff_0p5s.png", "shown/diff_1s.png"]
+
+
+def test_another_folder_and_one_for_each_system_are_heeded(capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.move("tests/golden/sushi-go", "elsewhere")
+    assert golden("check", "--golden", "elsewhere", "--in", "loud.mp4") == 3
+    assert golden("check", "--golden", "elsewhere", "--perOs", "--in", "a.mp4") == 2
+    assert (
+        golden("record", "--golden", "elsewhere", "--perOs", "--in", "loud.mp4", *FRAMES, "--by", "Ada") == 0
+    )
+    capsys.readouterr()
+    assert golden("check", "--golden", "elsewhere", "--in", "loud.mp4", "--junit", "a.xml") == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    system = first.removeprefix("golden elsewhere in elsewhere/").partition(",")[0]
+    assert first == f"golden elsewhere in elsewhere/{system}, of {system} only"
+    assert suite("a.xml").get("name") == f"golden:elsewhere:{system}"

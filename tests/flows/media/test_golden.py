@@ -140,6 +140,19 @@ def test_a_silent_film_and_a_film_without_sound_are_told_apart(tmp_path: Path) -
     assert said(held(place, film(tmp_path / "c.mp4", **GOOD)))["audio_lufs"] is Outcome.FAIL
 
 
+def test_ten_bits_and_their_colours_are_compared_as_they_are(tmp_path: Path) -> None:
+    hdr = {"colorspace": 9, "color_primaries": 9, "color_trc": 16, "color_range": 1}
+    made = {"seconds": 1.5, "options": SHARP, "pix_fmt": "yuv420p10le", "audio": False}
+    place = Place("hdr", tmp_path / "hdr")
+    first = record(ask, place, film(tmp_path / "a.mp4", **made, colours=hdr), times=(1.0,), at=NOW, by="Ada")
+    assert (first.frames[0].pix_fmt, first.frames[0].bits) == ("yuv420p10le", 10)
+    assert said(held(place, tmp_path / "a.mp4")) == {}
+    hlg = film(tmp_path / "b.mp4", **made, colours={**hdr, "color_trc": 18})
+    assert said(held(place, hlg)) == {"container_color": Outcome.FAIL}
+    eight = film(tmp_path / "c.mp4", **{**made, "pix_fmt": "yuv420p"}, colours=hdr)
+    assert said(held(place, eight)) == {"container_pix_fmt": Outcome.FAIL, "frame_1s": Outcome.FAIL}
+
+
 def test_a_masked_part_may_differ_and_its_share_is_told(place: Place, tmp_path: Path) -> None:
     mask = {"shape": "rect", "x": 16, "y": 132, "width": 80, "height": 44, "frames": [1], "os": ["linux"]}
     (place.folder / "masks.json").write_text(json.dumps({"masks": [mask]}))
