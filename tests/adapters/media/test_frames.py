@@ -73,6 +73,21 @@ def test_other_containers_give_the_same_frame(tmp_path: Path, name: str) -> None
     assert same(shown.picture.planes, wanted.planes)
 
 
+@pytest.mark.parametrize(
+    "coding", ["open-gop=1:keyint=30:min-keyint=30:bframes=3:scenecut=0", "intra-refresh=1"]
+)
+@pytest.mark.parametrize("name", ["a.mp4", "a.ts"])
+def test_pictures_that_lean_on_the_group_before_are_whole(tmp_path: Path, name: str, coding: str) -> None:
+    path = film(tmp_path / name, audio=False, options={"preset": "medium", "x264-params": coding})
+    with av.open(str(path)) as container:
+        start_s = container.start_time / 1_000_000
+    frames = decoded(path)
+    for shown in frames_at(path, [0.95, 1.0, 1.95, 2.5]):
+        wanted = next(picture for pts, picture in frames if pts - start_s >= shown.at_s - 1e-6)
+        assert shown.corrupt == 0
+        assert shown.picture is not None and same(shown.picture.planes, wanted.planes)
+
+
 def test_uneven_times_are_no_trouble(tmp_path: Path) -> None:
     path = film(tmp_path / "a.mp4", times=lambda number: number + number // 3, audio=False)
     [shown] = frames_at(path, [1.11])

@@ -106,6 +106,8 @@ def diff(ask: Ask, place: Place, film: Path | None, wanted: Wanted, into: Path) 
     """Writes pictures: golden, film and difference beside each other, one for each frame."""
     golden, _ = store.loaded(place)
     frames = chosen(golden, place, wanted)
+    if into == place.debug and not into.exists():
+        store.fresh_debug(place)
     into.mkdir(parents=True, exist_ok=True)
     return _pictures(ask, place, film or Path(golden.source), frames, into)
 
