@@ -1,0 +1,45 @@
+"""Releases that fall ill, at once or late: each is found on a real service with users, and taken back in time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from journeys.watch.ward import FAULTS, LATE, LEAK, Fault, Ward
+
+pytestmark = pytest.mark.journey
+
+
+@pytest.fixture(scope="module")
+def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
+    with Ward(tmp_path_factory.mktemp("ward")) as there:
+        there.settle_in()
+        yield there
+
+
+def test_a_release_whose_every_answer_fails_is_gone_in_half_a_minute_without_any_history(
+    tmp_path: Path,
+) -> None:
+    [fault] = [fault for fault in FAULTS if fault.name.startswith("100 %")]
+    with Ward(tmp_path, window="2m") as ward:
+        found = ward.deploy_ill(fault)
+        assert found.done.code == 12, found.done
+        assert re.search(r"^errors \d+ % of \d+ requests \(more than 5 %", found.sentence)
+        assert found.back_s < 30
+        assert ward.service.get("/")["release"] == "v1"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [*FAULTS, *LATE, LEAK], ids=str)
+def test_a_release_that_falls_ill_is_taken_back_and_told_why(ward: Ward, fault: Fault) -> None:
+    if fault.gauges:
+        ward.write_gauges()
+    before = ward.service.status()["live"]["tag"]
+    found = ward.deploy_ill(fault)
+    assert found.done.code == 12, found.done
+    assert re.search(fault.words, found.sentence), found.sentence
+    assert found.back_s < 2 * fault.goal_s
+    assert ward.service.get("/")["release"] == before
