@@ -59,7 +59,9 @@ def test_the_first_frame_whose_time_is_not_before_the_one_asked_for(made: Path, 
 
 
 def test_only_the_group_of_pictures_that_is_needed_is_decoded(made: Path) -> None:
-    assert [shown.decoded for shown in frames_at(made, [1.0, 2.5])] == [1, 16]
+    at_the_key_frame, after_it = frames_at(made, [1.0, 2.5])
+    assert at_the_key_frame.decoded == 1
+    assert 1 < after_it.decoded < 16  # and of those before, what nothing refers to is left out
 
 
 @pytest.mark.parametrize("name", ["a.mkv", "a.avi", "a.ts"])

@@ -78,7 +78,7 @@ def _seek(container: InputContainer, stream: Any, at_s: float | None) -> None:
 def _next(container: InputContainer, stream: Any, at_s: float, start_s: float) -> tuple[Shown, bool]:
     """The frame, and whether it is the first that came out."""
     decoded = corrupt = 0
-    for frame in _decoded(container, stream):
+    for frame in _decoded(container, stream, at_s - NEARLY + start_s):
         if frame is None:
             corrupt += 1
             continue
@@ -90,11 +90,14 @@ def _next(container: InputContainer, stream: Any, at_s: float, start_s: float) -
     return Shown(at_s, None, None, decoded, corrupt), False
 
 
-def _decoded(container: InputContainer, stream: Any) -> Iterator[av.VideoFrame | None]:
-    """Each frame; None for a packet that cannot be decoded at all."""
+def _decoded(container: InputContainer, stream: Any, from_s: float) -> Iterator[av.VideoFrame | None]:
+    """Each frame, but of those before `from_s` only what others refer to: nothing else of them is looked at. None for a
+    packet that cannot be decoded at all."""
     import av.error
 
     for packet in container.demux(stream):
+        is_before = packet.pts is not None and packet.pts * stream.time_base < from_s
+        stream.codec_context.skip_frame = "NONREF" if is_before else "DEFAULT"
         try:
             yield from packet.decode()
         except av.error.InvalidDataError:
