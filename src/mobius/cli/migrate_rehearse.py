@@ -71,7 +71,9 @@ def plan(ctx: click.Context, /, environment: str | None, tag: str | None, fail_o
 @outputs
 @click.option("--backup", metavar="NAME", default="", help="On this one; default: the newest.")
 @click.option("--fresh", is_flag=True, help="Make a backup first, and take that.")
-@click.option("--fast", is_flag=True, help="Look at less: no run behind an open query, values of written tables only.")
+@click.option(
+    "--fast", is_flag=True, help="Look at less: no run behind an open query, values of written tables only."
+)
 @click.option(
     "--boot/--no-boot",
     "boot",
