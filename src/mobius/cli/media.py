@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from mobius.cli import later, media_golden
+from mobius.cli import media_check, media_golden
 from mobius.cli.context import json_option
 from mobius.errors import MobiusError
 from mobius.model.verdict import CheckResult, Outcome
@@ -107,4 +107,4 @@ def _tell(file: Path, problem: MobiusError, as_json: bool) -> None:
 
 
 command.add_command(media_golden.command)
-command.add_command(later.command, "check")
+command.add_command(media_check.command)

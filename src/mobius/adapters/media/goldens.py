@@ -64,9 +64,9 @@ def named(at_s: float) -> str:
     return f"{at_s:g}".replace(".", "p") + "s"
 
 
-def described(file: Path) -> dict[str, Any]:
+def described(file: Path, *, deep: bool = False) -> dict[str, Any]:
     """The film, its loudness (None without sound; `sound_problem` where it cannot be measured), and who measured."""
-    film = probe(file)
+    film = probe(file, deep=deep)
     loudness, problem = None, ""
     if film["audio"]:
         try:

@@ -23,12 +23,13 @@ def probe(file: Path, *, deep: bool = False) -> dict[str, Any]:
 
 
 def golden(file: Path, *, act: str, **options: Any) -> Any:
-    """What a golden reference needs of the film: `take`, `compare`, `pictures` or `adopt`."""
+    """What a golden reference needs of the film: `describe`, `take`, `compare`, `pictures` or `adopt`."""
     from mobius.adapters.media import goldens
 
     acts: dict[str, Callable[..., Any]] = {
         "take": goldens.take,
         "compare": goldens.compare,
+        "describe": goldens.described,
         "pictures": goldens.pictures,
         "adopt": goldens.adopt,
     }
