@@ -39,8 +39,8 @@ def window_tests(record: Record) -> WindowTests | None:
     if not is_adaptive(record.ports.settings.policy):
         return None
     run = record.run
-    if past_stages(run.plan) and (began_at := _canary_began_at(record)):
-        return canary_tests(record, began_at)
+    if past_stages(run.plan) and (split_at := _canary_began_at(record)):
+        return canary_tests(record, split_at)
     window_s = max(1.0, run.window_deadline - run.window_opened_at)
     return _tests(record, run.window_opened_at, window_s)
 
@@ -49,6 +49,12 @@ def canary_tests(record: Record, opened_at: float) -> WindowTests:
     """The same from the first requests that the release got, whatever the policy: a stage is ended by them. They go on
     in the window that follows."""
     return _tests(record, opened_at, longest_s(record.run.plan))
+
+
+def began_at(record: Record) -> float:
+    """From when on it is judged: the first requests of its canary, else its window (unix seconds; 0 before both)."""
+    staged = _canary_began_at(record) if past_stages(record.run.plan) else 0.0
+    return staged or record.run.window_opened_at
 
 
 def _canary_began_at(record: Record) -> float:

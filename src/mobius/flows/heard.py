@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mobius.flows.before import tick_s
+from mobius.flows.before import began_at, tick_s
 from mobius.flows.record import Record
 from mobius.flows.report_issue import ISSUE
 from mobius.model.run import Event
@@ -19,6 +19,7 @@ class Heard:
 
     def __init__(self, record: Record, samples: Sequence[Sample]) -> None:
         self._record = record
+        self._judged_from = began_at(record)
         self._after = 0
         self._switched: list[Event] = []
         self._known = sum(sample.signal == ISSUE for sample in samples)
@@ -45,12 +46,11 @@ class Heard:
 
     def spans(self, now: float) -> tuple[Span, ...]:
         """What of the window is not judged: the first look after a disarmed time counts what came in it, too."""
-        return self._spans(now, tick_s(self._record.ports.settings))
+        return self._spans(now, tick_s(self._record.ports.settings), self._judged_from)
 
     def away(self, now: float) -> tuple[Span, ...]:
         """The times in which it was disarmed."""
-        return self._spans(now, 0.0)
+        return self._spans(now, 0.0, self._record.run.window_opened_at)
 
-    def _spans(self, now: float, and_s: float) -> tuple[Span, ...]:
-        opened_at = self._record.run.window_opened_at
+    def _spans(self, now: float, and_s: float, opened_at: float) -> tuple[Span, ...]:
         return spans_of(self._switched, opened_at=opened_at, now=now, and_s=and_s)

@@ -64,7 +64,7 @@ class Judging:
             closed_up(samples, spans),
             self.policy,
             self.monitor,
-            opened_at=self.opened_at,
+            opened_at=moved_up(self.opened_at, spans),
             now=moved_up(now, spans),
             deadline=moved_up(self.deadline, spans),
             found=found,
