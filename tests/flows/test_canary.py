@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
+from flows.staged import ALL_BLUE, ALL_GREEN, HALF, STAGED, TEN, in_the_first_stage, kill, with_v1
 from mobius.errors import GateFailed, Locked, UsageError
 from mobius.flows.by_hand import abort, accept_by_hand
 from mobius.flows.carry_on import carry_on
@@ -14,43 +14,9 @@ from mobius.flows.disarm import disarm
 from mobius.flows.status import status
 from mobius.model.baseline import Baseline, Block
 from mobius.model.run import Run, RunState
-from mobius.model.settings import CanarySettings, MigrationSettings, MonitorSettings
+from mobius.model.settings import MigrationSettings
 from mobius.report.run import run_report
-from world import SETTINGS, TITLES, Killed, Script, World
-
-STAGED = replace(
-    SETTINGS,
-    migrations=None,
-    monitor=MonitorSettings(interval_s=30.0),
-    window_s=600.0,
-    canary=CanarySettings(stages=(10, 50), stage_min_s=60.0, stage_max_s=600.0),
-)
-ALL_BLUE, ALL_GREEN = {"blue": 100}, {"green": 100}
-TEN, HALF = {"green": 10, "blue": 90}, {"green": 50, "blue": 50}
-
-
-def with_v1(settings: Any = STAGED, **script: Any) -> World:
-    """v1 is live, and v2 behaves as said."""
-    world = World(settings)
-    assert world.deploy("v1").state is RunState.ACCEPTED
-    world.scripts["v2"] = Script(**script)
-    return world
-
-
-def in_the_first_stage(world: World, looks: int = 1) -> Run:
-    """The run of v2, whose runner was killed after so many looks in its first stage."""
-    run = world.begin(world.plan("v2"))
-    world.interrupt(
-        lambda name, _: name == "journal.add_samples" and world.looks.get("v2", 0) >= looks, _kill
-    )
-    with pytest.raises(Killed):
-        world.carry_on(run)
-    assert world.traffic.weights() == TEN
-    return world.journal.run(run.id)
-
-
-def _kill() -> None:
-    raise Killed
+from world import TITLES, Killed, World
 
 
 def test_a_good_release_goes_through_its_stages_and_is_accepted() -> None:
@@ -126,11 +92,11 @@ def test_a_stage_in_which_nothing_can_be_measured_goes_back_and_is_no_fault_of_t
     world.assert_serves("v1")
 
 
-def test_a_way_back_without_an_answer_ends_with_4_also_when_its_runner_is_killed_on_it() -> None:
+def test_a_way_back_without_an_answer_ends_with_4_also_when_its_runner_iskilled_on_it() -> None:
     world = with_v1()
     world.requests = 0
     run = world.begin(world.plan("v2"))
-    world.interrupt(lambda name, _: name == "traffic.drain", _kill)
+    world.interrupt(lambda name, _: name == "traffic.drain", kill)
     with pytest.raises(Killed):
         world.carry_on(run)
 
@@ -140,7 +106,7 @@ def test_a_way_back_without_an_answer_ends_with_4_also_when_its_runner_is_killed
     world.assert_serves("v1")
 
 
-def test_a_killed_runner_carries_on_in_its_stage_with_what_was_seen() -> None:
+def test_akilled_runner_carries_on_in_its_stage_with_what_was_seen() -> None:
     world = with_v1()
     run = in_the_first_stage(world, looks=3)
     before = len([s for s in world.journal.samples(run.id) if s.signal == "traffic"])

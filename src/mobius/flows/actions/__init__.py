@@ -40,7 +40,7 @@ ACTIONS: Mapping[str, Action] = {
     "switch": Action(serving.switch, serving.switched),
     "split": Action(canary.split, canary.is_split),
     "see_stage": Action(canary.see_stage),
-    "end_split": Action(serving.switch, serving.switched),
+    "end_split": Action(canary.end_split, serving.switched),
     "drain": Action(unless_open(serving.drain)),
     "stop": Action(unless_open(serving.stop)),
     "mark_live": Action(serving.mark_live),

@@ -1,10 +1,12 @@
-"""The two steps of a stage: the write that shares requests out, and the watching of both releases."""
+"""The steps of a stage: the write that shares requests out, the watching of both releases, and the end by others."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from mobius.errors import GateFailed
+from mobius.flows.actions import serving
 from mobius.flows.actions.action import Answer, Observed
 from mobius.flows.actions.stage import Stage
 from mobius.flows.record import Record
@@ -36,6 +38,20 @@ def see_stage(step: Step, record: Record) -> Mapping[str, Any]:
     while not stage.look():
         record.ports.clock.wait(stage.pause_s())
     return stage.result()
+
+
+def end_split(step: Step, record: Record) -> Mapping[str, Any]:
+    """The live release gets all requests again. Raises `GateFailed`, nothing changed, where the canary went on since
+    the plan was made: what was live then must not get them back."""
+    to, other = step.params["to"], step.params["from"]
+    there = {slot for slot, weight in record.ports.traffic.weights().items() if weight > 0}
+    if there not in ({to}, {to, other}):
+        run = record.run
+        raise GateFailed(
+            f"the canary in {other} ended meanwhile: requests go to {', '.join(sorted(there)) or 'nothing'} now",
+            f"plan again: mobius {'rollback' if run.kind == 'rollback' else 'plan'} -e {run.environment}",
+        )
+    return serving.switch(step, record)
 
 
 def _weights(step: Step) -> dict[str, int]:

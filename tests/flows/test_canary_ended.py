@@ -1,0 +1,76 @@
+"""The end of a canary by whoever comes after it: never of one that has ended by itself, and never left half done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from flows.staged import ALL_BLUE, ALL_GREEN, HALF, TEN, in_the_first_stage, kill, with_v1
+from mobius.flows.plan_return import plan_rollback
+from mobius.model.plan import Plan
+from mobius.model.run import Run, RunState
+from world import Killed, World
+
+
+def into_its_window(world: World, run: Run) -> None:
+    """The canary goes on until the new release has all requests; its runner is killed there."""
+    world.interrupt(
+        lambda name, _: name == "journal.add_samples" and bool(world.journal.run(run.id).window_opened_at),
+        kill,
+    )
+    with pytest.raises(Killed):
+        world.carry_on(run)
+    assert world.traffic.weights() == ALL_GREEN
+
+
+def a_deployment(world: World) -> Plan:
+    return world.plan("v3")
+
+
+def a_rollback_to_a_backup(world: World) -> Plan:
+    backup = world.journal.backups("production")[0]
+    return plan_rollback(world.ports, tool_version="0", backup=backup.path)
+
+
+@pytest.mark.parametrize("planned", [a_deployment, a_rollback_to_a_backup])
+def test_a_plan_to_end_a_canary_that_went_on_to_its_window_is_refused(
+    planned: Callable[[World], Plan],
+) -> None:
+    world = with_v1()
+    run = in_the_first_stage(world)
+    plan = planned(world)
+    assert plan.rollout[0].action == "end_split"
+    into_its_window(world, run)
+
+    stale = world.carry_on(world.begin(plan))
+
+    assert (stale.state, stale.exit_code) == (RunState.REFUSED, 3)
+    assert "the canary in green ended meanwhile" in stale.sentence
+    assert world.traffic.moves == [ALL_BLUE, TEN, HALF, ALL_GREEN]
+    world.assert_serves("v2")
+
+
+def test_the_window_goes_on_where_a_plan_that_is_too_old_had_ended_it() -> None:
+    world = with_v1()
+    run = in_the_first_stage(world)
+    plan = world.plan("v3")
+    into_its_window(world, run)
+    world.carry_on(world.begin(plan))
+
+    watch = world.journal.runs("production")[0]
+
+    assert (watch.kind, watch.plan.release_id) == ("monitor", run.plan.release_id)
+    assert watch.plan.ways_back
+    assert world.carry_on(watch).state is RunState.ACCEPTED
+
+
+def test_a_plan_to_end_a_canary_that_was_taken_back_since_goes_on() -> None:
+    world = with_v1()
+    run = in_the_first_stage(world)
+    plan = world.plan("v3")
+    world.rollback()
+    assert world.journal.run(run.id).state is RunState.SUPERSEDED
+
+    assert world.carry_on(world.begin(plan)).state is RunState.ACCEPTED
+    world.assert_serves("v3")
