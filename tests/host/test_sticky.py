@@ -196,3 +196,17 @@ def test_who_belongs_to_a_slot_where_nobody_answers_is_answered_by_the_other(two
     two.client.route({"red": 50, "blue": 50})
     with Line(two.port) as line:
         assert release(ask(line, "mobius_canary=1")) == "r1"
+
+
+def test_what_another_slot_answered_counts_as_a_failure_of_the_one_that_did_not_accept(two: Site) -> None:
+    two.client.place_slot("grey", "r4", port=free_port())
+    two.client.route({"grey": 50, "blue": 50})
+    before = two.client.counters()
+    with Line(two.port) as line:
+        assert [release(ask(line, f"mobius_canary={number}")) for number in (1, 2, 3, 9999)] == ["r1"] * 4
+    after = two.client.counters()
+    failing, answering = after.releases["r4"], after.releases["r1"]
+    assert (failing.requests, failing.errors_door, failing.status) == (3, 3, {"5xx": 3})
+    assert answering.requests - before.releases["r1"].requests == 4
+    assert answering.errors_door == before.releases["r1"].errors_door
+    assert after.failed_because_of_switches == before.failed_because_of_switches

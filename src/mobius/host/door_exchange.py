@@ -24,7 +24,7 @@ class Exchange:
     """One request and its answer."""
 
     __slots__ = (
-        "attempts", "body_left", "body_seen", "chunks", "client", "connection", "count", "deadline",
+        "attempts", "body_left", "body_seen", "charged", "chunks", "client", "connection", "count", "deadline",
         "generation", "gets_number", "head", "held_bytes", "is_tunnel", "number", "response_started", "route",
         "started", "status", "task", "upstream", "wants_close",
     )  # fmt: skip
@@ -43,6 +43,7 @@ class Exchange:
         self.count: ReleaseCount = NOT_ROUTED
         self.generation = 0
         self.attempts = 0
+        self.charged = False  # a slot that did not accept it was counted as failing it
         self.status = 0
         self.response_started = False
         self.is_tunnel = False

@@ -52,6 +52,18 @@ def abandon(exchange: Exchange) -> None:
         connection.transport.abort()
 
 
+def charge(exchange: Exchange, traffic: Traffic) -> None:
+    """The slot whose turn it was did not accept, and another one answers: the client loses nothing, but one failed
+    request counts against the release that would have failed it. What follows is timed for the other one."""
+    now = traffic.loop.time()
+    if not exchange.charged:
+        exchange.charged = True
+        exchange.count.count(
+            502, failed_by_door=True, ms=(now - exchange.started) * 1000, route=exchange.route
+        )
+    exchange.started = now
+
+
 def _assign(exchange: Exchange, upstream: Upstream, traffic: Traffic) -> None:
     if exchange.upstream is not None:
         exchange.upstream.finished(exchange)
@@ -74,6 +86,7 @@ async def _connect(exchange: Exchange) -> None:
                 connection = await _open(candidate, traffic)
                 if connection is not None:
                     if candidate is not upstream:
+                        charge(exchange, traffic)
                         _assign(exchange, candidate, traffic)
                     exchange.task = None
                     connection.carry(exchange)

@@ -230,7 +230,8 @@ class RouteCounts:
 @dataclass(frozen=True, slots=True)
 class ReleaseCounts:
     """What one release answered. `errors_door`: no answer or a broken one, so the door answered 502/504 or
-    cut the connection. `histogram` counts whole requests by `mobius.model.sample.HISTOGRAM_EDGES_MS`."""
+    cut the connection; or the release did not accept, and another slot with weight answered instead. `histogram`
+    counts whole requests by `mobius.model.sample.HISTOGRAM_EDGES_MS`."""
 
     requests: int = 0
     errors_5xx: int = 0
