@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from flows.test_canary import in_the_first_stage, with_v1
+import pytest
+
+from flows.test_canary import TEN, in_the_first_stage, with_v1
+from mobius.model.run import RunState
 from web.looking_at import Asked
 from web.test_metrics import labels, scraped
+from world import Killed
 
 VERDICT = "/api/v1/verdict?release=v2"
 
@@ -38,3 +42,36 @@ def test_a_canary_that_a_person_took_back_failed() -> None:
     back = world.rollback()
     told = Asked(world).json(VERDICT)
     assert (told["outcome"], told["sentence"]) == ("FAIL", f"taken back by ann in run {back.id}")
+
+
+def test_a_canary_that_nobody_could_judge_went_back_and_did_not_fail() -> None:
+    world = with_v1()
+    world.requests = 10
+    run = world.deploy("v2")
+    assert (run.state, run.exit_code) == (RunState.ROLLED_BACK, 4)
+    asked = Asked(world)
+    told = asked.json(VERDICT)
+    assert (told["outcome"], told["final"], told["state"]) == ("INCONCLUSIVE", True, "rolled back")
+    assert asked.get(f"{VERDICT}&require=fail").status == 409
+
+
+def test_a_canary_that_nobody_could_judge_does_not_fail_while_it_goes_back() -> None:
+    world = with_v1()
+    world.requests = 10
+    run = world.begin(world.plan("v2"))
+
+    def is_going_back(name: str, _: object) -> bool:
+        going = world.journal.run(run.id).state is RunState.ROLLING_BACK
+        return going and name.startswith("traffic.") and world.traffic.weights() == TEN
+
+    def kill() -> None:
+        raise Killed
+
+    world.interrupt(is_going_back, kill)
+    with pytest.raises(Killed):
+        world.carry_on(run)
+    asked = Asked(world)
+    told = asked.json(VERDICT)
+    assert (told["outcome"], told["final"], told["state"]) == ("INCONCLUSIVE", False, "rolling back")
+    verdict = labels(outcome="INCONCLUSIVE", release=run.plan.release_id)
+    assert scraped(asked)["mobius_verdict", verdict] == 1

@@ -12,8 +12,8 @@ from mobius.flows.record import Record
 from mobius.flows.way_back import proven_now, schema_now
 from mobius.model.plan import Way, WayBack
 from mobius.model.run import Run, RunState
-from mobius.model.verdict import Outcome
 from mobius.report.ways import choices_between
+from mobius.rules.canary import nobody_could_tell
 from mobius.rules.choosing import BEFORE, DURING, INSIDE, next_way
 from mobius.rules.sharing import may_go_back_unasked
 from mobius.rules.steps import AFTERWARDS
@@ -56,7 +56,7 @@ def take_back(record: Record, way: WayBack, *, because: str) -> Run:
     again = "stayed live" if way.phase == BEFORE else f"is live again after {seconds:.1f} s"
     if way.phase == DURING:
         again = f"has all requests again after {seconds:.1f} s"
-    code = GateUnknown.exit_code if _nobody_could_tell(record) else ROLLED_BACK
+    code = _exit_code(record)
     return record.move(
         RunState.ROLLED_BACK,
         "rolled back",
@@ -76,11 +76,9 @@ def take_back(record: Record, way: WayBack, *, because: str) -> Run:
     )
 
 
-def _nobody_could_tell(record: Record) -> bool:
-    """Whether it goes back because a stage of its canary could not be judged: then nobody found it bad."""
+def _exit_code(record: Record) -> int:
     events = record.read(lambda: record.ports.journal.events(run_id=record.run.id))
-    verdicts = [event.data.get("outcome") for event in events if event.kind == "verdict"]
-    return verdicts[-1:] == [str(Outcome.INCONCLUSIVE)]
+    return GateUnknown.exit_code if nobody_could_tell(events) else ROLLED_BACK
 
 
 def _with_data_unasked(record: Record, way: WayBack) -> WayBack | None:

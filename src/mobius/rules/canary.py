@@ -8,9 +8,10 @@ from math import inf
 
 from mobius.model.baseline import Baseline, Block, added
 from mobius.model.plan import Plan, Repeat, Step
-from mobius.model.run import Run, RunState
+from mobius.model.run import Event, Run, RunState
 from mobius.model.sample import Sample
 from mobius.model.settings import CanarySettings
+from mobius.model.verdict import Outcome
 from mobius.rules.adaptive.stage import CONTROL
 from mobius.rules.adaptive.window import WHOLE, WindowTests
 
@@ -155,3 +156,10 @@ def _failed(side: Block, words: str = " requests failed") -> str:
         if share >= 1
         else f"{share:.2g} % of {side.requests:,}{words}"
     )
+
+
+def nobody_could_tell(events: Sequence[Event]) -> bool:
+    """Of a run that goes back, or went: whether that is because a stage could not be judged. Then nobody found it
+    bad."""
+    verdicts = [event.data.get("outcome") for event in events if event.kind == "verdict"]
+    return verdicts[-1:] == [str(Outcome.INCONCLUSIVE)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mobius.model.run import RunState
 from mobius.model.seen import Counters
 from mobius.model.verdict import Outcome
+from mobius.rules.canary import nobody_could_tell
 from mobius.web.families import Families, Scrape
 from mobius.web.looking import Counted
 from mobius.web.verdict import outcome_of
@@ -171,7 +172,8 @@ class _Page(Families):
             thresholds = [((one.signal,), one.threshold) for one in window.evidence]
             told = "What the evidence is held against."
             yield self.gauge("mobius_window_evidence_threshold", told, ("signal",), thresholds)
-        outcome, plan = outcome_of(watched.run, window), watched.run.plan
+        untold = nobody_could_tell(watched.events)
+        outcome, plan = outcome_of(watched.run, window, untold=untold), watched.run.plan
         yield self.gauge(
             "mobius_verdict",
             "1 for how the running or last window stands.",

@@ -16,6 +16,7 @@ from mobius.model.verdict import Outcome
 from mobius.report.overview import overview_html
 from mobius.report.run import run_report
 from mobius.report.status import status_json
+from mobius.rules.canary import nobody_could_tell
 from mobius.web.exchange import HTML, Answer, Request, as_json, problem
 from mobius.web.guard import OPEN, Guard
 from mobius.web.looking import Looker, Watched
@@ -124,6 +125,7 @@ class Site:
             service=ports.service,
             now=ports.clock.now(),
             reason=watched.reason,
+            untold=nobody_could_tell(watched.events),
             taken_back=taken_back_by(watched.run, self.looker.runs()),
         )
         cleaned: Json = self._cleaned(told)

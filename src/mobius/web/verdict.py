@@ -88,12 +88,13 @@ def taken_back_by(run: Run, runs: Sequence[Run]) -> Run | None:
     return next((one for one in newer if one.plan.previous_id == run.plan.release_id), None)
 
 
-def outcome_of(run: Run, window: WindowNow | None) -> Outcome:
-    """PASS only when the window ended well, or a person said so."""
+def outcome_of(run: Run, window: WindowNow | None, *, untold: bool = False) -> Outcome:
+    """PASS only when the window ended well, or a person said so. `untold`: nobody could tell whether it was good, and
+    so it goes back."""
     if run.kind == "rollback" and run.state is RunState.ROLLED_BACK:
         return Outcome.INCONCLUSIVE  # what came back serves, and nobody watches it
-    if run.state is RunState.ROLLING_BACK and run.kind != "rollback":
-        return Outcome.FAIL
+    if run.state in (RunState.ROLLING_BACK, RunState.ROLLED_BACK) and run.kind != "rollback":
+        return Outcome.INCONCLUSIVE if untold else Outcome.FAIL
     if window is not None:
         return window.verdict.outcome
     return ENDED_AS.get(run.state, Outcome.INCONCLUSIVE)
@@ -106,13 +107,14 @@ def verdict_json(
     service: str,
     now: float,
     reason: str = "",
+    untold: bool = False,
     taken_back: Run | None = None,
 ) -> Json:
     """`left_s`, `evidence` and `threshold` are None where no window is open, or nothing is held against a release
-    before. `final`: nothing more will be said of this run. `reason`: the sentence of its last verdict. `taken_back`:
-    the rollback by hand that took its release away."""
+    before. `final`: nothing more will be said of this run. `reason`: the sentence of its last verdict. `untold`: as in
+    `outcome_of`. `taken_back`: the rollback by hand that took its release away."""
     loudest = window.loudest if window else None
-    outcome = Outcome.FAIL if taken_back else outcome_of(run, window)
+    outcome = Outcome.FAIL if taken_back else outcome_of(run, window, untold=untold)
     said = sentence_of(run, window, reason)
     if taken_back:
         said = f"taken back by {taken_back.lead or 'a person'} in run {taken_back.id}"
