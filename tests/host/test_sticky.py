@@ -8,14 +8,19 @@ import re
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from host.sites import Site, free_port, is_running, new_site, wait_for
 from host.talking import Answer, Line
 from mobius.host.client import ensure_running
+from mobius.host.door_exchange import Exchange
+from mobius.host.door_heads import response_head
 from mobius.host.door_sticky import NUMBERS, draw, set_cookie, slot_of, taken_out
-from mobius.host.headers import parse_request_head
+from mobius.host.door_traffic import Upstream
+from mobius.host.headers import parse_request_head, parse_response_head
 
 STAGES = [(("green", share), ("blue", 100 - share)) for share in (1, 10, 50)]
 PASSED_ON = re.compile(rb"cookie", re.IGNORECASE)
@@ -92,6 +97,27 @@ def test_the_cookie_is_marked_secure_only_over_tls() -> None:
     plain = b"Set-Cookie: mobius_canary=7; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax"
     assert set_cookie(7, is_tls=False) == plain + b"\r\n"
     assert set_cookie(7, is_tls=True) == plain + b"; Secure\r\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "gives"),
+    [
+        (b"", True),
+        (b"Cache-Control: private, max-age=60\r\n", True),
+        (b'Cache-Control: no-cache="public"\r\nX-Note: public\r\n', True),
+        (b"Cache-Control: public, max-age=60\r\n", False),
+        (b"cache-control:max-age=60,S-MaxAge=600\r\n", False),
+        (b"Cache-Control: max-age=60\r\nCache-Control: Public\r\n", False),
+    ],
+)
+def test_no_number_goes_with_an_answer_that_caches_may_give_to_others(lines: bytes, gives: bool) -> None:
+    traffic = SimpleNamespace(leaving=False, expose_release=False)
+    client: Any = SimpleNamespace(traffic=traffic, is_tls=False)
+    exchange = Exchange(client, parse_request_head(head()), 0.0)
+    exchange.number, exchange.gets_number = 7, True
+    answer = parse_response_head(b"HTTP/1.1 200 OK\r\n%bContent-Length: 0\r\n\r\n" % lines, b"GET")
+    sent = response_head(exchange, answer, Upstream("green"))
+    assert (b"Set-Cookie: mobius_canary=7;" in sent) is gives
 
 
 @pytest.fixture(scope="module")

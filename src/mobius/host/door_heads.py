@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mobius.host.door_sticky import set_cookie
+from mobius.host.door_sticky import is_for_many, set_cookie
 from mobius.host.headers import CHUNKED, UNTIL_CLOSE, ResponseHead
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def response_head(exchange: Exchange, head: ResponseHead, upstream: Upstream) ->
         framing += b"Connection: keep-alive\r\n"
     if exchange.client.traffic.expose_release:
         framing += b"X-Mobius-Release: %b\r\n" % upstream.release.encode("ascii", "replace")
-    if exchange.gets_number:
+    if exchange.gets_number and not is_for_many(head.start):
         framing += set_cookie(exchange.number, exchange.client.is_tls)
     return head.start + framing + b"\r\n"
 

@@ -14,6 +14,9 @@ MAX_AGE_S = 3600
 NO_NUMBER = -1
 
 _VALUE = re.compile(rb"0|[1-9][0-9]{0,3}")
+_SHARED = re.compile(
+    rb"^cache-control:(?:[^\r]*[ \t,])?(?:public|s-maxage)(?=[ \t,=\r])", re.IGNORECASE | re.MULTILINE
+)
 _GOLDEN = 0.6180339887498949
 
 
@@ -53,3 +56,8 @@ def set_cookie(number: int, is_tls: bool) -> bytes:
     return b"Set-Cookie: %b=%d; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%b\r\n" % (
         NAME, number, MAX_AGE_S, secure,
     )  # fmt: skip
+
+
+def is_for_many(head: bytes) -> bool:
+    """Whether caches may give the answer with this head to others, who would all get the number that came with it."""
+    return _SHARED.search(head) is not None
