@@ -10,7 +10,7 @@ from mobius.adapters.targets.command import CommandTarget
 from mobius.adapters.targets.observe import ObserveTarget
 from mobius.adapters.traffic.elsewhere import ElsewhereTraffic
 from mobius.flows.begin import begin
-from mobius.flows.by_hand import plan_watch_of_now
+from mobius.flows.plan_watch import plan_watch_of_now
 from mobius.model.run import Run
 from mobius.model.settings import CommandSettings, EnvironmentSettings
 from mobius.ports import Ports

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from flows.staged import ALL_BLUE, ALL_GREEN, HALF, TEN, in_the_first_stage, kill, with_v1
+from mobius.flows.by_hand import abort
 from mobius.flows.plan_return import plan_rollback
 from mobius.model.plan import Plan
 from mobius.model.run import Run, RunState
@@ -74,3 +75,66 @@ def test_a_plan_to_end_a_canary_that_was_taken_back_since_goes_on() -> None:
 
     assert world.carry_on(world.begin(plan)).state is RunState.ACCEPTED
     world.assert_serves("v3")
+
+
+def test_an_abort_before_the_earlier_canary_was_ended_ends_it_and_watches_what_is_live() -> None:
+    world = with_v1()
+    in_the_first_stage(world)
+    newer = world.begin(world.plan("v3"))
+
+    ended = abort(world.ports, who="ann")
+
+    assert (ended.id, ended.state) == (newer.id, RunState.ABORTED)
+    assert world.traffic.moves == [ALL_BLUE, TEN, ALL_BLUE]
+    world.assert_serves("v1")
+    watch = world.journal.runs("production")[0]
+    assert (watch.kind, watch.plan.release_id) == ("monitor", newer.plan.previous_id)
+    assert world.launcher.launched[-1] == watch.id
+    told = world.events(ended, "run ended")[0].message
+    assert "the earlier canary is over" in told
+
+
+def test_an_abort_after_the_earlier_canary_was_ended_watches_what_is_live() -> None:
+    world = with_v1()
+    in_the_first_stage(world)
+    newer = world.begin(world.plan("v3"))
+    world.interrupt(lambda name, _: name.startswith("releases."), kill)
+    with pytest.raises(Killed):
+        world.carry_on(newer)
+    assert world.traffic.weights() == ALL_BLUE
+
+    ended = abort(world.ports, who="ann")
+
+    assert ended.state is RunState.ABORTED
+    assert world.traffic.moves == [ALL_BLUE, TEN, ALL_BLUE]
+    assert world.journal.runs("production")[0].kind == "monitor"
+
+
+def test_an_abort_of_a_plan_that_is_too_old_leaves_the_new_release_in_its_window() -> None:
+    world = with_v1()
+    run = in_the_first_stage(world)
+    plan = world.plan("v3")
+    into_its_window(world, run)
+    world.begin(plan)
+
+    ended = abort(world.ports, who="ann")
+
+    assert ended.state is RunState.ABORTED
+    assert world.traffic.moves == [ALL_BLUE, TEN, HALF, ALL_GREEN]
+    watch = world.journal.runs("production")[0]
+    assert (watch.kind, watch.plan.release_id) == ("monitor", run.plan.release_id)
+    assert watch.plan.ways_back
+
+
+def test_an_abort_that_cannot_end_the_earlier_canary_calls_a_person_and_can_be_repeated() -> None:
+    world = with_v1()
+    in_the_first_stage(world)
+    newer = world.begin(world.plan("v3"))
+    world.break_step = newer.plan.rollout[0].id
+
+    stopped = abort(world.ports, who="ann")
+
+    assert stopped.state is RunState.NEEDS_OPERATOR
+    assert world.traffic.weights() == TEN
+    assert abort(world.ports, who="ann").state is RunState.ABORTED
+    assert world.traffic.weights() == ALL_BLUE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mobius.flows.by_hand import WHAT_RUNS
+from mobius.flows.plan_watch import WHAT_RUNS
 from mobius.flows.standing import standing
 from mobius.model.release import BackupRecord
 from mobius.model.verdict import Outcome

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from mobius.errors import UsageError
+from mobius.errors import GateFailed, Locked, MobiusError, UsageError
 from mobius.flows.actions.action import own_backup_name
 from mobius.flows.actions.stage import canary_words
+from mobius.flows.carry_on import superseded_another, watch_what_is_live
 from mobius.flows.healthy import await_healthy
 from mobius.flows.monitor import accept
-from mobius.flows.plan import proven_backup
+from mobius.flows.perform import perform
 from mobius.flows.record import Record
 from mobius.flows.standing import Standing, standing
+from mobius.flows.take_back import stop_for_a_person
+from mobius.flows.turn import turn
 from mobius.flows.way_back import proven_now, schema_now, way_now
-from mobius.model.plan import FORWARD, Plan, WayBack
-from mobius.model.release import Release
+from mobius.model.plan import FORWARD
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
 from mobius.report.ways import choices_between
 from mobius.rules.canary import is_in_a_stage
 from mobius.rules.choosing import AFTER, phase_of, touched
-from mobius.rules.commanding import watch_ways_back
-from mobius.rules.planning import with_hash
-from mobius.rules.sharing import may_go_back_unasked
 
-WHAT_RUNS = Release("what-runs-now", "", "", "", "")  # of which no deployment is known
 ACCEPTABLE = (RunState.OBSERVING, RunState.INCONCLUSIVE, RunState.NEEDS_OPERATOR)
 
 
@@ -58,7 +56,7 @@ def abort(ports: Ports, *, who: str) -> Run:
     if way is None and touched(run.plan, record.steps().keys()):
         return _stopped_without_a_way_back(record, because)
     if way is None:
-        return record.move(RunState.ABORTED, "run ended", f"{because}; nothing was changed", sentence=because)
+        return _stopped_before_any_effect(record, because)
     told = {
         "way": str(way.way),
         "to": run.plan.previous_id,
@@ -69,6 +67,35 @@ def abort(ports: Ports, *, who: str) -> Run:
     ports.target.prepare()
     ports.launcher.launch(run)
     return run
+
+
+def _stopped_before_any_effect(record: Record, because: str) -> Run:
+    """An earlier canary that this run took over does not stay in its stage, nor what is live unwatched."""
+    try:
+        changed = _end_canary_of_another(record)
+    except Locked:
+        raise
+    except MobiusError as problem:
+        return stop_for_a_person(record, problem)
+    run = record.move(RunState.ABORTED, "run ended", f"{because}; {changed}", sentence=because)
+    if run.plan.previous_id and superseded_another(run, record.ports):
+        watch_what_is_live(run, record.ports)
+    return run
+
+
+def _end_canary_of_another(record: Record) -> str:
+    """Its first step, where that is to end a canary; what was changed, in words."""
+    plan, steps = record.run.plan, record.steps()
+    step = next((step for step in plan.rollout if step.action == "end_split"), None)
+    if step is None:
+        return "nothing was changed"
+    if step.id not in steps or not steps[step.id].is_done:
+        try:
+            with turn(record.ports):
+                perform([step], record)
+        except GateFailed as refused:
+            return f"nothing was changed: {refused.message}"
+    return f"the earlier canary is over and {plan.previous_id} has all requests; nothing else was changed"
 
 
 def _stopped_without_a_way_back(record: Record, because: str) -> Run:
@@ -130,71 +157,6 @@ def bring_up(ports: Ports) -> Standing:
         ports.traffic.switch({slot: 100})
         ports.target.start(slot, now.live.id, path, processes)
     return now
-
-
-def plan_watch_of_now(ports: Ports, *, window_s: float, tool_version: str) -> Plan:
-    """A window over what is live now. Where somebody else deploys, nothing need be known of it: then it is watched
-    by its address alone, and the way back is the newest proven backup, if their commands can stop and start it.
-    Raises `UsageError` when nothing is live."""
-    now, settings = standing(ports), ports.settings
-    live = now.live
-    if live is None and ports.commands is None:
-        raise UsageError("there is nothing live to watch", f"mobius deploy -e {settings.name} --tag TAG")
-    live = live or WHAT_RUNS
-    backup = proven_backup(ports) if settings.target == "observe" else None
-    ways = watch_ways_back(settings, backup.path, backup.restore_s) if backup else ()
-    return plan_watch(
-        ports,
-        live.id,
-        live.tag,
-        now.live_slot,
-        window_s=window_s,
-        tool_version=tool_version,
-        ways_back=ways,
-        back_to=backup.name if backup and ways else "",
-    )
-
-
-def plan_watch(
-    ports: Ports,
-    live_id: str,
-    tag: str,
-    slot: str,
-    *,
-    window_s: float,
-    tool_version: str,
-    ways_back: tuple[WayBack, ...] = (),
-    back_to: str = "",
-) -> Plan:
-    """A window of its own over what is live now, without a deployment: bad news pages, or takes one of these ways
-    back, to what `back_to` names."""
-    settings = ports.settings
-    return with_hash(
-        Plan(
-            kind="monitor",
-            service=ports.service,
-            environment=settings.name,
-            tag=tag,
-            release_id=live_id,
-            previous_id=back_to,
-            slot=slot,
-            previous_slot="",
-            rollout=(),
-            ways_back=ways_back,
-            acceptance=(),
-            facts={
-                "auto_restore": may_go_back_unasked(settings),
-                "policy": settings.policy.name,
-                "policy_base": settings.policy.base,
-                "policy_note": settings.policy.note,
-                "interval_s": settings.monitor.interval_s,
-                "window_s": window_s,
-                "url": settings.url,
-                "auto_rollback": settings.auto_rollback,
-            },
-            tool_version=tool_version,
-        )
-    )
 
 
 def _standing_still(ports: Ports) -> Run:

@@ -7,9 +7,9 @@ from typing import Any
 
 from mobius.errors import Locked, MobiusError
 from mobius.flows.actions.action import known_releases
-from mobius.flows.by_hand import plan_watch
 from mobius.flows.deploy import deploy, leave_to_a_person
 from mobius.flows.monitor import monitor, watch_from_now
+from mobius.flows.plan_watch import plan_watch
 from mobius.flows.record import Record
 from mobius.flows.rollback import rollback
 from mobius.flows.take_back import take_back
@@ -41,6 +41,11 @@ def _is_unwatched(run: Run, ports: Ports) -> bool:
     the release before."""
     if run.state is not RunState.REFUSED:
         return run.state is RunState.ROLLED_BACK
+    return superseded_another(run, ports)
+
+
+def superseded_another(run: Run, ports: Ports) -> bool:
+    """Whether the run ended the window, or the canary, of the run before it."""
     record = Record(run, ports, forgiving=True)
     runs = record.read(lambda: ports.journal.runs(run.environment))
     before = next((other for other in runs if other.id < run.id), None)
@@ -131,8 +136,8 @@ def _finish_taking_back(run: Run, ports: Ports) -> Run:
 
 
 def watch_what_is_live(run: Run, ports: Ports) -> None:
-    """Over the release that is live (again): two hours in which bad news only pages; or, where a refused deployment
-    had ended a window, what was left of that window, with its way back.
+    """Over the release that is live (again): two hours in which bad news only pages; or, where a deployment that
+    changed nothing had ended a window, what was left of that window, with its way back.
 
     Repeating it, or coming when somebody has already done something newer, changes nothing. It may fail
     without making a rollback any less done.
@@ -151,8 +156,9 @@ def watch_what_is_live(run: Run, ports: Ports) -> None:
 
 
 def _window_it_ended(run: Run, record: Record) -> Plan | None:
-    """What is left of the window that a refused deployment had ended, with its way back: nothing of it was touched."""
-    if run.state is not RunState.REFUSED:
+    """What is left of the window that a deployment had ended which then was refused, or aborted before any effect,
+    with its way back: nothing of it was touched."""
+    if run.state not in (RunState.REFUSED, RunState.ABORTED):
         return None
     runs = record.read(lambda: record.ports.journal.runs(run.environment))
     before = next((other for other in runs if other.id < run.id), None)

@@ -30,6 +30,7 @@ from mobius.flows.look_on import LookingOn
 from mobius.flows.off_site import copy_backup, stored_backups, tell_copied
 from mobius.flows.plan import plan_deploy
 from mobius.flows.plan_return import plan_rollback
+from mobius.flows.plan_watch import plan_watch_of_now
 from mobius.flows.rehearse import choose, rehearse
 from mobius.flows.releases import releases
 from mobius.flows.report_issue import report_issue
@@ -409,7 +410,7 @@ class App:
 
     def _open_watch(self, ports: Ports, duration_s: float | None) -> Run:
         window_s = duration_s or ports.settings.window_s
-        plan = by_hand.plan_watch_of_now(ports, window_s=window_s, tool_version=version())
+        plan = plan_watch_of_now(ports, window_s=window_s, tool_version=version())
         return begin(plan, ports, lead=self._lead(ports.settings.name))
 
     def _tag(self, tag: str | None) -> str:
