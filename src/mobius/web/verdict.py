@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mobius.errors import GateUnknown
 from mobius.model.run import Run, RunState
 from mobius.model.verdict import Outcome, Verdict
 from mobius.report.words import iso
@@ -89,12 +90,12 @@ def taken_back_by(run: Run, runs: Sequence[Run]) -> Run | None:
 
 
 def outcome_of(run: Run, window: WindowNow | None, *, untold: bool = False) -> Outcome:
-    """PASS only when the window ended well, or a person said so. `untold`: nobody could tell whether it was good, and
-    so it goes back."""
+    """PASS only when the window ended well, or a person said so. `untold`: it goes back because nobody could tell
+    whether it is good; of one that has gone back its exit code says so."""
     if run.kind == "rollback" and run.state is RunState.ROLLED_BACK:
         return Outcome.INCONCLUSIVE  # what came back serves, and nobody watches it
     if run.state in (RunState.ROLLING_BACK, RunState.ROLLED_BACK) and run.kind != "rollback":
-        return Outcome.INCONCLUSIVE if untold else Outcome.FAIL
+        return Outcome.INCONCLUSIVE if untold or run.exit_code == GateUnknown.exit_code else Outcome.FAIL
     if window is not None:
         return window.verdict.outcome
     return ENDED_AS.get(run.state, Outcome.INCONCLUSIVE)
