@@ -144,7 +144,8 @@ def accept_by_hand(ports: Ports, *, who: str) -> Run:
 
 
 def bring_up(ports: Ports) -> Standing:
-    """What was live is live again, as after `host stop`: processes, health gate, traffic, then workers."""
+    """What was live is live again, as after `host stop`: processes, health gate, traffic, then workers.
+    While a run is active, traffic that goes somewhere is that run's to move."""
     ports.target.prepare()
     now = standing(ports)
     if now.live is None or not now.live_slot:
@@ -154,7 +155,8 @@ def bring_up(ports: Ports) -> Standing:
         path, slot = ports.releases.path(now.live.id), now.live_slot
         ports.target.start(slot, now.live.id, path, [p for p in processes if p.kind == "web"])
         await_healthy(slot, now.live.id, ports)
-        ports.traffic.switch({slot: 100})
+        if ports.journal.active_run(ports.settings.name) is None or not any(ports.traffic.weights().values()):
+            ports.traffic.switch({slot: 100})
         ports.target.start(slot, now.live.id, path, processes)
     return now
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from mobius.errors import Fenced, Locked
+from mobius.flows.before import tick_s
 from mobius.flows.perform import perform
 from mobius.flows.record import Record
 from mobius.flows.turn import turn
@@ -20,5 +25,23 @@ def canary(record: Record) -> None:
         if step.action == "see_stage":
             perform([step], record)
         else:
-            with turn(record.ports):
+            with turn_in_a_stage(record):
                 perform([step], record)
+
+
+@contextmanager
+def turn_in_a_stage(record: Record) -> Iterator[None]:
+    """The environment's lock, however long another holds it: two releases have requests, and a runner that ended
+    would leave them unwatched. Raises `Fenced` once a newer run took over."""
+    ports = record.ports
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(turn(ports))
+                break
+            except Fenced:
+                raise
+            except Locked as problem:
+                record.on_the_way_back().say("waiting", f"the stage cannot end yet: {problem.message}")
+                ports.clock.wait(tick_s(ports.settings))
+        yield

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mobius.errors import Fenced, GateFailed, Locked, MobiusError
 from mobius.flows.actions.action import own_backup_name
-from mobius.flows.canary import canary
+from mobius.flows.canary import canary, turn_in_a_stage
 from mobius.flows.monitor import monitor, open_window
 from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.record import Record
@@ -63,9 +63,9 @@ def _stage_by_stage(record: Record) -> Run | None:
         except Locked:
             raise
         except Exception as problem:
-            with turn(ports):
+            with turn_in_a_stage(record):
                 return _settled(record, problem)
-        with turn(ports):
+        with turn_in_a_stage(record):
             if record.run.state is RunState.OBSERVING:
                 record.move(
                     RunState.RUNNING, "canary passed", f"{record.run.plan.release_id} gets all requests"
