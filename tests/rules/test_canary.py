@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 
+import pytest
+
 from mobius.model.baseline import Baseline, Block
+from mobius.model.policies import CONSERVATIVE
 from mobius.model.sample import BUCKETS, Sample
-from mobius.rules.canary import Sides, needed_s
+from mobius.rules.canary import Sides, is_over, needed_s
 
 WINDOW_S = 3600.0
 
@@ -42,3 +46,13 @@ def test_both_sides_are_told_with_their_shares_and_without_what_came_before_the_
     sides = Sides.of(samples, 10.0)
     assert sides.words("v2", "v1") == "310 requests on v2, 30,690 on v1"
     assert sides.errors("v2", "v1") == "v2 1.9 % of 310 requests failed, v1 0.1 % of 30,690"
+
+
+@pytest.mark.parametrize(
+    ("requests", "errors", "over"), [(99, 99, False), (100, 5, False), (100, 6, True), (4000, 201, True)]
+)
+def test_a_stage_is_over_the_limit_as_soon_as_enough_requests_say_so(
+    requests: int, errors: int, over: bool
+) -> None:
+    assert is_over(Block(requests, errors), CONSERVATIVE) is over
+    assert not is_over(Block(requests, errors), replace(CONSERVATIVE, max_error_rate_pct=None))

@@ -8,6 +8,7 @@ from math import inf
 
 from mobius.model.baseline import Baseline, Block, added
 from mobius.model.plan import Plan, Repeat, Step
+from mobius.model.policies import PolicySettings
 from mobius.model.run import Event, Run, RunState
 from mobius.model.sample import Sample
 from mobius.model.settings import CanarySettings
@@ -139,6 +140,12 @@ class Sides:
             "control_requests": self.old.requests,
             "control_errors": self.old.errors,
         }
+
+
+def is_over(side: Block, policy: PolicySettings) -> bool:
+    """Whether more requests of a stage failed than the policy bears, also before its rule may speak (warm-up)."""
+    limit, least = policy.max_error_rate_pct, max(1, policy.error_min_requests)
+    return limit is not None and side.requests >= least and 100 * side.errors > limit * side.requests
 
 
 def _block(sample: Sample) -> Block:

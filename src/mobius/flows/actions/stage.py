@@ -22,7 +22,7 @@ from mobius.ports import Ports
 from mobius.report.freezing import disarm_words
 from mobius.report.words import duration
 from mobius.rules.adaptive.stage import WHOLE, Enough
-from mobius.rules.canary import Sides, longest_s
+from mobius.rules.canary import Sides, is_over, longest_s
 from mobius.rules.disarming import closed_up, moved_up
 from mobius.rules.judging import Judging
 
@@ -80,7 +80,9 @@ class Stage:
         params, armed, since = self.step.params, closed_up(self.samples, spans), moved_up(self.since, spans)
         enough = self.enough = self.tests.seen_enough(armed, since, float(params["next_percent"]))
         seen_s = now - self.since
-        if enough.is_enough and seen_s >= params["min_s"] and disarm is None:
+        # What is over a limit waits for the rule that needs its time to speak, or ends undecided.
+        over = is_over(Sides.of(armed, since).new, self.ports.settings.policy)
+        if enough.is_enough and seen_s >= params["min_s"] and disarm is None and not over:
             return True
         if disarm is not None and seen_s >= params["max_s"]:
             self._give_up(f"disarmed {disarm_words(disarm, now)}", "")
