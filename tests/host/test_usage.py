@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -53,15 +56,24 @@ STAT = "anon 500\nfile 400\ninactive_file 300\nactive_file 100\n"
 
 
 @pytest.fixture
-def boxed(tmp_path: Path) -> tuple[Path, Path]:
-    """This process in a group of a service that uses 1,000 bytes, 300 of them files that were read once."""
+def alone() -> Iterator[int]:
+    """A process without children: that of the tests may have some."""
+    words = [sys.executable, "-c", "print(flush=True); input()"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process.pid
+        process.kill()
+
+
+@pytest.fixture
+def boxed(tmp_path: Path, alone: int) -> tuple[Path, Path]:
+    """That process in a group of a service that uses 1,000 bytes, 300 of them files that were read once."""
     groups, proc = tmp_path / "cgroup", tmp_path / "proc"
-    group(
-        groups, "box.service", memory__current="1000\n", memory__stat=STAT, cgroup__procs=f"{os.getpid()}\n"
-    )
+    group(groups, "box.service", memory__current="1000\n", memory__stat=STAT, cgroup__procs=f"{alone}\n")
     group(groups, "box.service/inner", cgroup__procs="")
-    (proc / str(os.getpid())).mkdir(parents=True)
-    (proc / str(os.getpid()) / "cgroup").write_text("1:name=systemd:/\n0::/box.service\n")
+    (proc / str(alone)).mkdir(parents=True)
+    (proc / str(alone) / "cgroup").write_text("1:name=systemd:/\n0::/box.service\n")
     return groups, proc
 
 
@@ -76,9 +88,10 @@ def test_memory_of_a_group_of_version_1_does_too(tmp_path: Path) -> None:
     assert memory_of(tmp_path / "memory" / "box") == 700.0
 
 
-def test_a_group_is_the_processs_own_only_while_nobody_else_is_in_it(boxed: tuple[Path, Path]) -> None:
-    groups, proc = boxed
-    me = os.getpid()
+def test_a_group_is_the_processs_own_only_while_nobody_else_is_in_it(
+    boxed: tuple[Path, Path], alone: int
+) -> None:
+    (groups, proc), me = boxed, alone
     assert own_group(me, [me], groups, proc) == groups / "box.service"
     (groups / "box.service" / "inner" / "cgroup.procs").write_text("1\n")
     assert own_group(me, [me], groups, proc) is None
@@ -87,13 +100,13 @@ def test_a_group_is_the_processs_own_only_while_nobody_else_is_in_it(boxed: tupl
     assert own_group(me, [me], groups, proc) is None
 
 
-def test_the_memory_of_a_release_is_that_of_its_own_group_where_it_has_one(boxed: tuple[Path, Path]) -> None:
-    me, total = os.getpid(), psutil.virtual_memory().total
-    children = [child.pid for child in psutil.Process(me).children(recursive=True)]
-    assert not children, "nothing but this process is measured"
-    told = Meter(*boxed).read([me], 1.0)
+def test_the_memory_of_a_release_is_that_of_its_own_group_where_it_has_one(
+    boxed: tuple[Path, Path], alone: int
+) -> None:
+    total = psutil.virtual_memory().total
+    told = Meter(*boxed).read([alone], 1.0)
     assert told["memory"] == pytest.approx(100 * 700 / total)
-    without = Meter(boxed[0], boxed[1] / "nothing").read([me], 1.0)["memory"]
+    without = Meter(boxed[0], boxed[1] / "nothing").read([alone], 1.0)["memory"]
     assert isinstance(without, float) and without > 100 * 1_000_000 / total
 
 
