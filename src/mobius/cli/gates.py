@@ -59,7 +59,7 @@ def check(
     """
     if not (container or audio or performance):
         raise UsageError("nothing to check", "say --container FILE, --audio FILE or --performance")
-    gates = _figures(ctx, environment, needs_service=performance)
+    gates = figures(ctx, environment, needs_service=performance)
     readings: list[Reading] = []
     if container:
         readings += _read("container", container, _container, gates)
@@ -73,7 +73,7 @@ def check(
     return CODES.get(worst([reading.outcome for reading in readings]), 4)
 
 
-def _figures(ctx: click.Context, environment: str | None, *, needs_service: bool) -> QualityGates:
+def figures(ctx: click.Context, environment: str | None, *, needs_service: bool) -> QualityGates:
     """Those of mobius.toml; the guide's own where there is none."""
     try:
         return app(ctx).environment(environment).quality_gates

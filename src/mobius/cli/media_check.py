@@ -48,7 +48,7 @@ def command(
     The figures are those of [quality_gates]. Exit 0 when every gate passed, 3 when one failed, 4 when one could not be
     measured; what is wrong with one file does not hide the others.
     """
-    figures = gates._figures(ctx, environment, needs_service=False)
+    figures = gates.figures(ctx, environment, needs_service=False)
     results: list[CheckResult] = []
     codes = []
     for file in files:

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mobius.errors import BackupInvalid, GateFailed, GateUnknown, MobiusError, UsageError
+from mobius.errors import GateFailed, GateUnknown, MobiusError, UsageError
 
 INSIDE = "mobius.adapters.media.inside"
 ANSWER_BYTES = 64 << 20
-KINDS = {kind.__name__: kind for kind in (GateFailed, GateUnknown, UsageError, BackupInvalid, MobiusError)}
+KINDS = {kind.__name__: kind for kind in (GateFailed, GateUnknown, UsageError, MobiusError)}
 
 
 @dataclass(frozen=True, slots=True)

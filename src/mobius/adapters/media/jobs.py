@@ -16,7 +16,7 @@ def loudness(file: Path, *, stream: int = 0) -> dict[str, Any]:
 
 
 def probe(file: Path, *, deep: bool = False) -> dict[str, Any]:
-    """`mobius.model.media.Probed` as a mapping; fractions as text."""
+    """What `mobius.adapters.media.probing.probe` says."""
     from mobius.adapters.media.probing import probe as probed
 
     return probed(file, deep=deep)
