@@ -27,6 +27,7 @@ from mobius.model.settings import EnvironmentSettings
 from mobius.model.stored import Created as Created
 from mobius.model.stored import Stored as Stored
 from mobius.model.verdict import CheckResult
+from mobius.ports.forge import Forge as Forge
 from mobius.ports.keeping import Backups as Backups
 from mobius.ports.keeping import Migrations as Migrations
 from mobius.ports.keeping import NameTaken as NameTaken

@@ -1,0 +1,1 @@
+"""The forge: GitHub over its REST API, and one in memory."""

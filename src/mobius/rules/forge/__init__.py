@@ -1,0 +1,1 @@
+"""Judging what a forge says: the rules of a branch, approvals, checks."""
