@@ -41,6 +41,7 @@ from mobius.ports.looking import GaugeMaker as GaugeMaker
 from mobius.ports.looking import NothingYet as NothingYet
 from mobius.ports.looking import Signals as Signals
 from mobius.ports.looking import Unread as Unread
+from mobius.ports.measuring import Executor as Executor
 from mobius.ports.recording import Clock as Clock
 from mobius.ports.recording import Journal as Journal
 from mobius.ports.recording import Lock as Lock
