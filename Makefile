@@ -51,6 +51,9 @@ requirements: $(VENV)/installed-dev
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv export --quiet --no-emit-project --no-header --group build --no-group dev --format requirements-txt -o requirements.txt
 	$(BIN)/uv export --quiet --no-emit-project --no-header --group build --group dev --format requirements-txt -o requirements-dev.txt
+# uv leaves extras out; the pip of Python 3.11 then takes a need for `hishel[async,httpx]` for one without a hash.
+	sed 's/^hishel==/hishel[async,httpx]==/' requirements-dev.txt > requirements-dev.new
+	mv requirements-dev.new requirements-dev.txt
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache
