@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from mobius.model.policies import PolicySettings
-from mobius.model.quality import AudioGates, MonitoringGates, PerformanceGates, QualityGates, VideoGates
+from mobius.model.quality import (
+    AudioGates,
+    MediaSettings,
+    MonitoringGates,
+    PerformanceGates,
+    QualityGates,
+    VideoGates,
+)
 from mobius.model.settings import (
     BackupSettings,
     CanarySettings,
@@ -67,6 +74,7 @@ def environment(
         systemd=_systemd(values["systemd"], project),
         command=CommandSettings(**values["command"]),
         quality_gates=_gates(values["quality_gates"]),
+        media=MediaSettings(**values["media"] | {"golden": under(project, values["media"]["golden"])}),
         **same,
     )
 

@@ -11,6 +11,7 @@ from mobius.config.checks import check_environment, listen_of
 from mobius.config.complete import complete
 from mobius.config.fields import ENVIRONMENT
 from mobius.config.figures import QUALITY
+from mobius.config.media import with_gates_of_media
 from mobius.config.migrations import with_implied
 from mobius.config.mistakes import Mistakes, Place
 from mobius.config.policies import resolve
@@ -55,7 +56,7 @@ def environment(name: str, own: Tree, around: Place, layers: Layers) -> Environm
     in_file = _table(merge(layers.shared, own))
     tree = _table(merge(merge(in_file, layers.variables), layers.flags))
     _derive(name, tree, in_file, own)
-    tree = with_implied(tree)
+    tree = with_gates_of_media(with_implied(tree))
     values = complete(ENVIRONMENT, tree, path, origins, mistakes, around)
     chosen = at(tree, "policy") or Leaf(values["policy"], values["policy"], around)
     policy = resolve(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from mobius.config.figures import COUNT, QUALITY, THRESHOLDS
 from mobius.config.kinds import Choice, Duration, Flag, Number, Size, Text
+from mobius.config.media import MEDIA
 from mobius.config.rows import ARGV, DATABASES, GATES, PROCESSES, ROUTE, SERVICES, SIGNALS, SMOKE, WORDS
 from mobius.config.shapes import Inside, ListOf, MapOf, OrOff, Url
 from mobius.config.table import Field, Item, Named, Section, with_defaults_of
@@ -345,6 +346,7 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
         "Somebody else's deployment inside our gates: `target` is `command` or `observe`.",
     ),
     Section("quality_gates", QUALITY, "The operations guide's gates, in its words and units."),
+    MEDIA,
 )
 
 TOP: tuple[Item, ...] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from mobius.model.verdict import Outcome
 
@@ -61,6 +62,38 @@ class MonitoringGates:
     check_interval: float = 30.0
     failure_threshold: int = 3
     recovery_threshold: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """How films are judged, and where they are.
+
+    `golden`: the folder of the golden references. `latest`: a pattern of the films that the service makes, "" for none;
+    `{game}` in it is the name of each golden. `game`: the golden of a pattern without it, "" for the only one there is.
+    `required`: gates that must answer. `ssim`, `lufs_tolerance`, `true_peak_tolerance` and `frame_rate_tolerance` are
+    the figures of the quality gates unless said otherwise; `tile_min` is the least SSIM of a tile of 64x64.
+    `every_s`: in the window a new film is due at least so often (None: whenever one comes). `memory`, `cpu_s` and
+    `timeout_s` are what measuring one film may take; `workers` of them at a time, 0 for one a processor. `keep`:
+    reports that stay in logs/quality.
+    """
+
+    golden: Path = Path("tests/golden")
+    latest: str = ""
+    game: str = ""
+    required: tuple[str, ...] = ("container", "sound")
+    ssim: float = VideoGates().ssim_threshold
+    tile_min: float = 0.95
+    lufs_tolerance: float = AudioGates().lufs_tolerance
+    true_peak_tolerance: float = AudioGates().true_peak_tolerance
+    frame_rate_tolerance: float = VideoGates().frame_rate_tolerance
+    deep: bool = False
+    watch: bool = True
+    every_s: float | None = None
+    memory: int = 4 << 30
+    cpu_s: float = 600.0
+    timeout_s: float = 900.0
+    workers: int = 0
+    keep: int = 200
 
 
 @dataclass(frozen=True, slots=True)

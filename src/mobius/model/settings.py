@@ -13,6 +13,7 @@ from typing import Literal
 from mobius.errors import UsageError
 from mobius.model.policies import CONSERVATIVE
 from mobius.model.policies import PolicySettings as PolicySettings
+from mobius.model.quality import MediaSettings as MediaSettings
 from mobius.model.quality import QualityGates as QualityGates
 
 Target = Literal["process", "systemd", "ssh", "command", "observe"]
@@ -94,6 +95,7 @@ class EnvironmentSettings:
     systemd: SystemdSettings = field(default_factory=lambda: SystemdSettings())
     command: CommandSettings = field(default_factory=lambda: CommandSettings())
     quality_gates: QualityGates = field(default_factory=lambda: QualityGates())
+    media: MediaSettings = field(default_factory=lambda: MediaSettings())
 
     @property
     def retention_days(self) -> int:
