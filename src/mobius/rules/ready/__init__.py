@@ -1,0 +1,1 @@
+"""Judging whether a release is ready: each point from what was looked at, at one moment."""
