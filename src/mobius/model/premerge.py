@@ -1,0 +1,95 @@
+"""The validation before a merge: its steps, how each ended, and whether the whole may be merged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from mobius.model.verdict import CheckResult, Outcome
+
+StepName = Literal["backup", "deploy", "migrations", "smoke", "gates", "scan", "protection", "tests"]
+STEPS: tuple[StepName, ...] = (
+    "backup", "deploy", "migrations", "smoke", "gates", "scan", "protection", "tests",
+)  # fmt: skip
+TITLES: dict[str, str] = {
+    "backup": "a backup, made and verified",
+    "deploy": "the deployment, without doing it",
+    "migrations": "the migrations, read and weighed",
+    "smoke": "this checkout, started and smoke-tested",
+    "gates": "the quality gates",
+    "scan": "known vulnerabilities",
+    "protection": "the protection of the branch",
+    "tests": "the project's own tests",
+}
+
+
+class StepState(StrEnum):
+    """How a step stands. The last two are no answer, and never a yes."""
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    ERROR = "ERROR"
+    SKIPPED = "SKIPPED"  # by a person, or there is nothing of the kind in mobius.toml
+
+
+ENDED = frozenset(StepState) - {StepState.WAITING, StepState.RUNNING}
+
+
+@dataclass(frozen=True, slots=True)
+class PremergeSettings:
+    """`required`: steps without which nothing is mergeable, also where they are skipped. `smoke`: how this checkout is
+    started (`isolated`, `plain`, or `url` for what runs at the configured address; None: what can be had). `tests`:
+    commands of the project's own. `timeout_s`: of one step."""
+
+    required: tuple[StepName, ...] = ()
+    smoke: Literal["isolated", "plain", "url"] | None = None
+    tests: tuple[tuple[str, ...], ...] = ()
+    timeout_s: float = 900.0
+    watch_s: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Why a step was left out. `by`: a person's name, or `mobius.toml` where it has nothing of the kind."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """One step as it stands. `files`: its artefacts, relative to ARTIFACT_DIR; `said`: what it did, in one line."""
+
+    name: str
+    state: StepState = StepState.WAITING
+    said: str = ""
+    seconds: float = 0.0
+    checks: tuple[CheckResult, ...] = ()
+    files: tuple[str, ...] = ()
+    skipped: Skip | None = None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The answer; None where there is none yet, or the step was skipped."""
+        return Outcome(self.state.value) if self.state.value in Outcome.__members__ else None
+
+
+@dataclass(frozen=True, slots=True)
+class Premerge:
+    """One validation of one commit. Times in unix seconds; `ended_at` 0 while it goes on, or where it was killed.
+    `run_id` tells it from every other one."""
+
+    run_id: str
+    service: str
+    environment: str
+    commit: str
+    branch: str
+    dirty: bool
+    started_at: float
+    required: tuple[str, ...]
+    steps: tuple[StepResult, ...]
+    ended_at: float = 0.0
