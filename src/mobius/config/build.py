@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from mobius.config.notifying import escalation_settings, notify_settings
 from mobius.model.policies import PolicySettings
 from mobius.model.quality import (
     AudioGates,
@@ -27,6 +28,7 @@ from mobius.model.settings import (
     MigrationSettings,
     MonitorSettings,
     ProcessSettings,
+    ReadySettings,
     RehearsalSettings,
     ReleaseSettings,
     ServeSettings,
@@ -69,12 +71,15 @@ def environment(
         monitor=MonitorSettings(**values["monitor"]),
         canary=_canary(values["canary"]),
         serve=ServeSettings(**values["serve"]),
+        notify=notify_settings(values["notify"], project),
+        escalation=escalation_settings(values["escalation"]),
         door=_door(values["door"], project),
         traffic=_traffic(values["traffic"], project),
         systemd=_systemd(values["systemd"], project),
         command=CommandSettings(**values["command"]),
         quality_gates=_gates(values["quality_gates"]),
         media=MediaSettings(**values["media"] | {"golden": under(project, values["media"]["golden"])}),
+        ready=ReadySettings(**values["ready"]),
         **same,
     )
 

@@ -14,6 +14,7 @@ from mobius.config.databases import check_databases
 from mobius.config.media import check_media
 from mobius.config.migrations import check_migrations
 from mobius.config.mistakes import Mistakes, Place
+from mobius.config.notifying import check_notify
 from mobius.config.signals import check_canary, check_gates, check_serve, check_signals
 from mobius.config.tree import Leaf, Node, Tree, at, is_sound
 from mobius.config.units import check_units
@@ -40,6 +41,7 @@ def check_environment(values: dict[str, Any], tree: Tree, around: Place, mistake
     check_canary(values["canary"], tree, mistakes)
     check_serve(values["serve"], tree, mistakes)
     check_media(tree, mistakes)
+    check_notify(tree, mistakes)
     kinds = [row["kind"] for row in values["process"]]
     if values["target"] in RUNS_PROCESSES and "web" not in kinds and is_sound(tree.get("process")):
         words = 'no process of kind "web" to give traffic to, expected a [[process]] with name and start'

@@ -8,6 +8,8 @@ from __future__ import annotations
 from mobius.config.figures import COUNT, QUALITY, THRESHOLDS
 from mobius.config.kinds import Choice, Duration, Flag, Number, Size, Text
 from mobius.config.media import MEDIA
+from mobius.config.notifying import NOTIFYING
+from mobius.config.readying import READY
 from mobius.config.rows import ARGV, DATABASES, GATES, PROCESSES, ROUTE, SERVICES, SIGNALS, SMOKE, WORDS
 from mobius.config.shapes import Inside, ListOf, MapOf, OrOff, Url
 from mobius.config.table import Field, Item, Named, Section, with_defaults_of
@@ -241,6 +243,7 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
         optional=True,
     ),
     *WATCHING,
+    *NOTIFYING,
     Section("thresholds", tuple(THRESHOLDS), "Changes to the policy, for this environment."),
     Section(
         "door",
@@ -347,6 +350,7 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
     ),
     Section("quality_gates", QUALITY, "The operations guide's gates, in its words and units."),
     MEDIA,
+    READY,
 )
 
 TOP: tuple[Item, ...] = (

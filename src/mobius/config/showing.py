@@ -13,7 +13,10 @@ _SECRET_WORDS = r"passw\w*|passphrase|token|secret|webhook|credential|(?:api|acc
 _SECRET_NAME = re.compile(
     rf"{_SECRET_WORDS}|authorization|cookie|(^|[^a-z])(pass|pwd|key|dsn|auth)([^a-z]|$)", re.IGNORECASE
 )
-_NOT_SECRET = ("tls_key", "tls_cert", "pass_env", "token_env")  # where to find it, not the thing itself
+_NOT_SECRET = (
+    *("tls_key", "tls_cert", "pass_env", "token_env"),
+    *("secret_env", "secret_file", "password_env", "password_file"),
+)  # where to find it, not the thing itself
 _USER_IN_URL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _AFTER_SCHEME = re.compile(r"(\b(?:bearer|basic)\s+)[^\s\"']+", re.IGNORECASE)
 _AFTER_NAME = re.compile(

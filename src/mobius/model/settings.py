@@ -11,10 +11,12 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from mobius.errors import UsageError
+from mobius.model.notices import EscalationSettings, NotifySettings
 from mobius.model.policies import CONSERVATIVE
 from mobius.model.policies import PolicySettings as PolicySettings
 from mobius.model.quality import MediaSettings as MediaSettings
 from mobius.model.quality import QualityGates as QualityGates
+from mobius.model.ready import ReadySettings as ReadySettings
 
 Target = Literal["process", "systemd", "ssh", "command", "observe"]
 TrafficKind = Literal["door", "haproxy", "nginx", "caddy"]
@@ -90,12 +92,15 @@ class EnvironmentSettings:
     monitor: MonitorSettings = field(default_factory=lambda: MonitorSettings())
     canary: CanarySettings = field(default_factory=lambda: CanarySettings())
     serve: ServeSettings = field(default_factory=lambda: ServeSettings())
+    notify: NotifySettings = field(default_factory=NotifySettings)
+    escalation: EscalationSettings = field(default_factory=EscalationSettings)
     door: DoorSettings = field(default_factory=lambda: DoorSettings())
     traffic: TrafficSettings = field(default_factory=lambda: TrafficSettings())
     systemd: SystemdSettings = field(default_factory=lambda: SystemdSettings())
     command: CommandSettings = field(default_factory=lambda: CommandSettings())
     quality_gates: QualityGates = field(default_factory=lambda: QualityGates())
     media: MediaSettings = field(default_factory=lambda: MediaSettings())
+    ready: ReadySettings = field(default_factory=lambda: ReadySettings())
 
     @property
     def retention_days(self) -> int:
