@@ -158,9 +158,45 @@ def test_a_broken_chain_is_exit_1_with_the_finding_and_what_to_do(place: Place) 
 
 def test_a_cut_off_log_is_exit_1_when_a_head_is_given(place: Place) -> None:
     written(place)
-    done = run(place, audit, "verify", "--head", "f00d")
+    done = run(place, audit, "verify", "--head", 16 * "f0")
     assert done.return_value == 1
-    assert "cut off or replaced: none of its 5 events has the hash f00d" in done.stdout
+    assert f"cut off or replaced: none of its 5 events has the hash {16 * 'f0'}" in done.stdout
+
+
+@pytest.mark.parametrize("head", ["", "  ", "f00d", "1:4:", "1:4:0011", "1:0:" + 16 * "f0", "4:" + 16 * "f0"])
+def test_what_is_no_head_is_refused_and_not_taken_for_none(place: Place, head: str) -> None:
+    written(place)
+    refused = run(place, audit, "verify", "--head", head).exception
+    assert isinstance(refused, UsageError)
+    assert "mobius audit head" in refused.hint
+
+
+def test_the_head_is_one_short_line_that_verify_takes(place: Place) -> None:
+    journal = written(place)
+    done = run(place, audit, "head")
+    assert done.stdout == f"0:5:{journal.verify_chain()[1][:24]}\n"
+    assert run(place, audit, "verify", "--head", done.stdout.strip()).return_value == 0
+    journal.say(None, "production", Note("frozen", "until Tuesday"), now=1_717_243_500.0)
+    assert run(place, audit, "verify", "--head", done.stdout.strip()).return_value == 0
+    other = run(place, audit, "verify", "--head", done.stdout.strip().replace("0:5:", "0:6:"))
+    assert "written anew: its event 6 is not the one of the head 0:6:" in other.stdout
+    assert other.return_value == 1
+
+
+def test_a_head_beyond_the_end_says_how_far_the_log_goes(place: Place) -> None:
+    written(place)
+    done = run(place, audit, "verify", "--head", "2:9:" + 12 * "ab", "--json")
+    assert (
+        json.loads(done.stdout)["finding"]
+        == "the audit log was cut off or replaced: it ends with event 5, and the head names event 9"
+    )
+
+
+def test_without_an_event_there_is_no_head(place: Place) -> None:
+    done = run(place, audit, "head")
+    assert (done.stdout, done.stderr) == ("", "production: nothing was written yet\n")
+    as_json = json.loads(run(place, audit, "head", "--json").stdout)
+    assert as_json == {"schema_version": 1, "event": "audit_head", "environment": "production", "head": None}
 
 
 def test_every_environment_is_looked_at_and_a_head_needs_one(tmp_path: Path) -> None:

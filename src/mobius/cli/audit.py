@@ -10,6 +10,7 @@ import click
 
 from mobius.cli.context import app, environment_option, json_option, next_step
 from mobius.errors import MobiusError
+from mobius.model.audit import read_head
 
 if TYPE_CHECKING:
     from mobius.model.run import Event
@@ -54,16 +55,41 @@ def log(ctx: click.Context, environment: str | None, run_id: int, as_json: bool)
     return 0
 
 
-@command.command("verify")
+@command.command("head")
 @environment_option
-@click.option("--head", default="", metavar="HASH", help="A head seen earlier and kept elsewhere.")
 @json_option
 @click.pass_context
-def verify(ctx: click.Context, environment: str | None, head: str, as_json: bool) -> int:
-    """Recompute the chain; exit 1 when an event was changed, removed or reordered, or HASH is not in it."""
+def head(ctx: click.Context, environment: str | None, as_json: bool) -> int:
+    """Print the head of the log, RUN:SEQ:HASH, to be kept elsewhere; of every environment when none is named."""
     the_app = app(ctx)
+    names = _names(the_app, environment)
+    heads = {name: the_app.journal(name).head() for name in names}
+    for name, found in heads.items():
+        if as_json:
+            facts = {"environment": name, "head": str(found) if found else None}
+            full = {"run": found.run_id, "seq": found.seq, "hash": found.hash} if found else {}
+            click.echo(json.dumps({"schema_version": 1, "event": "audit_head", **facts, **full}))
+        elif found is None:
+            click.echo(f"{name}: nothing was written yet", err=True)
+        else:
+            click.echo(str(found) if environment or len(names) == 1 else f"{name}: {found}")
+    advice = "keep it where this host cannot write, and later: mobius audit verify --head HEAD"
+    next_step(advice, quiet=as_json or not any(heads.values()))
+    return 0
+
+
+@command.command("verify")
+@environment_option
+@click.option("--head", default=None, metavar="HEAD", help="A head seen earlier and kept elsewhere.")
+@json_option
+@click.pass_context
+def verify(ctx: click.Context, environment: str | None, head: str | None, as_json: bool) -> int:
+    """Recompute the chain; exit 1 when an event was changed, removed or reordered, or HEAD is not in it."""
+    the_app = app(ctx)
+    if head is not None:
+        read_head(head)  # an empty variable in a script must not turn the question off
     names = [the_app.environment(environment).name] if head else _names(the_app, environment)
-    found = [_verified(the_app.journal(name), name, head) for name in names]
+    found = [_verified(the_app.journal(name), name, head or "") for name in names]
     for one in found:
         click.echo(json.dumps(one, ensure_ascii=False) if as_json else _words(one))
     broken = [one for one in found if not one["ok"]]

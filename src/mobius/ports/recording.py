@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from mobius.model.audit import Head
 from mobius.model.plan import Plan, Step
 from mobius.model.release import BackupRecord, Release, ReleaseState
 from mobius.model.run import Event, Holder, OutboxRow, Run, RunState, StepRecord
@@ -124,8 +125,12 @@ class Journal(Protocol):
 
     def verify_chain(self, head: str = "") -> tuple[int, str]:
         """Recomputes the hash chain of all events: (how many, the head). Raises `MobiusError` naming the
-        first event that was changed, removed or reordered, or when `head` (seen earlier, kept elsewhere)
-        is not in the chain, which is how a cut-off tail is found."""
+        first event that was changed, removed or reordered, or when `head` (seen earlier, kept elsewhere; `RUN:SEQ:HASH`
+        or a hash) is not in the chain, which is how a cut-off tail is found."""
+
+    def head(self) -> Head | None:
+        """The newest event of all, as `str(head)` short enough for any message; None where nothing was written.
+        One row is read, nothing is recomputed."""
 
 
 class Lock(Protocol):

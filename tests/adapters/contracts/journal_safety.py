@@ -16,6 +16,7 @@ from adapters.contracts.journal_facts import (
     opened,
 )
 from mobius.errors import MobiusError
+from mobius.model.audit import head_in
 from mobius.model.release import BackupRecord
 from mobius.model.run import RunState
 from mobius.model.sample import Sample
@@ -102,13 +103,25 @@ class SafetyContract:
         for n in range(5):
             heads.append(journal.say(run, "production", Note("tick", str(n)), now=float(n)).hash)
         assert journal.verify_chain() == (6, heads[-1])
-        for head in heads:
+        for seq, head in enumerate(heads, start=1):
             assert journal.verify_chain(head) == (6, heads[-1])
+            assert journal.verify_chain(f"{run.id}:{seq}:{head[:24]}") == (6, heads[-1])
         with pytest.raises(MobiusError) as error:
             journal.verify_chain("00ff")
         assert error.value.message == (
             "the audit log was cut off or replaced: none of its 6 events has the hash 00ff"
         )
+
+    def test_the_head_is_the_newest_event_and_short(self, journal: Journal) -> None:
+        assert journal.head() is None
+        run = opened(journal)
+        last = journal.say(run, "production", Note("tick", "1", topic="alert"), now=1.0)
+        head = journal.head()
+        assert head is not None
+        assert (head.run_id, head.seq, head.hash) == (run.id, last.seq, last.hash)
+        assert str(head) == f"{run.id}:{last.seq}:{last.hash[:24]}"
+        assert head_in(journal.outbox()[-1].payload) == str(head)
+        assert journal.verify_chain(str(head))[0] == last.seq
 
     def test_each_event_names_the_hash_of_the_one_before(self, journal: Journal) -> None:
         moved(journal, opened(journal), RunState.RUNNING)

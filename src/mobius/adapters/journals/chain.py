@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from mobius.errors import MobiusError
+from mobius.model.audit import SHORTEST, Head, read_head
 
 HINT = (
     "keep the file as it is for whoever looks into it; compare with a copy: mobius audit verify --head HASH"
@@ -39,11 +40,11 @@ class Link(NamedTuple):
 def verify(links: Iterable[Link], head: str = "") -> tuple[int, str]:
     """How many events there are and the last one's hash; `links` are in the order of `seq`, none left out.
 
-    Raises `MobiusError` naming the first event that was changed, removed or reordered, or when `head` is the
-    hash of none of them: then the end of the log was cut off, or it is another log.
+    Raises `MobiusError` naming the first event that was changed, removed or reordered, or when `head` (as
+    `mobius.model.audit` writes it, or a hash) is that of none of them: then the end was cut off, or it is another log.
     """
-    count, last, wanted = 0, "", head.strip().lower()
-    seen = not wanted
+    count, last, wanted = 0, "", _wanted(head)
+    seen = not head.strip()
     for link in links:
         if link.seq != count + 1:
             raise MobiusError(f"the audit log was changed: event {count + 1} is missing", HINT)
@@ -57,13 +58,43 @@ def verify(links: Iterable[Link], head: str = "") -> tuple[int, str]:
                 f"the audit log was changed: event {link.seq} ({link.kind}) is not what was written", HINT
             )
         count, last = link.seq, link.hash
-        seen = seen or last == wanted
+        seen = seen or _is(link, wanted)
     if not seen:
-        raise MobiusError(
-            f"the audit log was cut off or replaced: none of its {count} events has the hash {head.strip()}",
-            HINT,
-        )
+        raise _not_seen(wanted, head.strip(), count)
     return count, last
+
+
+def _wanted(head: str) -> Head | str:
+    """What a head says; one that is none is a hash that no event has."""
+    try:
+        return read_head(head)
+    except MobiusError:
+        return head.strip().lower()
+
+
+def _is(link: Link, wanted: Head | str) -> bool:
+    if isinstance(wanted, Head):
+        named = (link.seq, link.run_id) == (wanted.seq, wanted.run_id)
+        return named and link.hash.startswith(wanted.hash)
+    return link.hash == wanted or (len(wanted) >= SHORTEST and link.hash.startswith(wanted))
+
+
+def _not_seen(wanted: Head | str, written: str, count: int) -> MobiusError:
+    if not isinstance(wanted, Head):
+        told = f"cut off or replaced: none of its {count} events has the hash {written}"
+    elif wanted.seq > count:
+        told = f"cut off or replaced: it ends with event {count}, and the head names event {wanted.seq}"
+    else:
+        told = f"written anew: its event {wanted.seq} is not the one of the head {written}"
+    return MobiusError(f"the audit log was {told}", HINT)
+
+
+def cut_off(count: int, named: int) -> MobiusError:
+    """What is found where the journal's own tables name event `named`, and its log ends with `count`."""
+    return MobiusError(
+        f"the audit log was cut off: it ends with event {count}, and steps or messages name event {named}",
+        HINT,
+    )
 
 
 def hash_of(link: Link) -> str:
@@ -110,5 +141,5 @@ def text(value: str, redact: Callable[[str], str]) -> str:
 def _holds(link: Link) -> bool:
     try:
         return hash_of(link) == link.hash and canonical(json.loads(link.data)) == link.data
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return False

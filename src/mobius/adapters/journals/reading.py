@@ -8,11 +8,15 @@ from typing import Any, TypeVar
 
 from mobius.adapters.journals import chain, rows, tables
 from mobius.adapters.journals.database import Database
+from mobius.model.audit import Head
 from mobius.model.release import BackupRecord, Release
 from mobius.model.run import Event, OutboxRow, Run, StepRecord
 from mobius.model.sample import Sample
 
 T = TypeVar("T")
+
+# The newest event that a step or a message names: one that is not there was cut off.
+_NAMED = "SELECT max((SELECT coalesce(max(begun_seq), 0) FROM steps), (SELECT coalesce(max(event_seq), 0) FROM outbox))"
 
 
 class Reader:
@@ -109,9 +113,21 @@ class Reader:
 
         def look(sql: sqlite3.Connection) -> tuple[int, str]:
             found = sql.execute(f"SELECT {columns} FROM events ORDER BY seq")
-            return chain.verify((chain.Link(*row) for row in found), head)
+            count, last = chain.verify((chain.Link(*row) for row in found), head)
+            named = sql.execute(_NAMED).fetchone()[0]
+            if named > count:
+                raise chain.cut_off(count, named)
+            return count, last
 
         return self._database.read(look)
+
+    def head(self) -> Head | None:
+        """The newest event of all; None where nothing was written."""
+        found = self._all(
+            lambda row: Head(row["run_id"], row["seq"], row["hash"]),
+            "SELECT run_id, seq, hash FROM events ORDER BY seq DESC LIMIT 1",
+        )
+        return found[0] if found else None
 
     def _all(self, noun: Callable[[sqlite3.Row], T], query: str, *values: Any) -> tuple[T, ...]:
         return self._database.read(lambda sql: tuple(noun(row) for row in sql.execute(query, values)))
