@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from mobius.config import premerge
 from mobius.config.notifying import escalation_settings, notify_settings
 from mobius.model.policies import PolicySettings
 from mobius.model.quality import (
@@ -27,6 +28,7 @@ from mobius.model.settings import (
     HealthSettings,
     MigrationSettings,
     MonitorSettings,
+    PremergeSettings,
     ProcessSettings,
     ReadySettings,
     RehearsalSettings,
@@ -77,6 +79,8 @@ def environment(
         traffic=_traffic(values["traffic"], project),
         systemd=_systemd(values["systemd"], project),
         command=CommandSettings(**values["command"]),
+        scan=premerge.scan(values["scan"]),
+        premerge=PremergeSettings(**values["premerge"]),
         quality_gates=_gates(values["quality_gates"]),
         media=MediaSettings(**values["media"] | {"golden": under(project, values["media"]["golden"])}),
         ready=ReadySettings(**values["ready"]),

@@ -9,6 +9,7 @@ from mobius.config.figures import COUNT, QUALITY, THRESHOLDS
 from mobius.config.kinds import Choice, Duration, Flag, Number, Size, Text
 from mobius.config.media import MEDIA
 from mobius.config.notifying import NOTIFYING
+from mobius.config.premerge import BEFORE_A_MERGE
 from mobius.config.readying import READY
 from mobius.config.rows import ARGV, DATABASES, GATES, PROCESSES, ROUTE, SERVICES, SIGNALS, SMOKE, WORDS
 from mobius.config.shapes import Inside, ListOf, MapOf, OrOff, Url
@@ -243,6 +244,7 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
         optional=True,
     ),
     *WATCHING,
+    *BEFORE_A_MERGE,
     *NOTIFYING,
     Section("thresholds", tuple(THRESHOLDS), "Changes to the policy, for this environment."),
     Section(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import PurePath
 from typing import Any
 
@@ -62,7 +63,7 @@ def safe(path: str, raw: object) -> Any:
         ]
     if raw is None or isinstance(raw, (bool, int, float)):
         return raw
-    text = str(raw) if isinstance(raw, (str, PurePath)) else repr(raw)
+    text = str(raw) if isinstance(raw, (str, PurePath, date)) else repr(raw)
     for pattern in (_AFTER_SCHEME, _AFTER_NAME, _WEBHOOK):
         text = pattern.sub(lambda match: match[1] + REDACTED, text)
     return _USER_IN_URL.sub(REDACTED, text)

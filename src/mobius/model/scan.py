@@ -105,8 +105,8 @@ class ScanSettings:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One source's answer, judged. `waived`: the waiver by which an unknown counts as answered; `accepted`: those of its
-    vulnerabilities that a person took on, each with the waiver; `refused`: those that stop a release."""
+    """One source's answer, judged. `waived`: the waiver by which an unknown counts as answered; `accepted`: those that
+    a person took on, each with the waiver; `refused`: those that stop a release; `below`: too light to."""
 
     source: str
     of: str

@@ -14,9 +14,11 @@ from mobius.errors import UsageError
 from mobius.model.notices import EscalationSettings, NotifySettings
 from mobius.model.policies import CONSERVATIVE
 from mobius.model.policies import PolicySettings as PolicySettings
+from mobius.model.premerge import PremergeSettings as PremergeSettings
 from mobius.model.quality import MediaSettings as MediaSettings
 from mobius.model.quality import QualityGates as QualityGates
 from mobius.model.ready import ReadySettings as ReadySettings
+from mobius.model.scan import ScanSettings as ScanSettings
 
 Target = Literal["process", "systemd", "ssh", "command", "observe"]
 TrafficKind = Literal["door", "haproxy", "nginx", "caddy"]
@@ -100,6 +102,8 @@ class EnvironmentSettings:
     command: CommandSettings = field(default_factory=lambda: CommandSettings())
     quality_gates: QualityGates = field(default_factory=lambda: QualityGates())
     media: MediaSettings = field(default_factory=lambda: MediaSettings())
+    scan: ScanSettings = field(default_factory=ScanSettings)
+    premerge: PremergeSettings = field(default_factory=PremergeSettings)
     ready: ReadySettings = field(default_factory=lambda: ReadySettings())
 
     @property
