@@ -36,8 +36,13 @@ class Shown:
 def frames_at(path: Path, times: Sequence[float]) -> list[Shown]:
     """One for each time, in their order. Raises as `opened` does, and `GateFailed` for a file without a picture."""
     with opened(path) as container:
-        stream = _film(container, path)
-        return [_shown(container, stream, at_s) for at_s in times]
+        return frames_in(container, path, times)
+
+
+def frames_in(container: InputContainer, path: Path, times: Sequence[float]) -> list[Shown]:
+    """The same of a file that is open."""
+    stream = _film(container, path)
+    return [_shown(container, stream, at_s) for at_s in times]
 
 
 def _film(container: InputContainer, path: Path) -> Any:

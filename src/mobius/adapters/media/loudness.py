@@ -34,6 +34,7 @@ ABSOLUTE_LUFS = -70.0
 RELATIVE_LU, RELATIVE_RANGE_LU = -10.0, -20.0
 LOW, HIGH = 0.10, 0.95  # percentiles of the range
 CURVE_POINTS = 2_000
+TOGETHER = 16_384  # samples weighted at a time: fewer calls, and still in the processor's cache
 NOTHING = Loudness(None, None, None, None, None)
 
 SIDES = {"SL", "SR"}
@@ -60,15 +61,32 @@ def measure(path: Path, *, stream: int = 0) -> Loudness:
             raise GateFailed(f"{path.name} has no audio stream", "the sound was lost when it was rendered")
         if stream >= len(audio):
             raise UsageError(f"{path.name} has {len(audio)} audio stream(s), no number {stream}")
-        meter: Meter | None = None
-        for frame in container.decode(audio[stream]):
-            meter = meter or Meter.of(frame)
-            meter.add(frame)
-    if meter is None:
-        raise GateUnknown(
-            f"{path.name}: no sound could be decoded", "the stream is there, but empty or broken"
-        )
-    return meter.end()
+        listener = Listener(path)
+        for packet in container.demux(audio[stream]):
+            listener.add(packet)
+    return listener.end()
+
+
+class Listener:
+    """Measures one audio stream, packet by packet, the last of them empty. Raises what decoding raises."""
+
+    def __init__(self, path: Path) -> None:
+        self._name = path.name
+        self._meter: Meter | None = None
+
+    def add(self, packet: Any) -> None:
+        """The next packet of the stream."""
+        for frame in packet.decode():
+            self._meter = self._meter or Meter.of(frame)
+            self._meter.add(frame)
+
+    def end(self) -> Loudness:
+        """What was measured. Raises `GateUnknown` where no sound came out."""
+        if self._meter is None:
+            raise GateUnknown(
+                f"{self._name}: no sound could be decoded", "the stream is there, but empty or broken"
+            )
+        return self._meter.end()
 
 
 class Meter:
@@ -79,7 +97,7 @@ class Meter:
 
         self._rate = rate
         self._weights = weights(channels)
-        self._resample = av.AudioResampler(format="dblp", layout=layout, rate=rate)
+        self._resample = av.AudioResampler(format="dblp", layout=layout, rate=rate, frame_size=TOGETHER)
         self._filter = Weighting(rate, layout)
         self._peak = TruePeak(rate)
         self._hops = Hops(rate)

@@ -44,9 +44,9 @@ def opened(path: Path) -> Iterator[InputContainer]:
                 stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
             yield container
     except (av.error.FFmpegError, EOFError) as broken:
-        raise _unreadable(path, broken) from broken
+        raise unreadable(path, broken) from broken
     except (ValueError, UnicodeError, MemoryError) as broken:  # PyAV's own, of what it read
-        raise _unreadable(path, broken) from broken
+        raise unreadable(path, broken) from broken
 
 
 def _bear(pixels: int, path: Path) -> None:
@@ -57,7 +57,8 @@ def _bear(pixels: int, path: Path) -> None:
         )
 
 
-def _unreadable(path: Path, why: BaseException) -> MobiusError:
+def unreadable(path: Path, why: BaseException) -> MobiusError:
+    """What to say of a file whose reading broke off."""
     said = str(getattr(why, "strerror", "") or why).partition("\n")[0] or type(why).__name__
     return GateUnknown(
         f"{path.name} cannot be read as media: {said}",

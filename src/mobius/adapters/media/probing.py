@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -70,27 +71,37 @@ class Seen:
 def probe(path: Path, *, deep: bool = False) -> dict[str, Any]:
     """Everything as plain values. Raises as `opened` does."""
     with opened(path) as container:
-        seen = {stream.index: Seen() for stream in container.streams}
-        for packet in container.demux():
-            seen[packet.stream.index].add(packet)
-        videos = [
-            _video(stream, seen[stream.index]) for stream in container.streams.video if not _is_cover(stream)
-        ]
-        audios = [_audio(stream, seen[stream.index]) for stream in container.streams.audio]
-        known = {stream.index for stream in (*container.streams.video, *container.streams.audio)}
-        found = {
-            "name": path.name,
-            "size_bytes": path.stat().st_size,
-            "sha256": digest(path),
-            "container": container.format.name,
-            "duration_s": container.duration / 1_000_000 if container.duration is not None else None,
-            "video": videos,
-            "audio": audios,
-            "others": [stream.type for stream in container.streams if stream.index not in known],
-            "cut": _cut(container, videos, audios, seen),
-        }
-    corrupt, decoded = _corrupt(path) if deep else (None, 0)
-    return {**found, "corrupt_frames": corrupt, "decoded_frames": decoded}
+        found = probed(container, path)
+    return found | (corrupt_frames(path) if deep else {})
+
+
+def probed(
+    container: InputContainer, path: Path, *, hear: Callable[[Any], None] | None = None
+) -> dict[str, Any]:
+    """The same of a file that was just opened; its corrupt frames are not counted. `hear` is given each packet, too."""
+    seen = {stream.index: Seen() for stream in container.streams}
+    for packet in container.demux():
+        seen[packet.stream.index].add(packet)
+        if hear is not None:
+            hear(packet)
+    videos = [
+        _video(stream, seen[stream.index]) for stream in container.streams.video if not _is_cover(stream)
+    ]
+    audios = [_audio(stream, seen[stream.index]) for stream in container.streams.audio]
+    known = {stream.index for stream in (*container.streams.video, *container.streams.audio)}
+    return {
+        "name": path.name,
+        "size_bytes": path.stat().st_size,
+        "sha256": digest(path),
+        "container": container.format.name,
+        "duration_s": container.duration / 1_000_000 if container.duration is not None else None,
+        "video": videos,
+        "audio": audios,
+        "others": [stream.type for stream in container.streams if stream.index not in known],
+        "cut": _cut(container, videos, audios, seen),
+        "corrupt_frames": None,
+        "decoded_frames": 0,
+    }
 
 
 def digest(path: Path) -> str:
@@ -183,15 +194,15 @@ def _cut(container: InputContainer, videos: list[Any], audios: list[Any], seen: 
     return ""
 
 
-def _corrupt(path: Path) -> tuple[int, int]:
-    """Frames that the decoder calls corrupt, or cannot decode at all, and all that came out."""
+def corrupt_frames(path: Path) -> dict[str, int]:
+    """How many frames the decoder calls corrupt, or cannot decode at all, and how many came out."""
     import av.error
 
     corrupt = decoded = 0
     with opened(path) as container:
         videos = [stream for stream in container.streams.video if not _is_cover(stream)]
         if not videos:
-            return 0, 0
+            return {"corrupt_frames": 0, "decoded_frames": 0}
         for stream in videos:
             stream.thread_type = "AUTO"
         for packet in container.demux(videos):
@@ -202,7 +213,7 @@ def _corrupt(path: Path) -> tuple[int, int]:
                 continue
             decoded += len(frames)
             corrupt += sum(bool(getattr(frame, "is_corrupt", False)) for frame in frames)
-    return corrupt, decoded
+    return {"corrupt_frames": corrupt, "decoded_frames": decoded}
 
 
 def _text(value: Fraction | None) -> str | None:

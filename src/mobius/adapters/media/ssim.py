@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mobius.adapters.media.planes import Picture, Plane
 
 STEP = 4  # the blocks of 8x8 begin at every fourth pixel
+STRIP = 32  # rows of blocks worked out together
 C1, C2 = 0.01, 0.03
 Map = NDArray[np.float64]
 
@@ -43,9 +44,19 @@ def similarity(one: Picture, other: Picture, masks: tuple[NDArray[np.bool_], ...
 
 
 def blocks(one: Plane, other: Plane, bits: int) -> Map:
-    """The similarity of each block of 8x8, by rows and columns of four pixels."""
+    """The similarity of each block of 8x8, by rows and columns of four pixels. Worked out strip by strip: what stays
+    in the processor's cache takes half the time."""
+    a, b = _whole(one), _whole(other)
+    found = np.empty((a.shape[0] // STEP - 1, a.shape[1] // STEP - 1))
+    for at in range(0, found.shape[0], STRIP):
+        rows = slice(at * STEP, (at + STRIP + 1) * STEP)
+        found[at : at + STRIP] = _strip(a[rows], b[rows], bits)
+    return found
+
+
+def _strip(one: Plane, other: Plane, bits: int) -> Map:
     kind: Any = np.int32 if bits == 8 else np.int64
-    a, b = _whole(one).astype(kind), _whole(other).astype(kind)
+    a, b = one.astype(kind), other.astype(kind)
     s1, s2, squares, cross = (_eight(part) for part in (a, b, a * a + b * b, a * b))
     most = (1 << bits) - 1
     c1 = int(C1 * C1 * most * most * 64 + 0.5)
