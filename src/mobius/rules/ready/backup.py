@@ -5,7 +5,6 @@ from __future__ import annotations
 from mobius.model.ready import Proof
 from mobius.model.release import BackupRecord, Release, tree_of
 from mobius.model.verdict import Outcome
-from mobius.rules.ready.age import fresh
 
 
 def judge_backup(
@@ -14,8 +13,6 @@ def judge_backup(
     damage: str,
     *,
     environment: str,
-    now: float,
-    max_age_s: float,
 ) -> tuple[Proof, ...]:
     """The newest backup, whose hashes were computed just now: `damage` says what is wrong with it. It must be of what
     is live, and have been restored once in a scratch place."""
@@ -33,10 +30,8 @@ def judge_backup(
     whole = Proof(
         "backup", Outcome.PASS, f"SHA-256 {newest.sha256[:12]}, as it was written", where, at, create
     )
-    whole = fresh(whole, now, max_age_s)
     if not newest.rehearsed_at:
         told = "it was never restored"
         return (whole, Proof("restored", Outcome.FAIL, told, where, 0.0, rehearse))
     told = f"in {newest.restore_s:.1f} s, in a scratch place" + (", and started" if newest.booted else "")
-    restored = Proof("restored", Outcome.PASS, told, where, newest.rehearsed_at, rehearse)
-    return (whole, fresh(restored, now, max_age_s))
+    return (whole, Proof("restored", Outcome.PASS, told, where, newest.rehearsed_at, rehearse))

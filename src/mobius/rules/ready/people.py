@@ -1,4 +1,4 @@
-"""What people said of a point, judged: of this release, not too long ago, and by whom it has to be."""
+"""What people said of a point, judged: of this release, and by whom it has to be."""
 
 from __future__ import annotations
 
@@ -6,31 +6,20 @@ from collections.abc import Sequence
 
 from mobius.model.ready import Confirmation, Point, Proof, Subject
 from mobius.model.verdict import Outcome
-from mobius.rules.ready.age import fresh, short
+from mobius.rules.ready.age import short
 
 PLACEHOLDER_LEADS = frozenset({"deploy_lead", "actual_lead", "lead", "your_name", "name"})
 
 
-def judge_lead(
-    lead: str, said: Sequence[Confirmation], subject: Subject, *, now: float, max_age_s: float
-) -> tuple[Proof, ...]:
+def judge_lead(lead: str, said: Sequence[Confirmation], subject: Subject) -> tuple[Proof, ...]:
     """Whether somebody leads the deployment, and said so for this release."""
     named = _named(lead, subject)
     if named.outcome is not Outcome.PASS:
         return (named,)
-    confirmed = judge_said(Point.LEAD, said, subject, now=now, max_age_s=max_age_s, by=lead)
-    return (named, confirmed)
+    return (named, judge_said(Point.LEAD, said, subject, by=lead))
 
 
-def judge_said(
-    point: Point,
-    said: Sequence[Confirmation],
-    subject: Subject,
-    *,
-    now: float,
-    max_age_s: float,
-    by: str = "",
-) -> Proof:
+def judge_said(point: Point, said: Sequence[Confirmation], subject: Subject, *, by: str = "") -> Proof:
     """The newest word about the point, oldest first in `said`. `by`: who alone can say it, "" for anybody."""
     whose = by or "NAME"
     renew = (
@@ -54,7 +43,7 @@ def judge_said(
         told = f"{last.by} confirmed it, and {by} leads"
         return Proof("confirmed", Outcome.FAIL, told, where, last.at, renew)
     told = f"by {last.by} ({last.who}){note}" if last.who else f"by {last.by}{note}"
-    return fresh(Proof("confirmed", Outcome.PASS, told, where, last.at, renew), now, max_age_s)
+    return Proof("confirmed", Outcome.PASS, told, where, last.at, renew)
 
 
 def _named(lead: str, subject: Subject) -> Proof:

@@ -1,0 +1,207 @@
+"""Whether a release is ready for an environment: looks at everything the nine points ask for, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mobius.errors import BackupInvalid, MobiusError
+from mobius.flows.confirming import confirmations
+from mobius.flows.standing import standing
+from mobius.model.forge import Approvals, BranchRules, Unknown
+from mobius.model.ready import Answer, Point, Proof, Readiness, Subject
+from mobius.model.release import BackupRecord
+from mobius.model.verdict import CheckResult, Outcome
+from mobius.ports import Ports, Source
+from mobius.ports.forge import Forge
+from mobius.rules.ready.age import fresh
+from mobius.rules.ready.artifacts import PREMERGE, SCAN, Artifact, Found, judge_premerge, judge_scan
+from mobius.rules.ready.backup import judge_backup
+from mobius.rules.ready.forge import judge_ci, judged, unknown
+from mobius.rules.ready.people import judge_lead, judge_said
+from mobius.rules.ready.placeholders import Texts, judge_placeholders, judge_runbooks
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What lies outside the environment. `found`: a file of ARTIFACT_DIR; `artifacts`: those a validation leaves;
+    `texts`: the documents of the release; `gates`: the quality gates, asked now; `told`: what is known of the
+    contacts. `branch`: the protected one; `judge_*`: the rules for what the forge says of it."""
+
+    forge: Callable[[], Forge | Unknown]
+    branch: str
+    judge_rules: Callable[[BranchRules], Sequence[CheckResult]]
+    judge_approvals: Callable[[Approvals], Sequence[CheckResult]]
+    found: Callable[[str], Found]
+    artifacts: Callable[[], Sequence[Artifact]]
+    texts: Callable[[Source], Texts]
+    gates: Callable[[], Sequence[CheckResult]]
+    told: Callable[[Subject], Sequence[Proof]]
+    premerge_from: str
+
+
+def subject_of(source: Source, ports: Ports) -> Subject:
+    """What the evidence must be of."""
+    content = source.commit or source.digest
+    return Subject(ports.service, ports.settings.name, source.tag, content, source.branch)
+
+
+def ready(tag: str, ports: Ports, around: Around) -> Readiness:
+    """Every point with its proofs. What cannot be looked at is an ERROR. Raises `UsageError` for an unknown tag."""
+    source = ports.releases.find(tag)
+    look = _Look(source, subject_of(source, ports), ports, around)
+    without = ports.settings.ready.without
+    answers = tuple(
+        Answer(point, not_asked="mobius.toml has it in ready.without")
+        if point in without
+        else Answer(point, look.at(point))
+        for point in Point
+    )
+    return Readiness(look.subject, ports.clock.now(), answers)
+
+
+class _Look:
+    """One look at everything; the forge is asked for once."""
+
+    def __init__(self, source: Source, subject: Subject, ports: Ports, around: Around) -> None:
+        self.subject = subject
+        self._source, self._ports, self._around = source, ports, around
+        self._now, self._settings = ports.clock.now(), ports.settings.ready
+        self._asked: Forge | Unknown | None = None
+
+    def at(self, point: Point) -> tuple[Proof, ...]:
+        """The proofs of one point, none older than it bears."""
+        looks: dict[Point, Callable[[], Sequence[Proof]]] = {
+            Point.CI: self._ci,
+            Point.PREMERGE: self._premerge,
+            Point.BACKUP: self._backup,
+            Point.GATES: self._gates,
+            Point.APPROVALS: self._approvals,
+            Point.PROTECTION: self._protection,
+            Point.LEAD: self._lead,
+            Point.CONTACTS: self._contacts,
+            Point.PLACEHOLDERS: self._placeholders,
+        }
+        try:
+            proofs = looks[point]()
+        except MobiusError as problem:
+            return (Proof(str(point), Outcome.ERROR, problem.message, renew=_command(problem)),)
+        return tuple(fresh(proof, self._now, self._settings.age_of(point)) for proof in proofs)
+
+    def _forge(self) -> Forge | Unknown:
+        if self._asked is None:
+            self._asked = self._around.forge()
+        return self._asked
+
+    def _ci(self) -> Sequence[Proof]:
+        forge = self._forge()
+        if isinstance(forge, Unknown):
+            return (unknown("checks", forge, "forge"),)
+        where = f"{forge.repository}@{self.subject.content[:12]}"
+        answer = forge.check_runs(self.subject.content)
+        return judge_ci(answer, self._settings.ci_checks, self.subject, where)
+
+    def _premerge(self) -> Sequence[Proof]:
+        around, environment = self._around, self._around.premerge_from
+        validated = judge_premerge(
+            around.found(PREMERGE), around.artifacts(), self.subject, environment=environment
+        )
+        return (*validated, *judge_scan(around.found(SCAN), self.subject, environment=environment))
+
+    def _backup(self) -> Sequence[Proof]:
+        ports = self._ports
+        now = standing(ports)
+        if now.doubts:
+            told = "; ".join(now.doubts)
+            return (Proof("live release", Outcome.ERROR, told, "status", 0.0, "mobius status"),)
+        newest = _newest(ports) if now.live else None
+        return judge_backup(
+            now.live,
+            newest,
+            _damage(newest, ports),
+            environment=ports.settings.name,
+        )
+
+    def _gates(self) -> Sequence[Proof]:
+        ports = self._ports
+        results = [
+            *self._around.gates(),
+            *(ports.checks.gate(gate.name) for gate in ports.settings.checks if gate.when != "window"),
+        ]
+        if not results:
+            told = "no quality gate is configured"
+            renew = 'set media.latest or a [[gate]], or ready.without = ["gates"]'
+            return (Proof("gates", Outcome.INCONCLUSIVE, told, "mobius.toml", 0.0, renew),)
+        return judged(results, "asked now", f"mobius media check -e {ports.settings.name}")
+
+    def _approvals(self) -> Sequence[Proof]:
+        forge = self._forge()
+        if isinstance(forge, Unknown):
+            return (unknown("approvals", forge, "forge"),)
+        pull = forge.pull_of(self.subject.content)
+        where = f"{forge.repository}@{self.subject.content[:12]}"
+        if isinstance(pull, Unknown):
+            return (unknown("approvals", pull, where),)
+        if pull is None:
+            told = "no pull request brought this commit: nobody approved it"
+            return (Proof("approvals", Outcome.FAIL, told, where, 0.0, "bring it in by a pull request"),)
+        approvals = forge.approvals(pull)
+        if isinstance(approvals, Unknown):
+            return (unknown("approvals", approvals, pull.url or where),)
+        return judged(
+            self._around.judge_approvals(approvals),
+            pull.url or f"{forge.repository}#{pull.number}",
+            f"ask for reviews of pull request {pull.number}",
+        )
+
+    def _protection(self) -> Sequence[Proof]:
+        forge, branch = self._forge(), self._around.branch
+        if isinstance(forge, Unknown):
+            return (unknown("protection", forge, "forge"),)
+        rules = forge.protection(branch)
+        where = f"{forge.repository}:{branch}"
+        if isinstance(rules, Unknown):
+            return (unknown("protection", rules, where),)
+        return judged(self._around.judge_rules(rules), where, "mobius github protection check")
+
+    def _lead(self) -> Sequence[Proof]:
+        return judge_lead(
+            self._ports.settings.deploy_lead,
+            confirmations(self._ports),
+            self.subject,
+        )
+
+    def _contacts(self) -> Sequence[Proof]:
+        said = judge_said(
+            Point.CONTACTS,
+            confirmations(self._ports),
+            self.subject,
+        )
+        return (*self._around.told(self.subject), said)
+
+    def _placeholders(self) -> Sequence[Proof]:
+        texts, settings = self._around.texts(self._source), self._settings
+        replaced = judge_placeholders(texts, settings.placeholders, documents=settings.documents)
+        return (*replaced, judge_runbooks(texts))
+
+
+def _newest(ports: Ports) -> BackupRecord | None:
+    known = ports.journal.backups(ports.settings.name) or ports.backups.found()
+    return next((backup for backup in known if backup.kind == "release"), None)
+
+
+def _damage(backup: BackupRecord | None, ports: Ports) -> str:
+    """What is wrong with the archive, by its own hash, computed now; "" where nothing is."""
+    if backup is None:
+        return ""
+    from pathlib import Path
+
+    try:
+        ports.backups.verify(Path(backup.path), deep=False)
+    except BackupInvalid as problem:
+        return problem.message
+    return ""
+
+
+def _command(problem: MobiusError) -> str:
+    return problem.hint.removeprefix("try: ")
