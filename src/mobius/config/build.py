@@ -8,6 +8,7 @@ from typing import Any
 
 from mobius.config import premerge
 from mobius.config.notifying import escalation_settings, notify_settings
+from mobius.model.forge import GitHubSettings
 from mobius.model.policies import PolicySettings
 from mobius.model.quality import (
     AudioGates,
@@ -84,8 +85,15 @@ def environment(
         quality_gates=_gates(values["quality_gates"]),
         media=MediaSettings(**values["media"] | {"golden": under(project, values["media"]["golden"])}),
         ready=ReadySettings(**values["ready"]),
+        github=_github(values["github"], project),
         **same,
     )
+
+
+def _github(values: dict[str, Any], project: Path) -> GitHubSettings:
+    file = values["token_file"]
+    given = {key: value for key, value in values.items() if value is not None}
+    return GitHubSettings(**given | {"token_file": under(project, file) if file else None})
 
 
 def _rehearsal(values: dict[str, Any], project: Path) -> RehearsalSettings:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from mobius.config.build import under
 from mobius.config.databases import check_databases
+from mobius.config.github import check_github
 from mobius.config.media import check_media
 from mobius.config.migrations import check_migrations
 from mobius.config.mistakes import Mistakes, Place
@@ -41,6 +42,7 @@ def check_environment(values: dict[str, Any], tree: Tree, around: Place, mistake
     check_canary(values["canary"], tree, mistakes)
     check_serve(values["serve"], tree, mistakes)
     check_media(tree, mistakes)
+    check_github(tree, mistakes)
     check_notify(tree, mistakes)
     kinds = [row["kind"] for row in values["process"]]
     if values["target"] in RUNS_PROCESSES and "web" not in kinds and is_sound(tree.get("process")):

@@ -6,6 +6,7 @@ Reading, `mobius config schema` and docs/reference/configuration.md are derived 
 from __future__ import annotations
 
 from mobius.config.figures import COUNT, QUALITY, THRESHOLDS
+from mobius.config.github import GITHUB
 from mobius.config.kinds import Choice, Duration, Flag, Number, Size, Text
 from mobius.config.media import MEDIA
 from mobius.config.notifying import NOTIFYING
@@ -352,6 +353,7 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
     ),
     Section("quality_gates", QUALITY, "The operations guide's gates, in its words and units."),
     MEDIA,
+    GITHUB,
     READY,
 )
 

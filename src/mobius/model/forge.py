@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ class BranchRules:
     repository: str
     branch: str
     sources: tuple[RuleSource, ...]
+    unread: tuple[Unknown, ...] = ()  # sources that could not be had: they may demand more, and never less
+    code_owners_file: str | Unknown = ""  # CODEOWNERS of the branch, "" where it has none
 
     @property
     def contexts(self) -> tuple[str, ...]:
@@ -83,7 +86,7 @@ class BranchRules:
     def admins_enforced(self) -> bool:
         """Whether something holds, and administrators pass no source of it by, as far as the forge tells."""
         return bool(self.sources) and not any(
-            each.bypass is None or any(one.who == ADMINISTRATORS for one in each.bypass)
+            each.bypass is None or any(one.who in (ADMINISTRATORS, OWNERS) for one in each.bypass)
             for each in self.sources
         )
 
@@ -93,7 +96,8 @@ class BranchRules:
         return tuple((each.name, one) for each in self.sources for one in each.bypass or ())
 
 
-ADMINISTRATORS = "administrators"
+ADMINISTRATORS = "administrators"  # of the repository
+OWNERS = "organization owners"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,35 @@ class Pull:
     merged: bool = False
     merge_commit: str = ""
     url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GitHubSettings:
+    """The repository, and what must hold for the branch that is released from.
+
+    `repository`: owner/name, "" for that of the git remote. `api_url`: "" for GITHUB_API_URL or github.com's.
+    `ops_team`: the slug of the operations team, with or without its organization before a slash. `ops_reviewers`:
+    logins that count as of the operations team. `may_bypass`: who may pass rules by, named as checks name them.
+    """
+
+    repository: str = ""
+    api_url: str = ""
+    token_file: Path | None = None
+    branch: str = "main"
+    contexts: tuple[str, ...] = (
+        "ci/premerge-validation",
+        "golden-checks-ubuntu",
+        "golden-checks-macos",
+        "golden-checks-windows",
+    )
+    reviews: int = 2
+    ops_team: str = ""
+    ops_reviewers: tuple[str, ...] = ()
+    code_owners: bool = True
+    dismiss_stale: bool = True
+    last_push: bool = True
+    may_bypass: tuple[str, ...] = ()
+    timeout_s: float = 10.0
 
 
 class ReviewState(StrEnum):

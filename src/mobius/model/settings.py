@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from mobius.errors import UsageError
+from mobius.model.forge import GitHubSettings as GitHubSettings
 from mobius.model.notices import EscalationSettings, NotifySettings
 from mobius.model.policies import CONSERVATIVE
 from mobius.model.policies import PolicySettings as PolicySettings
@@ -102,6 +103,7 @@ class EnvironmentSettings:
     command: CommandSettings = field(default_factory=lambda: CommandSettings())
     quality_gates: QualityGates = field(default_factory=lambda: QualityGates())
     media: MediaSettings = field(default_factory=lambda: MediaSettings())
+    github: GitHubSettings = field(default_factory=lambda: GitHubSettings())
     scan: ScanSettings = field(default_factory=ScanSettings)
     premerge: PremergeSettings = field(default_factory=PremergeSettings)
     ready: ReadySettings = field(default_factory=lambda: ReadySettings())
