@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
-
-from mobius.model.media_job import MediaAnswer, MediaJob
 
 
 class Executor(Protocol):
@@ -20,14 +19,13 @@ class Executor(Protocol):
         """Who measures: the versions that a reading depends on, the same for all lanes. Raises `GateUnknown` where
         media cannot be measured, where nobody can be reached, and where the versions differ, with those of each."""
 
-    def answers(self, jobs: Iterable[MediaJob]) -> Iterator[MediaAnswer]:
-        """One answer for each job, as they come, in any order. Jobs are taken one by one, a few more than there are
-        lanes, so that looking at the next films goes on beside the measurements.
+    def ask(self, job: str, file: Path, options: Mapping[str, Any]) -> Any:
+        """What the job (a name of `mobius.adapters.media.jobs.JOBS`) says of the file, in plain values. Any number of
+        threads may ask; more than there are lanes wait. Asked again, it measures again.
 
-        What goes wrong with a film is the answer's `problem`, and stops no other: a file that is not there or cannot be
-        read by who measures it, a decoder or a machine that dies (`GateUnknown`). What ran twice, because a machine
-        died before it could answer, is answered once. A film whose bytes are not those of `sha256` is a `GateUnknown`.
-        Leaving the iterator early ends what is being measured. One call at a time.
+        Raises what the job raised. What goes wrong with a film stops no other: a file that cannot be read by who
+        measures it, a decoder or a machine that dies is a `GateUnknown` of that file. What ran twice, because a machine
+        died before it could answer, is answered once. After the `with` whoever still waits gets `Interrupted`.
         """
 
     def __enter__(self) -> Executor: ...

@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from mobius.errors import GateUnknown, MobiusError
-from mobius.model.media_job import MediaAnswer, MediaJob
+from mobius.errors import GateUnknown, Interrupted, MobiusError
+
+Measure = Callable[[str, Path, Mapping[str, Any]], Any]
 
 
 class MemoryExecutor:
-    """`measure` answers with plain values, or raises: a `MobiusError` as it is, else as a decoder that died."""
+    """`measure` answers with plain values, or raises: a `MobiusError` as it is, anything else as a decoder that died.
+    `asked` has every job and file."""
 
-    def __init__(
-        self, measure: Callable[[MediaJob], Any], *, lanes: int = 1, meter: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, measure: Measure, *, lanes: int = 1, meter: Mapping[str, Any] | None = None) -> None:
         self.lanes = lanes
-        self.measured: list[MediaJob] = []
+        self.asked: list[tuple[str, Path]] = []
         self._measure = measure
         self._meter = dict(meter or {"meter": "memory"})
+        self._free = threading.Semaphore(lanes)
+        self._is_over = False
 
     def meter(self) -> Mapping[str, Any]:
         return self._meter
 
-    def answers(self, jobs: Iterable[MediaJob]) -> Iterator[MediaAnswer]:
-        for job in jobs:
-            self.measured.append(job)
+    def ask(self, job: str, file: Path, options: Mapping[str, Any]) -> Any:
+        with self._free:
+            if self._is_over:
+                raise Interrupted("stopped measuring", "measure again: what was measured is known")
+            self.asked.append((job, file))
             try:
-                yield MediaAnswer(job.number, told=self._measure(job), by="memory")
-            except MobiusError as problem:
-                yield MediaAnswer(job.number, problem=problem, by="memory")
+                return self._measure(job, file, options)
+            except MobiusError:
+                raise
             except Exception as broken:
-                gone = GateUnknown(
-                    f"{job.file}: {job.job} broke off: {broken}", "the file is broken or hostile"
-                )
-                yield MediaAnswer(job.number, problem=gone, by="memory")
+                gone = f"{file.name}: {job} broke off: {broken}"
+                raise GateUnknown(gone, "the file is broken or hostile") from broken
 
     def __enter__(self) -> MemoryExecutor:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing runs."""
+        self._is_over = True
