@@ -181,4 +181,3 @@ class ChannelState:
     error: str = ""
     claimed_by: str = ""
     claimed_until: float = 0.0
-    sent: tuple[float, ...] = ()  # when the last ones went out, oldest first

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from mobius.adapters.journals import chain, rows, tables
-from mobius.adapters.journals.writing import Writer, who_acts
+from mobius.adapters.journals.sending import Sending
+from mobius.adapters.journals.writing import who_acts
 from mobius.errors import MobiusError, UsageError
 from mobius.model.plan import Plan, Step
 from mobius.model.run import ENDED, PREEMPTIBLE, Holder, Run, RunState, StepRecord
@@ -19,7 +20,7 @@ from mobius.ports import Note
 MOVABLE = frozenset({"exit_code", "sentence", "window_opened_at", "window_deadline"})
 
 
-class SqlJournal(Writer):
+class SqlJournal(Sending):
     """What `mobius.ports.Journal` promises, over any database with the tables of `schema`."""
 
     # Runs

@@ -61,8 +61,23 @@ FIRST = (
 # JSON: what is known of a backup besides, so that a new fact needs no new column.
 SECOND = ("ALTER TABLE backups ADD COLUMN facts TEXT NOT NULL DEFAULT '{}'",)
 
+# Each message on its way through each channel, and how the channels stand.
+THIRD = (
+    "ALTER TABLE outbox ADD COLUMN routed_at REAL NOT NULL DEFAULT 0",
+    """CREATE TABLE deliveries (
+        outbox_id INTEGER NOT NULL REFERENCES outbox (id), channel TEXT NOT NULL, environment TEXT NOT NULL,
+        state TEXT NOT NULL, attempts INTEGER NOT NULL, sent_at REAL NOT NULL, answer TEXT NOT NULL,
+        error TEXT NOT NULL, batch INTEGER NOT NULL, PRIMARY KEY (outbox_id, channel)) STRICT""",
+    "CREATE INDEX deliveries_by_state ON deliveries (environment, state, outbox_id)",
+    "CREATE INDEX outbox_unrouted ON outbox (routed_at, id)",
+    """CREATE TABLE channels (
+        environment TEXT NOT NULL, name TEXT NOT NULL, failures INTEGER NOT NULL, next_at REAL NOT NULL,
+        error TEXT NOT NULL, claimed_by TEXT NOT NULL, claimed_until REAL NOT NULL,
+        PRIMARY KEY (environment, name)) STRICT""",
+)
+
 # UPGRADES[n] makes version n + 1 of version n. Never change one that was released; add the next.
-UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, SECOND)
+UPGRADES: tuple[tuple[str, ...], ...] = (FIRST, SECOND, THIRD)
 SCHEMA = len(UPGRADES)
 
 
