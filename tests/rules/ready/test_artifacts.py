@@ -1,0 +1,176 @@
+"""The records of the validation and the scan: only one of this commit, this environment, whole and good is a yes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mobius.model.ready import Proof, Subject
+from mobius.model.verdict import Outcome, worst
+from mobius.rules.ready.artifacts import FILES, Artifact, Found, judge_premerge, judge_scan
+
+COMMIT = "1a2b3c4d5e6f" + "0" * 28
+OTHER = "f" * 40
+SUBJECT = Subject("dhash", "production", "v2", COMMIT)
+ENDED = 1_790_000_000.0
+THERE = tuple(Artifact(name, True, ENDED - 5) for name in FILES)
+PREMERGE: dict[str, Any] = {
+    "schema_version": 1,
+    "commit": COMMIT,
+    "dirty": False,
+    "environment": "staging",
+    "started_at": ENDED - 60,
+    "ended_at": ENDED,
+    "steps": [
+        {"name": "backup", "outcome": "PASS", "skipped_by": ""},
+        {"name": "smoke", "outcome": "PASS", "skipped_by": None},
+    ],
+}
+SCAN: dict[str, Any] = {
+    "schema_version": 1,
+    "commit": COMMIT,
+    "at": ENDED,
+    "sources": [{"name": "npm", "outcome": "PASS", "data_age_s": 3600.0, "findings": []}],
+}
+
+
+def premerge(report: Any, artifacts: tuple[Artifact, ...] = THERE) -> tuple[Proof, ...]:
+    text = report if isinstance(report, str) else json.dumps(report)
+    found = Found("premerge_artifacts/premerge.json", text)
+    return judge_premerge(found, artifacts, SUBJECT, environment="staging")
+
+
+def scan(report: Any) -> tuple[Proof, ...]:
+    text = report if isinstance(report, str) else json.dumps(report)
+    return judge_scan(Found("premerge_artifacts/scan.json", text), SUBJECT, environment="staging")
+
+
+def told(proofs: tuple[Proof, ...]) -> tuple[Outcome, str]:
+    """The outcome of all, and what the first that is as bad says."""
+    outcome = worst([proof.outcome for proof in proofs])
+    return outcome, next(proof.value for proof in proofs if proof.outcome is outcome)
+
+
+def test_a_validation_of_this_commit_with_its_artefacts_is_a_proof() -> None:
+    record, files = premerge(PREMERGE)
+    assert (record.outcome, record.value, record.at) == (Outcome.PASS, "2 steps passed in staging", ENDED)
+    assert files.outcome is Outcome.PASS
+    assert files.value == (
+        "deploy-dryrun.log, migrate-dryrun.log, postdeploy-smoketests.log, test_logging.log, monitor_logs/"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "outcome", "words"),
+    [
+        ({"commit": OTHER}, Outcome.FAIL, "of commit ffffffffffff, and v2 is 1a2b3c4d5e6f"),
+        ({"commit": ""}, Outcome.FAIL, "of no commit, and v2 is 1a2b3c4d5e6f"),
+        ({"commit": COMMIT[:12]}, Outcome.FAIL, "of commit 1a2b3c4d5e6f, and v2 is 1a2b3c4d5e6f"),
+        ({"dirty": True}, Outcome.FAIL, "it ran on a work tree with uncommitted changes"),
+        ({"dirty": None}, Outcome.FAIL, "it ran on a work tree with uncommitted changes"),
+        ({"environment": "production"}, Outcome.FAIL, "of production, and staging is asked for"),
+        ({"ended_at": 0}, Outcome.ERROR, "it does not say when it ended"),
+        ({"ended_at": True}, Outcome.ERROR, "it does not say when it ended"),
+        ({"steps": []}, Outcome.ERROR, "it does not say what it did"),
+        ({"steps": "all"}, Outcome.ERROR, "it does not say what it did"),
+        ({"schema_version": 2}, Outcome.ERROR, "not of the form that this version writes"),
+        ({"steps": [{"name": "smoke", "outcome": "FAIL"}]}, Outcome.FAIL, "failed"),
+        ({"steps": [{"name": "smoke", "outcome": "ERROR"}]}, Outcome.ERROR, "could not be measured"),
+        ({"steps": [{"name": "smoke"}]}, Outcome.ERROR, 'it ended with "", which says nothing'),
+        ({"steps": [{"outcome": "PASS"}]}, Outcome.ERROR, 'it ended with "PASS", which says nothing'),
+        ({"steps": [None]}, Outcome.ERROR, 'it ended with "", which says nothing'),
+        (
+            {"steps": [{"name": "smoke", "outcome": "PASS", "skipped_by": "ann"}]},
+            Outcome.INCONCLUSIVE,
+            "it was skipped (ann): nobody looked",
+        ),
+        (
+            {"steps": [{"name": "smoke", "outcome": "SKIPPED", "skipped_by": "mobius.toml"}]},
+            Outcome.ERROR,
+            "every step was left out",
+        ),
+    ],
+)
+def test_any_other_validation_is_none(changed: dict[str, Any], outcome: Outcome, words: str) -> None:
+    proofs = premerge(PREMERGE | changed)
+    assert told(proofs) == (outcome, words)
+    assert proofs[0].renew == "mobius premerge -e staging"
+
+
+def test_a_step_that_the_configuration_has_nothing_for_was_skipped_by_nobody() -> None:
+    left_out = {"name": "migrations", "outcome": "SKIPPED", "skipped_by": "mobius.toml"}
+    proofs = premerge(PREMERGE | {"steps": [*PREMERGE["steps"], left_out]})
+    assert told(proofs) == (Outcome.PASS, "2 steps passed in staging")
+
+
+def test_a_missing_an_empty_and_an_older_artefact_are_named() -> None:
+    artifacts = (Artifact(FILES[0], False), Artifact(FILES[1], True, ENDED - 3600), *THERE[2:])
+    assert told(premerge(PREMERGE, artifacts)) == (
+        Outcome.FAIL,
+        "missing or empty: deploy-dryrun.log; older than this validation: migrate-dryrun.log",
+    )
+
+
+def test_no_record_at_all_is_a_no_and_one_that_cannot_be_read_is_not_known() -> None:
+    nothing = judge_premerge(Found("a/premerge.json"), THERE, SUBJECT, environment="staging")
+    assert told(nothing) == (Outcome.FAIL, "the validation before the merge was not made")
+    unread = judge_premerge(
+        Found("a/premerge.json", problem="it cannot be read: Permission denied"),
+        THERE,
+        SUBJECT,
+        environment="staging",
+    )
+    assert told(unread) == (Outcome.ERROR, "it cannot be read: Permission denied")
+
+
+def test_a_scan_is_as_old_as_what_it_knew() -> None:
+    assert told(scan(SCAN)) == (Outcome.PASS, "nothing by npm")
+    unknown = {"name": "pip", "outcome": "ERROR", "data_age_s": None, "findings": []}
+    assert told(scan(SCAN | {"sources": [*SCAN["sources"], unknown]}))[0] is Outcome.ERROR
+
+
+@pytest.mark.parametrize(
+    ("changed", "outcome", "words"),
+    [
+        ({"commit": OTHER}, Outcome.FAIL, "of commit ffffffffffff, and v2 is 1a2b3c4d5e6f"),
+        ({"sources": []}, Outcome.ERROR, "it does not say what it looked at"),
+        ({"at": "yesterday"}, Outcome.ERROR, "it does not say when it was made"),
+        (
+            {"sources": [{"name": "npm", "outcome": "FAIL", "findings": [{}, {}]}]},
+            Outcome.FAIL,
+            "2 findings",
+        ),
+    ],
+)
+def test_any_other_scan_is_none(changed: dict[str, Any], outcome: Outcome, words: str) -> None:
+    assert told(scan(SCAN | changed)) == (outcome, words)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=200) | JSON.map(lambda value: json.dumps(value)))
+def test_whatever_stands_in_a_record_is_answered_and_never_passes(text: str) -> None:
+    for proofs in (premerge(text), scan(text)):
+        assert worst([proof.outcome for proof in proofs]) in (Outcome.FAIL, Outcome.ERROR)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(PREMERGE)), JSON)
+def test_a_record_with_one_value_of_another_kind_is_answered(key: str, value: Any) -> None:
+    """The start is only for the age of the artefacts; anything else that is odd is never a yes."""
+    outcome, _ = told(premerge(json.dumps(PREMERGE | {key: value})))
+    assert outcome is not Outcome.PASS or key == "started_at" or value == PREMERGE[key]
+
+
+def test_brackets_without_end_are_no_record() -> None:
+    assert told(premerge("[" * 100_000))[0] is Outcome.ERROR
