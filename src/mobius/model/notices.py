@@ -181,3 +181,18 @@ class ChannelState:
     error: str = ""
     claimed_by: str = ""
     claimed_until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of one message: which rows of the outbox went out with it, `failed`, are `dead`, or say the same as
+    one that was sent before (`repeated`). `failures` in a row, and when the channel is tried next."""
+
+    sent: tuple[int, ...] = ()
+    failed: tuple[int, ...] = ()
+    dead: tuple[int, ...] = ()
+    repeated: tuple[int, ...] = ()
+    answer: str = ""
+    error: str = ""
+    failures: int = 0
+    next_at: float = 0.0

@@ -7,23 +7,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mobius.model.notices import ChannelSettings, ChannelState, Delivery, Message, NotSent, Sent
+from mobius.model.notices import Settlement as Settlement
 from mobius.model.run import Event, OutboxRow
 from mobius.model.seen import Note
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What became of one message: which rows of the outbox went out with it, `failed`, are `dead`, or say the same as
-    one that was sent before (`repeated`). `failures` in a row, and when the channel is tried next."""
-
-    sent: tuple[int, ...] = ()
-    failed: tuple[int, ...] = ()
-    dead: tuple[int, ...] = ()
-    repeated: tuple[int, ...] = ()
-    answer: str = ""
-    error: str = ""
-    failures: int = 0
-    next_at: float = 0.0
 
 
 class Outbox(Protocol):
@@ -50,6 +36,9 @@ class Outbox(Protocol):
     def settle(self, environment: str, channel: str, made: Settlement, *, who: str, now: float) -> None:
         """Writes down what became of it and lets go of the claim. What was sent is sent, also when the claim was
         lost meanwhile."""
+
+    def alerts(self, environment: str, *, since: float) -> tuple[OutboxRow, ...]:
+        """Messages with the topic "alert" since then, oldest first, sent or not."""
 
     def retry(self, environment: str, row_ids: Collection[int] | None, *, now: float) -> int:
         """Dead messages wait again, and every channel is tried at once; None for all. Returns how many."""

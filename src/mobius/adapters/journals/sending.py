@@ -8,10 +8,9 @@ from collections.abc import Collection, Mapping
 
 from mobius.adapters.journals import rows
 from mobius.adapters.journals.writing import Writer
-from mobius.model.notices import ChannelState, Delivery
+from mobius.model.notices import ChannelState, Delivery, Settlement
 from mobius.model.run import Event, OutboxRow
 from mobius.model.seen import Note
-from mobius.ports.notifying import Settlement
 
 _CHANNEL = "SELECT * FROM channels WHERE environment = ? AND name = ?"
 _OF = "FROM outbox o JOIN events e ON e.seq = o.event_seq"
@@ -119,6 +118,11 @@ class Sending(Writer):
             " WHERE outbox_id = ? AND channel = ? AND state != 'sent'",
             (state, *changes.values(), row_id, channel),
         )
+
+    def alerts(self, environment: str, *, since: float) -> tuple[OutboxRow, ...]:
+        """Oldest first, sent or not."""
+        query = f"SELECT o.* {_OF} WHERE o.topic = 'alert' AND o.created_at >= ? AND e.environment = ? ORDER BY o.id"
+        return self._all(rows.outbox, query, since, environment)
 
     def retry(self, environment: str, row_ids: Collection[int] | None, *, now: float) -> int:
         """Dead messages wait again, and every channel is tried at once."""

@@ -1,0 +1,61 @@
+"""What a message of the outbox is about, by the event it was written with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mobius.model.notices import ChannelSettings, Severity, Topic
+
+_SEVERITY = {
+    Topic.ALERT: Severity.CRITICAL,
+    Topic.ROLLBACK_FAILED: Severity.CRITICAL,
+    Topic.ESCALATION: Severity.CRITICAL,
+    Topic.PLANNED: Severity.INFO,
+    Topic.STARTED: Severity.INFO,
+    Topic.SUCCEEDED: Severity.INFO,
+    Topic.DISARMED: Severity.INFO,
+}
+_NAMED = {str(topic): topic for topic in Topic}
+GATE_CODES = (3, 4)  # exit codes of a gate that said no, or that nobody could answer
+
+
+def topic_of(written: str, payload: Mapping[str, Any]) -> Topic:
+    """`written` is the topic in the journal, which is coarser. One that this version does not know is an alert: it was
+    meant for somebody."""
+    kind, data = str(payload.get("kind", "")), payload.get("data")
+    data = data if isinstance(data, Mapping) else {}
+    match written.replace(" ", "_"):
+        case "started" if kind == "rollback begun":
+            return Topic.ROLLING_BACK
+        case "failed" if data.get("exit_code") in GATE_CODES:
+            return Topic.GATE_VIOLATION
+        case "alert" if data.get("state") == "inconclusive":
+            return Topic.INCONCLUSIVE
+        case "alert" if data.get("exit_code") == 13:
+            return Topic.ROLLBACK_FAILED
+        case other:
+            return _NAMED.get(other, Topic.ALERT)
+
+
+def severity_of(topic: Topic) -> Severity:
+    """How much a message about this matters."""
+    return _SEVERITY.get(topic, Severity.WARNING)
+
+
+def is_wanted(channel: ChannelSettings, topic: Topic, payload: Mapping[str, Any]) -> bool:
+    """Whether a message goes through this channel. An escalation goes through the one that its step names, and what
+    could not be sent is told by the others."""
+    data = payload.get("data")
+    data = data if isinstance(data, Mapping) else {}
+    if topic is Topic.ESCALATION and data.get("channel"):
+        return bool(data["channel"] == channel.name)
+    if topic is Topic.UNSENT and data.get("channel") == channel.name:
+        return False
+    if channel.environments and payload.get("environment") not in channel.environments:
+        return False
+    if severity_of(topic).rank < Severity(channel.severity).rank:
+        return False
+    # Whoever takes alerts takes what becomes of them, too.
+    also = Topic.ALERT in channel.topics and topic in (Topic.ESCALATION, Topic.UNSENT)
+    return not channel.topics or topic in channel.topics or also
