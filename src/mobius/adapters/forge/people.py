@@ -69,7 +69,7 @@ class People:
         login = review.user.login
         is_bot = review.user.type not in ("", "User") or login.lower().endswith("[bot]")
         state = ReviewState(review.state.upper())
-        counts = state is ReviewState.APPROVED and not is_bot
+        counts = state is not ReviewState.DISMISSED and not is_bot
         is_named = login.lower() in {each.lower() for each in self._settings.ops_reviewers}
         is_member = None if members is None else login.lower() in members
         return Review(
