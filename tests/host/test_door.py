@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -20,7 +20,7 @@ from host.sites import Site, free_port, new_site, wait_for
 from host.talking import Line, get, post
 from host.test_headers import HOSTILE
 from mobius.host.client import HostRefused
-from mobius.host.messages import Limits, Tls
+from mobius.host.messages import Limits, ReleaseCounts, Tls
 
 pytestmark = pytest.mark.journey
 MIB = 1024 * 1024
@@ -276,6 +276,51 @@ def test_a_slow_release_stops_the_client_and_not_the_door(shared: Site) -> None:
         sender.join()
 
 
+def timed_ms(site: Site, release: str, act: Callable[[], None]) -> float:
+    """How long the release is said to have taken for the one request that `act` makes."""
+
+    def counted() -> ReleaseCounts:
+        return site.client.counters().releases.get(release, ReleaseCounts())
+
+    before = counted()
+    act()
+    wait_for("the request to be counted", lambda: counted().requests == before.requests + 1)
+    return counted().took_ms - before.took_ms
+
+
+def test_what_a_client_takes_to_send_its_body_is_no_time_of_the_release(shared: Site) -> None:
+    def upload() -> None:
+        with Line(shared.port) as line:
+            line.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\n")
+            for _ in range(3):
+                time.sleep(0.3)
+                line.send(bytes(10))
+            assert line.answer().status == 200
+
+    assert timed_ms(shared, "r1", upload) < 450
+
+
+def test_what_a_client_takes_to_read_its_answer_is_no_time_of_the_release(shared: Site) -> None:
+    def read_late() -> None:
+        with Line(shared.port, timeout_s=30.0) as line:
+            line.send(b"GET /chunks/800 HTTP/1.1\r\nHost: a\r\n\r\n")
+            time.sleep(3.0)
+            assert len(line.answer().body) == 800 * 65536
+
+    assert timed_ms(shared, "r1", read_late) < 2500
+
+
+def test_what_a_release_takes_is_its_own_time_also_for_an_upload(shared: Site) -> None:
+    def get_slowly() -> None:
+        with Line(shared.port) as line:
+            line.send(b"POST /wait/0.8 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n")
+            time.sleep(0.2)
+            line.send(b"ab")
+            assert line.answer().status == 200
+
+    assert timed_ms(shared, "r1", get_slowly) > 550
+
+
 @pytest.fixture(scope="module")
 def strict() -> Iterator[Site]:
     for site in new_site():
@@ -325,8 +370,12 @@ def test_a_head_that_trickles_is_given_up(strict: Site) -> None:
 def test_a_body_that_trickles_is_given_up(strict: Site) -> None:
     with Line(strict.port) as line:
         line.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n")
+        before = strict.client.counters()
         threading.Thread(target=_trickle, args=(line,), daemon=True).start()
         assert line.answer().status == 408
+        after = strict.client.counters()
+        assert after.refused["timeout"] == before.refused["timeout"] + 1
+        assert after.releases["r1"].requests == before.releases["r1"].requests
 
 
 def test_an_idle_connection_is_closed_without_a_word(strict: Site) -> None:

@@ -21,15 +21,21 @@ def empty_histogram() -> list[int]:
 class RouteCount:
     """Requests of one critical route."""
 
-    __slots__ = ("errors", "histogram", "requests")
+    __slots__ = ("errors", "histogram", "requests", "took_ms")
 
     def __init__(self) -> None:
         self.requests = 0
         self.errors = 0
+        self.took_ms = 0.0
         self.histogram = empty_histogram()
 
     def as_json(self) -> Json:
-        return {"requests": self.requests, "errors": self.errors, "histogram": self.histogram}
+        return {
+            "requests": self.requests,
+            "errors": self.errors,
+            "histogram": self.histogram,
+            "took_ms": round(self.took_ms, 3),
+        }
 
 
 class ReleaseCount:
@@ -44,6 +50,7 @@ class ReleaseCount:
         "requests",
         "routes",
         "status",
+        "took_ms",
     )
 
     def __init__(self) -> None:
@@ -53,6 +60,7 @@ class ReleaseCount:
         self.status = [0, 0, 0, 0, 0, 0]  # by first digit; 0 counts those that got no status at all
         self.bytes = 0
         self.in_flight = 0
+        self.took_ms = 0.0
         self.histogram = empty_histogram()
         self.routes: dict[str, RouteCount] = {}
 
@@ -63,6 +71,7 @@ class ReleaseCount:
         self.requests += 1
         self.status[status // 100] += 1
         self.histogram[bucket] += 1
+        self.took_ms += ms
         if failed_by_door:
             self.errors_door += 1
         elif is_error:
@@ -74,6 +83,7 @@ class ReleaseCount:
             of_route.requests += 1
             of_route.errors += is_error
             of_route.histogram[bucket] += 1
+            of_route.took_ms += ms
 
     def as_json(self) -> Json:
         return {
@@ -84,6 +94,7 @@ class ReleaseCount:
             "bytes": self.bytes,
             "in_flight": self.in_flight,
             "histogram": self.histogram,
+            "took_ms": round(self.took_ms, 3),
             "routes": {route: count.as_json() for route, count in self.routes.items()},
         }
 

@@ -117,14 +117,18 @@ class ClientConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.unsent = self.transport.get_write_buffer_size()
-        self.stalled_until = self.traffic.loop.time() + self.traffic.limits.body_timeout_s
+        now = self.traffic.loop.time()
+        self.stalled_until = now + self.traffic.limits.body_timeout_s
         if self.exchange is not None and self.exchange.connection is not None:
             self.exchange.connection.pause_reading()
+            self.exchange.wait_for_client(now)
 
     def resume_writing(self) -> None:
         self.unsent = 0
         if self.exchange is not None and self.exchange.connection is not None:
             self.exchange.connection.resume_reading()
+            if not self.exchange.body_left or self.paused:
+                self.exchange.client_came(self.traffic.loop.time())
 
     # -- requests --------------------------------------------------------------------------------------------
 
@@ -197,6 +201,8 @@ class ClientConnection(asyncio.Protocol):
         """Passes what belongs to the body on to the upstream; what follows it waits in the buffer."""
         connection = exchange.connection
         assert connection is not None
+        now = self.traffic.loop.time()
+        exchange.client_came(now)
         if exchange.chunks is None:
             if len(data) > exchange.body_left:
                 self.buffer += data[exchange.body_left :]
@@ -226,7 +232,9 @@ class ClientConnection(asyncio.Protocol):
                 connection.transport.write(encoded)
         if not exchange.body_left:
             self.body_window = (FOREVER, 0)
-        exchange.deadline = self.traffic.loop.time() + self.traffic.limits.upstream_timeout_s
+        if (exchange.body_left and not self.paused) or self.unsent:
+            exchange.wait_for_client(now)
+        exchange.deadline = now + self.traffic.limits.upstream_timeout_s
 
     # -- answers ---------------------------------------------------------------------------------------------
 
@@ -262,8 +270,7 @@ class ClientConnection(asyncio.Protocol):
                 self.closing = True
                 self.transport.close()
                 return
-            exchange.status = status
-            self._end(exchange, failed_by_door=False)
+            self._end(exchange, failed_by_door=False, is_refused=True)
         self.answer(status, None, reason)
 
     def answer(
@@ -307,7 +314,8 @@ class ClientConnection(asyncio.Protocol):
             self.deadline_is_idle = True
             self.deadline = self.traffic.loop.time() + self.traffic.limits.idle_timeout_s
 
-    def _end(self, exchange: Exchange, *, failed_by_door: bool) -> None:
+    def _end(self, exchange: Exchange, *, failed_by_door: bool, is_refused: bool = False) -> None:
+        """What was refused for what the client did is counted as that, and is no request of any release."""
         self.exchange = None
         traffic = self.traffic
         if traffic.hold is not None:
@@ -315,8 +323,13 @@ class ClientConnection(asyncio.Protocol):
         upstream = exchange.upstream
         if upstream is not None:
             upstream.finished(exchange)
-            ms = (traffic.loop.time() - exchange.started) * 1000
-            exchange.count.count(exchange.status, failed_by_door, ms, exchange.route)
+            if is_refused:
+                return
+            now = traffic.loop.time()
+            exchange.client_came(now)
+            exchange.count.count(
+                exchange.status, failed_by_door, (now - exchange.started) * 1000, exchange.route
+            )
             if failed_by_door:
                 traffic.blame_switch(exchange)
 
@@ -339,9 +352,13 @@ class ClientConnection(asyncio.Protocol):
         if not self.paused and not self.transport.is_closing():
             self.transport.pause_reading()
         self.paused |= reason
+        if reason == UPSTREAM_FULL and self.exchange is not None and not self.unsent:
+            self.exchange.client_came(self.traffic.loop.time())
 
     def resume(self, reason: int) -> None:
         if self.paused:
             self.paused &= ~reason
             if not self.paused and not self.transport.is_closing():
                 self.transport.resume_reading()
+                if self.exchange is not None and self.exchange.body_left and self.exchange.connection:
+                    self.exchange.wait_for_client(self.traffic.loop.time())

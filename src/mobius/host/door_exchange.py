@@ -26,13 +26,14 @@ class Exchange:
     __slots__ = (
         "attempts", "body_left", "body_seen", "charged", "chunks", "client", "connection", "count", "deadline",
         "generation", "gets_number", "head", "held_bytes", "is_tunnel", "number", "response_started", "route",
-        "started", "status", "task", "upstream", "wants_close",
+        "started", "status", "task", "upstream", "waits_since", "wants_close",
     )  # fmt: skip
 
     def __init__(self, client: ClientConnection, head: RequestHead, now: float) -> None:
         self.client = client
         self.head = head
-        self.started = now
+        self.started = now  # what the client kept us waiting for later is not in it: see `wait_for_client`
+        self.waits_since = 0.0  # for the client, to send or to take; 0: for the release
         self.deadline = FOREVER
         self.body_left = head.length  # bytes still to come, or CHUNKED until the last chunk came, then 0
         self.body_seen = 0
@@ -52,3 +53,15 @@ class Exchange:
         self.number = head.number  # of the client: where it belongs while several slots have weight
         self.gets_number = False  # it was drawn for this request, and goes with the answer
         self.route: str | None = None
+
+    def wait_for_client(self, now: float) -> None:
+        """Until `client_came`, it is the client that is slow: to send its body, or to take its answer. A release is
+        timed without that."""
+        if not self.waits_since:
+            self.waits_since = now
+
+    def client_came(self, now: float) -> None:
+        """From here on it is the release again that is timed."""
+        if self.waits_since:
+            self.started += now - self.waits_since
+            self.waits_since = 0.0

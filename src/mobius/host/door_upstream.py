@@ -63,6 +63,8 @@ class UpstreamConnection(asyncio.Protocol):
             client.pass_body(exchange, data)
         if client.paused:
             client.resume(BUFFER_FULL)
+        if exchange.body_left and not client.paused and not exchange.head.expects_continue:
+            exchange.wait_for_client(self.traffic.loop.time())
 
     # -- what asyncio calls ----------------------------------------------------------------------------------
 
@@ -147,6 +149,8 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             if exchange.head.http_1_1:
                 exchange.client.transport.write(head.start + b"\r\n")
+            if exchange.body_left:  # which the client sends now
+                exchange.wait_for_client(self.traffic.loop.time())
         self.buffer = b""
         self._begin_body(exchange, head, data)
 

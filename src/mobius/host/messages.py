@@ -225,13 +225,14 @@ class RouteCounts:
     requests: int = 0
     errors: int = 0
     histogram: list[int] = field(default_factory=list)
+    took_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseCounts:
     """What one release answered. `errors_door`: no answer or a broken one, so the door answered 502/504 or
     cut the connection; or the release did not accept, and another slot with weight answered instead. `histogram`
-    counts whole requests by `mobius.model.sample.HISTOGRAM_EDGES_MS`."""
+    counts whole requests by `mobius.model.sample.HISTOGRAM_EDGES_MS`, and `took_ms` adds up their times."""
 
     requests: int = 0
     errors_5xx: int = 0
@@ -240,6 +241,7 @@ class ReleaseCounts:
     bytes: int = 0
     in_flight: int = 0
     histogram: list[int] = field(default_factory=list)
+    took_ms: float = 0.0
     routes: dict[str, RouteCounts] = field(default_factory=dict)
 
 
