@@ -18,6 +18,7 @@ from mobius.model.verdict import Outcome
 from mobius.report.live import LiveJson, LiveText
 from mobius.report.paint import Paint
 from mobius.report.watching import WindowScreen, bar, sparks
+from mobius.report.watching_json import tick_json
 from mobius.report.watching_text import look_line
 from report import stories
 from report.stories import NOON
@@ -163,3 +164,11 @@ def test_json_has_an_object_with_the_figures_of_each_look() -> None:
     assert tick["evidence"]["traffic"] == {"value": 3.14, "threshold": 1250.0}
     assert tick["traffic"]["traffic"]["p95_ms"] == 120.0
     assert tick["disarmed_until"] is None
+
+
+def test_while_a_bad_moment_would_be_forgiven_whole_it_says_why_there_is_no_evidence() -> None:
+    young = replace(TICK, evidence={"traffic": (0.0, 1250.0)}, forgiven_s=30.0)
+    assert "· evidence 0 of 1,250 (the first 30 s count for nothing) ·" in look_line(young)
+    [line] = [line for line in WindowScreen(Still(young)).lines(NOON, 80, 40) if "evidence" in line]
+    assert line.split() == ["evidence", "the", "first", "30", "s", "count", "for", "nothing", "0", "of", "1,250"]
+    assert tick_json(young, stories.run(RunState.OBSERVING))["forgiven_s"] == 30.0

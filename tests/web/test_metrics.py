@@ -44,7 +44,8 @@ def counting(world: World) -> None:
     """The live release answered ten requests, one of them badly, in 100 ms and 36 s and more."""
     live = world.releases.current()[0]
     histogram = (0,) * 20 + (9,) + (0,) * 27 + (1,)
-    world.traffic.counted = {live: Counters(10, 1, histogram, 2, {"/api": Counters(4, 1, histogram)})}
+    routes = {"/api": Counters(4, 1, histogram)}
+    world.traffic.counted = {live: Counters(10, 1, histogram, 2, routes, took_s=36.9)}
 
 
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed here")
@@ -81,6 +82,17 @@ def test_requests_are_counted_by_release_and_by_critical_route() -> None:
     bucket = "mobius_request_duration_seconds_bucket"
     assert found[bucket, of_live | {("le", "0.086736")}] == 9
     assert found[bucket, of_live | {("le", "+Inf")}] == 10
+    assert found["mobius_request_duration_seconds_sum", of_live] == 36.9
+    assert found["mobius_request_duration_seconds_count", of_live] == 10
+
+
+def test_where_nobody_adds_times_up_there_is_no_sum() -> None:
+    world = live_world()
+    counting(world)
+    world.traffic.counted = {name: replace(one, took_s=None) for name, one in world.traffic.counted.items()}
+    page = Asked(world).get("/metrics").body.decode()
+    assert "mobius_request_duration_seconds_bucket" in page
+    assert "mobius_request_duration_seconds_sum" not in page
 
 
 def test_what_is_live_and_the_way_back_are_told() -> None:

@@ -67,6 +67,14 @@ def test_an_open_window_that_turned_bad_fails_before_anybody_acted() -> None:
     assert (told["outcome"], told["rule"], told["window_open"]) == ("FAIL", "failed_checks", True)
 
 
+def test_a_shadow_says_that_nothing_is_done_about_what_it_finds() -> None:
+    world = live_world()
+    assert Asked(world).json(VERDICT)["shadow"] is False
+    world.settings = replace(world.settings, monitor=replace(world.settings.monitor, shadow=True))
+    with_open_window(world, "v2")
+    assert Asked(world).json(VERDICT)["shadow"] is True
+
+
 def test_a_blind_window_could_not_be_measured() -> None:
     world = live_world()
     world.scripts["v2"] = Script(blind_after=0)

@@ -66,7 +66,10 @@ class LookingOn:
         if self._verdict is None:
             until = min(now, self.run.window_deadline - 1e-3)
             self._verdict = self._judging.verdict(self._samples, until, self._heard.spans(until))
-        return self._tally.tick(now, self._verdict, self._judging.evidence(), self.disarm(now))
+        judging = self._judging
+        return self._tally.tick(
+            now, self._verdict, judging.evidence(), self.disarm(now), judging.forgiven_s(now)
+        )
 
     def verdict(self, now: float) -> Verdict:
         """How it is judged at `now`, also where nothing was measured since: then it may have gone blind."""

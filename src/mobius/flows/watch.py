@@ -232,8 +232,10 @@ class Watch:
 
     def _write_down(self, verdict: Verdict, now: float) -> None:
         """For `monitor_logs/`, which stops nothing where it cannot be written."""
-        run = self.record.run
-        tick = self.tally.tick(now, verdict, self.judging.evidence(), self.heard.disarm(now))
+        run, judging = self.record.run, self.judging
+        tick = self.tally.tick(
+            now, verdict, judging.evidence(), self.heard.disarm(now), judging.forgiven_s(now)
+        )
         self.ports.monitor_log(run.window_opened_at, look_line(tick), tick_json(tick, run))
 
     def _note_blind_gap(self, now: float) -> None:

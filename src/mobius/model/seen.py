@@ -48,7 +48,8 @@ class Counters:
     """Requests since whoever counts began to, of one release (or one route of it); they only ever rise.
 
     The histogram has the requests that were timed: all of them, fewer, or none where nobody takes times. `routes`
-    has the critical routes that were counted by themselves; their requests are among the release's own.
+    has the critical routes that were counted by themselves; their requests are among the release's own. `took_s`: the
+    times of those in the histogram, added up; None where nobody adds them.
     """
 
     requests: int
@@ -56,6 +57,7 @@ class Counters:
     histogram: tuple[int, ...]
     in_flight: int = 0
     routes: Mapping[str, Counters] = field(default_factory=dict)
+    took_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

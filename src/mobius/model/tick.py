@@ -33,7 +33,8 @@ class Tick:
     """`checks`, `requests` and their failures are of the whole window. `traffic`: by signal ("traffic", "route:/api",
     "control": what the release before answers). `gauges`: the last value of each (percent for cpu, memory, fds, disk).
     `evidence`: by signal, how much speaks against the release, and from where on it is taken for bad. `missing`: what
-    could not be measured at this look, and why."""
+    could not be measured at this look, and why. `forgiven_s`: the window is younger than the bad moment of so many
+    seconds that is forgiven, so nothing counts yet (0: it does)."""
 
     at: float
     left_s: float
@@ -50,3 +51,4 @@ class Tick:
     issues: int = 0
     disarmed_until: float = 0.0
     missing: Mapping[str, str] = field(default_factory=dict)
+    forgiven_s: float = 0.0

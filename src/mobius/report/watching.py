@@ -15,7 +15,7 @@ from mobius.model.status import DisarmNow
 from mobius.model.tick import Figures, Tick
 from mobius.report.freezing import disarm_words
 from mobius.report.paint import BAD, BOLD, DIM, WARN, Paint
-from mobius.report.watching_text import amount, rate
+from mobius.report.watching_text import WHOLE, amount, forgiven_words, rate
 from mobius.report.words import ago, duration, milliseconds, percent, printable, shortened, wrapped
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -133,10 +133,13 @@ class WindowScreen:
         routes = [one for one in by_loudness if one[0].startswith(ROUTE)][:ROUTES]
         lines = []
         for signal, (value, threshold) in [*whole, *routes]:
-            name = "evidence" if signal == "traffic" else signal.removeprefix(ROUTE).removeprefix("gauge:")
+            name = "evidence" if signal == WHOLE else signal.removeprefix(ROUTE).removeprefix("gauge:")
             fraction = _fraction(value, threshold)
             words = f"{amount(value)} of {threshold:,.0f}"
-            line = _row(printable(name), bar(fraction, columns), words, room)
+            drawn = bar(fraction, columns)
+            if tick.forgiven_s and signal in (WHOLE, *dict(routes)):
+                drawn = shortened(forgiven_words(tick.forgiven_s), columns).ljust(columns)
+            line = _row(printable(name), drawn, words, room)
             lines.append(self._paint(line, BAD if fraction >= 0.8 else WARN if fraction >= 0.4 else ""))
         return lines
 

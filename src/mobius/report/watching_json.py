@@ -41,6 +41,7 @@ def tick_json(tick: Tick, run: Run) -> dict[str, Any]:
         "issues": tick.issues,
         "disarmed_until": round(tick.disarmed_until, 3) or None,
         "missing": dict(tick.missing),
+        "forgiven_s": tick.forgiven_s,
     }
 
 

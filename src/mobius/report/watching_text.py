@@ -21,7 +21,7 @@ def parts(tick: Tick) -> list[str]:
         "DISARMED" if tick.disarmed_until else "",
         f"{counted(tick.checks, 'check')}, {tick.failed:,} failed",
         traffic_words(tick.traffic.get(WHOLE, Figures())),
-        evidence_words(*tick.evidence[WHOLE]) if WHOLE in tick.evidence else "",
+        evidence_words(*tick.evidence[WHOLE], tick.forgiven_s) if WHOLE in tick.evidence else "",
         resources_words(tick),
         counted(tick.issues, "issue") + " reported" if tick.issues else "",
         f"{duration(round(tick.left_s))} left" if tick.left_s >= 1 else "window over",
@@ -36,9 +36,15 @@ def traffic_words(figures: Figures) -> str:
     return f"{rate(figures.requests_per_s)} requests/s, {percent(figures.errors_pct)} errors{p95}"
 
 
-def evidence_words(value: float, threshold: float) -> str:
-    """ "evidence 3.1 of 1,250" """
-    return f"evidence {amount(value)} of {threshold:,.0f}"
+def evidence_words(value: float, threshold: float, forgiven_s: float = 0.0) -> str:
+    """ "evidence 3.1 of 1,250", "evidence 0 of 1,250 (the first 30 s count for nothing)" """
+    why = f" ({forgiven_words(forgiven_s)})" if forgiven_s else ""
+    return f"evidence {amount(value)} of {threshold:,.0f}{why}"
+
+
+def forgiven_words(forgiven_s: float) -> str:
+    """Why there is no evidence yet."""
+    return f"the first {duration(round(forgiven_s))} count for nothing"
 
 
 def resources_words(tick: Tick) -> str:

@@ -49,6 +49,12 @@ class Judging:
         """By signal, how much speaks against the release, and from where on it is taken for bad."""
         return self.tests.evidence() if self.tests else {}
 
+    def forgiven_s(self, now: float) -> float:
+        """How long a bad moment is forgiven, while no more than that was seen; 0 once something can count."""
+        if self.tests is None or now > self.tests.opened_at + self.tests.blip_s:
+            return 0.0
+        return self.tests.blip_s
+
     def verdict(self, samples: Sequence[Sample], now: float, spans: Sequence[Span]) -> Verdict:
         """What all samples of the window say of the time in which it was armed."""
         return self._judge(samples, now, spans, self.tests.found if self.tests else None)

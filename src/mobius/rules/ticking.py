@@ -58,6 +58,7 @@ class Tally:
         verdict: Verdict,
         evidence: Mapping[str, tuple[float, float]],
         disarm: DisarmNow | None = None,
+        forgiven_s: float = 0.0,
     ) -> Tick:
         """How the window stands at `now`, in unix seconds."""
         while self._recent and self._recent[0].at <= now - self._recent_s:
@@ -84,6 +85,7 @@ class Tally:
             missing={
                 s.signal: s.missing for s in recent if s.missing and s.at > now - self._monitor.interval_s
             },
+            forgiven_s=forgiven_s,
         )
 
 

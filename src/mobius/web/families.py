@@ -46,18 +46,18 @@ class Families:
         name: str,
         told: str,
         by: Labels,
-        rows: Iterable[tuple[Labels, tuple[int, ...]]],
+        rows: Iterable[tuple[Labels, tuple[int, ...], float | None]],
     ) -> Metric:
-        """Of counts by the edges of the product; nobody adds up times, so that there is no `_sum`."""
+        """Of counts by the edges of the product, and their sum in seconds; without `_sum` where nobody adds them up."""
         from prometheus_client.core import HistogramMetricFamily
 
         made = HistogramMetricFamily(name, told, labels=(*OURS, *by))
-        for labels, counts in rows:
+        for labels, counts, sum_s in rows:
             so_far, buckets = 0, []
             for edge, count in zip(HISTOGRAM_EDGES_MS, counts, strict=False):
                 so_far += count
                 buckets.append((_edge(edge), float(so_far)))
-            made.add_metric(self._clean(labels), [*buckets, ("+Inf", float(sum(counts)))], None)
+            made.add_metric(self._clean(labels), [*buckets, ("+Inf", float(sum(counts)))], sum_s)
         return made
 
     def _clean(self, labels: Labels) -> list[str]:

@@ -70,6 +70,11 @@ class Watched:
     doing: str = ""  # what it does now, where no window is open
 
     @property
+    def is_shadow(self) -> bool:
+        """Whether its window judges and never acts."""
+        return any(event.kind == "window opened" and event.data.get("shadow") for event in self.events)
+
+    @property
     def reason(self) -> str:
         """What it does, or the sentence of its last verdict; "" without one."""
         said = (event.data.get("sentence") for event in reversed(self.events) if event.kind == "verdict")

@@ -131,7 +131,7 @@ class _Page(Families):
             "mobius_request_duration_seconds",
             "How long requests took, those that were timed.",
             by,
-            [((name,), one.histogram) for name, one in by_release if any(one.histogram)],
+            [((name,), one.histogram, one.took_s) for name, one in by_release if any(one.histogram)],
         )
         routes = [((name, route), one) for name, of in by_release for route, one in sorted(of.routes.items())]
         yield self.counter(

@@ -127,6 +127,7 @@ class Site:
             reason=watched.reason,
             untold=nobody_could_tell(watched.events),
             taken_back=taken_back_by(watched.run, self.looker.runs()),
+            is_shadow=watched.is_shadow,
         )
         cleaned: Json = self._cleaned(told)
         return cleaned

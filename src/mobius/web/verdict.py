@@ -110,10 +110,12 @@ def verdict_json(
     reason: str = "",
     untold: bool = False,
     taken_back: Run | None = None,
+    is_shadow: bool = False,
 ) -> Json:
     """`left_s`, `evidence` and `threshold` are None where no window is open, or nothing is held against a release
     before. `final`: nothing more will be said of this run. `reason`: the sentence of its last verdict. `untold`: as in
-    `outcome_of`. `taken_back`: the rollback by hand that took its release away."""
+    `outcome_of`. `taken_back`: the rollback by hand that took its release away. `is_shadow`: no verdict of this
+    window acts."""
     loudest = window.loudest if window else None
     outcome = Outcome.FAIL if taken_back else outcome_of(run, window, untold=untold)
     said = sentence_of(run, window, reason)
@@ -143,6 +145,7 @@ def verdict_json(
         ],
         "issues": window.issues if window else 0,
         "disarmed_until": iso(window.disarmed_until) if window else "",
+        "shadow": is_shadow,
     }
 
 

@@ -124,7 +124,9 @@ class LoggedTraffic:
     def _timed(self, count: Counters, logged: Counters) -> Counters:
         """Requests and errors as they were counted, times and routes as they were logged, where they were."""
         routes = {} if self._trouble else logged.routes
-        return Counters(count.requests, count.errors, logged.histogram, count.in_flight, routes)
+        return Counters(
+            count.requests, count.errors, logged.histogram, count.in_flight, routes, logged.took_s
+        )
 
     def remark(self) -> str:
         """What the last reading left out, "" when nothing."""
@@ -147,19 +149,21 @@ def _sum(one: Counters | None, other: Counters | None) -> Counters:
         histogram,
         one.in_flight + other.in_flight,
         routes,
+        None if one.took_s is None or other.took_s is None else one.took_s + other.took_s,
     )
 
 
-NOTHING = Counters(0, 0, (0,) * BUCKETS)
+NOTHING = Counters(0, 0, (0,) * BUCKETS, took_s=0.0)
 
 
 class _Count:
     """Of one release, or of one route of it."""
 
-    __slots__ = ("errors", "histogram", "requests", "routes")
+    __slots__ = ("errors", "histogram", "requests", "routes", "took_ms")
 
     def __init__(self) -> None:
         self.requests = self.errors = 0
+        self.took_ms = 0.0
         self.histogram = [0] * BUCKETS
         self.routes: dict[str, _Count] = {}
 
@@ -168,12 +172,14 @@ class _Count:
         self.errors += seen.is_error
         if seen.duration_ms is not None and seen.status != SWITCHED_PROTOCOLS:
             self.histogram[bisect_left(HISTOGRAM_EDGES_MS, seen.duration_ms)] += 1
+            self.took_ms += seen.duration_ms
         if route is not None:
             (self.routes.get(route) or self.routes.setdefault(route, _Count())).add(seen, None)
 
     def counters(self) -> Counters:
         routes = {route: count.counters() for route, count in self.routes.items()}
-        return Counters(self.requests, self.errors, tuple(self.histogram), routes=routes)
+        took_s = self.took_ms / 1000
+        return Counters(self.requests, self.errors, tuple(self.histogram), routes=routes, took_s=took_s)
 
 
 class _Look:

@@ -71,9 +71,10 @@ class DoorTraffic:
                 histogram=tuple(counts.histogram),
                 in_flight=counts.in_flight,
                 routes={
-                    route: Counters(one.requests, one.errors, tuple(one.histogram))
+                    route: Counters(one.requests, one.errors, tuple(one.histogram), took_s=one.took_ms / 1000)
                     for route, one in counts.routes.items()
                 },
+                took_s=counts.took_ms / 1000,
             )
             for release_id, counts in whole(self._host.counters()).releases.items()
         }
