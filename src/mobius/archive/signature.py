@@ -42,10 +42,7 @@ class Signatures:
         Raises MobiusError where the key cannot be read, needs a passphrase that no agent has, or is none."""
         assert self.key is not None
         doing = f"the backup could not be signed with {self.key}"
-        done = _ssh_keygen(["-Y", "sign", "-f", str(self.key), "-n", NAMESPACE], content, doing)
-        if done.returncode == 0 and _ARMOR.fullmatch(done.stdout):
-            return done.stdout
-        raise MobiusError(f"{doing}: {self._why_not(done)}", self._cure(done))
+        return sign_with(self.key, NAMESPACE, content, doing=doing, setting="backup.sign_key")
 
     def check(self, archive: Path) -> str:
         """Who signed the backup, as the file of allowed signers names them; "" where nobody did, or nobody is asked.
@@ -65,7 +62,7 @@ class Signatures:
                 what = f"it is not signed: {signature.name} is missing, and backup.require_signature is set"
                 raise _refused(archive, what)
             return ""
-        if not _is_canonical(armored):
+        if not is_canonical(armored):
             raise _refused(archive, f"its signature {signature.name} is damaged")
         content = _read(archive, sidecar_of(archive))
         if content is None:
@@ -120,39 +117,50 @@ class Signatures:
     def _signer(self, archive: Path, signature: Path, content: bytes) -> str:
         files = ["-f", str(self.allowed), "-s", str(signature)]
         doing = f"backup {archive.name} cannot be used: its signature could not be checked"
-        found = _ssh_keygen(["-Y", "find-principals", *files], content, doing)
+        found = ssh_keygen(["-Y", "find-principals", *files], content, doing)
         names = found.stdout.decode(errors="replace").splitlines() if found.returncode == 0 else []
         if not names:
             what = f"it is signed by somebody who is not in {self.allowed}"
             raise _refused(archive, what, found)
         for name in names:
-            done = _ssh_keygen(["-Y", "verify", "-n", NAMESPACE, "-I", name, *files], content, doing)
+            done = ssh_keygen(["-Y", "verify", "-n", NAMESPACE, "-I", name, *files], content, doing)
             if done.returncode == 0:
                 return name
         raise _refused(
             archive, f"its signature {signature.name} is wrong: it is not one of this backup", done
         )
 
-    def _why_not(self, done: subprocess.CompletedProcess[bytes]) -> str:
-        said = _said(done)
-        if "passphrase" in said:
-            return "the key has a passphrase, and no agent has the key"
-        if not Path(str(self.key)).exists():
-            return "there is no such file"
-        return said or f"ssh-keygen ended with {done.returncode}"
 
-    def _cure(self, done: subprocess.CompletedProcess[bytes]) -> str:
-        if "passphrase" in _said(done):
-            return f"ssh-add {self.key}, or set backup.sign_key to a key without a passphrase"
-        if "UNPROTECTED" in done.stderr.decode(errors="replace"):
-            return f"chmod 600 {self.key}"
-        return "set backup.sign_key to an OpenSSH key that this user can read, or take it out"
+def sign_with(key: Path, namespace: str, content: bytes, *, doing: str, setting: str) -> bytes:
+    """What `ssh-keygen -Y sign` gives for the content, in OpenSSH's armor. Raises MobiusError, which begins with
+    `doing` and whose hint names the `setting` of the key."""
+    done = ssh_keygen(["-Y", "sign", "-f", str(key), "-n", namespace], content, doing)
+    if done.returncode == 0 and _ARMOR.fullmatch(done.stdout):
+        return done.stdout
+    raise MobiusError(f"{doing}: {_why_not(key, done)}", _cure(key, done, setting))
+
+
+def _why_not(key: Path, done: subprocess.CompletedProcess[bytes]) -> str:
+    said = what_it_said(done)
+    if "passphrase" in said:
+        return "the key has a passphrase, and no agent has the key"
+    if not key.exists():
+        return "there is no such file"
+    return said or f"ssh-keygen ended with {done.returncode}"
+
+
+def _cure(key: Path, done: subprocess.CompletedProcess[bytes], setting: str) -> str:
+    if "passphrase" in what_it_said(done):
+        return f"ssh-add {key}, or set {setting} to a key without a passphrase"
+    if "UNPROTECTED" in done.stderr.decode(errors="replace"):
+        return f"chmod 600 {key}"
+    return f"set {setting} to an OpenSSH key that this user can read, or take it out"
 
 
 def _refused(
     archive: Path, what: str, done: subprocess.CompletedProcess[bytes] | None = None
 ) -> BackupInvalid:
-    details = (f"ssh-keygen says: {_said(done)}",) if done is not None and _said(done) else ()
+    details = (f"ssh-keygen says: {what_it_said(done)}",) if done is not None and what_it_said(done) else ()
     hint = "choose another: mobius backup list --verified"
     return BackupInvalid(f"backup {archive.name} cannot be used: {what}", hint, details=details)
 
@@ -167,7 +175,7 @@ def _read(archive: Path, path: Path) -> bytes | None:
         raise _refused(archive, f"{path.name} cannot be read: {error.strerror or error}") from error
 
 
-def _is_canonical(armored: bytes) -> bool:
+def is_canonical(armored: bytes) -> bool:
     """Written exactly as ssh-keygen writes: it reads over blanks, spare bits and a version 0, where damage hides."""
     match = _ARMOR.fullmatch(armored)
     if match is None:
@@ -181,7 +189,7 @@ def _is_canonical(armored: bytes) -> bool:
     return blob.startswith(_VERSION_1) and b"".join(line + b"\n" for line in lines) == match[1]
 
 
-def _ssh_keygen(words: Sequence[str], content: bytes, doing: str) -> subprocess.CompletedProcess[bytes]:
+def ssh_keygen(words: Sequence[str], content: bytes, doing: str) -> subprocess.CompletedProcess[bytes]:
     """Without a terminal to ask at: an agent may answer, a person is not waited for."""
     environ = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "SSH_ASKPASS")}
     environ |= {"LC_ALL": "C", "SSH_ASKPASS_REQUIRE": "never"}
@@ -210,7 +218,7 @@ def _error(doing: str, why: str, hint: str) -> MobiusError:
     return kind(f"{doing}: {why}", hint)
 
 
-def _said(done: subprocess.CompletedProcess[bytes]) -> str:
+def what_it_said(done: subprocess.CompletedProcess[bytes]) -> str:
     """The last thing ssh-keygen said that is no decoration."""
     lines = [line.strip() for line in done.stderr.decode(errors="replace").splitlines()]
     return next((line for line in reversed(lines) if line.strip("@ ")), "")

@@ -8,6 +8,7 @@ from typing import Any
 
 from mobius.config import premerge
 from mobius.config.notifying import escalation_settings, notify_settings
+from mobius.config.proving import evidence_settings
 from mobius.model.forge import GitHubSettings
 from mobius.model.policies import PolicySettings
 from mobius.model.quality import (
@@ -76,6 +77,7 @@ def environment(
         serve=ServeSettings(**values["serve"]),
         notify=notify_settings(values["notify"], project),
         escalation=escalation_settings(values["escalation"]),
+        evidence=evidence_settings(values["evidence"], lambda path: under(project, path)),
         door=_door(values["door"], project),
         traffic=_traffic(values["traffic"], project),
         systemd=_systemd(values["systemd"], project),

@@ -11,6 +11,7 @@ from mobius.config.kinds import Choice, Duration, Flag, Number, Size, Text
 from mobius.config.media import MEDIA
 from mobius.config.notifying import NOTIFYING
 from mobius.config.premerge import BEFORE_A_MERGE
+from mobius.config.proving import PROVING
 from mobius.config.readying import READY
 from mobius.config.rows import ARGV, DATABASES, GATES, PROCESSES, ROUTE, SERVICES, SIGNALS, SMOKE, WORDS
 from mobius.config.shapes import Inside, ListOf, MapOf, OrOff, Url
@@ -247,6 +248,7 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
     *WATCHING,
     *BEFORE_A_MERGE,
     *NOTIFYING,
+    *PROVING,
     Section("thresholds", tuple(THRESHOLDS), "Changes to the policy, for this environment."),
     Section(
         "door",

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from mobius.errors import UsageError
+from mobius.model.evidence import EvidenceSettings as EvidenceSettings
 from mobius.model.forge import GitHubSettings as GitHubSettings
 from mobius.model.notices import EscalationSettings, NotifySettings
 from mobius.model.policies import CONSERVATIVE
@@ -97,6 +98,7 @@ class EnvironmentSettings:
     serve: ServeSettings = field(default_factory=lambda: ServeSettings())
     notify: NotifySettings = field(default_factory=NotifySettings)
     escalation: EscalationSettings = field(default_factory=EscalationSettings)
+    evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
     door: DoorSettings = field(default_factory=lambda: DoorSettings())
     traffic: TrafficSettings = field(default_factory=lambda: TrafficSettings())
     systemd: SystemdSettings = field(default_factory=lambda: SystemdSettings())
@@ -341,7 +343,8 @@ class MonitorSettings:
     """How often the live release is looked at, and how many looks in a row change its state.
 
     `blip_tolerance_s`: outages up to this long are forgiven (0: none). `blind_after_s`: nothing measured for so long
-    is the verdict ERROR; None for five intervals, at least a minute. `shadow`: judge, keep score, never act.
+    is the verdict ERROR; None for five intervals, at least a minute. `smoke_interval_s`: between two rounds of the
+    smoke tests in a window (0: none). `shadow`: judge, keep score, never act.
     """
 
     interval_s: float = 30.0
@@ -350,6 +353,7 @@ class MonitorSettings:
     warmup_s: float | None = None
     blip_tolerance_s: float = 30.0
     blind_after_s: float | None = None
+    smoke_interval_s: float = 300.0
     shadow: bool = False
 
     @property
