@@ -25,39 +25,56 @@ KINDS = {kind.__name__: kind for kind in (GateFailed, GateUnknown, UsageError, M
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may take: address space in bytes, seconds of processor, seconds by the clock."""
+    """What one file may take: address space in bytes, seconds of processor, seconds by the clock. `nice`: only what
+    nobody else needs of the processor."""
 
     memory_bytes: int = 4 << 30
     cpu_s: int = 600
     wall_s: float = 900.0
+    nice: bool = False
 
 
-def ask(job: str, file: Path, options: Mapping[str, Any], limits: Limits = Limits()) -> Any:
+def ask(job: str, file: Path, options: Mapping[str, Any], limits: Limits = Limits(), cwd: str = "") -> Any:
     """What the job (a name of `jobs.JOBS`) says of the file. Raises what it raised, and `GateUnknown` where the child
     did not live to tell."""
-    asked = {"job": job, "file": str(file), "options": dict(options), "memory_bytes": limits.memory_bytes}
-    asked["cpu_s"] = limits.cpu_s
-    child = subprocess.Popen(
-        [sys.executable, "-m", INSIDE],
+    child = started(INSIDE)
+    try:
+        out, err = child.communicate(asked(job, file, options, limits, cwd), timeout=limits.wall_s)
+    except subprocess.TimeoutExpired:
+        raise too_long(job, file, limits) from None
+    finally:
+        _end(child)
+    return answer(job, file, child.returncode, out, err)
+
+
+def asked(job: str, file: Path, options: Mapping[str, Any], limits: Limits, cwd: str = "") -> bytes:
+    """One line for the other side. `cwd`: what paths are relative to, where that is not its own folder."""
+    told = {"job": job, "file": str(file), "options": dict(options), "memory_bytes": limits.memory_bytes}
+    return json.dumps({**told, "cwd": cwd, "cpu_s": limits.cpu_s, "nice": limits.nice}).encode()
+
+
+def started(module: str) -> subprocess.Popen[bytes]:
+    """That module in a process and session of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         start_new_session=True,
     )
-    try:
-        out, err = child.communicate(json.dumps(asked).encode(), timeout=limits.wall_s)
-    except subprocess.TimeoutExpired:
-        raise GateUnknown(
-            f"{file.name}: {job} did not end within {limits.wall_s:g} s",
-            "the file is huge, or made to keep a reader busy",
-        ) from None
-    finally:
-        _end(child)
-    return _answer(job, file, child.returncode, out, err)
 
 
-def _answer(job: str, file: Path, code: int, out: bytes, err: bytes) -> Any:
+def too_long(job: str, file: Path, limits: Limits) -> GateUnknown:
+    """Nobody waits for it any more."""
+    return GateUnknown(
+        f"{file.name}: {job} did not end within {limits.wall_s:g} s",
+        "the file is huge, or made to keep a reader busy",
+    )
+
+
+def answer(job: str, file: Path, code: int, out: bytes, err: bytes) -> Any:
+    """What a child that ended with this code said. Raises what it raised, and `GateUnknown` where it said nothing."""
     if code == 0 and len(out) <= ANSWER_BYTES:
         with contextlib.suppress(ValueError):
             told = json.loads(out)

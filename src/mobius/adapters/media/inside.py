@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from mobius.errors import GateUnknown, MobiusError
 
+NICE = 10
 
-def bounded(memory_bytes: int, cpu_s: int) -> None:
+
+def bounded(memory_bytes: int, cpu_s: int, *, nice: bool = False) -> None:
     """No more than that from here on; where the system has no such limits, the parent's clock is the only one."""
+    if nice and hasattr(os, "nice"):
+        os.nice(NICE)
     try:
         import resource
     except ImportError:  # Windows
@@ -26,6 +31,8 @@ def answered(asked: dict[str, Any]) -> dict[str, Any]:
     from mobius.adapters.media.jobs import JOBS
 
     file = Path(asked["file"])
+    if cwd := asked.get("cwd"):
+        os.chdir(cwd)
     try:
         return {"answer": JOBS[asked["job"]](file, **asked["options"])}
     except MobiusError as problem:
@@ -41,7 +48,7 @@ def _told(problem: MobiusError) -> dict[str, Any]:
 def main() -> None:
     """One job from the standard input."""
     asked = json.load(sys.stdin)
-    bounded(asked["memory_bytes"], asked["cpu_s"])
+    bounded(asked["memory_bytes"], asked["cpu_s"], nice=bool(asked.get("nice")))
     json.dump(answered(asked), sys.stdout, allow_nan=False)
 
 

@@ -36,4 +36,24 @@ def golden(file: Path, *, act: str, **options: Any) -> Any:
     return acts[act](file, **options)
 
 
-JOBS: dict[str, Callable[..., Any]] = {"golden": golden, "loudness": loudness, "probe": probe}
+def shown(file: Path, **options: Any) -> dict[str, Any]:
+    """What a page shows of the film: pictures beside the golden's, tiles, and the loudness over time."""
+    from mobius.adapters.media.shown import shown as made
+
+    return made(file, **options)
+
+
+def meter(file: Path) -> dict[str, Any]:
+    """Who measures. `file` is not looked at."""
+    from mobius.adapters.media.meter import versions
+
+    return versions()
+
+
+JOBS: dict[str, Callable[..., Any]] = {
+    "golden": golden,
+    "loudness": loudness,
+    "meter": meter,
+    "probe": probe,
+    "shown": shown,
+}
