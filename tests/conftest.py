@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from beds.fixtures import bed, host, pytest_runtest_makereport  # noqa: F401
+from github_server import github  # noqa: F401
 from postgres_server import new_database, postgres_server  # noqa: F401
 
 if TYPE_CHECKING:
