@@ -76,6 +76,20 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Package:
+    """One package of a lock file. `place`: where it stands there; `depends`: the places of those it needs."""
+
+    ecosystem: str  # "npm" or "pypi"
+    name: str
+    version: str
+    place: str
+    dev: bool = False
+    integrity: str = ""
+    license: str = ""
+    depends: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Waiver:
     """One `[[scan.waiver]]`. `of`: a source, or the id of a vulnerability; it counts only with the `name` of a person,
     a `reason`, and up to the day `until`."""

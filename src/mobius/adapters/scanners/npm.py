@@ -1,0 +1,76 @@
+"""`npm audit` of one lock file; first of a package that everybody knows to be vulnerable, so that no data is not
+taken for no vulnerability: with `offline` set, or a registry that answers without knowing anything, npm finds none."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mobius.adapters.scanners.calling import Calling
+from mobius.model.scan import Known
+from mobius.rules.scanning.manifests import npm_packages
+from mobius.rules.scanning.npm import read_npm
+from mobius.rules.scanning.shapes import Unread
+
+CANARY = ("lodash", "4.17.4")  # prototype pollution, known since 2018
+ROOT = {"name": "known", "version": "1.0.0", "dependencies": {CANARY[0]: CANARY[1]}}
+LOCK = {
+    "name": "known",
+    "version": "1.0.0",
+    "lockfileVersion": 3,
+    "requires": True,
+    "packages": {
+        "": ROOT,
+        f"node_modules/{CANARY[0]}": {"version": CANARY[1]},
+    },
+}
+MISSING = "install Node.js with npm, or name the program: [scan] npm"
+AUDIT = ("audit", "--json", "--package-lock-only", "--offline=false", "--audit-level=none")
+
+
+class Npm:
+    """Asks npm. `words`: how it is called."""
+
+    def __init__(self, calling: Calling, words: Sequence[str], project: Path, *, dev: bool) -> None:
+        self._calling = calling
+        self._words = tuple(words)
+        self._project = project
+        self._omit = "--include=dev" if dev else "--omit=dev"
+        self._dev = dev
+
+    def ask(self, path: str) -> Known:
+        """Of the lock file at this path in the project. Raises `Unread`."""
+        lock = self._project / path
+        packages = npm_packages(lock.read_text(encoding="utf-8", errors="replace"))
+        if not [each for each in packages if self._dev or not each.dev]:
+            return Known((), 0.0, 0)
+        self._prove_it_knows(lock.parent)
+        versions = {each.place: each.version for each in packages}
+        output, code = self._audit(lock.parent)
+        found, looked_at = read_npm(output, code, versions)
+        tool = self._calling.version(self._words, cwd=lock.parent)
+        return Known(tuple(replace(each, place=path) for each in found), 0.0, looked_at, tool)
+
+    def _prove_it_knows(self, beside: Path) -> None:
+        name, version = CANARY
+        with tempfile.TemporaryDirectory(prefix="mobius-scan-") as made:
+            folder = Path(made)
+            (folder / "package.json").write_text(json.dumps(ROOT), encoding="utf-8")
+            (folder / "package-lock.json").write_text(json.dumps(LOCK), encoding="utf-8")
+            for settings in {beside / ".npmrc", self._project / ".npmrc"}:
+                if settings.is_file():
+                    shutil.copyfile(settings, folder / ".npmrc")
+            output, code = self._audit(folder)
+        found, _ = read_npm(output, code, {})
+        if not any(each.package == name for each in found):
+            raise Unread(
+                f"npm audit knows of no vulnerability in {name} {version}, which has several: it has no data",
+                "npm config get registry: its server must have the advisories",
+            )
+
+    def _audit(self, folder: Path) -> tuple[str, int]:
+        return self._calling.tool([*self._words, *AUDIT, self._omit], cwd=folder, missing=MISSING)

@@ -1,0 +1,208 @@
+"""What a project says that it depends on: which file is asked about by which source, and the packages in it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from mobius.model.scan import NotKnown, Package, SourceName
+from mobius.rules.scanning.pip_audit import normal
+from mobius.rules.scanning.shapes import Unread, document, table
+
+NPM_LOCKS = ("npm-shrinkwrap.json", "package-lock.json")
+REQUIREMENTS = re.compile(r"requirements([-_.][\w.-]+)?\.txt")
+ONLY_OSV = (
+    *(
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "bun.lock",
+        "uv.lock",
+        "poetry.lock",
+        "pdm.lock",
+        "Pipfile.lock",
+        "pylock.toml",
+    ),
+    *("go.mod", "Cargo.lock", "composer.lock", "Gemfile.lock", "pom.xml", "gradle.lockfile", "mix.lock"),
+    *(
+        "pubspec.lock",
+        "packages.lock.json",
+        "conan.lock",
+        "renv.lock",
+        "cabal.project.freeze",
+        "stack.yaml.lock",
+    ),
+)
+ASIDE = frozenset({"test", "tests", "fixtures", "examples", "docs", "spec", "__tests__"})
+FOR_DEVELOPERS = re.compile(r"(^|[-_./])(dev|develop|development|test|tests|testing|lint|docs?|ci)([-_./]|$)")
+_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*(.*)")
+_PIN = re.compile(r"===?\s*([A-Za-z0-9.!+_-]+)\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One file that a source is asked about; `doubt`: why it cannot be, where that is known already."""
+
+    source: SourceName
+    path: str
+    doubt: NotKnown | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One line of a requirements file. `version`: "" where it is not pinned; `is_sure`: it holds everywhere."""
+
+    name: str
+    version: str
+    is_sure: bool
+    hashed: bool
+
+
+def manifests(texts: Mapping[str, str], sources: Sequence[SourceName], *, dev: bool) -> tuple[Manifest, ...]:
+    """Every file that must be asked about, of the project's files by path; `sources`: () for whatever fits."""
+    found: list[Manifest] = []
+    there = {path for path in texts if dev or not _is_aside(path)}
+    for path in sorted(there):
+        name, folder = PurePosixPath(path).name, PurePosixPath(path).parent
+        beside = {PurePosixPath(other).name for other in there if PurePosixPath(other).parent == folder}
+        if name in NPM_LOCKS:
+            if name == NPM_LOCKS[0] or NPM_LOCKS[0] not in beside:  # npm reads the first where both are there
+                found.append(Manifest("npm", path))
+        elif REQUIREMENTS.fullmatch(name) or (folder.name == "requirements" and name.endswith(".txt")):
+            if dev or not FOR_DEVELOPERS.search(path.removesuffix(".txt")):
+                found.append(Manifest("pip", path))
+        elif name in ONLY_OSV:
+            found.append(Manifest("osv", path))
+        elif (doubt := _without_lock(name, texts[path], beside, dev=dev)) is not None:
+            found.append(Manifest("npm" if name == "package.json" else "pip", path, doubt))
+    if not sources:
+        return tuple(found)
+    if "osv" in sources:  # it reads the others' files as well
+        extra = [Manifest("osv", each.path) for each in found if each.doubt is None and each.source != "osv"]
+        found += [each for each in extra if "npm" not in sources or not each.path.endswith(".json")]
+    return tuple(each for each in found if each.source in sources)
+
+
+def npm_packages(content: str) -> tuple[Package, ...]:
+    """Those of a package-lock.json or npm-shrinkwrap.json; what lies in the project itself is none. Raises `Unread`."""
+    made = document(content, "the lock file")
+    if "packages" in made:
+        return _of_places(table(made["packages"], "the packages of the lock file"))
+    return tuple(_of_old(table(made.get("dependencies", {}), "the packages of the lock file"), ""))
+
+
+def requirements(content: str) -> tuple[Requirement, ...]:
+    """Those that a requirements file names itself; options, and the files that it includes, are left out."""
+    found = []
+    for line in re.sub(r"\\\r?\n", " ", content).splitlines():
+        line = re.sub(r"(^|\s)#.*", "", line).strip()
+        if not line or line.startswith("-"):
+            continue
+        hashed = "--hash=" in line
+        line, _, marker = re.sub(r"\s--\S+", "", line).partition(";")
+        if match := _NAME.fullmatch(line.strip()):
+            pinned = _PIN.match(match[3])
+            found.append(Requirement(match[1], pinned[1] if pinned else "", not marker.strip(), hashed))
+    return tuple(found)
+
+
+def includes_others(content: str) -> bool:
+    """Whether a requirements file names further ones."""
+    return bool(re.search(r"^\s*(-r|--requirement|-c|--constraint|-e|--editable)\b", content, re.MULTILINE))
+
+
+def requirement_packages(content: str, path: str) -> tuple[Package, ...]:
+    """The same as packages."""
+    return tuple(
+        Package("pypi", normal(one.name), one.version, f"{path}#{normal(one.name)}@{one.version}")
+        for one in requirements(content)
+    )
+
+
+def _is_aside(path: str) -> bool:
+    return bool(ASIDE & set(PurePosixPath(path).parts[:-1]))
+
+
+def _without_lock(name: str, content: str, beside: set[str], *, dev: bool) -> NotKnown | None:
+    """What a project needs and no lock file fixes; None where it needs nothing, or there is one."""
+    try:
+        if name == "package.json" and not beside & {*NPM_LOCKS, "yarn.lock", "pnpm-lock.yaml", "bun.lock"}:
+            made = document(content, name)
+            keys = ("dependencies", "optionalDependencies", *(("devDependencies",) if dev else ()))
+            if any(made.get(key) for key in keys):
+                return NotKnown(
+                    "no lock file says which versions are installed", "npm install --package-lock-only"
+                )
+        locked = any(REQUIREMENTS.fullmatch(other) or other in ONLY_OSV for other in beside)
+        if name == "pyproject.toml" and not locked:
+            project = tomllib.loads(content).get("project")
+            if isinstance(project, dict) and project.get("dependencies"):
+                return NotKnown(
+                    "no file says which versions are installed", "write a requirements.txt with hashes"
+                )
+    except (Unread, tomllib.TOMLDecodeError, RecursionError) as problem:
+        return NotKnown(f"{name} cannot be read: {problem}", "mend it, then: mobius scan")
+    return None
+
+
+def _of_places(places: Mapping[str, Any]) -> tuple[Package, ...]:
+    found = []
+    for place, entry in places.items():
+        one = table(entry, f"{place or 'the project'} in the lock file")
+        if "node_modules/" not in f"{place}/" or one.get("link"):
+            continue
+        needs = {**_names(one.get("dependencies")), **_names(one.get("optionalDependencies"))}
+        above = (_resolved(place, name, places) for name in sorted(needs))
+        found.append(
+            Package(
+                "npm",
+                str(one.get("name") or place.rpartition("node_modules/")[2]),
+                str(one.get("version") or ""),
+                place,
+                bool(one.get("dev")),
+                str(one.get("integrity") or ""),
+                one["license"] if isinstance(one.get("license"), str) else "",
+                tuple(dict.fromkeys(each for each in above if each)),
+            )
+        )
+    return tuple(found)
+
+
+def _names(value: object) -> dict[str, object]:
+    return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}
+
+
+def _resolved(place: str, name: str, places: Mapping[str, Any]) -> str:
+    """Where Node finds `name` for what lies at `place`: the nearest folder above that has it; "" for nowhere."""
+    while True:
+        candidate = f"{place}/node_modules/{name}".lstrip("/")
+        if candidate in places:
+            return candidate
+        if not place:
+            return ""
+        place = place.rpartition("node_modules/")[0].rstrip("/")
+
+
+def _of_old(dependencies: Mapping[str, Any], above: str) -> list[Package]:
+    """Of the lock files that npm 5 and 6 wrote."""
+    found: list[Package] = []
+    for name, entry in dependencies.items():
+        one = table(entry, f"{name} in the lock file")
+        place = f"{above}/node_modules/{name}".lstrip("/")
+        integrity = one.get("integrity")
+        found.append(
+            Package(
+                "npm",
+                str(name),
+                str(one.get("version") or ""),
+                place,
+                bool(one.get("dev")),
+                integrity if isinstance(integrity, str) else "",
+            )
+        )
+        if len(place) < 4000 and isinstance(one.get("dependencies"), dict):
+            found += _of_old(one["dependencies"], place)
+    return found

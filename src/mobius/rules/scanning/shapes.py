@@ -1,0 +1,90 @@
+"""Reads what others wrote: what is not of the expected shape is no answer, and says so."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from mobius.errors import GateUnknown
+from mobius.model.scan import Level
+
+MOST_TEXT = 300
+LEVELS = {
+    "info": Level.LOW,
+    "low": Level.LOW,
+    "moderate": Level.MODERATE,
+    "medium": Level.MODERATE,
+    "high": Level.HIGH,
+    "critical": Level.CRITICAL,
+}
+
+
+class Unread(GateUnknown):
+    """What a tool wrote is not what it writes when it looked."""
+
+
+def document(text: str, tool: str) -> dict[str, Any]:
+    """The object of JSON in the text. Raises `Unread`."""
+    if not text.strip():
+        raise Unread(f"{tool} printed nothing")
+    try:
+        made = json.loads(text)
+    except (ValueError, RecursionError) as problem:
+        raise Unread(f"what {tool} printed is no JSON: {problem}") from problem
+    return table(made, f"what {tool} printed")
+
+
+def table(value: object, what: str) -> dict[str, Any]:
+    """The same value, which is an object. Raises `Unread`."""
+    if not isinstance(value, dict):
+        raise Unread(f"{what} is no object")
+    return value
+
+
+def rows(value: object, what: str) -> list[Any]:
+    """The same value, which is a list. Raises `Unread`."""
+    if not isinstance(value, list):
+        raise Unread(f"{what} is no list")
+    return value
+
+
+def text(value: object, what: str = "", *, longest: int = MOST_TEXT) -> str:
+    """One line of text, "" for None. Raises `Unread` where it is something else, or `what` is needed and empty."""
+    if value is None and not what:
+        return ""
+    if not isinstance(value, str) or (what and not value.strip()):
+        raise Unread(f"{what or 'a text'} is missing")
+    line = " ".join(value.split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def number(value: object, what: str) -> int:
+    """A count. Raises `Unread`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise Unread(f"{what} is no count")
+    return value
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """The texts of a list, () for None. Raises `Unread`."""
+    return () if value is None else tuple(text(each, "an entry") for each in rows(value, "a list of names"))
+
+
+def level_of(word: object) -> Level:
+    """What a word such as "high" means."""
+    return LEVELS.get(word.lower(), Level.UNKNOWN) if isinstance(word, str) else Level.UNKNOWN
+
+
+def level_of_score(score: object) -> Level:
+    """What a CVSS score from 0 to 10 means, a number or its text."""
+    try:
+        value = (
+            float(score) if isinstance(score, (str, int, float)) and not isinstance(score, bool) else math.nan
+        )
+    except (ValueError, OverflowError):
+        return Level.UNKNOWN
+    if not 0 <= value <= 10:
+        return Level.UNKNOWN
+    limits = ((9.0, Level.CRITICAL), (7.0, Level.HIGH), (4.0, Level.MODERATE))
+    return next((level for least, level in limits if value >= least), Level.LOW)
