@@ -33,6 +33,11 @@ WATCHING: tuple[Item, ...] = (
                 "Nothing measured for so long ends the window: it could not be measured.",
                 default_words="five intervals, at least 1m",
             ),
+            Field(
+                "smoke_interval",
+                Duration(zero=True),
+                "Time between two rounds of the smoke tests in a window; 0 makes none.",
+            ),
             Field("shadow", Flag(), "Judge and keep score, but never act."),
         ),
         "The looking. Its defaults are `quality_gates.monitoring`.",

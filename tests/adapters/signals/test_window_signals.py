@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -377,7 +378,8 @@ def test_smoke_tests_are_repeated_and_one_failure_breaks_the_round() -> None:
     ]
     clock = HandClock()
     checks = MemoryChecks(smokes=rounds)
-    signals = WindowSignals(settings, checks, clock=clock, smoke_every_s=60)
+    settings = replace(settings, monitor=replace(settings.monitor, smoke_interval_s=60))
+    signals = WindowSignals(settings, checks, clock=clock)
 
     assert of(signals.sample(0.0), "smoke") == [] and ("smoke", "http://x") not in checks.asked
     found = []

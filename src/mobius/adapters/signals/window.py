@@ -16,7 +16,6 @@ from mobius.model.settings import EnvironmentSettings
 from mobius.model.verdict import Outcome
 from mobius.ports import Checks, Clock, Counters
 
-SMOKE_EVERY_S = 300.0
 NOT_UP = "its web process is not up"
 LONGEST_PAUSE_S = 300.0  # between two runs of a gate, however long it takes
 
@@ -44,7 +43,6 @@ class WindowSignals:
         counters: Callable[[], Mapping[str, Counters]] | None = None,
         pids: Callable[[], Sequence[int]] | None = None,
         gates: Sequence[str] | None = None,
-        smoke_every_s: float = SMOKE_EVERY_S,
         own_url: Callable[[], str] | None = None,
         beside: str = "",
         remark: Callable[[], str] = lambda: "",
@@ -77,7 +75,7 @@ class WindowSignals:
             for name in gates
         ]
         self._jobs += gauges
-        if smoke_every_s > 0 and settings.smoke:
+        if (smoke_every_s := settings.monitor.smoke_interval_s) > 0 and settings.smoke:
             # The smoke tests of the switch itself have just been made: the first round comes after a pause.
             smoke = Background("smoke", self._smoke, clock, smoke_every_s, smoke_every_s, first_at_once=False)
             self._jobs.append(smoke)
