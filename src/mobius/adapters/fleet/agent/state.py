@@ -1,0 +1,147 @@
+"""What this host shall run, and who may say so: one checksummed file, changed under one lock.
+
+    {"epoch": 7, "slots": {"blue": {"release": "v2-1a2b", "processes": {"api": {...}}}}, "live": "", "previous": ""}
+
+The epoch is the highest fencing token that came here. Whatever comes with a lower one changes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, Dict, Iterator
+
+from .refusal import Refusal
+
+SCHEMA = 1
+LOCK_WITHIN_S = 10.0
+State = Dict[str, Any]
+
+
+def fresh() -> State:
+    """Of a host that was never told anything."""
+    return {"schema": SCHEMA, "epoch": 0, "slots": {}, "live": "", "previous": ""}
+
+
+def path_of(root: Path) -> Path:
+    """Where it lies."""
+    return root / "fleet.json"
+
+
+def read(root: Path) -> State:
+    """What was last written. Raises `Refusal` for a file that is damaged, or of a newer version."""
+    try:
+        text = path_of(root).read_bytes()
+    except FileNotFoundError:
+        return fresh()
+    try:
+        told = json.loads(text.decode("utf-8"))
+        checksum = told.pop("checksum")
+        whole = checksum == _checksum(told)
+    except (ValueError, KeyError, AttributeError):
+        whole = False
+        told = {}
+    if not whole:
+        raise Refusal(
+            "damaged",
+            f"{path_of(root)} is damaged: what it says cannot be believed",
+            f"what runs goes on; put the file right from {path_of(root)}.before, or remove it and deploy again",
+        )
+    if told.get("schema") != SCHEMA:
+        raise Refusal(
+            "newer", f"{path_of(root)} was written by a newer mobius", "use that one, or a newer one still"
+        )
+    return dict(told)
+
+
+def write(root: Path, state: State) -> None:
+    """Replaces it as a whole, durably; the one before stays beside it. Raises `Refusal` where the disk takes it not."""
+    path = path_of(root)
+    text = json.dumps(dict(state, checksum=_checksum(state)), sort_keys=True, indent=1)
+    try:
+        if path.exists():
+            before = path.with_name(path.name + ".before")
+            _write_durably(before, path.read_bytes())
+        _write_durably(path, text.encode("utf-8"))
+    except OSError as problem:
+        raise Refusal(
+            "disk",
+            f"{path} cannot be written: {problem.strerror or problem}",
+            f"free space below {root}; nothing was changed",
+        ) from problem
+
+
+@contextlib.contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """One change at a time on this host. Raises `Refusal` where another takes too long."""
+    run = root / "run"
+    run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = os.open(str(run / "fleet.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        until = time.monotonic() + LOCK_WITHIN_S
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise Refusal(
+                        "busy", "this host is being changed by another mobius", "try again when it is done"
+                    ) from None
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(file)
+
+
+@contextlib.contextmanager
+def changing(root: Path, token: int) -> Iterator[State]:
+    """The state, to be changed in place; written when the `with` ends well. The token is looked at under the same
+    lock as the change is made: a lower one than the host has seen raises `Refusal` and changes nothing."""
+    with locked(root):
+        state = read(root)
+        check(state, token)
+        before = json.dumps(state, sort_keys=True)
+        state["epoch"] = token
+        yield state
+        if json.dumps(state, sort_keys=True) != before:
+            write(root, state)
+
+
+def check(state: State, token: int) -> None:
+    """Raises `Refusal` for a token lower than the highest that came here."""
+    if token < int(state["epoch"]):
+        raise Refusal(
+            "fenced",
+            f"token {token} is no longer valid here: this host has seen {int(state['epoch'])}",
+            "another run has taken over; look: mobius status",
+        )
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    new = path.with_name("." + path.name + ".new")
+    try:
+        with new.open("wb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(str(new), str(path))
+    except OSError:
+        with contextlib.suppress(OSError):
+            new.unlink()
+        raise
+    folder = os.open(str(path.parent), os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _checksum(state: State) -> str:
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode("utf-8")).hexdigest()

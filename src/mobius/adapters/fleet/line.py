@@ -1,0 +1,192 @@
+"""The line to one host: the system's ssh, the agent at its other end, one question and one answer at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import IO, Any
+
+from mobius.adapters.fleet.sending import agent_file, agent_sha256
+from mobius.errors import Fenced, MobiusError
+
+ASK_WITHIN_S = 30.0
+CONNECT_WITHIN_S = 20.0
+MOST_ANSWER = 16 << 20
+CHUNK = 1 << 18
+
+
+class HostLost(MobiusError):
+    """A host that cannot be reached, or whose line broke: what it does now is unknown, which is not "nothing"."""
+
+    exit_code = 4
+
+
+class HostRefused(MobiusError):
+    """A host that was reached and said no. `code` says why, for programs."""
+
+    def __init__(self, message: str, hint: str, *, code: str) -> None:
+        super().__init__(message, hint)
+        self.code = code
+
+
+class Line:
+    """Opened with the first question, opened anew after it broke. One thread at a time asks."""
+
+    def __init__(self, name: str, argv: Sequence[str], root: str) -> None:
+        self.name = name
+        self._argv = list(argv)
+        self._root = root
+        self._process: subprocess.Popen[bytes] | None = None
+        self._said: IO[bytes] | None = None
+        self._rest = b""
+        self._lock = threading.Lock()
+
+    def ask(
+        self,
+        verb: str,
+        *,
+        within_s: float = ASK_WITHIN_S,
+        stream: Callable[[], Iterator[bytes]] | None = None,
+        **asked: Any,
+    ) -> Mapping[str, Any]:
+        """The host's answer. `stream` follows the question. Raises `HostLost` when there is none in time, `Fenced` or
+        `HostRefused` when it is no."""
+        with self._lock:
+            try:
+                self._open()
+                until = time.monotonic() + within_s
+                self._write(json.dumps({"verb": verb, **asked}).encode() + b"\n", until)
+                for chunk in stream() if stream else ():
+                    self._write(len(chunk).to_bytes(4, "big") + chunk, until)
+                if stream:
+                    self._write(bytes(4), until)
+                told = self._read(until)
+            except BaseException:
+                self.close()
+                raise
+        return self._judged(told)
+
+    def close(self) -> None:
+        """Ends the line; what the host was told goes on."""
+        process, self._process = self._process, None
+        self._rest = b""
+        if process is not None:
+            for end in (process.stdin, process.stdout):
+                with contextlib.suppress(OSError):
+                    assert end is not None
+                    end.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.5)
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        if self._said is not None:
+            self._said.close()
+            self._said = None
+
+    # -- one line --------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        if self._process is not None:
+            return
+        until = time.monotonic() + CONNECT_WITHIN_S
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the line
+        try:
+            self._process = subprocess.Popen(
+                self._argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._said,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError as problem:
+            raise HostLost(
+                f"{self.name}: {self._argv[0]} cannot be started: {problem.strerror}",
+                "install the ssh client",
+            ) from problem
+        for end in (self._process.stdin, self._process.stdout):
+            assert end is not None
+            os.set_blocking(end.fileno(), False)
+        first = json.dumps({"root": self._root, "sha256": agent_sha256(), "size": len(agent_file())}).encode()
+        self._write(b"%08d" % len(first) + first, until)
+        if not self._judged(self._read(until)).get("has"):
+            self._write(agent_file(), until)
+
+    def _write(self, content: bytes, until: float) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        file, left = self._process.stdin.fileno(), memoryview(content)
+        while left:
+            self._await(file, selectors.EVENT_WRITE, until)
+            try:
+                left = left[os.write(file, left[:CHUNK]) :]
+            except BlockingIOError:
+                continue
+            except OSError as problem:
+                raise self._lost("the line broke") from problem
+
+    def _read(self, until: float) -> dict[str, Any]:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        file = self._process.stdout.fileno()
+        while b"\n" not in self._rest:
+            self._await(file, selectors.EVENT_READ, until)
+            try:
+                piece = os.read(file, CHUNK)
+            except BlockingIOError:
+                continue
+            if not piece:
+                raise self._lost("the line ended")
+            self._rest += piece
+            if len(self._rest) > MOST_ANSWER:
+                raise self._lost("it answers without an end")
+        line, _, self._rest = self._rest.partition(b"\n")
+        try:
+            told = json.loads(line)
+        except ValueError as problem:
+            raise self._lost(f"it answered {line[:60]!r}") from problem
+        if not isinstance(told, dict):
+            raise self._lost(f"it answered {line[:60]!r}")
+        return told
+
+    def _await(self, file: int, event: int, until: float) -> None:
+        with selectors.DefaultSelector() as ready:
+            ready.register(file, event)
+            if not ready.select(max(0.0, until - time.monotonic())):
+                raise self._lost("no answer in time")
+
+    def _lost(self, how: str) -> HostLost:
+        return HostLost(
+            f"{self.name} is not reached: {self._why() or how}",
+            f"look: ssh {self.name}; when it is back: mobius resume, or mobius status",
+        )
+
+    def _why(self) -> str:
+        """The last line that ssh said; the program at the other end may have said one, too."""
+        if self._said is None:
+            return ""
+        with contextlib.suppress(OSError, ValueError, subprocess.TimeoutExpired):
+            if self._process is not None:
+                self._process.wait(0.2)
+            self._said.seek(0)
+            lines = self._said.read(65536).decode(errors="replace").strip().splitlines()
+            return lines[-1].strip()[:200] if lines else ""
+        return ""
+
+    def _judged(self, told: Mapping[str, Any]) -> Mapping[str, Any]:
+        if told.get("ok") is True:
+            return told
+        message, hint, code = (str(told.get(key) or "") for key in ("message", "hint", "code"))
+        if code == "fenced":
+            raise Fenced(f"{self.name}: {message}", hint)
+        raise HostRefused(
+            f"{self.name}: {message or 'it refused'}", hint or f"look: ssh {self.name}", code=code
+        )
