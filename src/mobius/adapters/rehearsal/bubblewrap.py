@@ -54,7 +54,7 @@ class Bubblewrap:
             return "bubblewrap is not installed: its program bwrap is not on the PATH"
         argv = [
             self._program,
-            *_namespaces(with_user=False),
+            *namespaces(with_user=False),
             "--ro-bind",
             "/",
             "/",
@@ -107,10 +107,10 @@ class Bubblewrap:
         source = f"import sys; sys.path += {folders!r}; from {inside} import main; main()"
         return [
             self._program,
-            *_namespaces(with_user=asked.user is not None),
+            *namespaces(with_user=asked.user is not None),
             *("--info-fd", str(info_fd), "--new-session", "--hostname", "rehearsal", "--clearenv"),
             *("--setenv", "PATH", os.defpath, "--setenv", "LANG", "C.UTF-8"),
-            *("--dev", "/dev", "--proc", "/proc", *_covered_proc()),
+            *("--dev", "/dev", "--proc", "/proc", *covered_proc()),
             *("--perms", "1777", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/dev/shm"),
             *("--perms", "1777", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/tmp"),
             *_placed(mounts),
@@ -167,7 +167,7 @@ class Bubblewrap:
         return Booted(Outcome.ERROR, f"{what}: {words}", healthy_s)
 
 
-def _namespaces(*, with_user: bool) -> list[str]:
+def namespaces(*, with_user: bool) -> list[str]:
     """A user namespace only where we are nobody special: root needs none, and keeps no capability but, to become
     somebody else, two."""
     words = ["--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
@@ -203,7 +203,8 @@ def _words(mount: Mount) -> list[str]:
             return ["--tmpfs", str(mount.at)]
 
 
-def _covered_proc() -> list[str]:
+def covered_proc() -> list[str]:
+    """What hides of /proc what a process that runs as root could use or read there."""
     words: list[str] = []
     for name in PROC_READ_ONLY:
         if Path("/proc", name).exists():

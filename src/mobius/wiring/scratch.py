@@ -1,0 +1,200 @@
+"""This checkout, deployed into a scratch place: cut off by bubblewrap where that can be had, else as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mobius.adapters.places import Places
+from mobius.adapters.rehearsal.scratch import scratch_place
+from mobius.adapters.repository import git
+from mobius.adapters.scratch.cut_off import cut_off, why_not_here
+from mobius.adapters.scratch.settings import left_out, scratch_settings, why_not
+from mobius.adapters.snapshot import save_settings
+from mobius.errors import GateUnknown
+from mobius.flows.plan import release_of
+from mobius.host.children import MARK_ROOT, find_marked
+from mobius.host.client import HostClient, HostRefused, HostUnavailable
+from mobius.model.verdict import CheckResult, Outcome
+from mobius.wiring.app import App
+
+INSIDE = "mobius.wiring.scratch_inside"
+ENDED_WITHIN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What came of it. `how`: "isolated" or "plain"; `backup`: of it, kept where the caller said."""
+
+    outcome: Outcome
+    sentence: str
+    how: str
+    advice: str = ""
+    release: str = ""
+    smoke: tuple[CheckResult, ...] = ()
+    looks: tuple[Mapping[str, Any], ...] = field(default=())
+    left_out: tuple[str, ...] = ()
+    log: tuple[str, ...] = ()
+    backup: Path | None = None
+
+
+def way_of_starting(app: App, name: str) -> tuple[str, str]:
+    """("isolated", "plain" or "url", "") by what mobius.toml says and this machine can; ("", why) where nothing can
+    be had. Started as it is only where nothing of anybody's runs: in CI, or where mobius.toml says so."""
+    settings = app.environment(name)
+    asked = settings.premerge.smoke
+    if asked == "url":
+        return "url", ""
+    if reason := why_not(settings):
+        return "", f"this checkout cannot be started in a scratch place: {reason}"
+    if asked == "plain":
+        return "plain", ""
+    reason = why_not_here()
+    if not reason:
+        return "isolated", ""
+    if asked is None and app.environ.get("CI", "").lower() in ("true", "1"):
+        return "plain", ""
+    return "", reason
+
+
+def start_here(
+    app: App, name: str, tag: str, *, how: str, keep: Path, progress: Callable[[str], None]
+) -> Seen:
+    """Stages `tag` in a scratch place, deploys it there, watches it for a while and backs it up; its backup is moved
+    into `keep`. Raises `MobiusError` where it cannot be staged, `GateUnknown` where nothing was seen."""
+    settings, project = app.environment(name), app.settings.project
+    with scratch_place(settings.root / "run", progress) as place:
+        env_files = how == "isolated"
+        moved = scratch_settings(app.settings, settings, place, _free_port(), env_files=env_files)
+        scratch = App(moved, app.environ)
+        if env_files:
+            _copy_environment_files(app, name, place / "root")
+        ports = scratch.ports(name)
+        progress("staging this checkout")
+        ports.releases.stage(release_of(ports.releases.find(tag), ports), progress=progress)
+        (place / "artifacts").mkdir(exist_ok=True)
+        save_settings(place / "settings.json", moved, name)
+        out = place / "seen.json"
+        watch = str(settings.premerge.watch_s)
+        words = [sys.executable, "-m", INSIDE, str(place / "settings.json"), name, tag, watch, str(out)]
+        if how == "isolated":
+            shown = [project, *_repository_of(project)]
+            words = cut_off(words, place=place, hidden=[settings.root], shown=shown)
+        progress(f"deploying it in a scratch place, {'cut off' if how == 'isolated' else 'as it is'}")
+        with _ended(place / "root", how):
+            code = _run(words, app.environ, place)
+        if not out.is_file():
+            raise GateUnknown(f"the start in a scratch place ended with exit code {code} and saw nothing")
+        return _read(json.loads(out.read_text(encoding="utf-8")), how, left_out(settings), keep)
+
+
+def _run(words: list[str], environ: Mapping[str, str], place: Path) -> int:
+    """Its output is ours; it ends with us."""
+    process = subprocess.Popen(
+        words, cwd=place, env=dict(environ), stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        return process.wait()
+    finally:
+        if process.poll() is None:
+            _signal(process.pid, signal.SIGTERM)
+            try:
+                process.wait(ENDED_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                _signal(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+                process.wait()
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.killpg(pid, number) if hasattr(os, "killpg") else os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+@contextmanager
+def _ended(root: Path, how: str) -> Iterator[None]:
+    """What is cut off ends with its namespace; of what is not, nothing is left running."""
+    try:
+        yield
+    finally:
+        if how != "isolated":
+            end_scratch(root)
+
+
+def end_scratch(root: Path) -> None:
+    """Ends the supervisor of a scratch place and everything that it started."""
+    try:
+        HostClient(root, timeout_s=ENDED_WITHIN_S).shutdown(stop_slots=True)
+    except (HostUnavailable, HostRefused):
+        pass
+    for process in find_marked(MARK_ROOT, str(root.resolve())):
+        _signal(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def _copy_environment_files(app: App, name: str, root: Path) -> None:
+    """The files of variables of the live environment, where they lie in its root: nobody is reached with them."""
+    settings = app.environment(name)
+    places = Places(app.settings.project, settings.root, settings.release.link)
+    moved = Places(app.settings.project, root, settings.release.link)
+    for process in settings.processes:
+        if process.env_file and (file := places.resolve(process.env_file)).is_file():
+            there = moved.resolve(process.env_file)
+            if there.is_relative_to(root):
+                there.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, there)
+                there.chmod(0o600)
+
+
+def _repository_of(project: Path) -> list[Path]:
+    """Where git has what it needs for this folder: a work tree's repository may lie elsewhere."""
+    found = [git(project, "rev-parse", word) for word in ("--show-toplevel", "--git-common-dir")]
+    return [(project / each).resolve() for each in found if each]
+
+
+def _read(seen: Mapping[str, Any], how: str, out: tuple[str, ...], keep: Path) -> Seen:
+    smoke = tuple(
+        CheckResult(
+            str(one["name"]),
+            Outcome(one["outcome"]),
+            str(one["message"]),
+            float(one["duration_ms"]),
+            str(one.get("advice") or ""),
+            str(one.get("output") or ""),
+        )
+        for one in seen.get("smoke") or ()
+    )
+    backup = None
+    if seen.get("backup"):
+        made = Path(str(seen["backup"]))
+        keep.mkdir(parents=True, exist_ok=True)
+        backup = keep / made.name
+        shutil.move(made, backup)
+    return Seen(
+        Outcome(seen["outcome"]),
+        str(seen.get("sentence") or ""),
+        how,
+        str(seen.get("advice") or ""),
+        str(seen.get("release") or ""),
+        smoke,
+        tuple(seen.get("looks") or ()),
+        out,
+        tuple(seen.get("log") or ()),
+        backup,
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
