@@ -86,7 +86,8 @@ def test_nothing_written_holds_a_placeholder(name: str, tmp_path: Path) -> None:
     project = lay_out(tmp_path / name, SAMPLES[name])
     init(project, "--yes")
     for path, text in tree(project).items():
-        if path not in SAMPLES[name] and path != "mobius.schema.json":
+        filled_when_sent = path.startswith(("notifications/", "NOTIFICATION_TEMPLATES"))
+        if path not in SAMPLES[name] and path != "mobius.schema.json" and not filled_when_sent:
             assert not (found := PLACEHOLDERS.search(text.decode())), f"{path}: {found}"
 
 

@@ -9,13 +9,20 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from string import Template
 
 import pytest
 
 from init.samples import NODE, lay_out
+from mobius.adapters.notifiers.templates import Templates
 from mobius.cli.main import run
+from mobius.model.notices import Delivery
+from mobius.report.notices.mail import mail
+from mobius.report.notices.slack import slack_body
+from mobius.report.notices.teams import teams_body
+from mobius.report.notices.words import Around, message_of, sample
+from world import SETTINGS
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="these are the scripts for a POSIX shell")
 SAYS = '#!/bin/sh\necho "$(basename "$0"):$PWD"\nprintf "%s\\n" "$@"\n'
@@ -153,16 +160,23 @@ def test_every_shell_script_is_one_that_a_plain_shell_reads(project: Path) -> No
 
 
 def test_every_message_is_whole_once_its_variables_are_filled_in(project: Path) -> None:
-    values = {"RELEASE_TAG": "v2", "DEPLOY_LEAD": "@a", "WHEN": "now", "REASON": "none", "MAIL_TO": "a@b"}
-    files = [path for path in project.glob("notifications/*/*") if path.is_file()]
-    assert len(files) == 18
-    for file in files:
-        text = Template(file.read_text()).substitute(values)
-        assert "v2" in text
-        if file.suffix == ".json":
-            json.loads(text)
-        else:
-            assert text.startswith("To: a@b\nSubject: dhash v2 ")
+    templates = Templates(project / "notifications")
+    found = list(templates.all())
+    assert (len(found), templates.mistakes()) == (24, ())
+    for each in found:
+        assert each.topic is not None
+        written, payload = sample(each.topic, "dhash", "production", "@a", 1.7e9)
+        around = Around("dhash", SETTINGS, {})
+        message = message_of([Delivery(1, "ops", "waiting", written, payload, 1.7e9)], around)
+        message = replace(message, made=templates.text(each.kind, each.topic))
+        made = {
+            "slack": slack_body,
+            "teams": teams_body,
+            "email": lambda m: mail(m, "a@b.c", ["d@e.f"]).as_string(),
+        }
+        text = json.dumps(made[each.kind](message))
+        assert "a test, nothing happened" in text and "dhash" in text
+        assert "{" + "{" not in text and "n/a" not in text and "no variable" not in text, text
 
 
 def at_a_terminal(project: Path, answer: str, *words: str) -> int:

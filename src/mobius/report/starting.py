@@ -12,7 +12,7 @@ from mobius.model.policies import PolicySettings
 from mobius.model.project import Project, Repository, Wanted
 from mobius.model.settings import EnvironmentSettings, Settings
 from mobius.report.members import with_members
-from mobius.report.notices import MESSAGES, notices
+from mobius.report.notices.project import MESSAGES, notices, variables_table
 from mobius.report.quick import latest_backup, main_environment, quick, quick_markdown
 from mobius.report.shims import shims
 from mobius.report.texts import template
@@ -53,6 +53,7 @@ def files(
         "commands": quick_markdown(quick(settings, e, '"$RELEASE_TAG"')),
         "reviewers": _reviewers(seen),
         "messages": MESSAGES,
+        "variables": variables_table(),
         "version": version,
         "staging": staging,
         "node_lock": "package-lock.json" in seen.files,
@@ -72,7 +73,7 @@ def files(
         ),
         Wanted("curl-format.txt", template("curl-format.txt")),
         Wanted("logs/quality/.gitignore", "*\n!.gitignore\n"),
-        *notices(settings.service, e),
+        *notices(),
         *shims(settings.service, e.name, staging),
     )
 

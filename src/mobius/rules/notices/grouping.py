@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mobius.model.notice_topics import topic_of
 from mobius.model.notices import Delivery, NotifySettings, Topic
-from mobius.rules.notices.topics import topic_of
 
 GROUPED = frozenset({Topic.ALERT, Topic.UNSENT})
 AT_MOST = 5  # more than so many waiting go out as one

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mobius.errors import ConfigurationError
-from mobius.rules.notices.templates import Hole, Part, Piece, Values, Wrong, parse, render
+from mobius.report.notices.templates import Hole, Part, Piece, Values, Wrong, parse, render
 
 # Private characters that stand for a value while the text is read as JSON; taken out of templates first.
 _OPEN, _CLOSE, _BARE = "\ue000", "\ue001", "\ue002"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mobius.model.notices import ChannelSettings, Severity, Topic
+from mobius.model.notices import Severity, Topic
 
 _SEVERITY = {
     Topic.ALERT: Severity.CRITICAL,
@@ -41,21 +41,3 @@ def topic_of(written: str, payload: Mapping[str, Any]) -> Topic:
 def severity_of(topic: Topic) -> Severity:
     """How much a message about this matters."""
     return _SEVERITY.get(topic, Severity.WARNING)
-
-
-def is_wanted(channel: ChannelSettings, topic: Topic, payload: Mapping[str, Any]) -> bool:
-    """Whether a message goes through this channel. An escalation goes through the one that its step names, and what
-    could not be sent is told by the others."""
-    data = payload.get("data")
-    data = data if isinstance(data, Mapping) else {}
-    if topic is Topic.ESCALATION and data.get("channel"):
-        return bool(data["channel"] == channel.name)
-    if topic is Topic.UNSENT and data.get("channel") == channel.name:
-        return False
-    if channel.environments and payload.get("environment") not in channel.environments:
-        return False
-    if severity_of(topic).rank < Severity(channel.severity).rank:
-        return False
-    # Whoever takes alerts takes what becomes of them, too.
-    also = Topic.ALERT in channel.topics and topic in (Topic.ESCALATION, Topic.UNSENT)
-    return not channel.topics or topic in channel.topics or also

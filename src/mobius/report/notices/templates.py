@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from mobius.rules.notices.variables import BARE, NOT_KNOWN, canonical
+from mobius.report.notices.variables import BARE, NOT_KNOWN, canonical
 
 LARGEST = 200_000  # characters of a template
 DEEPEST = 20

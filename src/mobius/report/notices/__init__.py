@@ -1,0 +1,1 @@
+"""Messages to people: the words, and their form in Slack, Teams, e-mail and a generic webhook."""
