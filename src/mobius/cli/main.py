@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "exec": ("mobius.cli.exec", "Run a command inside the live release."),
     "freeze": ("mobius.cli.freeze", "Let no deployment and no restart begin for a while."),
     "gates": ("mobius.cli.gates", "Hold a file or the live release against the quality gates."),
+    "github": ("mobius.cli.github", "The rules of the branch on GitHub, and one comment of a pull request."),
     "health": ("mobius.cli.health", "Ask the health endpoint once."),
     "history": ("mobius.cli.history", "What was deployed and rolled back, newest first."),
     "host": ("mobius.cli.host", "The supervisor of an environment: start, stop, look."),

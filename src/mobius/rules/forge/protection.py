@@ -147,8 +147,10 @@ def _bypass(found: BranchRules, demands: Demands, wanted: GitHubSettings) -> Che
     hidden = _hidden(found, demands)
     if hidden:
         return _result(name, Outcome.ERROR, f"GitHub does not show who may pass {hidden} by", _SHOW)
-    if found.unread and not found.sources:
-        return _result(name, Outcome.ERROR, found.unread[0].reason, found.unread[0].hint)
+    if not found.sources:
+        if found.unread:
+            return _result(name, Outcome.ERROR, found.unread[0].reason, found.unread[0].hint)
+        return _result(name, Outcome.FAIL, "there is no rule that anybody would have to pass by", APPLY)
     allowed = ", ".join(dict.fromkeys(one.who for _, one in everyone))
     return _result(
         name, Outcome.PASS, f"as allowed: {allowed}" if allowed else "nobody else may pass rules by"
