@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,10 @@ import av.error
 
 from mobius.adapters.media.frames import Shown, frames_at
 from mobius.adapters.media.lossless import keep, kept
-from mobius.adapters.media.loudness import measure
 from mobius.adapters.media.masking import drawn
+from mobius.adapters.media.once import looked_at
 from mobius.adapters.media.pictures import beside, write_png
 from mobius.adapters.media.planes import Picture, as_rgb, picture_of
-from mobius.adapters.media.probing import probe
 from mobius.adapters.media.ssim import similarity
 from mobius.adapters.media.tiles import worst_tile
 from mobius.errors import GateUnknown, UsageError
@@ -28,17 +26,19 @@ Row = Mapping[str, Any]
 
 def take(file: Path, *, times: Sequence[float], into: str) -> dict[str, Any]:
     """Facts and loudness, and the frames at these times kept in the folder `into`. One behind the end has no file."""
-    told = described(file)
-    told["frames"] = [_taken(shown, Path(into)) for shown in _frames(file, times)]
+    told, found = looked_at(file, times)
+    told["frames"] = [_taken(shown, Path(into)) for shown in _bearable(found, file)]
     return told
 
 
-def compare(file: Path, *, frames: Sequence[Row], folder: str, variant: str) -> dict[str, Any]:
+def compare(
+    file: Path, *, frames: Sequence[Row], folder: str, variant: str, deep: bool = False
+) -> dict[str, Any]:
     """Facts and loudness, and how like the golden's frames (with `masks` each) the film's are at the same times."""
-    told = described(file)
-    shown = _frames(file, [row["at_s"] for row in frames])
+    told, found = looked_at(file, [row["at_s"] for row in frames], deep=deep)
     told["frames"] = [
-        _compared(row, one, Path(folder), variant) for row, one in zip(frames, shown, strict=True)
+        _compared(row, one, Path(folder), variant)
+        for row, one in zip(frames, _bearable(found, file), strict=True)
     ]
     return told
 
@@ -66,18 +66,14 @@ def named(at_s: float) -> str:
 
 def described(file: Path, *, deep: bool = False) -> dict[str, Any]:
     """The film, its loudness (None without sound; `sound_problem` where it cannot be measured), and who measured."""
-    film = probe(file, deep=deep)
-    loudness, problem = None, ""
-    if film["audio"]:
-        try:
-            loudness = {name: value for name, value in asdict(measure(file)).items() if name != "curve"}
-        except GateUnknown as unknown:
-            problem = unknown.message
-    return {"film": film, "loudness": loudness, "sound_problem": problem, "ffmpeg": av.ffmpeg_version_info}
+    return looked_at(file, deep=deep)[0]
 
 
 def _frames(file: Path, times: Sequence[float]) -> list[Shown]:
-    found = frames_at(file, times)
+    return _bearable(frames_at(file, times), file)
+
+
+def _bearable(found: list[Shown], file: Path) -> list[Shown]:
     for shown in found:
         if shown.picture is not None and min(shown.picture.width, shown.picture.height) < SMALLEST:
             raise GateUnknown(f"{file.name}: its picture is too small to compare", "render it larger")
