@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mobius.cli.context import app, environment_option, json_option
-from mobius.errors import GateUnknown, UsageError
-from mobius.model.quality import QualityGates, Reading
+from mobius.cli.media_here import Reports, films, html_option, junit_option
+from mobius.errors import GateUnknown, MobiusError, UsageError
+from mobius.model.quality import Reading
 from mobius.model.verdict import CheckResult, Outcome, worst
+
+if TYPE_CHECKING:
+    from mobius.report.media_page import FilmShown
+    from mobius.wiring.media import Films
 
 CODES = {Outcome.PASS: 0, Outcome.FAIL: 3}
 LARGEST_REPORT = 64 << 20
@@ -39,7 +43,8 @@ def command() -> None:
     "--for", "seconds", type=click.FloatRange(1, 600), default=10.0, help="Seconds to measure performance."
 )
 @environment_option
-@click.option("--junit", type=FILE, metavar="FILE", help="Also as JUnit.")
+@junit_option
+@html_option
 @json_option
 @click.pass_context
 def check(
@@ -50,6 +55,7 @@ def check(
     seconds: float,
     environment: str | None,
     junit: Path | None,
+    html: Path | None,
     as_json: bool,
 ) -> int:
     """Hold a file, or the live release, against the quality gates.
@@ -59,70 +65,59 @@ def check(
     """
     if not (container or audio or performance):
         raise UsageError("nothing to check", "say --container FILE, --audio FILE or --performance")
-    gates = figures(ctx, environment, needs_service=performance)
+    here = films(ctx, environment)
     readings: list[Reading] = []
     if container:
-        readings += _read("container", container, _container, gates)
+        readings += _read("container", container, _container, here)
     if audio:
-        readings += _read("audio", audio, _audio, gates)
+        readings += _read("audio", audio, _audio, here)
     if performance:
         readings += app(ctx).performance(environment, for_s=seconds)
     _tell(readings, as_json)
-    if junit:
-        _write(junit, readings)
+    reports = Reports("quality gates", junit, html)
+    reports.write_junit(
+        [CheckResult(one.name, one.outcome, one.message, 0.0, one.advice) for one in readings]
+    )
+    reports.write_page(lambda: [_shown(here, container or audio, readings)])
     return CODES.get(worst([reading.outcome for reading in readings]), 4)
 
 
-def figures(ctx: click.Context, environment: str | None, *, needs_service: bool) -> QualityGates:
-    """Those of mobius.toml; the guide's own where there is none."""
-    try:
-        return app(ctx).environment(environment).quality_gates
-    except UsageError:
-        if needs_service or environment or (ctx.obj or {}).get("config") or Path("mobius.toml").exists():
-            raise
-        return QualityGates()
-
-
-def _read(what: str, file: Path, read: Any, gates: QualityGates) -> Sequence[Reading]:
+def _read(what: str, file: Path, read: Any, here: Films) -> Sequence[Reading]:
     """The readings of one file; one that cannot be read at all is one reading, an error."""
     try:
-        found: Sequence[Reading] = read(file, gates)
+        found: Sequence[Reading] = read(file, here)
         return found
     except GateUnknown as problem:
         return [Reading(what, Outcome.ERROR, None, "", f"{file.name}: {problem.message}", problem.hint)]
 
 
-def _container(file: Path, gates: QualityGates) -> Sequence[Reading]:
+def _container(file: Path, here: Films) -> Sequence[Reading]:
     from mobius.rules.quality.container import RUN_AGAIN, judge_container, of_ffprobe
 
     text = _text_of(file, starts=b"{")
     if text is None:
-        from mobius.adapters.media.child import ask
-
-        told = ask("probe", file, {})
+        told = here.ask("probe", file, {})
         if not told["video"]:
             raise GateUnknown("it has no video stream", "the picture was lost when it was rendered")
         whole = Outcome.FAIL if told["cut"] else Outcome.PASS
         is_whole = Reading(
             "complete", whole, told["cut"] or "yes", "yes", told["cut"] or "every frame is there"
         )
-        return [*judge_container(told["video"][0], gates.video), is_whole]
+        return [*judge_container(told["video"][0], here.how.gates.video), is_whole]
     try:
         report = json.loads(text)
     except (ValueError, RecursionError) as broken:
         raise GateUnknown(f"no JSON: {broken}", RUN_AGAIN) from broken
-    return judge_container(of_ffprobe(report), gates.video)
+    return judge_container(of_ffprobe(report), here.how.gates.video)
 
 
-def _audio(file: Path, gates: QualityGates) -> Sequence[Reading]:
+def _audio(file: Path, here: Films) -> Sequence[Reading]:
     from mobius.rules.quality.audio import judge_audio, of_summary
 
     text = _text_of(file)
     if text is None:
-        from mobius.adapters.media.child import ask
-
-        return judge_audio(ask("loudness", file, {}), gates.audio)
-    return judge_audio(of_summary(text), gates.audio)
+        return judge_audio(here.ask("loudness", file, {}), here.how.gates.audio)
+    return judge_audio(of_summary(text), here.how.gates.audio)
 
 
 def _text_of(file: Path, starts: bytes = b"") -> str | None:
@@ -149,9 +144,28 @@ def _tell(readings: Sequence[Reading], as_json: bool) -> None:
         click.echo(readings_text(readings))
 
 
-def _write(junit: Path, readings: Sequence[Reading]) -> None:
-    from mobius.report.junit import junit as as_junit
+def _shown(here: Films, file: Path | None, readings: Sequence[Reading]) -> FilmShown:
+    """For the page; pictures and the curve where the file is no report, but media."""
+    from mobius.flows.media.golden import USUAL_TIMES
+    from mobius.report.media_page import FilmShown
 
-    results = [CheckResult(one.name, one.outcome, one.message, 0.0, one.advice) for one in readings]
-    junit.parent.mkdir(parents=True, exist_ok=True)
-    junit.write_text(as_junit("quality gates", results, at=time.time()), encoding="utf-8")
+    shown: Mapping[str, Any] = {}
+    if file is not None and is_media(file):
+        try:
+            shown = here.ask("shown", file, {"frames": [{"at_s": at_s} for at_s in USUAL_TIMES]})
+            shown = {**shown, "frames": [row for row in shown["frames"] if row["film"]]}
+        except MobiusError as problem:
+            shown = {"problem": problem.message}
+    audio = here.how.gates.audio
+    advice = next((one.advice for one in readings if one.advice and one.outcome is not Outcome.PASS), "")
+    limits = (audio.lufs_target, audio.lufs_tolerance)
+    return FilmShown(
+        file.name if file else "the live release", readings, (), shown, limits=limits, next=advice
+    )
+
+
+def is_media(file: Path) -> bool:
+    """Whether it is no text."""
+    with file.open("rb") as opened:
+        head = opened.read(4096)
+    return b"\x00" in head and head[:2] not in (b"\xff\xfe", b"\xfe\xff")

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import json
-import platform
 import time
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from mobius.cli import gates
-from mobius.cli.context import environment_option, json_option
-from mobius.cli.media_golden import SYSTEMS, where
+from mobius.cli.context import environment_option, json_option, next_step
 from mobius.cli.media_golden_check import weight
-from mobius.errors import MobiusError
-from mobius.model.quality import QualityGates, Reading
-from mobius.model.verdict import CheckResult, Outcome, worst
+from mobius.cli.media_here import PATH, Reports, films, reported
+from mobius.cli.media_options import where
+from mobius.errors import GateUnknown, UsageError
+from mobius.model.quality import Reading
 
-PATH = click.Path(path_type=Path)
-CODES = {Outcome.PASS: 0, Outcome.FAIL: 3}
+if TYPE_CHECKING:
+    from mobius.flows.media.gate import Film
+    from mobius.wiring.media import Films
+
+SUITE = "media check"
 
 
 @click.command("check")
-@click.argument("files", nargs=-1, required=True, metavar="FILE…", type=PATH)
+@click.argument("files", nargs=-1, metavar="[FILE…]", type=PATH)
 @where
 @click.option("--deep", is_flag=True, help="Decode every frame and count those that are corrupt.")
 @environment_option
-@click.option("--junit", type=PATH, metavar="FILE", help="Also as JUnit, whatever happens.")
+@reported
 @json_option
 @click.pass_context
 def command(
@@ -41,74 +42,119 @@ def command(
     deep: bool,
     environment: str | None,
     junit: Path | None,
+    html: Path | None,
+    archive: bool,
     as_json: bool,
 ) -> int:
     """Hold films against the quality gates, and against their golden where --game or --golden names one.
 
-    The figures are those of [quality_gates]. Exit 0 when every gate passed, 3 when one failed, 4 when one could not be
-    measured; what is wrong with one file does not hide the others.
+    Without a file: the newest films that media.latest finds, each against its golden; that is kept in logs/quality.
+    The figures are those of [media] and [quality_gates]. Exit 0 when every gate passed, 3 when one failed, 4 when one
+    could not be measured; what is wrong with one file does not hide the others.
     """
-    figures = gates.figures(ctx, environment, needs_service=False)
-    results: list[CheckResult] = []
-    codes = []
-    for file in files:
-        began = time.monotonic()
-        try:
-            readings = _readings(file, figures, deep=deep)
-            if game or folder:
-                readings += _against_golden(file, game, folder, per_os=per_os)
-            codes.append(CODES.get(worst([one.outcome for one in readings]), 4))
-        except MobiusError as problem:
-            outcome = Outcome.FAIL if problem.exit_code == 3 else Outcome.ERROR
-            readings = [Reading("film", outcome, None, "", problem.message, problem.hint)]
-            codes.append(problem.exit_code)
-        _tell(file, readings, as_json)
-        took_ms = 1000 * (time.monotonic() - began) / len(readings)
-        results += [
-            CheckResult(r.name, r.outcome, r.message, took_ms, r.advice, group=str(file)) for r in readings
-        ]
-    if junit is not None:
-        _write(junit, results)
-    return min(codes, key=weight)
+    here, reports = films(ctx, environment), Reports(SUITE, junit, html)
+    if deep:
+        here = replace(here, how=replace(here.how, wanted=replace(here.how.wanted, deep=True)))
+    try:
+        judged = (
+            _named(here, files, game, folder, per_os, as_json)
+            if files
+            else _newest(here, game or folder, as_json)
+        )
+    except (UsageError, GateUnknown) as problem:
+        from mobius.model.verdict import CheckResult, Outcome
+
+        reports.write_junit([CheckResult("film", Outcome.ERROR, problem.message, 0.0, problem.hint)])
+        raise
+    _report(here, judged, reports, archive=archive or not files)
+    return min((film.code for film in judged), key=weight)
 
 
-def _readings(file: Path, figures: QualityGates, *, deep: bool) -> list[Reading]:
-    from mobius.adapters.media.child import ask
-    from mobius.rules.media.film import whole_and_intact
-    from mobius.rules.quality.audio import judge_audio
-    from mobius.rules.quality.container import judge_container
-
-    told: Mapping[str, Any] = ask("golden", file, {"act": "describe", "deep": deep})
-    film = told["film"]
-    found = list(judge_container(film["video"][0], figures.video)) if film["video"] else []
-    found += whole_and_intact(told)
-    return found + (list(judge_audio(told["loudness"], figures.audio)) if told["loudness"] else [])
-
-
-def _against_golden(file: Path, game: str, folder: Path | None, *, per_os: bool) -> Sequence[Reading]:
-    from mobius.adapters.media.child import ask
-    from mobius.flows.media.golden import Wanted, check
+def _named(
+    here: Films, files: Sequence[Path], game: str, folder: Path | None, per_os: bool, as_json: bool
+) -> list[Film]:
+    from mobius.flows.media.gate import Film, judge_film
     from mobius.flows.media.golden_folder import place_of
+    from mobius.model.verdict import Outcome
+    from mobius.wiring.media import now
 
-    system = SYSTEMS.get(platform.system(), "linux")
-    place = place_of(game, folder, system, per_os=per_os)
-    at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return check(ask, place, file, Wanted(system), at=at).readings
+    place, missing = None, None
+    if game or folder:
+        try:
+            place = place_of(game, folder, here.how.home, per_os=per_os)
+        except UsageError as problem:
+            missing = problem
+    judged = []
+    for file in files:
+        if missing is not None:
+            reading = Reading("golden", Outcome.ERROR, None, "", missing.message, missing.hint)
+            film = Film(file, (reading,), missing.exit_code)
+        else:
+            film = judge_film(here.ask, file, here.how, place, at=now())
+        judged.append(film)
+        _tell(film, as_json)
+    return judged
 
 
-def _tell(file: Path, readings: Sequence[Reading], as_json: bool) -> None:
+def _newest(here: Films, named: object, as_json: bool) -> list[Film]:
+    from mobius.flows.media.gate import judge_subject, subjects
+    from mobius.wiring.media import now
+
+    kinds = subjects(here.how)
+    if not kinds or named:
+        raise UsageError(
+            "check which film?", 'name it, or say in mobius.toml where they are: [media] latest = "out/*.mp4"'
+        )
+    judged, none = [], []
+    for subject in kinds:
+        file = here.newest(subject.pattern, time.sleep)
+        if file is None:
+            none.append(subject.pattern)
+            continue
+        judged.append(judge_subject(here.ask, subject, file, here.how, at=now()))
+        _tell(judged[-1], as_json)
+    if none:
+        problem = GateUnknown(
+            f"no film {', '.join(none)} that is done: nothing was judged",
+            "let the service make one, or mend media.latest; one that still grows is not judged",
+        )
+        if not judged:
+            raise problem
+        click.echo(f"error: {problem.message}\n  {problem.hint}", err=True)
+        judged.append(_not_there(problem))
+    return judged
+
+
+def _not_there(problem: GateUnknown) -> Film:
+    from mobius.flows.media.gate import Film
+    from mobius.model.verdict import Outcome
+
+    reading = Reading("film", Outcome.INCONCLUSIVE, None, "", problem.message, problem.hint)
+    return Film(Path("media.latest"), (reading,), problem.exit_code)
+
+
+def _report(here: Films, judged: Sequence[Film], reports: Reports, *, archive: bool) -> None:
+    from mobius.flows.media.gate import as_results
+    from mobius.wiring.media_reports import film_shown, keep, what_next
+
+    results = [result for film in judged for result in as_results(film, film.file.as_posix())]
+    reports.write_junit(results)
+    reports.write_page(lambda: [film_shown(here, film) for film in judged])
+    if archive:
+        try:
+            click.echo(f"kept: {keep(here, judged, suite=SUITE).as_posix()}", err=True)
+        except OSError as problem:
+            click.echo(f"warning: the report was not kept: {problem}", err=True)
+    if words := next((what_next(film) for film in judged if what_next(film)), ""):
+        next_step(f"next: {words}")
+
+
+def _tell(film: Film, as_json: bool) -> None:
     from mobius.report.quality import reading_json, readings_text
     from mobius.report.words import printable
 
     if as_json:
-        for reading in readings:
-            click.echo(json.dumps({**reading_json(reading), "file": str(file)}, ensure_ascii=False))
+        for reading in film.readings:
+            click.echo(json.dumps({**reading_json(reading), "file": str(film.file)}, ensure_ascii=False))
     else:
-        click.echo(f"{printable(str(file))}\n{readings_text(readings)}")
-
-
-def _write(junit: Path, results: Sequence[CheckResult]) -> None:
-    from mobius.report.junit import junit as as_junit
-
-    junit.parent.mkdir(parents=True, exist_ok=True)
-    junit.write_text(as_junit("media check", results, at=time.time()), encoding="utf-8")
+        click.echo(f"{printable(str(film.file))}\n{readings_text(film.readings)}")

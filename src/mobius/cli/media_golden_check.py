@@ -3,45 +3,25 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mobius.cli.media_here import Reports
 from mobius.errors import GateUnknown, MobiusError
+from mobius.model.quality import Reading
 from mobius.model.verdict import CheckResult, Outcome
 
 if TYPE_CHECKING:
-    from mobius.flows.media.golden import Checked, Wanted
+    from mobius.flows.media.gate import Film
+    from mobius.flows.media.golden import Checked
     from mobius.flows.media.golden_folder import Place
+    from mobius.wiring.media import Films
 
 CODES = {Outcome.PASS: 0, Outcome.FAIL: 3}
-
-
-def check_all(*, junit: Path | None, as_json: bool, system: str, at: str, **options: Any) -> int:
-    """Holds each film against its golden; what goes wrong with one does not hide the others. Returns the worst code."""
-    results: list[CheckResult] = []
-    suite = "golden"
-    facts: dict[str, str] = {}
-    try:
-        wanted = _wanted(system, options)
-        codes = []
-        for place, film in _pairs(system, options):
-            suite = _suite(suite, place)
-            codes.append(_one(place, film, wanted, results, facts, at, as_json))
-        return min(codes, key=weight)
-    except MobiusError as problem:
-        suite = f"golden:{options['game']}" if options["game"] and suite == "golden" else suite
-        results.append(_case("golden", problem, options["game"]))
-        raise
-    finally:
-        if suite != "goldens":
-            results = [replace(one, group="") for one in results]
-        if junit is not None:
-            _write(junit, suite, results, facts)
 
 
 def weight(code: int) -> int:
@@ -50,54 +30,102 @@ def weight(code: int) -> int:
     return order.index(code) if code in order else 1
 
 
-def _wanted(system: str, options: dict[str, Any]) -> Wanted:
-    from mobius.flows.media.golden import Wanted
-    from mobius.rules.media.golden import times_of, tolerances_of
+@dataclass(slots=True)
+class GoldenCheck:
+    """Holds each film against its golden; what goes wrong with one does not hide the others."""
 
-    typed = {name: options[name] for name in ("ssim", "tile", "lufs", "true_peak")}
-    times = times_of(options["frames"]) if options["frames"] else None
-    return Wanted(system, tolerances_of(typed), times, options["variant"] or "", options["across"])
+    here: Films
+    options: dict[str, Any]
+    reports: Reports
+    archive: bool
+    as_json: bool
+    results: list[CheckResult] = field(default_factory=list)
+    judged: list[Film] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+    suite: str = "golden"
 
+    def run(self) -> int:
+        """Returns the worst code."""
+        try:
+            self._set_limits()
+            codes = [self._one(place, film) for place, film in self._pairs()]
+            self._page()
+            return min(codes, key=weight)
+        except MobiusError as problem:
+            if self.options["game"] and self.suite == "golden":
+                self.suite = f"golden:{self.options['game']}"
+            self.results.append(_case(problem, self.options["game"]))
+            raise
+        finally:
+            if self.suite != "goldens":
+                self.results = [replace(one, group="") for one in self.results]
+            self.reports = replace(self.reports, suite=self.suite)
+            self.reports.write_junit(self.results, self.facts)
 
-def _pairs(system: str, options: dict[str, Any]) -> Iterator[tuple[Place, Path | None]]:
-    from mobius.flows.media.golden_folder import HOME, all_places, place_of
+    def _set_limits(self) -> None:
+        from mobius.rules.media.golden import times_of, tolerances_of
 
-    if options["game"] or options["folder"] or options["film"]:
-        place = place_of(options["game"], options["folder"], system, per_os=options["per_os"])
-        yield place, options["film"]
-        return
-    places = all_places(HOME, system)
-    if not places:
-        raise GateUnknown(
-            f"no golden in {HOME.as_posix()}: nothing was compared",
-            "record one: mobius media golden record --game NAME --in FILE",
+        options, how = self.options, self.here.how
+        typed = {name: options[name] for name in ("ssim", "tile", "lufs", "true_peak")}
+        wanted = replace(
+            how.wanted,
+            tolerances=tolerances_of(typed, how.wanted.tolerances),
+            times=times_of(options["frames"]) if options["frames"] else None,
+            variant=options["variant"] or "",
+            across=options["across"],
         )
-    yield from ((place, None) for place in places)
+        self.here = replace(self.here, how=replace(how, wanted=wanted))
 
+    def _pairs(self) -> Iterator[tuple[Place, Path | None]]:
+        from mobius.flows.media.golden_folder import all_places, place_of
 
-def _one(
-    place: Place,
-    film: Path | None,
-    wanted: Wanted,
-    results: list[CheckResult],
-    facts: dict[str, str],
-    at: str,
-    as_json: bool,
-) -> int:
-    from mobius.adapters.media.child import ask
-    from mobius.flows.media.golden import check
-    from mobius.report.golden import results as cases
+        options, home = self.options, self.here.how.home
+        if options["game"] or options["folder"] or options["film"]:
+            place = place_of(options["game"], options["folder"], home, per_os=options["per_os"])
+            yield place, options["film"]
+            return
+        places = all_places(home)
+        if not places:
+            raise GateUnknown(
+                f"no golden in {home.folder.as_posix()}: nothing was compared",
+                "record one: mobius media golden record --game NAME --in FILE",
+            )
+        yield from ((place, None) for place in places)
 
-    try:
-        checked = check(ask, place, film, wanted, at=at)
-    except MobiusError as problem:
-        results.append(_case("golden", problem, place.game))
-        _tell_problem(place, problem, as_json)
-        return problem.exit_code
-    results += cases(checked.readings, place.game)
-    facts |= {f"{place.game}.ssim_variant": checked.golden.variant, f"{place.game}.ffmpeg": checked.ffmpeg}
-    _tell(checked, as_json)
-    return CODES.get(checked.outcome, 4)
+    def _one(self, place: Place, film: Path | None) -> int:
+        from mobius.flows.media.gate import Film
+        from mobius.flows.media.golden import check
+        from mobius.report.golden import results as cases
+        from mobius.wiring.media import now
+
+        own = f"golden:{place.game}" + (f":{place.system}" if place.system else "")
+        self.suite = own if self.suite == "golden" else "goldens"
+        try:
+            checked = check(self.here.ask, place, film, self.here.how.wanted, at=now())
+        except MobiusError as problem:
+            self.results.append(_case(problem, place.game))
+            reading = Reading("golden", _outcome(problem), None, "", problem.message, problem.hint)
+            self.judged.append(Film(film or place.folder, (reading,), problem.exit_code))
+            _tell_problem(place, problem, self.as_json)
+            return problem.exit_code
+        self.results += cases(checked.readings, place.game)
+        variant, ffmpeg = checked.golden.variant, str(checked.told["ffmpeg"])
+        self.facts |= {f"{place.game}.ssim_variant": variant, f"{place.game}.ffmpeg": ffmpeg}
+        code = CODES.get(checked.outcome, 4)
+        self.judged.append(Film(checked.film, checked.readings, code, place, told=checked.told))
+        _tell(checked, self.as_json)
+        return code
+
+    def _page(self) -> None:
+        from mobius.wiring.media_reports import film_shown, keep
+
+        reports = replace(self.reports, suite=self.suite)
+        reports.write_page(lambda: [film_shown(self.here, film) for film in self.judged])
+        if self.archive:
+            try:
+                click.echo(f"kept: {keep(self.here, self.judged, suite=self.suite).as_posix()}", err=True)
+            except OSError as problem:
+                click.echo(f"warning: the report was not kept: {problem}", err=True)
 
 
 def _tell(checked: Checked, as_json: bool) -> None:
@@ -124,19 +152,9 @@ def _tell_problem(place: Place, problem: MobiusError, as_json: bool) -> None:
     click.echo(f"error: {problem}\n  {problem.hint}", err=True)
 
 
-def _case(name: str, problem: MobiusError, game: str) -> CheckResult:
-    outcome = Outcome.FAIL if problem.exit_code == 3 else Outcome.ERROR
-    return CheckResult(name, outcome, str(problem), 0.0, problem.hint, group=game)
+def _outcome(problem: MobiusError) -> Outcome:
+    return Outcome.FAIL if problem.exit_code == 3 else Outcome.ERROR
 
 
-def _suite(suite: str, place: Place) -> str:
-    """`golden:GAME[:OS]` for one, as the scripts before named it; `goldens` for several."""
-    own = f"golden:{place.game}" + (f":{place.system}" if place.system else "")
-    return own if suite == "golden" else "goldens"
-
-
-def _write(junit: Path, suite: str, results: list[CheckResult], facts: dict[str, str]) -> None:
-    from mobius.report.junit import junit as as_junit
-
-    junit.parent.mkdir(parents=True, exist_ok=True)
-    junit.write_text(as_junit(suite, results, at=time.time(), properties=facts), encoding="utf-8")
+def _case(problem: MobiusError, game: str) -> CheckResult:
+    return CheckResult("golden", _outcome(problem), str(problem), 0.0, problem.hint, group=game)

@@ -20,9 +20,7 @@ def loudness_text(name: str, told: Mapping[str, Any]) -> str:
     """A line each, a dash where there is no measurement."""
     lines = [printable(name)]
     for key, words, unit in LOUDNESS:
-        value = told[key]
-        number = f"{value:.1f}".replace("-", "−") if value is not None else "—"
-        lines.append(f"  {words:<15}{number:>7} {unit}")
+        lines.append(f"  {words:<15}{_figure(told[key]):>7} {unit}")
     return "\n".join(lines)
 
 
@@ -51,12 +49,39 @@ def probe_json(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
     return {"schema_version": 1, "file": name, **told}
 
 
+def film_facts(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Name and value, for a page: `told` as the job `golden` answers; nothing of a film that was not measured."""
+    film = told.get("film")
+    if not film:
+        return []
+    facts = [("Container", f"{film['container']}, {_seconds(film)}{film['size_bytes']:,} bytes")]
+    facts += [("Video", _video(stream)) for stream in film["video"]]
+    facts += [("Audio", _audio(stream)) for stream in film["audio"]]
+    facts += loudness_facts(told.get("loudness") or {})
+    return [*facts, ("SHA-256", str(film["sha256"]))]
+
+
+def loudness_facts(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The five figures with their units."""
+    return [
+        (words.capitalize(), f"{_figure(told[key])} {unit}") for key, words, unit in LOUDNESS if key in told
+    ]
+
+
 def why_bad(told: Mapping[str, Any]) -> str:
     """What is wrong with a file that was read; "" where nothing is."""
     if told.get("cut"):
         return f"cut off: {told['cut']}"
     corrupt = told.get("corrupt_frames")
     return f"{corrupt:,} corrupt frames" if corrupt else ""
+
+
+def _figure(value: float | None) -> str:
+    return "—" if value is None else f"{value:.1f}".replace("-", "−")
+
+
+def _seconds(film: Mapping[str, Any]) -> str:
+    return "" if film["duration_s"] is None else f"{film['duration_s']:.2f} s, "
 
 
 def _video(stream: Mapping[str, Any]) -> str:

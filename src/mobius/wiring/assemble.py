@@ -43,6 +43,7 @@ from mobius.model.settings import EnvironmentSettings, Settings
 from mobius.ports import Around, Commands, Launcher, Ports, Signals, Store, Target, Traffic
 from mobius.rules.commanding import ELSEWHERE
 from mobius.wiring.counting import counting, noted_files, recorder
+from mobius.wiring.media_signals import film_signals
 
 
 def assemble(
@@ -105,7 +106,10 @@ def assemble(
             restarts=None
             if commands
             else lambda: {p.name: p.restarts for p in target.processes() if p.slot == release.slot},
-            gauges=background(readers(release.id), clock, settings.monitor.interval_s, tick_s(settings)),
+            gauges=[
+                *background(readers(release.id), clock, settings.monitor.interval_s, tick_s(settings)),
+                *film_signals(all_settings, settings, places, clock, release.live_since or clock.now()),
+            ],
             resolve=places.resolve,
             made_since=release.live_since,
         )

@@ -17,7 +17,7 @@ from mobius.errors import GateFailed, GateUnknown, UsageError
 from mobius.flows.media import golden_folder as store
 from mobius.flows.media.approving import approve
 from mobius.flows.media.golden import Checked, Wanted, check, diff, record
-from mobius.flows.media.golden_folder import Place, place_for, place_of
+from mobius.flows.media.golden_folder import Home, Place, place_for, place_of
 from mobius.model.golden import Tolerances
 from mobius.model.verdict import Outcome
 
@@ -288,13 +288,13 @@ def test_a_history_or_golden_changed_by_hand_is_found_out(place: Place, tmp_path
 
 
 def test_a_golden_of_this_system_comes_first(place: Place, tmp_path: Path) -> None:
-    assert place_of("sushi", place.folder, "linux", per_os=False) == place
+    assert place_of("sushi", place.folder, Home("linux"), per_os=False) == place
     with pytest.raises(UsageError, match=r"no golden in .*/golden/linux"):
-        place_of("sushi", place.folder, "linux", per_os=True)
-    own = place_for("sushi", place.folder, "linux", per_os=True)
+        place_of("sushi", place.folder, Home("linux"), per_os=True)
+    own = place_for("sushi", place.folder, Home("linux"), per_os=True)
     record(ask, own, tmp_path / "a.mp4", times=TIMES, at=NOW, by="Ada")
-    assert place_of("sushi", place.folder, "linux", per_os=False) == own
-    assert place_of("sushi", place.folder, "macos", per_os=False) == place
+    assert place_of("sushi", place.folder, Home("linux"), per_os=False) == own
+    assert place_of("sushi", place.folder, Home("macos"), per_os=False) == place
 
 
 def test_pictures_of_the_difference_are_written_where_they_are_asked_for(

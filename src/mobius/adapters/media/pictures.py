@@ -26,9 +26,9 @@ def beside(golden: Picture | None, film: Picture) -> Rgb:
     return np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=1)
 
 
-def small(picture: Picture) -> Rgb:
+def small(picture: Picture, widest: int = WIDEST) -> Rgb:
     """Red, green and blue of at most so many columns."""
-    by = _smaller(picture)
+    by = _smaller(picture, widest)
     size = {"width": max(1, picture.width // by), "height": max(1, picture.height // by)}
     shown = frame_of(picture).reformat(format="rgb24", interpolation="AREA", **size)
     return np.asarray(shown.to_ndarray(), np.uint8)
@@ -60,5 +60,5 @@ def _difference(one: Picture, other: Picture) -> Rgb:
     return np.repeat(np.minimum(255, GAIN * most).astype(np.uint8)[:, :, None], 3, axis=2)
 
 
-def _smaller(picture: Picture) -> int:
-    return -(-picture.width // WIDEST)
+def _smaller(picture: Picture, widest: int = WIDEST) -> int:
+    return -(-picture.width // widest)

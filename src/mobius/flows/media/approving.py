@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 from typing import Any
 
 from mobius.errors import GateFailed, UsageError
 from mobius.flows.media import golden_folder as store
-from mobius.flows.media.golden import CANDIDATE, frame_hashes
+from mobius.flows.media.golden import CANDIDATE, frame_hashes, source_of
 from mobius.flows.media.golden_folder import Place
 from mobius.model.golden import Golden
 from mobius.rules.media.golden_record import golden_of
@@ -68,7 +67,7 @@ def _bundle(place: Place) -> dict[str, Any]:
 def _hold(place: Place, candidate: Golden, bundle: dict[str, Any], digest: str) -> None:
     if bundle["golden"] != digest:
         raise GateFailed("the golden changed since that check", ANEW)
-    film = Path(candidate.source)
+    film = source_of(candidate, place)
     if not film.is_file() or store.sha256_of(film) != candidate.source_sha256:
         raise GateFailed(f"{film} changed since that check, or is gone", ANEW)
     for name, wanted in bundle["files"].items():

@@ -31,23 +31,27 @@ CANDIDATE = "candidate.json"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How to compare. `times` None: those of the golden; `variant` "": that of the golden."""
+    """How to compare. `times` None: those of the golden; `variant` "": that of the golden; `deep`: decode every frame.
+    `leaves`: what does not match is left in debug/, to be approved."""
 
     system: str
     tolerances: Tolerances = field(default_factory=Tolerances)
     times: tuple[float, ...] | None = None
     variant: str = ""
     across: bool = False
+    deep: bool = False
+    leaves: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A film against its golden."""
+    """A film against its golden. `told`: as the job answered to `compare`."""
 
     golden: Golden
     place: Place
+    film: Path
     readings: tuple[Reading, ...]
-    ffmpeg: str
+    told: Mapping[str, Any]
 
     @property
     def outcome(self) -> Outcome:
@@ -88,17 +92,24 @@ def check(ask: Ask, place: Place, film: Path | None, wanted: Wanted, *, at: str)
     """Holds the film (that of the golden where none is named) against the golden. Where it does not match, debug/ has
     pictures of it and the candidate that can be approved. Raises `UsageError` for what cannot be compared."""
     golden, digest = store.loaded(place)
-    film = film or Path(golden.source)
+    film = film or source_of(golden, place)
     frames = chosen(golden, place, wanted)
-    options = {"act": "compare", "frames": frames, "folder": str(place.folder), "variant": golden.variant}
-    store.clear_debug(place)
+    options: dict[str, Any] = {
+        "act": "compare",
+        "frames": frames,
+        "folder": str(place.folder),
+        "deep": wanted.deep,
+    }
+    options["variant"] = golden.variant
+    if wanted.leaves:
+        store.clear_debug(place)
     refuse_mixed(golden, variant=wanted.variant, ffmpeg=golden.ffmpeg, across=True)
     told = ask("golden", film, options)
     refuse_mixed(golden, variant=wanted.variant, ffmpeg=told["ffmpeg"], across=wanted.across)
     readings = judge(golden, told, wanted.tolerances)
-    checked = Checked(golden, place, readings, told["ffmpeg"])
-    if checked.outcome is not Outcome.PASS:
-        leave(ask, checked, film, frames, digest, at)
+    checked = Checked(golden, place, film, readings, told)
+    if wanted.leaves and checked.outcome is not Outcome.PASS:
+        leave(ask, checked, frames, digest, at)
     return checked
 
 
@@ -109,7 +120,12 @@ def diff(ask: Ask, place: Place, film: Path | None, wanted: Wanted, into: Path) 
     if into == place.debug and not into.exists():
         store.fresh_debug(place)
     into.mkdir(parents=True, exist_ok=True)
-    return _pictures(ask, place, film or Path(golden.source), frames, into)
+    return _pictures(ask, place, film or source_of(golden, place), frames, into)
+
+
+def source_of(golden: Golden, place: Place) -> Path:
+    """The film that a golden was recorded of."""
+    return place.project / golden.source
 
 
 def chosen(golden: Golden, place: Place, wanted: Wanted) -> list[dict[str, Any]]:
@@ -129,11 +145,9 @@ def chosen(golden: Golden, place: Place, wanted: Wanted) -> list[dict[str, Any]]
     ]
 
 
-def leave(
-    ask: Ask, checked: Checked, film: Path, frames: Sequence[Mapping[str, Any]], digest: str, at: str
-) -> None:
+def leave(ask: Ask, checked: Checked, frames: Sequence[Mapping[str, Any]], digest: str, at: str) -> None:
     """Pictures and the candidate in debug/; where the film is too broken for either, the verdict has to do."""
-    place = checked.place
+    place, film = checked.place, checked.film
     debug = store.fresh_debug(place)
     with suppress(MobiusError):
         _pictures(ask, place, film, frames, debug)
@@ -177,14 +191,14 @@ def adopt(ask: Ask, place: Place, old: Path, golden: Golden, *, times: Sequence[
 
 
 def _made(told: Mapping[str, Any], place: Place, film: Path, variant: str, at: str) -> Golden:
-    names = {"game": place.game, "os": place.system, "source": _as_given(film)}
+    names = {"game": place.game, "os": place.system, "source": _as_given(film, place.project)}
     return made(told, taken_at=at, variant=variant, **names)
 
 
-def _as_given(film: Path) -> str:
+def _as_given(film: Path, project: Path) -> str:
     """Relative to the project where it lies in it: the golden is shared."""
-    here = Path.cwd()
-    return (film.relative_to(here) if film.is_relative_to(here) else film).as_posix()
+    here, whole = project.absolute(), film.absolute()
+    return (whole.relative_to(here) if whole.is_relative_to(here) else film).as_posix()
 
 
 def _pictures(

@@ -33,11 +33,13 @@ RECORD, MASKS, HISTORY, DEBUG, FRAMES, APPROVED = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one golden lies. `system`: linux, macos or windows where it is for that one only, else ""."""
+    """Where one golden lies. `system`: linux, macos or windows where it is for that one only, else "". `project`: what
+    the path of its film is relative to."""
 
     game: str
     folder: Path
     system: str = ""
+    project: Path = Path()
 
     @property
     def debug(self) -> Path:
@@ -45,21 +47,33 @@ class Place:
         return self.folder / DEBUG
 
 
-def place_for(game: str, folder: Path | None, system: str, *, per_os: bool) -> Place:
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder of all goldens, for this system, and the project whose films they are of."""
+
+    system: str
+    folder: Path = HOME
+    project: Path = Path()
+
+
+def place_for(game: str, folder: Path | None, home: Home, *, per_os: bool) -> Place:
     """Where a golden of this name is to lie. Raises `UsageError` for a name without a letter or digit."""
     slug = re.sub(r"[^\w]+", "-", game.lower()).strip("-_")
     if not slug and folder is None:
         raise UsageError(
-            "which golden?", "name it with --game NAME (its folder in tests/golden), or --golden DIR"
+            "which golden?",
+            f"name it with --game NAME (its folder in {home.folder.as_posix()}), or --golden DIR",
         )
-    home = folder or HOME / slug
-    name = slug or home.name
-    return Place(name, home / system, system) if per_os else Place(name, home)
+    there = folder or home.folder / slug
+    name = slug or there.name
+    if per_os:
+        return Place(name, there / home.system, home.system, home.project)
+    return Place(name, there, project=home.project)
 
 
-def place_of(game: str, folder: Path | None, system: str, *, per_os: bool) -> Place:
+def place_of(game: str, folder: Path | None, home: Home, *, per_os: bool) -> Place:
     """Where the golden lies that holds here: that of this system first. Raises `UsageError` where there is none."""
-    own, common = (place_for(game, folder, system, per_os=each) for each in (True, False))
+    own, common = (place_for(game, folder, home, per_os=each) for each in (True, False))
     for place in (own,) if per_os else (own, common):
         if (place.folder / RECORD).is_file():
             return place
@@ -71,11 +85,11 @@ def place_of(game: str, folder: Path | None, system: str, *, per_os: bool) -> Pl
     )
 
 
-def all_places(home: Path, system: str) -> list[Place]:
+def all_places(home: Home) -> list[Place]:
     """One for each golden in the folder, that of this system where it has its own."""
-    games = sorted({file.parent for file in home.glob("*/golden.json")})
-    games += sorted({file.parent.parent for file in home.glob(f"*/{system}/golden.json")} - set(games))
-    return [place_of(game.name, game, system, per_os=False) for game in sorted(games)]
+    games = {file.parent for file in home.folder.glob(f"*/{RECORD}")}
+    games |= {file.parent.parent for file in home.folder.glob(f"*/{home.system}/{RECORD}")}
+    return [place_of(game.name, game, home, per_os=False) for game in sorted(games)]
 
 
 def loaded(place: Place) -> tuple[Golden, str]:

@@ -46,11 +46,11 @@ def refuse_mixed(golden: Golden, *, variant: str, ffmpeg: str, across: bool) -> 
         )
 
 
-def tolerances_of(values: Mapping[str, str | None]) -> Tolerances:
-    """From what was typed, by their names; None is the default. Raises `UsageError` for what is no finite number within
-    its range: such a threshold would let everything pass."""
+def tolerances_of(values: Mapping[str, str | None], usual: Tolerances) -> Tolerances:
+    """From what was typed, by their names; None is the usual one. Raises `UsageError` for what is no finite number
+    within its range: such a threshold would let everything pass."""
     given = {name: _number(name, text) for name, text in values.items() if text is not None}
-    return replace(Tolerances(), **given)
+    return replace(usual, **given)
 
 
 def times_of(text: str) -> tuple[float, ...]:

@@ -1,0 +1,116 @@
+"""How films are judged here: the figures of the environment, where its films and goldens lie, and who measures."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mobius.adapters.media.child import Limits, ask
+from mobius.adapters.places import Places
+from mobius.adapters.quality_archive import Archive
+from mobius.adapters.signals.newest_file import newest_file
+from mobius.flows.media.gate import How, quality_gates, tolerances_of_settings
+from mobius.flows.media.golden import Ask, Wanted
+from mobius.flows.media.golden_folder import Home
+from mobius.model.quality import MediaSettings, QualityGates
+from mobius.model.verdict import CheckResult
+
+if TYPE_CHECKING:
+    from mobius.model.settings import EnvironmentSettings
+    from mobius.wiring.app import App
+
+SYSTEMS = {"Darwin": "macos", "Windows": "windows"}
+ARCHIVE = Path("logs/quality")
+
+
+@dataclass(frozen=True, slots=True)
+class Films:
+    """`resolve`: where a path of the configuration lies; `project`: its folder, relative where that is here."""
+
+    how: How
+    ask: Ask
+    project: Path
+    resolve: Callable[[str], Path]
+
+    def newest(self, pattern: str, wait: Callable[[float], None]) -> Path | None:
+        """The newest film that is done."""
+        found = newest_file(str(self.resolve(pattern)), wait)
+        return Path(found.path) if found else None
+
+    def archive(self) -> Archive:
+        """Where reports of checks are kept."""
+        return Archive(self.project / ARCHIVE, self.how.media.keep)
+
+
+def films_of(app: App | None, name: str | None) -> Films:
+    """Those of an environment; of no configuration at all (None), with the guide's own figures. Where none is named and
+    there are several, they are those of production, or of all where these agree. Raises `UsageError`."""
+    if app is None:
+        return films_with(MediaSettings(), QualityGates(), Path(), Path)
+    settings = _environment(app, name)
+    places = Places(app.settings.project, settings.root, settings.release.link)
+    return films_with(settings.media, settings.quality_gates, _near(app.settings.project), places.resolve)
+
+
+def film_gates(
+    app: App, name: str | None, *, wait: Callable[[float], None] = time.sleep
+) -> tuple[CheckResult, ...]:
+    """The gates of the newest film of each kind that `media.latest` names; () where it names none. Takes as long as
+    measuring them does."""
+    films = films_of(app, name)
+    return quality_gates(films.ask, partial(films.newest, wait=wait), films.how, at=now())
+
+
+def system() -> str:
+    """This one, as goldens name it."""
+    return SYSTEMS.get(platform.system(), "linux")
+
+
+def now() -> str:
+    """As records of goldens have it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def films_with(
+    media: MediaSettings,
+    gates: QualityGates,
+    project: Path,
+    resolve: Callable[[str], Path],
+    *,
+    nice: bool = False,
+) -> Films:
+    """Those that are judged by these figures; `nice`: measuring takes only what nobody else needs."""
+    folder = media.golden if media.golden.is_absolute() else project / media.golden
+    home = Home(system(), _near(folder), project)
+    how = How(media, gates, home, Wanted(system(), tolerances_of_settings(media), deep=media.deep))
+    limits = Limits(media.memory, max(1, round(media.cpu_s)), media.timeout_s, nice)
+
+    def measure(job: str, file: Path, options: Mapping[str, Any]) -> Any:
+        return ask(job, file, options, limits)
+
+    return Films(how, measure, project, resolve)
+
+
+def _environment(app: App, name: str | None) -> EnvironmentSettings:
+    there = app.settings.environments
+    if name is None and len(there) > 1:
+        each = list(there.values())
+        if all((one.media, one.quality_gates) == (each[0].media, each[0].quality_gates) for one in each):
+            return there.get("production", each[0])
+        if "production" in there:
+            return there["production"]
+    return app.environment(name)
+
+
+def _near(path: Path) -> Path:
+    """Relative to where we are, if it lies there: people read it."""
+    try:
+        return path.relative_to(Path.cwd())
+    except (ValueError, OSError):
+        return path
