@@ -9,6 +9,7 @@ from mobius.cli.context import (
     confirm,
     environment_option,
     json_option,
+    leave_evidence,
     plain_option,
     quiet_option,
     yes_option,
@@ -30,6 +31,8 @@ def command(
     the_app = app(ctx, or_last=True)
     name = the_app.environment(environment).name
     confirm(f"Abort the run in {name} and go back?", yes=yes)
-    return follow(
+    code = follow(
         lambda viewer: the_app.abort(name, viewer=viewer), name, as_json=as_json, plain=plain, quiet=quiet
     )
+    leave_evidence(the_app, name)
+    return code

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from mobius.cli.context import app, environment_option, json_option, next_step
+from mobius.cli.context import app, environment_option, json_option, leave_evidence, next_step
 from mobius.model.run import RunState
 
 
@@ -18,6 +18,7 @@ def command(ctx: click.Context, environment: str | None, as_json: bool) -> int:
     """Keep the live release: its window ends now, and the old release stops."""
     the_app = app(ctx)
     run = the_app.accept(the_app.environment(environment).name)
+    leave_evidence(the_app, run.environment)
     if as_json:
         facts = {"event": "accepted", "run": run.id, "state": str(run.state), "release": run.plan.release_id}
         click.echo(json.dumps({"schema_version": 1, **facts}))

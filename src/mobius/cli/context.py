@@ -105,6 +105,14 @@ def next_step(words: str, *, quiet: bool = False) -> None:
         click.echo(words, err=True)
 
 
+def leave_evidence(the_app: App, environment: str) -> None:
+    """For a command that ended a run itself: what cannot be written is said, and stops nothing."""
+    from mobius.wiring.evidence import try_evidence
+
+    if problem := try_evidence(the_app, environment):
+        click.echo(problem, err=True)
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Asks a person; without a terminal and without --yes it is a usage error, never a guess."""
     from mobius.cli.over_the_line import line

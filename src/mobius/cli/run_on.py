@@ -34,6 +34,7 @@ def command(ctx: click.Context, run_id: int, environment: str | None, settings: 
     except Locked as taken:
         # A newer run acts on this environment now: there is nothing left for this one to do.
         click.echo(f"run {run_id}: {taken.message}")
+        _leave_evidence(the_app, name)
         return 0
     jobs = the_app.environment(name).root / "run" / "jobs"
     (jobs / f"run-{run_id}.env.json").unlink(missing_ok=True)  # nobody starts this run again
@@ -42,7 +43,16 @@ def command(ctx: click.Context, run_id: int, environment: str | None, settings: 
         the_app.write_report(name, run.id, None)
     except (OSError, MobiusError) as problem:
         click.echo(f"the report of run {run_id} could not be written: {problem}")
+    _leave_evidence(the_app, name)
     return 0
+
+
+def _leave_evidence(the_app: App, name: str) -> None:
+    """Last of all, and whatever comes of it: the run has ended."""
+    from mobius.wiring.evidence import try_evidence
+
+    if problem := try_evidence(the_app, name):
+        click.echo(problem)
 
 
 def _begun_with(ctx: click.Context, kept: Path) -> App:

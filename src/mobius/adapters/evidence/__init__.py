@@ -1,0 +1,1 @@
+"""Evidence of runs: envelopes, keys, and the folder they lie in."""
