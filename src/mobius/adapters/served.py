@@ -5,13 +5,14 @@ The lock dies with its process, so that a file that was left behind is told from
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from mobius.host.file_lock import lock
 
 FILE, LOCK = "serve.json", "serve.lock"
 PATIENCE_S, AGAIN_S = 1.0, 0.05  # whoever looks holds the lock for a moment
@@ -46,7 +47,7 @@ class Announced:
         self._run.mkdir(parents=True, exist_ok=True)
         held = os.open(self._run / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         until = time.monotonic() + PATIENCE_S
-        while not _locked(held, fcntl.LOCK_EX):
+        while not _locked(held, shared=False):
             if time.monotonic() >= until:
                 os.close(held)
                 return False
@@ -76,7 +77,7 @@ def seen(run: Path) -> Served | None:
     except OSError:
         return None
     try:
-        if _locked(looked, fcntl.LOCK_SH):
+        if _locked(looked, shared=True):
             return None
         told = json.loads((run / FILE).read_bytes())
         return Served(**{name: told[name] for name in Served.__dataclass_fields__})
@@ -92,9 +93,8 @@ def url_of(root: Path) -> str:
     return served.url if served else ""
 
 
-def _locked(file: int, how: int) -> bool:
+def _locked(file: int, *, shared: bool) -> bool:
     try:
-        fcntl.flock(file, how | fcntl.LOCK_NB)
+        return lock(file, shared=shared)
     except OSError:
         return False
-    return True

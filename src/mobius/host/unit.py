@@ -6,7 +6,6 @@ Standard library only: it stands between systemd and every start of a process.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -55,6 +54,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _hold_lock(name: str) -> None:
     """Locks, for as long as any process of this one's lives, what both slots share."""
+    import fcntl
+
     folder = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     if not folder:
         _end(f"{name} has no folder for its lock: the unit lacks RuntimeDirectory=", NOT_CONFIGURED)

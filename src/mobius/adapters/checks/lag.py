@@ -47,7 +47,7 @@ class _Account:
     def __init__(self) -> None:
         self._fd = -1
         with contextlib.suppress(OSError):
-            self._fd = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+            self._fd = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
 
     def starved_s(self) -> float:
         if self._fd < 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -189,6 +188,8 @@ def server_words(uid: int, *, cut_off: bool) -> list[str]:
     unshare = _unshare() if cut_off else ""
     if uid < 0:
         return [unshare, "--user", "--map-current-user", "--net", "--"] if unshare else []
+    import pwd  # not on Windows, where none of this is reached
+
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         raise MobiusError("setpriv is not installed", "apt install util-linux")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import pwd
 import re
 import stat
 from collections.abc import Iterator
@@ -48,6 +47,8 @@ class ScratchPlace:
         path.mkdir(mode=mode, exist_ok=True)
         path.chmod(mode)
         if self.uid >= 0:
+            import pwd  # not on Windows, where nobody is root
+
             os.chown(path, self.uid, pwd.getpwuid(self.uid).pw_gid)
         return path
 
@@ -103,8 +104,10 @@ def base_of(root: Path) -> Path:
 
 def server_uid() -> int:
     """Who runs the server when we are root, which PostgreSQL refuses; -1: ourselves."""
-    if os.geteuid() != 0:
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return -1
+    import pwd
+
     for name in ("postgres", "nobody"):
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name).pw_uid

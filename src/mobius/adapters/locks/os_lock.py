@@ -6,7 +6,6 @@ import contextlib
 import getpass
 import os
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mobius.errors import Locked, MobiusError
+from mobius.host.file_lock import lock, unlock
 
 PATIENCE_S = (
     2.0  # for those who only look: they share the lock for microseconds, unless put to sleep meanwhile
@@ -84,7 +84,7 @@ class OsLock:
     def _opened(self) -> int:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            return os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+            return os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise MobiusError(
                 f"the lock {self.path} cannot be opened: {error.strerror or error}",
@@ -106,42 +106,6 @@ def whoami(since: float) -> str:
         user = str(os.getuid()) if hasattr(os, "getuid") else "somebody"
     when = datetime.fromtimestamp(since).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
     return f"{user}@{socket.gethostname()} (pid {os.getpid()}) since {when}"
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    # Windows locks bytes, and nobody else can read locked ones: one far behind the words.
-    _FAR = 0x7FFFFFF0
-
-    def lock(file: int, *, shared: bool) -> bool:
-        """Whether the lock was free and is now ours. Windows has no shared one: looking is also taking."""
-        os.lseek(file, _FAR, os.SEEK_SET)
-        try:
-            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def unlock(file: int) -> None:
-        """Lets go."""
-        os.lseek(file, _FAR, os.SEEK_SET)
-        msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def lock(file: int, *, shared: bool) -> bool:
-        """Whether the lock was free (of exclusive holders, when shared) and is now ours."""
-        try:
-            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def unlock(file: int) -> None:
-        """Lets go."""
-        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _write(file: int, words: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,6 +64,8 @@ class SlotFiles:
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """One change at a time: after a boot several come at once to start what was to run."""
+        import fcntl
+
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with open(
             os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "wb"
