@@ -34,11 +34,6 @@ READY = Section(
             "Points that are not asked here; each is shown as such.",
         ),
         Field(
-            "ci_checks",
-            ListOf(Text("the name of a check", longest=200), "a list of the names of checks"),
-            "They must have passed at the commit.",
-        ),
-        Field(
             "premerge_from",
             Text("the name of an environment", r"[A-Za-z0-9_-]{1,63}"),
             "The environment that is validated before a merge.",

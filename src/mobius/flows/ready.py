@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 from mobius.errors import BackupInvalid, MobiusError
 from mobius.flows.confirming import confirmations
+from mobius.flows.github.approvals import approvals_of
+from mobius.flows.github.protection import protection_of
 from mobius.flows.standing import standing
-from mobius.model.forge import Approvals, BranchRules, Unknown
+from mobius.model.forge import Unknown
 from mobius.model.ready import Answer, Point, Proof, Readiness, Subject
 from mobius.model.release import BackupRecord
 from mobius.model.verdict import CheckResult, Outcome
-from mobius.ports import Ports, Source
-from mobius.ports.forge import Forge
+from mobius.ports import Forge, Ports, Source
+from mobius.rules.forge.checks import judge_checks
 from mobius.rules.ready.age import fresh
 from mobius.rules.ready.artifacts import PREMERGE, SCAN, Artifact, Found, judge_premerge, judge_scan
 from mobius.rules.ready.backup import judge_backup
-from mobius.rules.ready.forge import judge_ci, judged, unknown
+from mobius.rules.ready.forge import judged, with_runs
 from mobius.rules.ready.people import judge_lead, judge_said
 from mobius.rules.ready.placeholders import Texts, judge_placeholders, judge_runbooks
 
@@ -25,13 +27,10 @@ from mobius.rules.ready.placeholders import Texts, judge_placeholders, judge_run
 @dataclass(frozen=True, slots=True)
 class Around:
     """What lies outside the environment. `found`: a file of ARTIFACT_DIR; `artifacts`: those a validation leaves;
-    `texts`: the documents of the release; `gates`: the quality gates, asked now; `told`: what is known of the
-    contacts. `branch`: the protected one; `judge_*`: the rules for what the forge says of it."""
+    `texts`: the documents of the release; `gates`: the quality gates of films, asked now; `told`: what is known of the
+    contacts."""
 
     forge: Callable[[], Forge | Unknown]
-    branch: str
-    judge_rules: Callable[[BranchRules], Sequence[CheckResult]]
-    judge_approvals: Callable[[Approvals], Sequence[CheckResult]]
     found: Callable[[str], Found]
     artifacts: Callable[[], Sequence[Artifact]]
     texts: Callable[[Source], Texts]
@@ -94,12 +93,11 @@ class _Look:
         return self._asked
 
     def _ci(self) -> Sequence[Proof]:
-        forge = self._forge()
-        if isinstance(forge, Unknown):
-            return (unknown("checks", forge, "forge"),)
-        where = f"{forge.repository}@{self.subject.content[:12]}"
-        answer = forge.check_runs(self.subject.content)
-        return judge_ci(answer, self._settings.ci_checks, self.subject, where)
+        forge, content, wanted = self._forge(), self.subject.content, self._ports.settings.github.contexts
+        runs = forge if isinstance(forge, Unknown) else forge.check_runs(content)
+        found = judge_checks(runs, wanted, content)
+        renew = "push the commit, and wait for its checks" if wanted else "name them in github.contexts"
+        return with_runs(judged(found, self._at_the_forge(content[:12]), renew), runs, content)
 
     def _premerge(self) -> Sequence[Proof]:
         around, environment = self._around, self._around.premerge_from
@@ -135,34 +133,18 @@ class _Look:
         return judged(results, "asked now", f"mobius media check -e {ports.settings.name}")
 
     def _approvals(self) -> Sequence[Proof]:
-        forge = self._forge()
-        if isinstance(forge, Unknown):
-            return (unknown("approvals", forge, "forge"),)
-        pull = forge.pull_of(self.subject.content)
-        where = f"{forge.repository}@{self.subject.content[:12]}"
-        if isinstance(pull, Unknown):
-            return (unknown("approvals", pull, where),)
-        if pull is None:
-            told = "no pull request brought this commit: nobody approved it"
-            return (Proof("approvals", Outcome.FAIL, told, where, 0.0, "bring it in by a pull request"),)
-        approvals = forge.approvals(pull)
-        if isinstance(approvals, Unknown):
-            return (unknown("approvals", approvals, pull.url or where),)
-        return judged(
-            self._around.judge_approvals(approvals),
-            pull.url or f"{forge.repository}#{pull.number}",
-            f"ask for reviews of pull request {pull.number}",
-        )
+        content = self.subject.content
+        found = approvals_of(self._forge(), self._ports.settings.github, content)
+        return judged(found, self._at_the_forge(content[:12]), f"ask for reviews of {content[:12]}")
 
     def _protection(self) -> Sequence[Proof]:
-        forge, branch = self._forge(), self._around.branch
-        if isinstance(forge, Unknown):
-            return (unknown("protection", forge, "forge"),)
-        rules = forge.protection(branch)
-        where = f"{forge.repository}:{branch}"
-        if isinstance(rules, Unknown):
-            return (unknown("protection", rules, where),)
-        return judged(self._around.judge_rules(rules), where, "mobius github protection check")
+        github = self._ports.settings.github
+        found = protection_of(self._forge(), github)
+        return judged(found, self._at_the_forge(github.branch), "mobius github protection check")
+
+    def _at_the_forge(self, what: str) -> str:
+        forge = self._forge()
+        return "[github]" if isinstance(forge, Unknown) else f"{forge.repository}@{what}"
 
     def _lead(self) -> Sequence[Proof]:
         return judge_lead(

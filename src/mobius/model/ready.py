@@ -35,7 +35,6 @@ TITLES: Mapping[Point, str] = {
     Point.PLACEHOLDERS: "Placeholders replaced in all scripts and docs",
 }
 BY_PEOPLE = (Point.LEAD, Point.CONTACTS)  # what only a person can know: confirmed, not measured
-CI_CHECKS = ("ci/premerge-validation", "golden-checks-ubuntu", "golden-checks-macos", "golden-checks-windows")
 DOCUMENTS = ("scripts", "runbooks", "notifications", "docs", "README.md", "mobius.toml", ".github")
 
 
@@ -43,16 +42,15 @@ DOCUMENTS = ("scripts", "runbooks", "notifications", "docs", "README.md", "mobiu
 class ReadySettings:
     """What `mobius ready` asks. `required`: a deployment is refused without it. `max_age_s`: older evidence counts no
     more; `ages`: the same of single points, in seconds, by their names. `without`: points that are not asked here.
-    `ci_checks`: that must have passed at the commit. `premerge_from`: the environment that is validated before a merge,
-    "" for staging where there is one, else the environment itself. `documents`: where placeholders are looked for, in
-    the release. `placeholders`: further words that must not stand there.
+    `premerge_from`: the environment that is validated before a merge, "" for staging where there is one, else the
+    environment itself. `documents`: where placeholders are looked for, in the release. `placeholders`: further words
+    that must not stand there.
     """
 
     required: bool = False
     max_age_s: float = 86_400.0
     ages: Mapping[str, float] = field(default_factory=dict)
     without: tuple[str, ...] = ()
-    ci_checks: tuple[str, ...] = CI_CHECKS
     premerge_from: str = ""
     documents: tuple[str, ...] = DOCUMENTS
     placeholders: tuple[str, ...] = ()

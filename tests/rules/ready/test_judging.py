@@ -10,9 +10,10 @@ from mobius.model.forge import CheckRun, Unknown
 from mobius.model.ready import Answer, Confirmation, Point, Proof, Readiness, ReadySettings, Subject
 from mobius.model.release import BackupRecord, Release
 from mobius.model.verdict import CheckResult, Outcome, worst
+from mobius.rules.forge.checks import judge_checks
 from mobius.rules.ready.age import fresh, hours, moment
 from mobius.rules.ready.backup import judge_backup
-from mobius.rules.ready.forge import judge_ci, judged
+from mobius.rules.ready.forge import judged, with_runs
 from mobius.rules.ready.people import judge_lead, judge_said
 from mobius.rules.ready.placeholders import Texts, judge_placeholders, judge_runbooks
 
@@ -58,41 +59,16 @@ def test_ages_are_told_as_people_say_them() -> None:
 # The forge
 
 
-@pytest.mark.parametrize(
-    ("conclusion", "outcome", "words"),
-    [
-        ("success", PASS, "success"),
-        ("failure", FAIL, "failure"),
-        ("timed_out", FAIL, "timed_out"),
-        ("cancelled", FAIL, "cancelled"),
-        ("action_required", FAIL, "action_required"),
-        ("anything new", FAIL, "anything new"),
-        ("", INCONCLUSIVE, "not ended yet"),
-        ("skipped", INCONCLUSIVE, "skipped"),
-        ("neutral", INCONCLUSIVE, "neutral"),
-    ],
-)
-def test_only_a_check_that_succeeded_passed(conclusion: str, outcome: Outcome, words: str) -> None:
-    runs = (CheckRun("lint", "failure"), CheckRun("golden", conclusion))
-    assert told(judge_ci(runs, ("golden",), SUBJECT, "o/r")) == (outcome, words)
-
-
-def test_a_check_that_did_not_run_at_the_commit_has_not_passed() -> None:
-    runs = (CheckRun("golden-checks", "success"), CheckRun("evil / golden", "success"))
-    assert told(judge_ci(runs, ("golden",), SUBJECT, "o/r")) == (FAIL, "it did not run at 1a2b3c4d5e6f")
-
-
-def test_of_two_checks_of_one_name_both_must_have_passed() -> None:
-    runs = (CheckRun("golden", "failure", "a"), CheckRun("golden", "success", "b"))
-    assert told(judge_ci(runs, ("golden",), SUBJECT, "o/r"))[0] is FAIL
+def test_a_check_is_told_with_its_time_and_its_address() -> None:
+    runs = (CheckRun("golden", "success", at="2026-09-21T14:13:20Z", url="https://ci/7"),)
+    (proof,) = with_runs(judged(judge_checks(runs, ("golden",), COMMIT), "o/r", ""), runs, COMMIT)
+    assert (proof.outcome, proof.at, proof.where) == (PASS, NOW, "https://ci/7")
 
 
 def test_what_the_forge_does_not_say_is_not_known() -> None:
-    assert told(judge_ci(Unknown("403: no right", "give it"), ("golden",), SUBJECT, "o/r")) == (
-        ERROR,
-        "403: no right",
-    )
-    assert told(judge_ci((), (), SUBJECT, "o/r"))[0] is INCONCLUSIVE
+    answer = Unknown("403: no right", "give it")
+    found = with_runs(judged(judge_checks(answer, ("golden",), COMMIT), "o/r", ""), answer, COMMIT)
+    assert told(found) == (ERROR, "403: no right")
     assert told(judged((), "o/r", "look"))[0] is INCONCLUSIVE
     (proof,) = judged((CheckResult("reviews", FAIL, "1 of 2", 0.0),), "o/r", "ask for one")
     assert (proof.outcome, proof.value, proof.renew) == (FAIL, "1 of 2", "ask for one")
