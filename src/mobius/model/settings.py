@@ -12,6 +12,7 @@ from typing import Literal
 
 from mobius.errors import UsageError
 from mobius.model.evidence import EvidenceSettings as EvidenceSettings
+from mobius.model.fleet import FleetSettings, HostSettings
 from mobius.model.forge import GitHubSettings as GitHubSettings
 from mobius.model.notices import EscalationSettings, NotifySettings
 from mobius.model.policies import CONSERVATIVE
@@ -21,6 +22,8 @@ from mobius.model.quality import MediaSettings as MediaSettings
 from mobius.model.quality import QualityGates as QualityGates
 from mobius.model.ready import ReadySettings as ReadySettings
 from mobius.model.scan import ScanSettings as ScanSettings
+from mobius.model.target_settings import CommandSettings as CommandSettings
+from mobius.model.target_settings import SystemdSettings as SystemdSettings
 
 Target = Literal["process", "systemd", "ssh", "command", "observe"]
 TrafficKind = Literal["door", "haproxy", "nginx", "caddy"]
@@ -90,6 +93,8 @@ class EnvironmentSettings:
     signals: tuple[SignalSettings, ...] = ()
     backup: BackupSettings = field(default_factory=lambda: BackupSettings())
     databases: tuple[DatabaseSettings, ...] = ()
+    hosts: tuple[HostSettings, ...] = ()
+    fleet: FleetSettings = field(default_factory=lambda: FleetSettings())
     rehearsal: RehearsalSettings = field(default_factory=lambda: RehearsalSettings())
     store: StoreSettings = field(default_factory=lambda: StoreSettings())
     migrations: MigrationSettings | None = None
@@ -422,27 +427,3 @@ class TrafficSettings:
     state_file: Path | None = None
     access_log: Path | None = None
     access_log_format: LogFormat = "auto"
-
-
-@dataclass(frozen=True, slots=True)
-class SystemdSettings:
-    """The units of the systemd target. `user`: who the service runs as, "" for whoever owns the project.
-    `credentials`: name to file, for LoadCredential=. `directives`: further lines of [Service], as they are."""
-
-    user: str = ""
-    group: str = ""
-    harden: bool = True
-    credentials: Mapping[str, str] = field(default_factory=dict)
-    directives: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class CommandSettings:
-    """Somebody else's way to deploy, go back, start and stop, inside our gates; empty where there is none."""
-
-    deploy: tuple[str, ...] = ()
-    rollback: tuple[str, ...] = ()
-    start: tuple[str, ...] = ()
-    stop: tuple[str, ...] = ()
-    version: tuple[str, ...] = ()  # prints the version that is live
-    timeout_s: float = 1800.0
