@@ -40,9 +40,11 @@ def plan_deploy(
     tool_version: str,
     despite_freeze: str = "",
     canary: Sequence[int] | None = None,
+    asks_ready: bool = True,
 ) -> Plan:
     """The plan of deploying `tag`, its checks answered; `canary`: the stages, None for what the configuration says.
-    Raises `UsageError` for an unknown tag, and where a canary cannot be."""
+    `asks_ready`: also whether it is ready, where that is required; what that rests on does not ask. Raises `UsageError`
+    for an unknown tag, and where a canary cannot be."""
     if ports.settings.target == "observe":
         name = ports.settings.name
         raise UsageError(
@@ -75,6 +77,7 @@ def plan_deploy(
                 *_while_the_schema_moves(pending, now, ports),
                 *old_release_check(pending, candidate, now.live, ports),
                 *_at_hand(now, pending, ports),
+                *(ports.ready(source) if asks_ready else ()),
             ]
         ),
         tool_version=tool_version,

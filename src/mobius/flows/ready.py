@@ -35,7 +35,7 @@ class Around:
     artifacts: Callable[[], Sequence[Artifact]]
     texts: Callable[[Source], Texts]
     gates: Callable[[], Sequence[CheckResult]]
-    told: Callable[[Subject], Sequence[Proof]]
+    told: Callable[[], Sequence[Proof]]
     premerge_from: str
 
 
@@ -159,7 +159,7 @@ class _Look:
             confirmations(self._ports),
             self.subject,
         )
-        return (*self._around.told(self.subject), said)
+        return (*self._around.told(), said)
 
     def _placeholders(self) -> Sequence[Proof]:
         texts, settings = self._around.texts(self._source), self._settings

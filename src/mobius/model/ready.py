@@ -34,6 +34,7 @@ TITLES: Mapping[Point, str] = {
     Point.CONTACTS: "Emergency contacts notified",
     Point.PLACEHOLDERS: "Placeholders replaced in all scripts and docs",
 }
+READY_CHECK = "ready"  # the check of a plan that all of them add up to; what a plan is, does not rest on it
 BY_PEOPLE = (Point.LEAD, Point.CONTACTS)  # what only a person can know: confirmed, not measured
 DOCUMENTS = ("scripts", "runbooks", "notifications", "docs", "README.md", "mobius.toml", ".github")
 

@@ -73,6 +73,11 @@ def no_stages(new: Release, before: Release) -> Signals:
     raise NotImplementedError(f"{new.id} and {before.id} are never live together here")
 
 
+def nothing_required(source: Source) -> tuple[CheckResult, ...]:
+    """Where a deployment does not ask whether the release is ready."""
+    return ()
+
+
 def nothing_to_note() -> None:
     """Where the supervisor notes everything itself."""
 
@@ -112,6 +117,8 @@ class Ports:
     look_at_signals: Callable[[], tuple[CheckResult, ...]] = tuple
     # the same in a stage of a canary: of the new release itself, and what the one before answers meanwhile
     signals_beside: Callable[[Release, Release], Signals] = no_stages
+    # whether a release is ready, where a deployment asks that: `mobius ready` as one check. Never raises
+    ready: Callable[[Source], tuple[CheckResult, ...]] = nothing_required
     store: Store | None = None  # where copies of backups go; None where `store.url` is not set
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from mobius.model.ready import TITLES, Answer, Proof, Readiness
+from mobius.errors import MobiusError
+from mobius.model.ready import READY_CHECK, TITLES, Answer, Proof, Readiness
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.report.words import ago, counted, iso, printable, shortened, wrapped
 
@@ -92,6 +93,15 @@ def ready_json(seen: Readiness) -> dict[str, Any]:
 def ready_results(seen: Readiness) -> tuple[CheckResult, ...]:
     """Every proof as a check, grouped by its point; a point that is not asked is one that was skipped."""
     return tuple(result for answer in seen.answers for result in _results(answer))
+
+
+def gate_result(seen: Readiness | MobiusError) -> CheckResult:
+    """The whole as one check of a plan; what could not be looked at is an ERROR."""
+    if isinstance(seen, MobiusError):
+        return CheckResult(READY_CHECK, Outcome.ERROR, seen.message, 0.0, seen.hint)
+    of = seen.subject
+    advice = "" if seen.outcome is Outcome.PASS else f"mobius ready -e {of.environment} --tag {of.tag}"
+    return CheckResult(READY_CHECK, seen.outcome, summary(seen), 0.0, advice)
 
 
 def _results(answer: Answer) -> Iterator[CheckResult]:

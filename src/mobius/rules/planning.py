@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mobius.model.plan import Plan, PlannedCheck, Step
+from mobius.model.ready import READY_CHECK
 from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings
 from mobius.rules import canary
@@ -86,10 +87,10 @@ def compose_deploy(facts: Facts) -> Plan:
 
 
 def with_hash(plan: Plan) -> Plan:
-    """The plan with its hash: over everything but times, the answers of checks, what was read of the migrations, the
-    reason to go on despite a freeze, and the tool's version."""
+    """The plan with its hash: over everything but times, the answers of checks, whether it is ready, what was read of
+    the migrations, the reason to go on despite a freeze, and the tool's version."""
     naked = asdict(replace(plan, hash="", tool_version=""))
-    naked["checks"] = [check["name"] for check in naked["checks"]]
+    naked["checks"] = [check["name"] for check in naked["checks"] if check["name"] != READY_CHECK]
     digest = hashlib.sha256(json.dumps(_timeless(naked), sort_keys=True).encode()).hexdigest()
     return replace(plan, hash=digest[:16])
 

@@ -41,6 +41,7 @@ from mobius.flows.status import status
 from mobius.model.migrating import MigrationLook
 from mobius.model.plan import Plan
 from mobius.model.quality import Reading
+from mobius.model.ready import Confirmation, Point, Readiness
 from mobius.model.release import BackupRecord, Release
 from mobius.model.run import Run, RunState
 from mobius.model.score import Score
@@ -109,13 +110,31 @@ class App:
         *,
         despite_freeze: str = "",
         canary: Sequence[int] | None = None,
+        asks_ready: bool = True,
     ) -> Plan:
         """The plan of a deployment, its checks answered; nothing is changed. `canary`: the stages (percent), () for
-        none, None for those of the configuration."""
+        none, None for those of the configuration. `asks_ready`: where that is required."""
         ports = self.ports(name, read_only=True)
         return plan_deploy(
-            self._tag(tag), ports, tool_version=version(), despite_freeze=despite_freeze, canary=canary
+            self._tag(tag),
+            ports,
+            tool_version=version(),
+            despite_freeze=despite_freeze,
+            canary=canary,
+            asks_ready=asks_ready,
         )
+
+    def ready(self, name: str | None, tag: str | None = None) -> Readiness:
+        """Whether a release is ready for the environment: the nine points, each with its proofs."""
+        from mobius.wiring.ready import readiness
+
+        return readiness(self, name, self._tag(tag))
+
+    def confirm_ready(self, name: str | None, tag: str | None, point: Point, **said: Any) -> Confirmation:
+        """Writes down what a person says of a point; `said`: by, note, withdrawn."""
+        from mobius.wiring.ready import confirmed
+
+        return confirmed(self, name, self._tag(tag), point, **said)
 
     def plan_restart(self, name: str | None, *, only: str = "", despite_freeze: str = "") -> Plan:
         """The plan of starting the live release anew; nothing is changed."""

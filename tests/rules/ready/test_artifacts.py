@@ -33,8 +33,9 @@ PREMERGE: dict[str, Any] = {
 SCAN: dict[str, Any] = {
     "schema_version": 1,
     "commit": COMMIT,
-    "at": ENDED,
-    "sources": [{"name": "npm", "outcome": "PASS", "data_age_s": 3600.0, "findings": []}],
+    "dirty": False,
+    "at": {"unix": ENDED, "iso": ""},
+    "sources": [{"name": "npm", "of": "package-lock.json", "outcome": "PASS", "known": True}],
 }
 
 
@@ -127,10 +128,18 @@ def test_no_record_at_all_is_a_no_and_one_that_cannot_be_read_is_not_known() -> 
     assert told(unread) == (Outcome.ERROR, "it cannot be read: Permission denied")
 
 
-def test_a_scan_is_as_old_as_what_it_knew() -> None:
-    assert told(scan(SCAN)) == (Outcome.PASS, "nothing by npm")
-    unknown = {"name": "pip", "outcome": "ERROR", "data_age_s": None, "findings": []}
-    assert told(scan(SCAN | {"sources": [*SCAN["sources"], unknown]}))[0] is Outcome.ERROR
+def test_a_scan_names_what_it_looked_at_and_what_somebody_answers_for() -> None:
+    (proof,) = scan(SCAN)
+    assert (proof.outcome, proof.value, proof.at) == (Outcome.PASS, "npm package-lock.json", ENDED)
+    waived = {"name": "pip", "of": "", "outcome": "PASS", "known": False}
+    assert told(scan(SCAN | {"sources": [*SCAN["sources"], waived]})) == (
+        Outcome.PASS,
+        "npm package-lock.json, pip (not known, and waived)",
+    )
+    unknown = {"name": "pip", "outcome": "ERROR", "message": "pip-audit is not here", "advice": "install it"}
+    proofs = scan(SCAN | {"sources": [*SCAN["sources"], unknown]})
+    assert told(proofs) == (Outcome.ERROR, "pip-audit is not here")
+    assert proofs[0].renew == "install it"
 
 
 @pytest.mark.parametrize(
@@ -139,11 +148,8 @@ def test_a_scan_is_as_old_as_what_it_knew() -> None:
         ({"commit": OTHER}, Outcome.FAIL, "of commit ffffffffffff, and v2 is 1a2b3c4d5e6f"),
         ({"sources": []}, Outcome.ERROR, "it does not say what it looked at"),
         ({"at": "yesterday"}, Outcome.ERROR, "it does not say when it was made"),
-        (
-            {"sources": [{"name": "npm", "outcome": "FAIL", "findings": [{}, {}]}]},
-            Outcome.FAIL,
-            "2 findings",
-        ),
+        ({"dirty": True}, Outcome.FAIL, "it ran on a work tree with uncommitted changes"),
+        ({"sources": [{"name": "npm", "outcome": "FAIL"}]}, Outcome.FAIL, "failed"),
     ],
 )
 def test_any_other_scan_is_none(changed: dict[str, Any], outcome: Outcome, words: str) -> None:

@@ -80,21 +80,26 @@ def judge_scan(found: Found, subject: Subject, *, environment: str) -> tuple[Pro
     if not at or not isinstance(sources, list) or not sources:
         lacks = "when it was made" if not at else "what it looked at"
         return (_unknown(SCAN, f"it does not say {lacks}", found.path, renew),)
-    if why_not := other_release(_text(report.get("commit")), subject):
+    why_not = other_release(_text(report.get("commit")), subject) or _dirty(report)
+    if why_not:
         return (Proof(SCAN, Outcome.FAIL, why_not, found.path, at, renew),)
     looked = [_source(source, found.path, at, renew) for source in sources]
     bad = [proof for proof in looked if proof.outcome is not Outcome.PASS]
-    names = ", ".join(proof.what.removeprefix("scan: ") for proof in looked)
-    return tuple(bad) or (Proof(SCAN, Outcome.PASS, f"nothing by {names}", found.path, at, renew),)
+    told = ", ".join(proof.value for proof in looked)
+    return tuple(bad) or (Proof(SCAN, Outcome.PASS, told, found.path, at, renew),)
 
 
 def _not_ours(report: Mapping[str, Any], subject: Subject, environment: str) -> str:
     if why_not := other_release(_text(report.get("commit")), subject):
         return why_not
-    if report.get("dirty") is not False:
-        return "it ran on a work tree with uncommitted changes"
+    if why_not := _dirty(report):
+        return why_not
     where = _text(report.get("environment"))
     return "" if where == environment else f"of {where or 'no environment'}, and {environment} is asked for"
+
+
+def _dirty(report: Mapping[str, Any]) -> str:
+    return "" if report.get("dirty") is False else "it ran on a work tree with uncommitted changes"
 
 
 def _step(step: Any, where: str, at: float, renew: str) -> Proof:
@@ -109,13 +114,20 @@ def _step(step: Any, where: str, at: float, renew: str) -> Proof:
 
 def _source(source: Any, where: str, at: float, renew: str) -> Proof:
     row = source if isinstance(source, dict) else {}
-    name, said, findings = _text(row.get("name")), _text(row.get("outcome")), row.get("findings")
-    outcome, value = _outcome(said, name)
-    if isinstance(findings, list) and findings and outcome is Outcome.FAIL:
-        value = f"{len(findings)} findings"
-    age_s = row.get("data_age_s")
-    made_at = at - age_s if isinstance(age_s, int | float) and 0 <= age_s < at else at
-    return Proof(f"scan: {name or 'a source without a name'}", outcome, value, where, made_at, renew)
+    name, of = _text(row.get("name")), _text(row.get("of"))
+    outcome, value = _outcome(_text(row.get("outcome")), name)
+    if outcome is Outcome.PASS:
+        value = f"{name} {of}".rstrip() + (" (not known, and waived)" if row.get("known") is False else "")
+    elif message := _text(row.get("message")):
+        value = message
+    return Proof(
+        f"scan: {name or 'a source without a name'}",
+        outcome,
+        value,
+        where,
+        at,
+        _text(row.get("advice")) or renew,
+    )
 
 
 def _outcome(said: str, name: str) -> tuple[Outcome, str]:
@@ -165,7 +177,9 @@ def _text(value: Any) -> str:
 
 
 def _time(value: Any) -> float:
-    """Unix seconds, written as a number or as ISO 8601; 0 for anything else."""
+    """Unix seconds, written as a number, as ISO 8601, or as both; 0 for anything else."""
+    if isinstance(value, dict):
+        value = value.get("unix")
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value) if 0 < value < 1e11 else 0.0
     return moment(value) if isinstance(value, str) else 0.0

@@ -8,7 +8,20 @@ from mobius.model.ready import Confirmation, Point, Proof, Subject
 from mobius.model.verdict import Outcome
 from mobius.rules.ready.age import short
 
-PLACEHOLDER_LEADS = frozenset({"deploy_lead", "actual_lead", "lead", "your_name", "name"})
+PLACEHOLDERS = frozenset(
+    {
+        "deploy_lead",
+        "actual_lead",
+        "lead",
+        "your_name",
+        "name",
+        "tbd",
+        "todo",
+        "nobody",
+        "someone",
+        "somebody",
+    }
+)
 
 
 def judge_lead(lead: str, said: Sequence[Confirmation], subject: Subject) -> tuple[Proof, ...]:
@@ -46,12 +59,18 @@ def judge_said(point: Point, said: Sequence[Confirmation], subject: Subject, *, 
     return Proof("confirmed", Outcome.PASS, told, where, last.at, renew)
 
 
+def is_placeholder(name: str) -> bool:
+    """Whether it stands for a name that somebody was to put there."""
+    plain = _plain(name)
+    return plain in PLACEHOLDERS or plain.startswith(("<", "{{", "[")) or "@example." in plain
+
+
 def _named(lead: str, subject: Subject) -> Proof:
     where = f"deploy_lead of {subject.environment}, DEPLOY_LEAD"
     renew = "export DEPLOY_LEAD=@NAME, or set deploy_lead in mobius.toml"
     if not lead.strip():
         return Proof("lead", Outcome.FAIL, "nobody is named", where, 0.0, renew)
-    if _plain(lead) in PLACEHOLDER_LEADS:
+    if is_placeholder(lead):
         return Proof("lead", Outcome.FAIL, f"{lead} is a placeholder", where, 0.0, renew)
     return Proof("lead", Outcome.PASS, lead, where)
 
