@@ -63,14 +63,12 @@ class ClusterExecutor:
             raise UsageError(f"{file.name}: no such file", f"looked for {file}")
         asked = {"run": self._run, "job": job, "file": str(file.absolute()), "options": dict(options)}
         asked |= {"cwd": str(Path.cwd()), "limits": asdict(self._limits)}
-        key = f"mobius-{job}-{uuid.uuid4().hex}"
-        if self._is_over:
-            raise Interrupted(*STOPPED)
-        future = self._client.submit(cluster_worker.work, json.dumps(asked), key=key, pure=False)
         try:
-            return child.answer(job, file, 0, self._text(future, file).encode(), b"")
-        finally:
-            future.release()
+            return child.answer(job, file, 0, self._told(job, file, json.dumps(asked)).encode(), b"")
+        except Exception as problem:
+            if self._is_over:  # it was ended by us
+                raise Interrupted(*STOPPED) from problem
+            raise
 
     def __enter__(self) -> ClusterExecutor:
         return self
@@ -84,11 +82,14 @@ class ClusterExecutor:
         finally:
             self._client.close()
 
-    def _text(self, future: Any, file: Path) -> str:
+    def _told(self, job: str, file: Path, asked: str) -> str:
         """The answer, as soon as there is one. A worker that dies is replaced by another without our doing."""
-        seen = time.monotonic()
+        seen, future = time.monotonic(), None
         while True:
             try:
+                if future is None:
+                    key = f"mobius-{job}-{uuid.uuid4().hex}"
+                    future = self._client.submit(cluster_worker.work, asked, key=key, pure=False)
                 return str(future.result(timeout=LOOK_S))
             except TimeoutError:
                 if self._is_over:
@@ -101,8 +102,6 @@ class ClusterExecutor:
                         why, "look at its workers, then measure again: what was measured is known"
                     ) from None
             except Exception as problem:
-                if self._is_over:
-                    raise Interrupted(*STOPPED) from problem
                 why = f"{file.name}: the cluster could not measure it: {_words(problem)}"
                 raise GateUnknown(
                     why, "a film may be too much for its workers' memory; look at their logs"
