@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -14,9 +15,33 @@ from pathlib import Path
 import pytest
 import trustme
 
+from adapters.media.films import film
 from init.samples import NODE, git_in, lay_out
 from journeys.mission.terminal import Terminal
 
+LOUDNESS = """[Parsed_ebur128_0 @ 0x5581d2b3a0c0] Summary:
+
+  Integrated loudness:
+    I:         -16.2 LUFS
+    Threshold: -26.5 LUFS
+
+  Loudness range:
+    LRA:         5.3 LU
+    Threshold: -36.6 LUFS
+    LRA low:   -19.3 LUFS
+    LRA high:  -14.0 LUFS
+
+  True peak:
+    Peak:       -1.6 dBFS
+"""
+STREAM = {
+    "codec_type": "video",
+    "width": 1920,
+    "height": 1080,
+    "avg_frame_rate": "30/1",
+    "pix_fmt": "yuv420p",
+    "sample_aspect_ratio": "1:1",
+}
 VECTOR = Path(__file__).parents[2] / "vectors" / "mission" / "commands.txt"
 SERVERS = Path(__file__).with_name("servers.py")
 ENTRY = re.compile(r"(\S+\.md:\d+(?:-\d+)?)  (exit|until)=(.*?)(?:  shows=(.*))?")
@@ -76,6 +101,7 @@ def project(tmp_path: Path) -> Path:
     made = lay_out(tmp_path / "dhash", NODE)
     mobius = Path(sys.executable).with_name("mobius")
     subprocess.run([mobius, "init", "--yes"], cwd=made, check=True, capture_output=True)
+    add_films(made, mobius)
     for tag in ("v2.0.0", "v2.1.0"):
         package = made / "package.json"
         package.write_text(re.sub(r'"version": "[^"]*"', f'"version": "{tag[1:]}"', package.read_text()))
@@ -83,6 +109,21 @@ def project(tmp_path: Path) -> Path:
         git_in(made, "commit", "-q", "-m", tag)
         git_in(made, "tag", tag)
     return made
+
+
+def add_films(project: Path, mobius: Path) -> None:
+    """What the guide takes for granted: a film with its golden, and what ffmpeg and ffprobe said of another."""
+    artifacts = project / "artifacts"
+    artifacts.mkdir()
+    (artifacts / "preview_with_audio_ebur128.txt").write_text(LOUDNESS)
+    (artifacts / "preview_ffprobe.json").write_text(json.dumps({"streams": [STREAM]}))
+    film(artifacts / "preview.mp4", seconds=21, fps=10)
+    shutil.copy(artifacts / "preview.mp4", project / "video.mp4")
+    record = ["media", "golden", "record", "--game", "production", "--in", "artifacts/preview.mp4"]
+    environ = {**os.environ, "CI": ""}
+    subprocess.run(
+        [mobius, *record, "--by", "Ada"], cwd=project, check=True, capture_output=True, env=environ
+    )
 
 
 @pytest.fixture
@@ -133,6 +174,8 @@ def test_every_command_line_of_the_two_documents_runs_as_written(project: Path, 
     wrong = []
     try:
         begin(terminal)
+        step(terminal, "mount -t tmpfs none /var/log && mkdir /var/log/mobius")
+        step(terminal, "cp artifacts/preview.mp4 /var/log/mobius/latest_output.mp4")
         for line in lines():
             if line.place == "framework-summary.md:91":
                 step(terminal, "mobius deploy -e production --tag v2.1.0 --detach")
@@ -143,7 +186,8 @@ def test_every_command_line_of_the_two_documents_runs_as_written(project: Path, 
     finally:
         reports.unlink(missing_ok=True)
     assert not wrong, "\n\n".join(wrong)
-    assert git_in(project, "status", "--porcelain").split() == ["??", "backup.zip", "??", "backup.zip.sha256"]
+    new = ["backup.zip", "backup.zip.sha256", "tests/golden/test/"]
+    assert git_in(project, "status", "--porcelain").split() == [word for name in new for word in ("??", name)]
 
 
 @pytest.mark.journey
