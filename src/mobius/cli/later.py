@@ -16,7 +16,6 @@ from mobius.errors import GateUnknown
 
 LATER = {
     "export": "the export of configuration and artefacts",
-    "premerge": "the validation before a merge; mobius plan and mobius smoke are parts of it",
 }
 
 

@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("mobius.cli.migrate", "Judge migrations before they run."),
     "monitor": ("mobius.cli.monitor", "Attach to the open window, or open one."),
     "plan": ("mobius.cli.plan", "Print what a deployment would do, and every way back."),
+    "premerge": ("mobius.cli.premerge", "Everything that must hold before a merge, with one report."),
     "quick": ("mobius.cli.quick", "Commands to copy, with this project's own values."),
     "rehearse": ("mobius.cli.rehearse", "Prove that a backup can be restored, in a scratch place."),
     "releases": ("mobius.cli.releases", "The releases at hand."),
@@ -51,9 +52,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("mobius.cli.status", "What is live, and the way back."),
     "traffic": ("mobius.cli.traffic", "The proxy in front: what it must be told, and whether it was."),
 }
-HIDDEN = {"relay": "mobius.cli.relay", "run-on": "mobius.cli.run_on"} | dict.fromkeys(
-    ("export", "premerge"), "mobius.cli.later"
-)
+HIDDEN = {
+    "premerge-step": "mobius.cli.premerge_step",
+    "relay": "mobius.cli.relay",
+    "run-on": "mobius.cli.run_on",
+} | dict.fromkeys(("export",), "mobius.cli.later")
 
 
 class Lazy(click.Group):

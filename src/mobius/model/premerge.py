@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from mobius.model.verdict import CheckResult, Outcome
+from mobius.model.verdict import CheckResult, Outcome, worst
 
 StepName = Literal["backup", "deploy", "migrations", "smoke", "gates", "scan", "protection", "tests"]
 STEPS: tuple[StepName, ...] = (
@@ -93,3 +93,18 @@ class Premerge:
     required: tuple[str, ...]
     steps: tuple[StepResult, ...]
     ended_at: float = 0.0
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """PASS for what may be merged; a no weighs more than no answer. No answer: a step that could not be made or has
+        not ended, one that is required and was skipped, and nothing that answered at all. None while it goes on, or
+        where it was stopped."""
+        if not self.ended_at:
+            return None
+        answers = [step.outcome for step in self.steps if step.outcome is not None]
+        lacks = any(step.state not in ENDED or self.lacks(step) for step in self.steps)
+        return worst([*answers, *([Outcome.INCONCLUSIVE] if lacks else [])])
+
+    def lacks(self, step: StepResult) -> bool:
+        """Whether the step is required, and was skipped."""
+        return step.state is StepState.SKIPPED and step.name in self.required

@@ -11,7 +11,7 @@ class Running(Protocol):
     """One step that was started."""
 
     def poll(self) -> StepResult | None:
-        """How it ended; None while it goes on. One that ended without a word, or crashed, or had to be ended because its
+        """How it ended; None while it goes on. One that ended without a word, crashed, or had to be ended because its
         time was up, is an ERROR with the end of what it said. Never raises."""
 
     def last_line(self) -> str:

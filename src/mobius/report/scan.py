@@ -45,7 +45,8 @@ def scan_json(scan: Scan) -> dict[str, Any]:
         "environment": scan.environment,
         "commit": scan.commit,
         "dirty": scan.dirty,
-        "at": {"unix": scan.at, "iso": iso(scan.at)},
+        "at": scan.at,
+        "at_iso": iso(scan.at),
         "outcome": str(scan_outcome(scan)),
         "sources": [_source(each) for each in scan.sources],
         "remarks": list(scan.remarks),
@@ -74,7 +75,7 @@ def scan_text(scan: Scan, width: int = 80) -> str:
 def summary(scan: Scan) -> str:
     """ "2 of 3 sources refuse nothing, 1 is unknown"."""
     good = sum(each.outcome is Outcome.PASS and each.waived is None for each in scan.sources)
-    parts = [f"{good} of {counted(len(scan.sources), "source")} found nothing that refuses"]
+    parts = [f"{good} of {counted(len(scan.sources), 'source')} found nothing that refuses"]
     bad = sum(each.outcome is Outcome.FAIL for each in scan.sources)
     unknown = sum(each.outcome not in (Outcome.FAIL, Outcome.PASS) for each in scan.sources)
     waived = sum(each.waived is not None for each in scan.sources)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shlex
 import time
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from mobius.adapters.checks.run import run
 from mobius.adapters.monitor_logs import monitor_logs
@@ -13,6 +15,7 @@ from mobius.adapters.repository import git
 from mobius.errors import GateFailed, MobiusError, UsageError
 from mobius.model.premerge import Skip, StepResult, StepState
 from mobius.model.verdict import CheckResult, Outcome
+from mobius.ports import Ports
 from mobius.report.smoke import smoke_text
 from mobius.report.words import counted
 from mobius.rules.premerge import said_of, state_of
@@ -72,7 +75,7 @@ def deployment(app: App, environment: str, tag: str) -> StepResult:
     ports = app.ports(environment, read_only=True)
     if ports.settings.target == "observe":
         return _nothing(f"{environment} is only observed: somebody else deploys")
-    plan = app.plan(environment, tag)
+    plan = app.plan(environment, tag, asks_ready=False)
     ports.artifact("deploy-dryrun.log", plan_text(plan, 100) + "\n")
     checks = tuple(
         CheckResult(each.name, Outcome(each.outcome), each.answer, 0.0, each.advice) for each in plan.checks
@@ -114,17 +117,9 @@ def smoke(app: App, environment: str, tag: str, run_folder: Path) -> StepResult:
             (CheckResult("start", Outcome.ERROR, why, 0.0, advice),), "", "postdeploy-smoketests.log"
         )
     if how == "url":
-        checks = app.smoke(environment)
-        ports.artifact("postdeploy-smoketests.log", smoke_text(checks))
-        if not checks:
-            return _nothing("mobius.toml has no smoke test", "postdeploy-smoketests.log")
-        told = f"{len(checks)} passed at {ports.settings.url}: what runs there, not this checkout"
-        return _result(checks, told, "postdeploy-smoketests.log")
+        return _asked_at_its_address(app, environment)
     seen = start_here(app, environment, tag, how=how, keep=run_folder / SCRATCH_BACKUP, progress=print)
-    log = monitor_logs(ports.settings.artifact_dir / MONITOR_LOGS, environment, ports.redact)
-    began = float(seen.looks[0]["at"]) if seen.looks else time.time()
-    for look in seen.looks:
-        log(began, f"{look['outcome']} {look['message']} ({look['duration_ms']:.0f} ms)", dict(look))
+    _log_looks(ports, environment, seen.looks)
     started = CheckResult(
         "start", seen.outcome, seen.sentence or f"{seen.release} was deployed in a scratch place", 0.0,
         seen.advice, "\n".join(map(ports.redact, seen.log)) if seen.outcome is not Outcome.PASS else "",
@@ -135,6 +130,25 @@ def smoke(app: App, environment: str, tag: str, run_folder: Path) -> StepResult:
     good = f"{len(seen.smoke)} passed, {counted(len(seen.looks), 'look')} good; started {_how(how)}"
     good += f"; {len(seen.left_out)} left out" if seen.left_out else ""
     return _result((started, *seen.smoke), good, "postdeploy-smoketests.log", f"{MONITOR_LOGS}/")
+
+
+def _asked_at_its_address(app: App, environment: str) -> StepResult:
+    """What runs there, and not this checkout: that is said."""
+    ports = app.ports(environment, read_only=True)
+    health = ports.checks.health(ports.settings.url)
+    _log_looks(ports, environment, [{"at": time.time(), **asdict(health)}])
+    checks = (health, *app.smoke(environment))
+    ports.artifact("postdeploy-smoketests.log", smoke_text(checks))
+    told = f"{len(checks)} passed at {ports.settings.url}: what runs there, not this checkout"
+    return _result(checks, told, "postdeploy-smoketests.log", f"{MONITOR_LOGS}/")
+
+
+def _log_looks(ports: Ports, environment: str, looks: Sequence[Mapping[str, Any]]) -> None:
+    """As a window logs its looks."""
+    log = monitor_logs(ports.settings.artifact_dir / MONITOR_LOGS, environment, ports.redact)
+    began = float(looks[0]["at"]) if looks else time.time()
+    for look in looks:
+        log(began, f"{look['outcome']} {look['message']} ({look['duration_ms']:.0f} ms)", dict(look))
 
 
 def _how(how: str) -> str:
@@ -148,7 +162,7 @@ def gates(app: App, environment: str) -> StepResult:
     ports = app.ports(environment, read_only=True)
     named = [gate.name for gate in ports.settings.checks if gate.when in ("before", "both")]
     checks = (
-        *film_gates(app, environment, wait=ports.clock.wait),
+        *film_gates(app, environment),
         *(ports.checks.gate(each) for each in named),
     )
     if not checks:

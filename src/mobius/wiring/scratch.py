@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import socket
@@ -19,17 +18,17 @@ from mobius.adapters.places import Places
 from mobius.adapters.rehearsal.scratch import scratch_place
 from mobius.adapters.repository import git
 from mobius.adapters.scratch.cut_off import cut_off, why_not_here
+from mobius.adapters.scratch.ending import end_group, end_scratch
 from mobius.adapters.scratch.settings import left_out, scratch_settings, why_not
 from mobius.adapters.snapshot import save_settings
 from mobius.errors import GateUnknown
 from mobius.flows.plan import release_of
-from mobius.host.children import MARK_ROOT, find_marked
-from mobius.host.client import HostClient, HostRefused, HostUnavailable
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.wiring.app import App
 
 INSIDE = "mobius.wiring.scratch_inside"
 ENDED_WITHIN_S = 10.0
+WHERE = "scratch-root"  # the file that says where it was, for whoever has to end it
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +79,8 @@ def start_here(
         if env_files:
             _copy_environment_files(app, name, place / "root")
         ports = scratch.ports(name)
+        keep.parent.mkdir(parents=True, exist_ok=True)
+        (keep.parent / WHERE).write_text(str(place / "root"), encoding="utf-8")
         progress("staging this checkout")
         ports.releases.stage(release_of(ports.releases.find(tag), ports), progress=progress)
         (place / "artifacts").mkdir(exist_ok=True)
@@ -107,19 +108,12 @@ def _run(words: list[str], environ: Mapping[str, str], place: Path) -> int:
         return process.wait()
     finally:
         if process.poll() is None:
-            _signal(process.pid, signal.SIGTERM)
+            end_group(process.pid, signal.SIGTERM)
             try:
                 process.wait(ENDED_WITHIN_S)
             except subprocess.TimeoutExpired:
-                _signal(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+                end_group(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
                 process.wait()
-
-
-def _signal(pid: int, number: int) -> None:
-    try:
-        os.killpg(pid, number) if hasattr(os, "killpg") else os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 @contextmanager
@@ -130,16 +124,6 @@ def _ended(root: Path, how: str) -> Iterator[None]:
     finally:
         if how != "isolated":
             end_scratch(root)
-
-
-def end_scratch(root: Path) -> None:
-    """Ends the supervisor of a scratch place and everything that it started."""
-    try:
-        HostClient(root, timeout_s=ENDED_WITHIN_S).shutdown(stop_slots=True)
-    except (HostUnavailable, HostRefused):
-        pass
-    for process in find_marked(MARK_ROOT, str(root.resolve())):
-        _signal(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 def _copy_environment_files(app: App, name: str, root: Path) -> None:

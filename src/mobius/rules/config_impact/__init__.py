@@ -23,6 +23,8 @@ MOST_BYTES = 16 << 20  # of one file: a lock file of a large project has some
 def is_looked_at(path: str) -> bool:
     """Whether a file of this name says something about configuration."""
     name = PurePosixPath(path).name
+    if name.endswith(".schema.json"):  # what may be written, and nothing that is
+        return False
     tests = (is_example, is_manifest, is_container, is_runtime, is_unit, is_settings)
     skipped = {"node_modules", ".git", "vendor", "test", "tests", "__tests__", "fixtures", ".github"}
     return not skipped & set(PurePosixPath(path).parts[:-1]) and any(test(name) for test in tests)

@@ -1,0 +1,1 @@
+"""The steps of a validation as processes, and its report as files."""

@@ -1,0 +1,54 @@
+"""A validation before a merge as one page that needs nothing else."""
+
+from __future__ import annotations
+
+from mobius.model.premerge import TITLES, Premerge, StepResult, StepState
+from mobius.model.verdict import Outcome
+from mobius.report.page import page_template
+from mobius.report.premerge import INCOMPLETE, next_words, outcome_of
+from mobius.report.words import iso
+
+VERDICTS = {
+    "PASS": ("May be merged.", "good"),
+    "FAIL": ("Must not be merged.", "bad"),
+    INCOMPLETE: ("Incomplete: it was stopped, or goes on.", "unsure"),
+}
+UNKNOWN = ("Not known whether it may be merged.", "unsure")
+WORDS = {
+    StepState.PASS: ("passed", "good"),
+    StepState.FAIL: ("failed", "bad"),
+    StepState.SKIPPED: ("skipped", "unsure"),
+    StepState.WAITING: ("not begun", "unsure"),
+    StepState.RUNNING: ("not ended", "running"),
+}
+
+
+def premerge_html(validation: Premerge) -> str:
+    """The whole page. Everything in it is text that others may have written, and is escaped."""
+    verdict, color = VERDICTS.get(outcome_of(validation), UNKNOWN)
+    return page_template("premerge").render(
+        validation=validation,
+        verdict=verdict,
+        color=color,
+        next=next_words(validation),
+        at=iso(validation.ended_at or validation.started_at),
+        took=validation.ended_at - validation.started_at if validation.ended_at else None,
+        titles=TITLES,
+        words={step.name: WORDS.get(step.state, ("not known", "unsure")) for step in validation.steps},
+        bad={step.name: _bad(step) for step in validation.steps},
+    )
+
+
+def _bad(step: StepResult) -> list[tuple[str, str, str, str, str]]:
+    """(outcome, colour, name, message, advice) of every check that did not pass."""
+    return [
+        (
+            str(check.outcome),
+            "bad" if check.outcome is Outcome.FAIL else "unsure",
+            check.name,
+            check.message,
+            check.advice,
+        )
+        for check in step.checks
+        if check.outcome is not Outcome.PASS
+    ]
