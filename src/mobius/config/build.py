@@ -9,6 +9,7 @@ from typing import Any
 from mobius.config import premerge
 from mobius.config.notifying import escalation_settings, notify_settings
 from mobius.config.proving import evidence_settings
+from mobius.model.fleet import FleetSettings, HostSettings
 from mobius.model.forge import GitHubSettings
 from mobius.model.policies import PolicySettings
 from mobius.model.quality import (
@@ -69,6 +70,8 @@ def environment(
         signals=tuple(SignalSettings(**row) for row in values["signal"]),
         backup=_backup(values["backup"], project),
         databases=tuple(DatabaseSettings(**row) for row in values["database"]),
+        hosts=tuple(HostSettings(**row) for row in values["host"]),
+        fleet=FleetSettings(**values["fleet"]),
         rehearsal=_rehearsal(values["rehearsal"], project),
         store=_store(values["store"], project),
         migrations=MigrationSettings(**migrations) if migrations is not None else None,

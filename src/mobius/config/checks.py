@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from mobius.config.build import under
 from mobius.config.databases import check_databases
+from mobius.config.fleet import check_fleet
 from mobius.config.github import check_github
 from mobius.config.media import check_media
 from mobius.config.migrations import check_migrations
@@ -33,19 +34,20 @@ _ONLY_WITH = {
 
 def check_environment(values: dict[str, Any], tree: Tree, around: Place, mistakes: Mistakes) -> None:
     """The mistakes within one environment. What rests on a value that is wrong by itself is not judged."""
-    for key in ("process", "smoke", "gate", "signal", "database"):
+    for key in ("process", "smoke", "gate", "signal", "database", "host"):
         check_names(tree.get(key), mistakes)
     check_smoke(tree.get("smoke"), values.get("url"), mistakes)
     check_databases(tree.get("database"), mistakes)
     check_gates(tree.get("gate"), mistakes)
     check_signals(tree.get("signal"), mistakes)
+    check_fleet(values, tree, mistakes)
     check_canary(values["canary"], tree, mistakes)
     check_serve(values["serve"], tree, mistakes)
     check_media(tree, mistakes)
     check_github(tree, mistakes)
     check_notify(tree, mistakes)
     kinds = [row["kind"] for row in values["process"]]
-    if values["target"] in RUNS_PROCESSES and "web" not in kinds and is_sound(tree.get("process")):
+    if values["target"] in (*RUNS_PROCESSES, "ssh") and "web" not in kinds and is_sound(tree.get("process")):
         words = 'no process of kind "web" to give traffic to, expected a [[process]] with name and start'
         mistakes.add(Place(f"{around.path}.process", around.file, around.line), words)
     if (listen := at(tree, "listen")) and not 1 <= int(listen.value.rpartition(":")[2]) <= 65_535:

@@ -6,6 +6,7 @@ Reading, `mobius config schema` and docs/reference/configuration.md are derived 
 from __future__ import annotations
 
 from mobius.config.figures import COUNT, QUALITY, THRESHOLDS
+from mobius.config.fleet import FLEET, HOSTS
 from mobius.config.github import GITHUB
 from mobius.config.kinds import Choice, Duration, Flag, Number, Size, Text
 from mobius.config.media import MEDIA
@@ -153,6 +154,8 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
         "What is kept besides the release.",
     ),
     DATABASES,
+    HOSTS,
+    FLEET,
     Section(
         "rehearsal",
         with_defaults_of(

@@ -55,7 +55,9 @@ def superseded_another(run: Run, ports: Ports) -> bool:
 def _take(run: Run, ports: Ports) -> Run:
     """The run in our hands. A full disk does not keep a runner from watching, or from going back."""
     try:
-        return ports.journal.take_over(run, holder=ports.holder(), now=ports.clock.now())
+        taken = ports.journal.take_over(run, holder=ports.holder(), now=ports.clock.now())
+        ports.target.fence(taken.token)
+        return taken
     except Locked:
         raise
     except MobiusError as problem:

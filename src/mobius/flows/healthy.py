@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mobius.errors import MobiusError
@@ -21,8 +22,7 @@ def await_healthy(slot: str, release_id: str, ports: Ports) -> Mapping[str, Any]
     bad: CheckResult | None = None
     while clock.monotonic() - began < health.deadline_s:
         _stop_if_it_keeps_dying(slot, release_id, ports)
-        url = ports.target.slot_url(slot)
-        answer = ports.checks.health(url) if url else None
+        answer = look(slot, ports)
         now = clock.monotonic()
         if answer is not None:
             answers += 1
@@ -35,6 +35,18 @@ def await_healthy(slot: str, release_id: str, ports: Ports) -> Mapping[str, Any]
             return {"answers": answers, "waited_s": round(now - began, 3)}
         clock.wait(_pause(health, good))
     raise _never_healthy(slot, release_id, _why(bad, good, answers), ports)
+
+
+def look(slot: str, ports: Ports) -> CheckResult | None:
+    """The worst answer over all hosts that run the slot; None while it is not up on one of them."""
+    urls = ports.target.slot_urls(slot)
+    if not urls or not all(urls.values()):
+        return None
+    for host, url in urls.items():
+        answer = ports.checks.health(url)
+        if answer.outcome is not Outcome.PASS:
+            return replace(answer, message=f"{host}: {answer.message}") if host else answer
+    return answer
 
 
 def _pause(health: HealthSettings, good: int) -> float:

@@ -21,6 +21,12 @@ class HaproxyPlace:
     backend: str
     state_file: Path
     config: Path
+    servers: tuple[str, ...] = (*SLOTS, DOOR)  # those that are ours
+
+
+def server_name(slot: str, host: str) -> str:
+    """Of one slot of one host of a fleet, in HAProxy's backend."""
+    return f"{slot}-{host}"
 
 
 def haproxy_place(service: str, settings: EnvironmentSettings) -> HaproxyPlace:
@@ -32,4 +38,6 @@ def haproxy_place(service: str, settings: EnvironmentSettings) -> HaproxyPlace:
         backend=traffic.backend or own,
         state_file=traffic.state_file or settings.root / "run" / "haproxy.state",
         config=traffic.config or USUAL_CONFIG,
+        servers=tuple(server_name(slot, host.name) for host in settings.hosts for slot in SLOTS)
+        or (*SLOTS, DOOR),
     )

@@ -41,6 +41,7 @@ class ProcessStatus:
     pid: int = 0
     restarts: int = 0
     url: str = ""  # where it can be reached directly, for web processes
+    host: str = ""  # of a fleet; "" where there is one host only
 
 
 @dataclass(frozen=True, slots=True)

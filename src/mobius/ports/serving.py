@@ -91,6 +91,14 @@ class Target(Protocol):
     def slot_url(self, slot: str) -> str:
         """The address of the slot's web process, past the front door; "" when none is up."""
 
+    def slot_urls(self, slot: str) -> Mapping[str, str]:
+        """The same on every host on which the slot's web process belongs, by the host's name ("" where there is only
+        one host); "" for one where it is not up."""
+
+    def fence(self, token: int) -> None:
+        """From here on nothing that is asked with a lower token has an effect on any host that is reached. Raises
+        `Fenced` where a host has seen a higher one."""
+
     def log_tail(self, slot: str, lines: int = 20) -> str:
         """The last lines its processes wrote; "" when there are none."""
 

@@ -14,7 +14,6 @@ from mobius.adapters.checks.http import HttpChecks
 from mobius.adapters.clocks.system import SystemClock
 from mobius.adapters.commands.kept import KeptCommands
 from mobius.adapters.databases.captures import Dumps
-from mobius.adapters.journals.sqlite import SqliteJournal
 from mobius.adapters.launchers.host_job import HostJobLauncher
 from mobius.adapters.locks.os_lock import OsLock
 from mobius.adapters.migrations.configured import live_migrations, source_of
@@ -40,9 +39,22 @@ from mobius.flows.before import is_adaptive, tick_s
 from mobius.model.haproxy import haproxy_place
 from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings, Settings
-from mobius.ports import Around, Commands, Launcher, Ports, Signals, Store, Target, Traffic
+from mobius.model.verdict import CheckResult
+from mobius.ports import (
+    Around,
+    Commands,
+    Launcher,
+    Ports,
+    Signals,
+    Source,
+    Store,
+    Target,
+    Traffic,
+    nothing_required,
+)
 from mobius.rules.commanding import ELSEWHERE
 from mobius.wiring.counting import counting, noted_files, recorder
+from mobius.wiring.telling import journal_of
 from mobius.wiring.media_signals import film_signals
 
 
@@ -58,7 +70,9 @@ def assemble(
     origin = origin_of(settings.release.source, project, (settings.root, settings.backup.folder))
     commands = KeptCommands(settings, places, environ, redact) if settings.target in ELSEWHERE else None
     origin = ElsewhereOrigin(origin) if commands else origin
-    store = ReleaseStore(places, settings.release, settings.processes, origin, redact)
+    clock = SystemClock()
+    made_of = (places, settings.release, settings.processes, origin, redact)
+    store = ReleaseStore(*made_of)
     rehearser = Rehearser(
         settings,
         places,
@@ -67,11 +81,17 @@ def assemble(
         redact=redact,
         source=source_of(settings.migrations) if settings.migrations else None,
     )
-    target = _target(service, settings, places, environ, commands)
-    traffic = _traffic(service, settings, places, target, store.path)
+    target: Target
+    traffic: Traffic
+    if settings.target == "ssh":
+        from mobius.wiring.fleet import fleet
+
+        target, traffic, store = fleet(service, settings, places, environ, clock, *made_of)
+    else:
+        target = _target(service, settings, places, environ, commands)
+        traffic = _traffic(service, settings, places, target, store.path)
     checks = HttpChecks(settings, resolve=places.resolve, redact=redact, cwd=project)
-    clock = SystemClock()
-    journal = SqliteJournal(places.journal, read_only=read_only, redact=redact)
+    journal = journal_of(all_settings, settings, environ, redact, read_only=read_only)
 
     def readers(release_id: str) -> list[Reader]:
         backend = haproxy_place(service, settings).backend
@@ -140,6 +160,7 @@ def assemble(
         note_usual=recorder(service, settings, places.root, traffic, target, clock).note,
         monitor_log=monitor_logs(project / "monitor_logs", settings.name, redact),
         store=_store(settings, environ),
+        ready=_ready(all_settings, settings, environ),
     )
 
 
@@ -148,6 +169,21 @@ def _databases(
 ) -> Dumps | None:
     """The databases on servers. None of them is asked before it has to be."""
     return Dumps(service, settings, places, environ) if settings.databases else None
+
+
+def _ready(
+    all_settings: Settings, settings: EnvironmentSettings, environ: Mapping[str, str]
+) -> Callable[[Source], tuple[CheckResult, ...]]:
+    """Whether a release is ready, where a deployment here requires it."""
+    if not settings.ready.required:
+        return nothing_required
+
+    def gate(source: Source) -> tuple[CheckResult, ...]:
+        from mobius.wiring import ready
+
+        return ready.gate(all_settings, settings.name, environ, source)
+
+    return gate
 
 
 def _store(settings: EnvironmentSettings, environ: Mapping[str, str]) -> Store | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -54,7 +53,7 @@ def around_of(app: App, settings: EnvironmentSettings) -> Around:
         found=partial(found_in, settings.artifact_dir),
         artifacts=partial(artifacts_in, settings.artifact_dir),
         texts=texts,
-        gates=partial(film_gates, app, settings.name, wait=time.sleep),
+        gates=partial(film_gates, app, settings.name),
         told=told,
         premerge_from=validated_in(app.settings, settings),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from mobius.adapters.targets.one_host import OneHost
 from mobius.errors import MobiusError
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
 from mobius.model.verdict import CheckResult
@@ -13,7 +14,7 @@ from mobius.ports import Commands, ProcessStatus
 HINT = "the commands of [command] in mobius.toml start and stop it"
 
 
-class CommandTarget:
+class CommandTarget(OneHost):
     """Sees the service only from outside: at its address, and by what its own commands say."""
 
     def __init__(self, settings: EnvironmentSettings, commands: Commands) -> None:

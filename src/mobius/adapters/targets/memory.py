@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mobius.adapters.targets.one_host import OneHost
 from mobius.errors import MobiusError
 from mobius.model.settings import ProcessSettings
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import ProcessStatus
 
 
-class MemoryTarget:
+class MemoryTarget(OneHost):
     """`most_alive` has, for each worker and singleton, how many of it ever ran at one moment."""
 
     def __init__(self) -> None:

@@ -15,6 +15,7 @@ from mobius.adapters.targets.front_door import (
     port_is_ours_or_free,
     shared_out,
 )
+from mobius.adapters.targets.one_host import OneHost
 from mobius.adapters.targets.reached import reached_at
 from mobius.errors import MobiusError
 from mobius.host.client import HostClient, HostUnavailable, ensure_running
@@ -29,7 +30,7 @@ LOOKING_S = 3.0  # a supervisor that hangs must not hang whoever only looks
 LOOK_AT_HOST = "look at it: mobius host status; what it started goes on serving"
 
 
-class ProcessTarget:
+class ProcessTarget(OneHost):
     """Slots of one environment under `mobius host`."""
 
     def __init__(self, settings: EnvironmentSettings, places: Places, environ: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from mobius.adapters import systemd
 from mobius.adapters.places import Places
 from mobius.adapters.systemd import UnitState
 from mobius.adapters.targets.front_door import open_door, shared_out
+from mobius.adapters.targets.one_host import OneHost
 from mobius.adapters.targets.systemd_checks import preflight
 from mobius.adapters.targets.systemd_given import Given, adopted_ones
 from mobius.adapters.targets.systemd_slots import (
@@ -35,7 +36,7 @@ START_WITHIN_S = 120.0  # `ready = "notify"` waits for READY=1; anything else ha
 STOP_SPARE_S = 30.0  # past its own stop_timeout systemd needs a moment to kill what is left
 
 
-class SystemdTarget:
+class SystemdTarget(OneHost):
     """Slots of one environment as units; the supervisor keeps the front door only."""
 
     def __init__(

@@ -11,7 +11,7 @@ from pathlib import Path
 from mobius.adapters.traffic.haproxy_reading import BACKEND, Row, Server, read_servers, read_statistics
 from mobius.adapters.traffic.haproxy_socket import RuntimeApi
 from mobius.errors import MobiusError
-from mobius.model.haproxy import DOOR, SLOTS, USUAL_CONFIG, HaproxyPlace
+from mobius.model.haproxy import USUAL_CONFIG, HaproxyPlace
 from mobius.model.verdict import CheckResult, Outcome
 
 BY_WEIGHT = ("roundrobin", "leastconn", "random")
@@ -102,7 +102,7 @@ def _backend(place: HaproxyPlace, api: RuntimeApi) -> str:
         ("show", "servers", "state", place.backend), ("show", "stat", place.backend, "6", "-1")
     )
     servers, rows = read_servers(state, place.backend), read_statistics(stat, place.backend)
-    missing = [name for name in (*SLOTS, DOOR) if name not in servers]
+    missing = [name for name in place.servers if name not in servers]
     if missing:
         raise Wrong(f"it has no server {', '.join(missing)}")
     whole = rows.get(BACKEND)
@@ -113,20 +113,19 @@ def _backend(place: HaproxyPlace, api: RuntimeApi) -> str:
             f"it balances by {whole.algorithm}, which does not go by weights",
             "write `balance roundrobin` in it",
         )
-    if others := _others(servers, rows):
+    if others := _others(place, servers, rows):
         raise Wrong(
             f"its server {others[0]} gets requests, too, whatever is live",
             "take it out of the backend, or write `backup` behind it",
         )
-    return f"has {', '.join((*SLOTS, DOOR))}, by weights"
+    return f"has {', '.join(place.servers)}, by weights"
 
 
-def _others(servers: Mapping[str, Server], rows: Mapping[str, Row]) -> list[str]:
-    ours = (*SLOTS, DOOR)
+def _others(place: HaproxyPlace, servers: Mapping[str, Server], rows: Mapping[str, Row]) -> list[str]:
     return [
         name
         for name, server in servers.items()
-        if name not in ours and server.share and not (name in rows and rows[name].is_backup)
+        if name not in place.servers and server.share and not (name in rows and rows[name].is_backup)
     ]
 
 

@@ -55,7 +55,8 @@ def ensure_up(step: Step, record: Record) -> Mapping[str, Any]:
         if p.slot == slot and p.release_id == release_id and p.kind == "web"
     ]
     if webs and all(web.state == "running" for web in webs):
-        if ports.checks.health(ports.target.slot_url(slot)).outcome is Outcome.PASS:
+        answer = healthy.look(slot, ports)
+        if answer is not None and answer.outcome is Outcome.PASS:
             return {"warm": True}
     else:
         every = ports.releases.processes(release_id)

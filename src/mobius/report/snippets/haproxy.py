@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from mobius.errors import UsageError
-from mobius.model.haproxy import DOOR, SLOTS, HaproxyPlace
+from mobius.model.haproxy import DOOR, SLOTS, HaproxyPlace, server_name
 from mobius.model.settings import EnvironmentSettings
 
 NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-")
@@ -68,7 +68,7 @@ frontend {backend}-front
 
 def _backend(place: HaproxyPlace, settings: EnvironmentSettings) -> str:
     held_s = math.ceil(settings.door.hold_max_s + settings.door.upstream_timeout_s + SPARE_S)
-    servers = "\n".join(f"  server {slot} {_address(slot, settings)}" for slot in SLOTS)
+    servers = "\n".join(_servers(settings))
     return f"""\
 backend {_name(place.backend)}
   mode http
@@ -90,9 +90,22 @@ backend {_name(place.backend)}
   # Nobody gets requests until mobius says so; it also says on which port each slot is reached.
   default-server weight 100 pool-purge-delay 2s disabled
 {servers}
-  # The front door of mobius gets requests only while they are held.
-  server {DOOR} {NOWHERE}
 """
+
+
+def _servers(settings: EnvironmentSettings) -> list[str]:
+    """A slot each, or each slot of every host of a fleet, whose ports never change."""
+    if settings.hosts:
+        return [
+            f"  server {server_name(slot, host.name)} {_name(host.host)}:{host.port + number}"
+            for host in settings.hosts
+            for number, slot in enumerate(SLOTS)
+        ]
+    return [
+        *(f"  server {slot} {_address(slot, settings)}" for slot in SLOTS),
+        "  # The front door of mobius gets requests only while they are held.",
+        f"  server {DOOR} {NOWHERE}",
+    ]
 
 
 def _address(slot: str, settings: EnvironmentSettings) -> str:

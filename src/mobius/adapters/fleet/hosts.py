@@ -1,0 +1,168 @@
+"""All hosts of a fleet at once: asked side by side, the lost ones named, the absent ones remembered.
+
+`<root>/run/fleet.json` on the controller says which hosts are not part of the fleet for now, and why. A host gets in
+there when it is lost or fails within the failure budget, and out of it when it was put right again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mobius.adapters.fleet.line import HostLost, HostRefused, Line
+from mobius.adapters.traffic.haproxy_kept import write_whole
+from mobius.errors import Fenced, MobiusError
+from mobius.model.fleet import Absence, FleetSettings, HostSettings
+from mobius.ports import Clock
+
+SCHEMA_VERSION = 1
+Answer = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the hosts said, by name: their answers, and why there is none."""
+
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    failed: Mapping[str, MobiusError] = field(default_factory=dict)
+
+
+class Hosts:
+    """The hosts, each with a line of its own. Safe to use from one thread at a time."""
+
+    def __init__(
+        self,
+        hosts: Sequence[HostSettings],
+        settings: FleetSettings,
+        run: Path,
+        clock: Clock,
+        line_to: Callable[[HostSettings], Line],
+    ) -> None:
+        self.all = {host.name: host for host in hosts}
+        self.settings = settings
+        self._file = run / "fleet.json"
+        self._clock = clock
+        self._lines = {host.name: line_to(host) for host in hosts}
+        self._token: int | None = None
+
+    # -- asking ----------------------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        verb: str,
+        of: Sequence[str] | None = None,
+        *,
+        each: Callable[[HostSettings], Mapping[str, Any] | None] | None = None,
+        **asked: Any,
+    ) -> Told:
+        """Asks these hosts (those that are present) at once, at most `max_parallel`. `each` adds what is for one host
+        alone; None leaves it out. A host that was overtaken raises `Fenced`: nobody goes on then."""
+        names = list(self.present() if of is None else of)
+        told: dict[str, Answer] = {}
+        failed: dict[str, MobiusError] = {}
+
+        def one(name: str) -> None:
+            more = each(self.all[name]) if each else {}
+            if more is None:
+                return
+            stream = more.get("stream")
+            fields = {key: value for key, value in more.items() if key != "stream"}
+            try:
+                told[name] = self._lines[name].ask(
+                    verb, within_s=self.settings.timeout_s, stream=stream, **asked, **fields
+                )
+            except (HostLost, HostRefused, Fenced) as problem:
+                failed[name] = problem
+
+        if names:
+            with ThreadPoolExecutor(min(len(names), self.settings.max_parallel)) as pool:
+                list(pool.map(one, names))
+        overtaken = [problem for problem in failed.values() if isinstance(problem, Fenced)]
+        if overtaken:
+            raise overtaken[0]
+        return Told({name: told[name] for name in names if name in told}, failed)
+
+    def change(
+        self,
+        verb: str,
+        of: Sequence[str] | None = None,
+        *,
+        each: Callable[[HostSettings], Mapping[str, Any] | None] | None = None,
+        **asked: Any,
+    ) -> Told:
+        """The same with the token of this run."""
+        return self.ask(verb, of, each=each, token=self.token(), **asked)
+
+    def fence(self, token: int) -> Told:
+        """From here on every host that is reached refuses a lower token."""
+        self._token = token
+        return self.ask("fence", list(self.all), token=token)
+
+    def token(self) -> int:
+        """Of this run; before a run has said its own, the highest that the hosts have seen, which overtakes nobody."""
+        if self._token is None:
+            told = self.ask("hello", list(self.all))
+            self._token = max((int(one["state"]["epoch"]) for one in told.answers.values()), default=0)
+        return self._token
+
+    def close(self) -> None:
+        """Ends every line."""
+        for line in self._lines.values():
+            line.close()
+
+    # -- who is part of it -----------------------------------------------------------------------------------
+
+    def present(self) -> list[str]:
+        """The hosts that take part."""
+        absent = self.absent()
+        return [name for name in self.all if name not in absent]
+
+    def absent(self) -> dict[str, Absence]:
+        """The hosts that do not, by name."""
+        try:
+            told = json.loads(self._file.read_text(encoding="utf-8"))
+            known = [Absence(**one) for one in told["absent"]]
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            raise MobiusError(
+                f"{self._file} cannot be read: which hosts are out of the fleet is not known",
+                "remove it; then every host counts as present again",
+            ) from problem
+        return {one.host: one for one in known if one.host in self.all}
+
+    def leave_out(self, failed: Mapping[str, MobiusError], doing: str) -> None:
+        """Goes on without these hosts. Raises `MobiusError` naming each of them where that is more than the failure
+        budget allows, and then changes nothing."""
+        if not failed:
+            return
+        absent = self.absent()
+        out = {**absent, **{n: Absence(n, p.message, self._clock.now()) for n, p in failed.items()}}
+        budget = self.settings.failure_budget
+        if len(out) > budget or len(out) == len(self.all):
+            allowed = f"{budget} may fail" if budget else "none may fail"
+            raise MobiusError(
+                f"{doing} failed on {', '.join(sorted(failed))} ({allowed}, {len(out)} of {len(self.all)} are out)",
+                next(iter(failed.values())).hint,
+                details=tuple(problem.message for problem in failed.values()),
+            )
+        self._write(out)
+
+    def take_back_in(self, name: str) -> None:
+        """The host is part of the fleet again."""
+        self._write({host: one for host, one in self.absent().items() if host != name})
+
+    def _write(self, absent: Mapping[str, Absence]) -> None:
+        told = {"schema_version": SCHEMA_VERSION, "absent": [asdict(one) for one in absent.values()]}
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_whole(self._file, json.dumps(told, indent=1), 0o600, durable=True)
+        except OSError as problem:
+            raise MobiusError(
+                f"{self._file} cannot be written: {problem.strerror or problem}",
+                f"free space below {self._file.parent}",
+            ) from problem

@@ -1,0 +1,278 @@
+"""The fleet target: a slot is the same release on every host of its role, each started by the agent there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mobius.adapters.fleet.hosts import Hosts, Told
+from mobius.adapters.fleet.line import HostLost
+from mobius.adapters.fleet.packing import packed
+from mobius.adapters.places import Places
+from mobius.adapters.releases.tree import tree_digest
+from mobius.adapters.targets.front_door import shared_out
+from mobius.errors import MobiusError
+from mobius.model.fleet import HostSeen, HostSettings
+from mobius.model.haproxy import SLOTS
+from mobius.model.settings import EnvironmentSettings, ProcessSettings
+from mobius.model.verdict import CheckResult, Outcome
+from mobius.ports import ProcessStatus
+
+LEAST_FREE_BYTES = 200 << 20
+
+
+class FleetTarget:
+    """Slots of one environment on its hosts. What a host was told, it keeps to by itself."""
+
+    def __init__(
+        self,
+        settings: EnvironmentSettings,
+        places: Places,
+        environ: Mapping[str, str],
+        hosts: Hosts,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._settings = settings
+        self._places = places
+        self._environ = environ
+        self.hosts = self._hosts = hosts
+        self._say = say
+
+    def prepare(self) -> None:
+        """Hosts that were out and answer again are put right, and take part from then on."""
+        self._places.root.mkdir(parents=True, exist_ok=True)
+        for name in self._hosts.absent():
+            self._repair(name)
+
+    def preflight(self) -> tuple[CheckResult, ...]:
+        told, absent = self._hosts.ask("hello", list(self._hosts.all)), self._hosts.absent()
+        found = [self._looked(name, told, absent) for name in self._hosts.all]
+        left = [one for one in found if one.outcome is not Outcome.PASS]
+        if len(left) <= self._hosts.settings.failure_budget < len(self._hosts.all):
+            words = "; ".join(one.message for one in left) or "every host answers"
+            return (
+                CheckResult("fleet", Outcome.PASS, words, 0.0),
+                *(o for o in found if o.outcome is Outcome.PASS),
+            )
+        return tuple(found)
+
+    # -- acting ----------------------------------------------------------------------------------------------
+
+    def fence(self, token: int) -> None:
+        """Who is not reached learns of it when it is: with the first thing it is asked."""
+        self._hosts.fence(token)
+
+    def start(self, slot: str, release_id: str, cwd: Path, processes: Sequence[ProcessSettings]) -> None:
+        staged = self._stage(release_id, cwd, self._takers(processes))
+        self._hosts.leave_out(staged.failed, f"sending {release_id}")
+        told = self._hosts.change(
+            "start", each=lambda host: self._wanted(host, slot, processes), slot=slot, release=release_id
+        )
+        self._hosts.leave_out(told.failed, f"starting {release_id}")
+
+    def stop(self, slot: str, kinds: Sequence[str] = ()) -> None:
+        told = self._hosts.change("stop", slot=slot, kinds=list(kinds))
+        self._hosts.leave_out(told.failed, f"stopping {slot}")
+
+    def restart(self, slot: str, name: str) -> None:
+        on = [one.host for one in self.processes() if (one.slot, one.name) == (slot, name)]
+        if not on:
+            raise MobiusError(f"there is no {name} in {slot}", f"mobius status -e {self._settings.name}")
+        told = self._hosts.change("restart", on, slot=slot, name=name)
+        self._hosts.leave_out(told.failed, f"restarting {name}")
+
+    def point_to(self, live: str, previous: str) -> None:
+        """Every host keeps by itself which releases are live and previous."""
+        told = self._hosts.change("point", live=live, previous=previous)
+        self._hosts.leave_out(told.failed, "naming the live release")
+
+    def remove(self, release_id: str) -> None:
+        """Takes the release away from every host that is reached. Raises `MobiusError` for what would not."""
+        told = self._hosts.change("remove", release=release_id)
+        if told.failed:
+            raise next(iter(told.failed.values()))
+
+    # -- looking ---------------------------------------------------------------------------------------------
+
+    def processes(self) -> tuple[ProcessStatus, ...]:
+        """Of every host that takes part. One of them that does not answer: what it runs is unknown, which raises."""
+        told = self._hosts.ask("processes")
+        if told.failed:
+            raise next(iter(told.failed.values()))
+        return tuple(
+            self._status(self._hosts.all[name], key, one)
+            for name, answer in told.answers.items()
+            for key, one in answer["processes"].items()
+        )
+
+    def slot_url(self, slot: str) -> str:
+        """Of the first host where it is up."""
+        return next((url for url in self.slot_urls(slot).values() if url), "")
+
+    def slot_urls(self, slot: str) -> Mapping[str, str]:
+        up = {
+            one.host: one.url
+            for one in self.processes()
+            if one.slot == slot and one.kind == "web" and one.state == "running"
+        }
+        takers = self._takers([one for one in self._settings.processes if one.kind == "web"])
+        return {name: up.get(name, "") for name in takers}
+
+    def log_tail(self, slot: str, lines: int = 20) -> str:
+        told = self._hosts.ask("tail", slot=slot, lines=lines)
+        tails = [
+            [f"{name}: {line}" for line in str(answer["text"]).splitlines()]
+            for name, answer in told.answers.items()
+        ]
+        return "\n".join(shared_out(tails, lines))
+
+    def hosts_seen(self) -> tuple[HostSeen, ...]:
+        """How each host stands, the absent ones as well."""
+        told, absent = self._hosts.ask("hello", list(self._hosts.all)), self._hosts.absent()
+        return tuple(
+            HostSeen(
+                name,
+                name in told.answers,
+                (absent[name].why if name in absent else "") or _why(told, name),
+                absent[name].since if name in absent else 0.0,
+                _slots(told.answers.get(name, {})),
+                str(told.answers.get(name, {}).get("state", {}).get("live", "")),
+            )
+            for name in self._hosts.all
+        )
+
+    # -- one host --------------------------------------------------------------------------------------------
+
+    def _takers(self, processes: Sequence[ProcessSettings]) -> list[str]:
+        """The hosts that take part and run any of these."""
+        return [
+            name
+            for name in self._hosts.present()
+            if any(_runs(self._hosts.all[name], process) for process in processes)
+        ]
+
+    def _stage(self, release_id: str, cwd: Path, names: Sequence[str]) -> Told:
+        tree = cwd.resolve()
+        digest = tree_digest(tree)
+        has = self._hosts.ask("hello", names)
+        missing = [name for name, one in has.answers.items() if release_id not in one["releases"]]
+        sent = self._hosts.change(
+            "stage",
+            missing,
+            each=lambda _: {"stream": lambda: packed(tree)},
+            release=release_id,
+            digest=digest,
+        )
+        return Told(sent.answers, {**has.failed, **sent.failed})
+
+    def _wanted(
+        self, host: HostSettings, slot: str, processes: Sequence[ProcessSettings]
+    ) -> Mapping[str, Any] | None:
+        """What this host is told to run; None where it runs none of it."""
+        mine = [process for process in processes if _runs(host, process)]
+        if not mine:
+            return None
+        return {"processes": [self._told(host, slot, process) for process in mine]}
+
+    def _told(self, host: HostSettings, slot: str, process: ProcessSettings) -> Mapping[str, Any]:
+        passed = {name: self._environ[name] for name in process.pass_env if name in self._environ}
+        own = {
+            "MOBIUS_ENVIRONMENT": self._settings.name,
+            "MOBIUS_HOST": host.name,
+            "MOBIUS_PROCESS": process.name,
+            "PYTHONUNBUFFERED": "1",
+        }
+        return {
+            "name": process.name,
+            "kind": process.kind,
+            "start": list(process.start),
+            "env": {**own, **process.env, **passed},
+            "env_file": process.env_file,
+            "port": self._port(host, slot, process.name) if process.kind == "web" else 0,
+            "stop_signal": process.stop_signal,
+            "stop_timeout_s": process.stop_timeout_s,
+        }
+
+    def _port(self, host: HostSettings, slot: str, name: str) -> int:
+        webs = [process.name for process in self._settings.processes if process.kind == "web"]
+        return host.port + 2 * webs.index(name) + SLOTS.index(slot)
+
+    def _status(self, host: HostSettings, key: str, one: Mapping[str, Any]) -> ProcessStatus:
+        slot, _, name = key.partition("/")
+        return ProcessStatus(
+            name=name,
+            kind=str(one["kind"]),
+            slot=slot,
+            release_id=str(one["release"]),
+            state=str(one["state"]),
+            pid=0,  # of another machine: here it would be somebody else's
+            restarts=int(one["restarts"]),
+            url=f"http://{host.host}:{one['port']}" if one["port"] else "",
+            host=host.name,
+        )
+
+    def _looked(self, name: str, told: Told, absent: Mapping[str, object]) -> CheckResult:
+        """One host before a deployment."""
+        title = f"host {name}"
+        if name in told.failed:
+            problem = told.failed[name]
+            outcome = Outcome.ERROR if isinstance(problem, HostLost) else Outcome.FAIL
+            return CheckResult(title, outcome, problem.message, 0.0)
+        answer = told.answers[name]
+        free = int(answer["free_bytes"])
+        if free < LEAST_FREE_BYTES:
+            return CheckResult(title, Outcome.FAIL, f"{name} has {free >> 20} MiB of disk left", 0.0)
+        again = ", it was out of the fleet and is put right first" if name in absent else ""
+        return CheckResult(title, Outcome.PASS, f"answers, Python {answer['python']}{again}", 0.0)
+
+    def _repair(self, name: str) -> None:
+        """A host that comes back runs what the others run, and nothing else; it cannot before, so it stays out."""
+        pattern = self._pattern()
+        if pattern is None:
+            return
+        told = self._hosts.change("hello", [name])
+        if told.failed:
+            return
+        for slot in _slots(told.answers[name]):
+            if _slots(told.answers[name])[slot] != pattern.get(slot):
+                told = self._hosts.change("stop", [name], slot=slot, kinds=[])
+                if told.failed:
+                    return
+        if all(self._bring(name, slot, release_id) for slot, release_id in pattern.items()):
+            self._hosts.take_back_in(name)
+            self._say(f"{name} is back in the fleet")
+
+    def _pattern(self) -> Mapping[str, str] | None:
+        """Which release every host that takes part has in each slot; None where they do not agree."""
+        told = self._hosts.ask("hello")
+        seen = [_slots(answer) for answer in told.answers.values()]
+        return seen[0] if seen and not told.failed and all(one == seen[0] for one in seen) else None
+
+    def _bring(self, name: str, slot: str, release_id: str) -> bool:
+        cwd = self._places.releases / release_id
+        processes = [one for one in self._settings.processes if one.kind == "web"]
+        if not cwd.is_dir() or self._stage(release_id, cwd, [name]).failed:
+            return False
+        told = self._hosts.change(
+            "start",
+            [name],
+            each=lambda host: self._wanted(host, slot, processes),
+            slot=slot,
+            release=release_id,
+        )
+        return not told.failed
+
+
+def _runs(host: HostSettings, process: ProcessSettings) -> bool:
+    roles = host.roles or ("web",)
+    return process.kind in roles or process.name in roles
+
+
+def _slots(answer: Mapping[str, Any]) -> dict[str, str]:
+    there = answer.get("state", {}).get("slots", {})
+    return {slot: str(one["release"]) for slot, one in there.items()}
+
+
+def _why(told: Told, name: str) -> str:
+    return told.failed[name].message if name in told.failed else ""

@@ -1,0 +1,20 @@
+"""What the port promises about hosts, for a target that has one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class _HasSlots(Protocol):
+    def slot_url(self, slot: str) -> str: ...
+
+
+class OneHost:
+    """The slots are on one host, which the lock and the journal's token fence."""
+
+    def slot_urls(self: _HasSlots, slot: str) -> Mapping[str, str]:
+        return {"": self.slot_url(slot)}
+
+    def fence(self, token: int) -> None:
+        """Nobody else acts here: the lock of this machine sees to that."""
