@@ -16,19 +16,19 @@ MOST_FILES = 20_000
 
 def found_in(folder: Path, name: str) -> Found:
     """A record in the folder, read whole. Never raises: what cannot be read says why."""
-    path = folder / name
+    path, called = folder / name, f"{folder.name}/{name}"
     try:
         if not path.exists():
-            return Found(str(path))
+            return Found(called)
         if not path.is_file():
-            return Found(str(path), problem="it is no file")
+            return Found(called, problem="it is no file")
         if path.stat().st_size > LARGEST_BYTES:
-            return Found(str(path), problem=f"{path.stat().st_size:,} bytes are no record")
-        return Found(str(path), path.read_bytes().decode("utf-8-sig"))
+            return Found(called, problem=f"{path.stat().st_size:,} bytes are no record")
+        return Found(called, path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError:
-        return Found(str(path), problem="not UTF-8")
+        return Found(called, problem="not UTF-8")
     except OSError as problem:
-        return Found(str(path), problem=f"it cannot be read: {problem.strerror or problem}")
+        return Found(called, problem=f"it cannot be read: {problem.strerror or problem}")
 
 
 def artifacts_in(folder: Path) -> tuple[Artifact, ...]:

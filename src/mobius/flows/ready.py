@@ -95,9 +95,12 @@ class _Look:
     def _ci(self) -> Sequence[Proof]:
         forge, content, wanted = self._forge(), self.subject.content, self._ports.settings.github.contexts
         runs = forge if isinstance(forge, Unknown) else forge.check_runs(content)
+        if isinstance(runs, Unknown):
+            where = self._at_the_forge(content[:12])
+            return (Proof("checks", Outcome.ERROR, runs.reason, where, 0.0, runs.hint.removeprefix("try: ")),)
         found = judge_checks(runs, wanted, content)
         renew = "push the commit, and wait for its checks" if wanted else "name them in github.contexts"
-        return with_runs(judged(found, self._at_the_forge(content[:12]), renew), runs, content)
+        return with_runs(judged(found, self._at_the_forge(content[:12]), renew), runs)
 
     def _premerge(self) -> Sequence[Proof]:
         around, environment = self._around, self._around.premerge_from
@@ -144,7 +147,7 @@ class _Look:
 
     def _at_the_forge(self, what: str) -> str:
         forge = self._forge()
-        return "[github]" if isinstance(forge, Unknown) else f"{forge.repository}@{what}"
+        return "github in mobius.toml" if isinstance(forge, Unknown) else f"{forge.repository}@{what}"
 
     def _lead(self) -> Sequence[Proof]:
         return judge_lead(

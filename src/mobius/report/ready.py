@@ -38,7 +38,7 @@ def summary(seen: Readiness) -> str:
 
 def ready_text(seen: Readiness, width: int = WIDTH) -> str:
     """Each point with its proofs and their age, and what to do."""
-    lines = [headline(seen), ""]
+    lines = [*wrapped(headline(seen), width, "", "  "), ""]
     for answer in seen.answers:
         lines += _text_of(answer, seen.at, width)
     return "\n".join(lines)
@@ -58,7 +58,7 @@ def ready_markdown(seen: Readiness) -> str:
     for answer in seen.answers:
         answered = NOT_ASKED if answer.not_asked else str(answer.outcome)
         proofs = answer.proofs if answer.outcome is Outcome.PASS else _bad(answer)
-        told = "<br>".join(_cell(_said(proof)) for proof in proofs) or _cell(answer.not_asked)
+        told = "<br>".join(_cell(_said(proof, seen.at)) for proof in proofs) or _cell(answer.not_asked)
         age = ago(answer.oldest, seen.at) if answer.oldest else ""
         todo = _cell(answer.renew) if _has_to_do(answer) else ""
         lines.append(f"| {answered} | {TITLES[answer.point]} | {told} | {age} | {todo} |")
@@ -92,7 +92,7 @@ def ready_json(seen: Readiness) -> dict[str, Any]:
 
 def ready_results(seen: Readiness) -> tuple[CheckResult, ...]:
     """Every proof as a check, grouped by its point; a point that is not asked is one that was skipped."""
-    return tuple(result for answer in seen.answers for result in _results(answer))
+    return tuple(result for answer in seen.answers for result in _results(answer, seen.at))
 
 
 def gate_result(seen: Readiness | MobiusError) -> CheckResult:
@@ -104,7 +104,7 @@ def gate_result(seen: Readiness | MobiusError) -> CheckResult:
     return CheckResult(READY_CHECK, seen.outcome, summary(seen), 0.0, advice)
 
 
-def _results(answer: Answer) -> Iterator[CheckResult]:
+def _results(answer: Answer, now: float) -> Iterator[CheckResult]:
     title, group = TITLES[answer.point], str(answer.point)
     if answer.not_asked:
         yield CheckResult(title, Outcome.INCONCLUSIVE, f"{NOT_ASKED}: {answer.not_asked}", 0.0, group=group)
@@ -112,7 +112,7 @@ def _results(answer: Answer) -> Iterator[CheckResult]:
         yield CheckResult(
             f"{title}: {proof.what}",
             proof.outcome,
-            f"{proof.value}{_where(proof)}",
+            f"{proof.value}{_where(proof, now)}",
             0.0,
             proof.renew,
             group=group,
@@ -140,8 +140,7 @@ def _text_of(answer: Answer, now: float, width: int) -> Iterator[str]:
     yield f"  {sign:<13}{title:<{width - 15 - len(point)}}{point}".rstrip()
     for proof in answer.proofs:
         bad = f"{proof.outcome} " if proof.outcome is not Outcome.PASS and len(answer.proofs) > 1 else ""
-        when = f" ({ago(proof.at, now)})" if proof.at else ""
-        yield from wrapped(f"{bad}{_said(proof)}{when}", width, " " * 15, " " * 17)
+        yield from wrapped(f"{bad}{_said(proof, now)}", width, " " * 15, " " * 17)
     if _has_to_do(answer):
         yield from wrapped(f"do: {answer.renew}", width, " " * 15, " " * 19)
 
@@ -154,12 +153,15 @@ def _bad(answer: Answer) -> tuple[Proof, ...]:
     return tuple(proof for proof in answer.proofs if proof.outcome is not Outcome.PASS)
 
 
-def _said(proof: Proof) -> str:
-    return f"{proof.what}: {proof.value}{_where(proof)}"
+def _said(proof: Proof, now: float) -> str:
+    return f"{proof.what}: {proof.value}{_where(proof, now)}"
 
 
-def _where(proof: Proof) -> str:
-    return f" [{proof.where}]" if proof.where else ""
+def _where(proof: Proof, now: float) -> str:
+    """Where it was found, and how long ago it came to be."""
+    told = [proof.where] if proof.where else []
+    told += [ago(proof.at, now)] if proof.at else []
+    return f" [{', '.join(told)}]" if told else ""
 
 
 def _cell(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mobius.model.forge import CheckRun, Unknown
+from mobius.model.forge import CheckRun
 from mobius.model.ready import Answer, Confirmation, Point, Proof, Readiness, ReadySettings, Subject
 from mobius.model.release import BackupRecord, Release
 from mobius.model.verdict import CheckResult, Outcome, worst
@@ -61,14 +61,11 @@ def test_ages_are_told_as_people_say_them() -> None:
 
 def test_a_check_is_told_with_its_time_and_its_address() -> None:
     runs = (CheckRun("golden", "success", at="2026-09-21T14:13:20Z", url="https://ci/7"),)
-    (proof,) = with_runs(judged(judge_checks(runs, ("golden",), COMMIT), "o/r", ""), runs, COMMIT)
+    (proof,) = with_runs(judged(judge_checks(runs, ("golden",), COMMIT), "o/r", ""), runs)
     assert (proof.outcome, proof.at, proof.where) == (PASS, NOW, "https://ci/7")
 
 
-def test_what_the_forge_does_not_say_is_not_known() -> None:
-    answer = Unknown("403: no right", "give it")
-    found = with_runs(judged(judge_checks(answer, ("golden",), COMMIT), "o/r", ""), answer, COMMIT)
-    assert told(found) == (ERROR, "403: no right")
+def test_no_finding_at_all_proves_nothing() -> None:
     assert told(judged((), "o/r", "look"))[0] is INCONCLUSIVE
     (proof,) = judged((CheckResult("reviews", FAIL, "1 of 2", 0.0),), "o/r", "ask for one")
     assert (proof.outcome, proof.value, proof.renew) == (FAIL, "1 of 2", "ask for one")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mobius.model.forge import CheckRun, Unknown
+from mobius.model.forge import CheckRun
 from mobius.model.ready import Proof
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.rules.ready.age import moment
@@ -20,14 +20,12 @@ def judged(results: Sequence[CheckResult], where: str, renew: str) -> tuple[Proo
     return proofs or (Proof("answer", Outcome.INCONCLUSIVE, "nothing was found out", where, 0.0, renew),)
 
 
-def with_runs(
-    proofs: Sequence[Proof], runs: tuple[CheckRun, ...] | Unknown, content: str
-) -> tuple[Proof, ...]:
+def with_runs(proofs: Sequence[Proof], runs: Sequence[CheckRun]) -> tuple[Proof, ...]:
     """The proofs of checks, each with when its run ended and where it can be read."""
-    known = {} if isinstance(runs, Unknown) else {run.name: run for run in runs}
+    known = {run.name: run for run in runs}
     return tuple(
         replace(proof, at=moment(run.at), where=run.url or proof.where)
         if (run := known.get(proof.what))
-        else replace(proof, renew=proof.renew or f"see the checks of {content[:12]}")
+        else proof
         for proof in proofs
     )
