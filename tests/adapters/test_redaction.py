@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
+import re
 from pathlib import Path
 from urllib.parse import quote, quote_plus
+
+from hypothesis import given
+from hypothesis import strategies as some
 
 from mobius.adapters.places import Places
 from mobius.adapters.redaction import SHOWN, passwords_in, redactor, secrets_of
@@ -25,6 +31,34 @@ def test_it_is_taken_out_as_urls_and_json_write_it() -> None:
         assert redact(f"https://u:{written}@example.org/") == f"https://u:{SHOWN}@example.org/"
     for text in (json.dumps({"k": SECRET}), json.dumps({"k": SECRET}, ensure_ascii=False)):
         assert redact(text) == json.dumps({"k": SHOWN}, ensure_ascii=False)
+
+
+@given(
+    some.text(min_size=8, max_size=24).filter(lambda text: len(text.strip()) >= 8 and text.isprintable()),
+    some.binary(max_size=5),
+    some.binary(max_size=5),
+)
+def test_it_is_taken_out_of_whatever_it_was_written_into(secret: str, before: bytes, after: bytes) -> None:
+    redact = redactor([secret])
+    raw = secret.encode()
+    for coded in (base64.b64encode, base64.urlsafe_b64encode):
+        whole = coded(before + raw + after).decode()
+        left = redact(whole)
+        assert left != whole
+        assert (
+            len(left.replace(SHOWN, "")) <= len(whole) - 4 * len(raw) / 3 + 4
+        )  # nothing but its edges is left
+    in_url = re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), quote(raw))
+    for written in (raw.hex(), raw.hex().upper(), html.escape(secret), repr(secret)[1:-1], in_url):
+        assert written not in redact(f"x {written} y")
+    twice = json.dumps(json.dumps({"k": secret}))
+    assert json.loads(json.loads(redact(twice))) == {"k": SHOWN}
+
+
+def test_a_basic_header_gives_nothing_away() -> None:
+    header = base64.b64encode(b"deployer:" + SECRET.encode()).decode()
+    left = redactor([SECRET])(f"Authorization: Basic {header}")
+    assert SECRET.encode()[1:-1] not in base64.b64decode(left.rpartition(" ")[2].replace(SHOWN, "") + "===")
 
 
 def test_short_values_stay_since_they_would_take_words_with_them() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from urllib.parse import parse_qs, quote, quote_plus, unquote, urlsplit
 
+from mobius.adapters.notifiers.secret import secrets_of_channels
 from mobius.adapters.places import Places
 from mobius.adapters.targets.environment_file import read_environment_file
 from mobius.errors import MobiusError
@@ -14,7 +18,9 @@ from mobius.model.settings import EnvironmentSettings
 
 SECRET_NAME = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL|WEBHOOK|DSN|PRIVATE|AUTH", re.IGNORECASE)
 SHORTEST = 6  # a shorter value would take ordinary words with it
+SHORTEST_CODED = 8  # bytes: in base64 a shorter one would take other things with it
 SHOWN = "«redacted»"
+_ESCAPE = re.compile("%[0-9A-F]{2}")
 # NODE_ENV=production is handed to most services; taken out everywhere, no record could be read any more.
 ORDINARY = frozenset(
     [
@@ -32,13 +38,18 @@ ORDINARY = frozenset(
 
 
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
-    """A function that replaces each secret, longest first: as it is, in a URL, in JSON, and each line of one that has
-    several, since logs are read line by line."""
-    values = forms_of(secrets)
-    if not values:
-        return _as_it_is
-    pattern = re.compile("|".join(re.escape(value) for value in sorted(values, key=len, reverse=True)))
-    return lambda text: pattern.sub(SHOWN, text)
+    """A function that replaces each secret, longest first: as it is, in a URL, in JSON, HTML or base64, and each line
+    of one that has several, since logs are read line by line."""
+    values = sorted(forms_of(secrets) - {SHOWN}, key=len, reverse=True)
+    return partial(_without, values) if values else _as_it_is
+
+
+def _without(values: Sequence[str], text: str) -> str:
+    """One after the other: with many of them that is far quicker than one pattern of all."""
+    for value in values:
+        if value in text:
+            text = text.replace(value, SHOWN)
+    return text
 
 
 def forms_of(secrets: Iterable[str]) -> set[str]:
@@ -52,8 +63,28 @@ def _forms(secret: str) -> Iterator[str]:
             continue
         yield value
         raw = value.encode("utf-8", "surrogateescape")
-        yield from (quote(raw, safe=""), quote(raw), quote_plus(raw))
-        yield from (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
+        in_url = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
+        yield from in_url | {_ESCAPE.sub(lambda found: found[0].lower(), one) for one in in_url}
+        in_json = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]}
+        yield from in_json | {json.dumps(one)[1:-1] for one in in_json}
+        yield from {
+            html.escape(value),
+            html.escape(value).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+        }
+        yield from _in_base64(raw)
+
+
+def _in_base64(raw: bytes) -> Iterator[str]:
+    """What of it stands in base64 whatever stands around it, for each of the three places it may begin at; and as
+    hexadecimal digits."""
+    if len(raw) < SHORTEST_CODED:
+        return
+    yield from (raw.hex(), raw.hex().upper())
+    for before in range(3):
+        whole = base64.b64encode(b"\0" * before + raw).decode("ascii").rstrip("=")
+        spoilt = 1 if (before + len(raw)) % 3 else 0  # the last character has bits of what follows
+        inner = whole[(0, 2, 3)[before] : len(whole) - spoilt]
+        yield from (inner, inner.replace("+", "-").replace("/", "_"))
 
 
 def secrets_of(settings: EnvironmentSettings, places: Places, environ: Mapping[str, str]) -> set[str]:
@@ -69,6 +100,7 @@ def secrets_of(settings: EnvironmentSettings, places: Places, environ: Mapping[s
             except MobiusError:
                 continue  # it is told where the file is needed
     found |= {environ[database.url_env] for database in settings.databases if database.url_env in environ}
+    found |= secrets_of_channels(settings.notify.channels, environ)
     if settings.serve.token_env in environ:
         found.add(environ[settings.serve.token_env])
     for signal in settings.signals:
