@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable
 
@@ -102,3 +103,48 @@ def test_a_window_reads_them_beside_the_traffic() -> None:
     assert found is not None
     assert found.message.startswith("memory: 90 % now, never more than 30 % before (37.5 % tolerated)")
     assert WindowTests({}, opened, 3600.0, gauges={"cpu": Usual((1.0,) * 5)}).feed(samples) is None
+
+
+def leaking(start: float, to: float, half_minutes: int) -> list[float]:
+    step = (to - start) / half_minutes
+    return [min(start + step * number, to) for number in range(1, 60)]
+
+
+def test_a_leak_that_has_come_far_is_found_within_five_minutes() -> None:
+    gauge = Gauge("memory", Usual((0.09,) * 60), window_s=360.0, share_of_alpha=0.025)
+    found = found_after(gauge, leaking(0.09, 10.5, 1))
+    assert found is not None
+    assert found[0] <= 300.0
+
+
+def test_three_minutes_of_history_are_enough_to_find_a_leak_and_not_a_third_more() -> None:
+    usual = Usual((2.0, 2.1, 2.0, 1.9, 2.0, 2.1))
+    assert usual.is_enough("memory")
+    assert not usual.is_enough("cpu")
+    leak = found_after(Gauge("memory", usual, window_s=360.0, share_of_alpha=0.025), leaking(2.0, 40.0, 1))
+    assert leak is not None
+    assert leak[0] <= 360.0
+    more = Gauge("memory", Usual((20.0,) * 6), window_s=3600.0, share_of_alpha=0.025)
+    assert found_after(more, [27.0] * 120) is None
+
+
+@pytest.mark.parametrize("many", [10, 20, 60])
+def test_a_memory_that_fills_up_after_each_start_is_no_leak(many: int) -> None:
+    """The release before was young when it was read."""
+    for seed in range(20):
+        chance = random.Random(seed)
+        fills = chance.uniform(10, 60)
+
+        def used(half_minute: int, fills: float = fills, chance: random.Random = chance) -> float:
+            return 20.0 * (1 - 0.5 * math.exp(-half_minute / fills)) * chance.gauss(1.0, 0.02)
+
+        gauge = watching([used(number) for number in range(many)])
+        assert found_after(gauge, [used(number) for number in range(120)]) is None
+
+
+def test_of_a_processor_that_is_busy_for_minutes_it_does_not_matter_how_busy() -> None:
+    twice = found_after(watching([20.0, 21.0] * 60, "cpu"), [45.0] * 40)
+    most = found_after(watching([20.0, 21.0] * 60, "cpu"), [99.0] * 40)
+    assert twice is not None
+    assert most is not None
+    assert twice[0] == most[0]

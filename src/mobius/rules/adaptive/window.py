@@ -50,7 +50,7 @@ class WindowTests:
 
     def __post_init__(self) -> None:
         routes = sum(signal.startswith(ROUTE) for signal in self.baselines)
-        gauges = {signal: usual for signal, usual in self.gauges.items() if usual.is_enough}
+        gauges = {signal: usual for signal, usual in self.gauges.items() if usual.is_enough(signal)}
         for signal, usual in gauges.items():
             part = OF_THE_GAUGES / len(gauges)
             self._gauges[signal] = Gauge(signal, usual, window_s=self.window_s, share_of_alpha=part)
