@@ -2,9 +2,10 @@
 smoke tests know nothing of it, unless the process as a whole fails.
 
 `{"release": "v2", "kind": "errors", "share": 0.05}`; kinds: errors, slower (times), slow (share, s), exits, hangs,
-leaks (mb_s, mb), drips (s), crowded (more than so many at once fail). `struck` beside it gets the time of the first
-effect. `behaviour.json`: {"release", "takes_s", "noisy": true}; noisy: pauses of 300 ms, latency that wanders. One
-answer in a thousand is an error, whatever it was told.
+leaks (mb_s, mb), drips (s), crowded (more than so many at once fail), narrow (so many at once, the others wait), calls
+(host, port: it needs them over TLS; trusted: a file), names (a name that it needs). `struck` beside it gets the time of
+the first effect. `behaviour.json`: {"release", "takes_s", "noisy": true}; noisy: pauses of 300 ms, latency that
+wanders. One answer in a thousand is an error, whatever it was told.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import math
 import os
 import random
 import signal
+import ssl
 import sys
 import time
 from pathlib import Path
@@ -75,6 +77,22 @@ async def pauses():
         time.sleep(0.3)
 
 
+async def depend():
+    """Whether what it needs to answer is there."""
+    try:
+        if TROUBLE.kind() == "calls":
+            host, port = TROUBLE.told["host"], TROUBLE.told["port"]
+            trusted = ssl.create_default_context(cafile=TROUBLE.told["trusted"])
+            _, there = await asyncio.open_connection(host, port, ssl=trusted)
+            there.close()
+        if TROUBLE.kind() == "names":
+            await asyncio.get_running_loop().getaddrinfo(TROUBLE.told["name"], 443)
+    except OSError:
+        TROUBLE.strike()
+        return False
+    return True
+
+
 async def serve(reader, writer):
     try:
         while True:
@@ -102,8 +120,12 @@ async def work(writer):
             takes_s *= TROUBLE.told["times"]
         if TROUBLE.is_hit("slow", TROUBLE.told.get("share", 0)):
             takes_s += TROUBLE.told["s"]
+        if TROUBLE.kind() == "narrow" and TROUBLE.now > TROUBLE.told["most"]:
+            TROUBLE.strike()
+            takes_s *= TROUBLE.now / TROUBLE.told["most"]
         await asyncio.sleep(takes_s)
         bad = random.random() < 0.001 or TROUBLE.is_hit("errors", TROUBLE.told.get("share", 0))
+        bad = bad or not await depend()
         if TROUBLE.kind() == "crowded" and TROUBLE.now > TROUBLE.told["most"]:
             TROUBLE.strike()
             bad = True

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from journeys.service import Service
+from journeys.service import Service, wait_until
+from journeys.watch.ward import PATIENT_S, Ward, runner_pid
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
@@ -99,3 +100,68 @@ def test_a_name_that_nobody_knows_is_said_and_the_release_does_not_stay(
     assert "payments" in done.out + done.err
     assert time.monotonic() - began < 60
     assert service.get("/")["release"] == "v1"
+
+
+@pytest.fixture(scope="module")
+def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
+    with Ward(tmp_path_factory.mktemp("ward"), window="4m") as there:
+        there.settle_in()
+        yield there
+
+
+def test_a_release_that_needs_an_address_whose_certificate_expires_in_its_window_goes(
+    ward: Ward, tmp_path: Path
+) -> None:
+    good = certificate(tmp_path, "good", days_ago=0, days=30)
+    bad = certificate(tmp_path, "bad", days_ago=40, days=30)
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_text(Path(f"{good}.crt").read_text() + Path(f"{bad}.crt").read_text())
+    before, tag = ward.service.status()["live"]["tag"], ward.next_tag()
+    with https(good) as (url, context):
+        needed = {"host": "127.0.0.1", "port": int(url.rpartition(":")[2]), "trusted": str(trusted)}
+        with ward.told(tag, kind="calls", **needed):
+            running = ward.service.start("deploy", "--tag", tag)
+            runner_pid(ward.service)
+            time.sleep(20.0)
+            assert not ward.has_struck()
+            context.load_cert_chain(bad)
+            done = ward.service.finish(running, timeout_s=PATIENT_S)
+            assert ward.has_struck()
+    assert done.code == 12, done
+    assert ward.service.get("/")["release"] == before
+
+
+def test_a_release_that_needs_a_name_which_is_no_longer_known_in_its_window_goes(ward: Ward) -> None:
+    before, tag = ward.service.status()["live"]["tag"], ward.next_tag()
+    with ward.told(tag, kind="names", name="localhost"):
+        running = ward.service.start("deploy", "--tag", tag)
+        runner_pid(ward.service)
+        time.sleep(20.0)
+        assert not ward.has_struck()
+        with ward.told(tag, kind="names", name="payments.invalid"):
+            done = ward.service.finish(running, timeout_s=PATIENT_S)
+            assert ward.has_struck()
+    assert done.code == 12, done
+    assert ward.service.get("/")["release"] == before
+
+
+def test_a_certificate_that_expires_late_takes_a_strictly_watched_release_back_by_its_smoke_test(
+    new_service: Callable[..., Service], tmp_path: Path
+) -> None:
+    good = certificate(tmp_path, "good", days_ago=0, days=30)
+    bad = certificate(tmp_path, "bad", days_ago=40, days=30)
+    both = tmp_path / "trusted.pem"
+    both.write_text(Path(f"{good}.crt").read_text() + Path(f"{bad}.crt").read_text())
+    with https(good) as (url, context):
+        service = with_smoke(new_service, tls_smoke(url), both)
+        text = service.config.read_text().replace('"adaptive"', '"strict"').replace('"1s"', '"5m"')
+        service.config.write_text(text.replace("[monitor]", '[monitor]\nsmoke_interval = "2s"'))
+        running = service.start("deploy", "--tag", "v2")
+        said = "SELECT ok FROM samples WHERE signal = 'smoke' AND ok"
+        wait_until(lambda: service.journal(said), 90.0, what="a good smoke test in the window")
+        context.load_cert_chain(bad)
+        done = service.finish(running)
+        assert done.code == 12, done
+        assert "smoke tests failed" in done.out + done.err
+        assert "expired" in done.out + done.err
+        assert service.get("/")["release"] == "v1"

@@ -8,7 +8,10 @@ with Ward(folder) as ward:
 from __future__ import annotations
 
 import json
+import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
@@ -49,6 +52,7 @@ class Found:
 
 
 ERRORS = r"requests failed|errors|health check|success"
+DOWN = rf"{ERRORS}|smoke"  # so soon that the smoke tests after the switch may meet it first
 FAULTS = (
     Fault("1 % of answers 5xx", {"kind": "errors", "share": 0.01}, ERRORS, 150),
     Fault("5 % of answers 5xx", {"kind": "errors", "share": 0.05}, ERRORS, 60),
@@ -56,8 +60,8 @@ FAULTS = (
     Fault("100 % of answers 5xx", {"kind": "errors", "share": 1.0}, ERRORS, 45),
     Fault("every answer takes half as long again", {"kind": "slower", "times": 1.5}, "slower than", 120),
     Fault("10 % take 2 s more", {"kind": "slow", "share": 0.1, "s": 2.0}, "slower than", 120),
-    Fault("it exits, again and again", {"kind": "exits"}, ERRORS, 60),
-    Fault("it hangs: accepts and never answers", {"kind": "hangs"}, ERRORS, 60),
+    Fault("it exits, again and again", {"kind": "exits"}, DOWN, 60),
+    Fault("it hangs: accepts and never answers", {"kind": "hangs"}, DOWN, 60),
     Fault("its answers drip", {"kind": "drips", "s": 2.0}, "slower than", 120),
 )
 LATE = tuple(
@@ -81,6 +85,7 @@ class Ward:
         rate: float = 40.0,
         noisy: bool = False,
         takes_s: float = 0.04,
+        clients: int = 15,
         **how: Any,
     ) -> None:
         web = (*PYTHON, "ailing.py")
@@ -89,8 +94,8 @@ class Ward:
         self._window, self._number = window, 0
         self.load = Load(
             self.service.url,
-            keepalive=12,
-            fresh=3,
+            keepalive=clients * 4 // 5,
+            fresh=clients - clients * 4 // 5,
             post_share=0.0,
             slow_share=0.0,
             paths=("/work",),
@@ -132,6 +137,27 @@ class Ward:
         older = [json.dumps({**last, "at": last["at"] - 30 * number}) for number in range(blocks, 0, -1)]
         file.write_text("\n".join([*older, *lines, ""]))
 
+    def set_window(self, window: str) -> None:
+        """How long releases are watched from now on."""
+        config = self.service.config
+        config.write_text(config.read_text().replace(f'window = "{self._window}"', f'window = "{window}"'))
+        self._window = window
+
+    @contextmanager
+    def told(self, tag: str, **trouble: Any) -> Iterator[None]:
+        """Meanwhile this release is ill."""
+        file = self.service.root / "shared" / "trouble.json"
+        (self.service.root / "shared" / "struck").unlink(missing_ok=True)
+        file.write_text(json.dumps({"release": tag, **trouble}))
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
+
+    def has_struck(self) -> bool:
+        """Whether any user felt what was told."""
+        return (self.service.root / "shared" / "struck").exists()
+
     def next_tag(self) -> str:
         """A release that may be deployed."""
         self._number += 1
@@ -172,14 +198,25 @@ class Ward:
         )
 
     def why(self) -> str:
-        """The sentence of the newest verdict that took a release back; "" where there is none."""
+        """The sentence of the newest verdict that took a release back, or, where it went before any, of its run."""
         told = self.service.journal(
             "SELECT data FROM events WHERE kind IN ('verdict', 'rollback begun') AND run_id ="
             " (SELECT max(id) FROM runs WHERE kind = 'deploy') ORDER BY seq"
         )
-        return next(
-            (str(data["sentence"]) for (text,) in told if "sentence" in (data := json.loads(text))), ""
+        [(ended,)] = self.service.journal(
+            "SELECT sentence FROM runs WHERE kind = 'deploy' ORDER BY id DESC LIMIT 1"
         )
+        return next(
+            (str(data["sentence"]) for (text,) in told if "sentence" in (data := json.loads(text))), ended
+        )
+
+
+def runner_pid(service: Service) -> int:
+    """The process that watches, once a window is open."""
+    wait_until(lambda: "observing" in str(service.status().get("run")), 90.0, what="an open window")
+    found = re.search(r"\(pid (\d+)\)", service.status()["run"]["holder"])
+    assert found is not None
+    return int(found.group(1))
 
 
 @dataclass(slots=True)
