@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("mobius.cli.plan", "Print what a deployment would do, and every way back."),
     "premerge": ("mobius.cli.premerge", "Everything that must hold before a merge, with one report."),
     "quick": ("mobius.cli.quick", "Commands to copy, with this project's own values."),
+    "ready": ("mobius.cli.ready", "Is a release ready? Nine points, each with its proof."),
     "rehearse": ("mobius.cli.rehearse", "Prove that a backup can be restored, in a scratch place."),
     "releases": ("mobius.cli.releases", "The releases at hand."),
     "report": ("mobius.cli.report", "The report of a run, as JSON and as one page."),
