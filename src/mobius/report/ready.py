@@ -132,7 +132,7 @@ def next_of(seen: Readiness) -> str:
 def _text_of(answer: Answer, now: float, width: int) -> Iterator[str]:
     title = TITLES[answer.point]
     if answer.not_asked:
-        yield from wrapped(f"{title}: {answer.not_asked}", width, f"  {NOT_ASKED}  ", " " * 13)
+        yield from wrapped(f"{title}: {answer.not_asked}", width, f"  {NOT_ASKED:<13}", " " * 15)
         return
     outcome = answer.outcome
     sign = "ok" if outcome is Outcome.PASS else str(outcome)
