@@ -149,7 +149,7 @@ def test_every_quick_command_can_be_pasted_into_a_shell(
 
 
 def test_what_comes_later_is_one_table_and_no_command_of_it_is_there() -> None:
-    assert sorted(LATER) == ["export", "premerge"]
+    assert sorted(LATER) == ["export"]
     assert not set(LATER) & set(COMMANDS)
     hidden = {name for name, module in HIDDEN.items() if module == "mobius.cli.later"}
     assert hidden == {name for name in LATER if " " not in name}

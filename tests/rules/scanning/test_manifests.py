@@ -1,0 +1,83 @@
+"""Which file is asked about by which source, and the packages in it."""
+
+from __future__ import annotations
+
+import json
+
+from mobius.rules.scanning.manifests import Manifest, manifests, npm_packages, requirements
+
+
+def chosen(*paths: str, **texts: str) -> list[tuple[str, str]]:
+    files = dict.fromkeys(paths, "") | {path.replace("__", "."): text for path, text in texts.items()}
+    return [(each.source, each.path) for each in manifests(files, (), dev=False)]
+
+
+def test_each_lock_file_goes_to_whoever_can_read_it() -> None:
+    assert chosen(
+        "package-lock.json", "web/npm-shrinkwrap.json", "web/package-lock.json", "requirements.txt"
+    ) == [
+        ("npm", "package-lock.json"),
+        ("pip", "requirements.txt"),
+        ("npm", "web/npm-shrinkwrap.json"),
+    ]
+    assert chosen("go.mod", "yarn.lock") == [("osv", "go.mod"), ("osv", "yarn.lock")]
+
+
+def test_what_only_developers_install_and_what_lies_in_tests_is_left_out_unless_asked_for() -> None:
+    paths = ("requirements-dev.txt", "tests/fixtures/package-lock.json", "docs/requirements.txt", "notes.txt")
+    assert chosen(*paths) == []
+    assert len(manifests(dict.fromkeys(paths, ""), (), dev=True)) == 3
+
+
+def test_needs_without_a_lock_file_are_a_doubt_and_no_silence() -> None:
+    for name, content in (
+        ("package.json", '{"dependencies": {"express": "5"}}'),
+        ("pyproject.toml", '[project]\nname = "x"\ndependencies = ["flask"]\n'),
+        ("package.json", "no JSON"),
+        ("pyproject.toml", "= no TOML"),
+    ):
+        (found,) = manifests({name: content}, (), dev=False)
+        assert found.doubt is not None, name
+    assert manifests({"package.json": '{"devDependencies": {"jest": "30"}}'}, (), dev=False) == ()
+    assert manifests({"package.json": '{"dependencies": {"a": "1"}}', "yarn.lock": ""}, (), dev=False) == (
+        Manifest("osv", "yarn.lock"),
+    )
+
+
+def test_the_packages_of_a_lock_file_know_what_they_need_as_node_finds_it() -> None:
+    lock = {
+        "lockfileVersion": 3,
+        "packages": {
+            "": {"name": "app"},
+            "lib": {"version": "1.0.0"},
+            "node_modules/lib": {"link": True, "resolved": "lib"},
+            "node_modules/a": {
+                "version": "1.0.0",
+                "dependencies": {"b": "^2", "c": "^1"},
+                "integrity": "sha512-AA==",
+            },
+            "node_modules/a/node_modules/b": {"version": "2.0.0", "dependencies": {"c": "^1"}},
+            "node_modules/b": {"version": "1.0.0", "dev": True},
+            "node_modules/c": {"version": "1.0.0"},
+        },
+    }
+    found = {each.place: each for each in npm_packages(json.dumps(lock))}
+    assert set(found) == {
+        "node_modules/a", "node_modules/a/node_modules/b", "node_modules/b", "node_modules/c",
+    }  # fmt: skip
+    assert found["node_modules/a"].depends == ("node_modules/a/node_modules/b", "node_modules/c")
+    assert found["node_modules/a/node_modules/b"].depends == ("node_modules/c",)
+    assert found["node_modules/b"].dev
+
+
+def test_lines_of_requirements_are_read_with_their_pins_hashes_and_markers() -> None:
+    content = (
+        "# by hand\n-r base.txt\nFlask==3.1.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
+        'colorama==0.4 ; sys_platform == "win32"\nrequests[socks]>=2.31  # why\nlocal @ file:///x\n'
+    )
+    assert [(one.name, one.version, one.is_sure, one.hashed) for one in requirements(content)] == [
+        ("Flask", "3.1.0", True, True),
+        ("colorama", "0.4", False, False),
+        ("requests", "", True, False),
+        ("local", "", True, False),
+    ]

@@ -1,0 +1,214 @@
+"""What scanners print is read with distrust: found, none, or no answer; never a traceback."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mobius.model.scan import Level
+from mobius.rules.scanning.npm import read_npm
+from mobius.rules.scanning.osv import read_osv
+from mobius.rules.scanning.pip_audit import read_pip_audit
+from mobius.rules.scanning.sarif import read_sarif
+from mobius.rules.scanning.shapes import Unread, level_of_score
+from rules.scanning.shapes import NPM, OSV, PIP, SARIF, npm_clean, text
+
+VERSIONS = {"node_modules/lodash": "4.17.4"}
+
+
+def npm(document: Any, code: int = 1) -> Any:
+    return read_npm(text(document), code, VERSIONS)
+
+
+def test_npm_names_a_vulnerability_once_and_not_again_where_it_only_reaches() -> None:
+    found, looked_at = npm(NPM)
+    assert looked_at == 2
+    assert [(one.id, one.package, one.version, one.level, one.fixed_in) for one in found] == [
+        ("GHSA-jf85-cpcp-j695", "lodash", "4.17.4", Level.CRITICAL, "4.17.21")
+    ]
+
+
+def test_npm_without_a_vulnerability_is_none_only_with_exit_code_0() -> None:
+    assert npm(npm_clean(), 0) == ((), 2)
+    for code in (1, 2, 127):
+        with pytest.raises(Unread, match="exit code"):
+            npm(npm_clean(), code)
+
+
+@pytest.mark.parametrize(
+    ("output", "why"),
+    [
+        ("", "printed nothing"),
+        ("found 0 vulnerabilities", "no JSON"),
+        ('{"auditReportVersion": 2, "vulnerabil', "no JSON"),
+        ("[]", "no object"),
+        ('{"message": "405 Method Not Allowed", "statusCode": 405, "error": {"summary": ""}}', "405"),
+        (
+            '{"error": {"code": "ENOLOCK", "summary": "This command requires a lockfile"}}',
+            "requires a lockfile",
+        ),
+        ('{"actions": [], "advisories": {}, "metadata": {}}', "version that is not known"),
+    ],
+)
+def test_what_npm_says_instead_of_an_answer_is_no_answer(output: str, why: str) -> None:
+    with pytest.raises(Unread, match=why):
+        read_npm(output, 0, {})
+
+
+def test_a_report_of_npm_that_does_not_add_up_is_no_answer() -> None:
+    fewer = copy.deepcopy(NPM)
+    del fewer["vulnerabilities"]["lodash"]
+    nothing = npm_clean()
+    nothing["metadata"]["dependencies"]["total"] = 0
+    for document, code in ((fewer, 1), (nothing, 0)):
+        with pytest.raises(Unread):
+            npm(document, code)
+
+
+def pip(document: Any, code: int = 1, wanted: tuple[str, ...] = ("jinja2",)) -> Any:
+    return read_pip_audit(text(document), code, wanted, "requirements.txt")
+
+
+def test_pip_audit_says_of_none_how_bad_it_is() -> None:
+    found, looked_at = pip(PIP)
+    assert looked_at == 2
+    assert [(one.id, one.level, one.fixed_in, one.place) for one in found] == [
+        ("PYSEC-2019-217", Level.UNKNOWN, "2.10.1", "requirements.txt")
+    ]
+    assert "CVE-2019-10906" in found[0].names
+
+
+def test_a_package_that_pip_audit_passed_over_or_left_out_is_no_answer() -> None:
+    skipped = {"dependencies": [{"name": "jinja2", "skip_reason": "not found and could not be audited"}]}
+    with pytest.raises(Unread, match="passed over jinja2"):
+        pip(skipped, 0)
+    with pytest.raises(Unread, match="did not look at flask"):
+        pip(PIP, 1, ("jinja2", "Flask"))
+    for code in (0, 2):
+        with pytest.raises(Unread, match="exit code"):
+            pip(PIP, code)
+
+
+def test_osv_says_how_many_packages_of_each_file_it_saw() -> None:
+    found, looked_at = read_osv(text(OSV), 1)
+    assert looked_at == {"/p/yarn.lock": 2}
+    assert [(one.id, one.level, one.fixed_in) for one in found] == [
+        ("GHSA-jf85-cpcp-j695", Level.CRITICAL, "4.17.12")
+    ]
+    for code in (0, 127, 128):
+        with pytest.raises(Unread):
+            read_osv(text(OSV), code)
+
+
+def test_a_sarif_result_has_the_level_of_its_score() -> None:
+    read = read_sarif(text(SARIF))
+    assert [(one.id, one.level, one.place, one.line) for one in read.found] == [
+        ("sql-injection", Level.HIGH, "src/db.js", 12)
+    ]
+    assert (read.results, read.tools) == (1, ("Semgrep OSS 1.90.0",))
+
+
+def changed(change: Callable[[dict[str, Any]], Any]) -> str:
+    document = copy.deepcopy(SARIF)
+    change(document["runs"][0])
+    return text(document)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ('{"version": "2.0.0", "runs": []}', "no SARIF 2.1.0"),
+        ('{"version": "2.1.0", "runs": []}', "no run"),
+        (changed(lambda run: run.pop("results")), "no results"),
+        (changed(lambda run: run.update(results=None)), "no results"),
+        (changed(lambda run: run["invocations"][0].update(executionSuccessful=False)), "did not end well"),
+        (changed(lambda run: run.update(invocations=[{}])), "did not end well"),
+        (changed(lambda run: run.pop("tool")), "the tool of a run"),
+        (changed(lambda run: run.update(externalPropertyFileReferences={"results": []})), "other files"),
+        (
+            changed(
+                lambda run: run["invocations"][0].update(
+                    toolExecutionNotifications=[
+                        {"level": "error", "message": {"text": "rules were not found"}}
+                    ]
+                )
+            ),
+            "rules were not found",
+        ),
+    ],
+)
+def test_a_sarif_file_of_a_scanner_that_did_not_look_is_no_answer(content: str, why: str) -> None:
+    with pytest.raises(Unread, match=why):
+        read_sarif(content)
+
+
+def test_what_was_suppressed_in_a_sarif_file_is_found_all_the_same() -> None:
+    suppressed = changed(lambda run: run["results"][0].update(suppressions=[{"kind": "inSource"}]))
+    assert len(read_sarif(suppressed).found) == 1
+
+
+def test_a_score_that_is_none_weighs_more_than_the_worst() -> None:
+    assert [level_of_score(each) for each in ("9.8", 7, 4.0, "0.1")] == [
+        Level.CRITICAL, Level.HIGH, Level.MODERATE, Level.LOW,
+    ]  # fmt: skip
+    for each in (None, "", "high", True, -1, 11, "nan", [], "inf", 10**400):
+        assert level_of_score(each) is Level.UNKNOWN
+        assert Level.UNKNOWN > Level.CRITICAL
+
+
+READERS: dict[str, tuple[dict[str, Any], Callable[[str], Any]]] = {
+    "npm": (NPM, lambda content: read_npm(content, 1, VERSIONS)),
+    "pip": (PIP, lambda content: read_pip_audit(content, 1, ("jinja2",), "r.txt")),
+    "osv": (OSV, lambda content: read_osv(content, 1)),
+    "sarif": (SARIF, read_sarif),
+}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize("name", READERS)
+@settings(max_examples=120, deadline=None)
+@given(data=st.data())
+def test_whatever_stands_in_the_place_of_a_part_is_read_or_refused_and_never_breaks(
+    name: str, data: st.DataObject
+) -> None:
+    document, read = copy.deepcopy(READERS[name][0]), READERS[name][1]
+    at: Any = document
+    while True:
+        keys = list(at) if isinstance(at, dict) else list(range(len(at)))
+        key = data.draw(st.sampled_from(keys))
+        if isinstance(at[key], (dict, list)) and at[key] and data.draw(st.booleans()):
+            at = at[key]
+            continue
+        at[key] = data.draw(JSON)
+        break
+    try:
+        read(text(document))
+    except Unread:
+        return
+
+
+@pytest.mark.parametrize("name", READERS)
+@settings(max_examples=60, deadline=None)
+@given(content=st.text(max_size=40) | JSON.map(json.dumps))
+def test_no_foreign_text_is_ever_an_answer(name: str, content: str) -> None:
+    with pytest.raises(Unread):
+        READERS[name][1](content)
+
+
+@pytest.mark.parametrize("name", READERS)
+@settings(max_examples=60, deadline=None)
+@given(cut=st.integers(0, 10_000))
+def test_a_report_that_is_cut_anywhere_is_no_answer(name: str, cut: int) -> None:
+    content = text(READERS[name][0])
+    with pytest.raises(Unread):
+        READERS[name][1](content[: cut % len(content)])
