@@ -54,8 +54,11 @@ def show(ctx: click.Context, environment: str | None, origin: bool, as_json: boo
 @click.pass_context
 def check(ctx: click.Context, as_json: bool) -> None:
     """Say whether mobius.toml and the environment variables are right; if not, every mistake (exit 2)."""
+    from mobius.wiring.telling import check_templates
+
     try:
         settings = _load(ctx)
+        check_templates(settings)
     except ConfigurationError as error:
         if not as_json:
             raise

@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "media": ("mobius.cli.media", "Measure loudness and streams of sound and video files."),
     "migrate": ("mobius.cli.migrate", "Judge migrations before they run."),
     "monitor": ("mobius.cli.monitor", "Attach to the open window, or open one."),
+    "notify": ("mobius.cli.notify", "Tell people, and see who was told."),
     "plan": ("mobius.cli.plan", "Print what a deployment would do, and every way back."),
     "premerge": ("mobius.cli.premerge", "Everything that must hold before a merge, with one report."),
     "quick": ("mobius.cli.quick", "Commands to copy, with this project's own values."),

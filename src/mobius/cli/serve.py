@@ -25,6 +25,7 @@ def command(ctx: click.Context, environment: str | None) -> int:
     from mobius.flows.serve import serve
     from mobius.web.face import Face
     from mobius.wiring import version
+    from mobius.wiring.telling import begin_sending
 
     the_app = app(ctx)
     ports = the_app.ports(environment)
@@ -36,6 +37,7 @@ def command(ctx: click.Context, environment: str | None) -> int:
     pulse.begin(f"looks after {ports.settings.name}")
     reading = the_app.ports(environment, read_only=True)
     Face(reading, the_app.environ, say=say, version=version()).begin()
+    begin_sending(the_app, environment, say=say)
     serve(ports, say=say, looked=pulse.looked)
     return 0
 

@@ -63,7 +63,9 @@ def abort(ports: Ports, *, who: str) -> Run:
         "because": because,
         "decided_at": ports.clock.now(),
     }
-    run = record.move(RunState.ROLLING_BACK, "rollback begun", because, data=told, sentence=because)
+    run = record.move(
+        RunState.ROLLING_BACK, "rollback begun", because, topic="started", data=told, sentence=because
+    )
     ports.target.prepare()
     ports.launcher.launch(run)
     return run

@@ -31,7 +31,7 @@ def disarm(ports: Ports, *, for_s: float, reason: str, who: str) -> DisarmNow:
     before, now = disarmed(ports), ports.clock.now()
     made = DisarmNow(who, now, now + for_s, why)
     data = {"until": made.until, "reason": why, "instead_of": before.who if before else ""}
-    note = Note("disarmed", f"disarmed {disarm_words(made, now)}", data)
+    note = Note("disarmed", f"disarmed {disarm_words(made, now)}", data, topic="disarmed")
     ports.journal.say(None, ports.settings.name, note, now=now, who=who)
     return made
 

@@ -85,7 +85,7 @@ def _one(delivery: Delivery, around: Around) -> Message:
     assert isinstance(data, dict)
     topic = topic_of(delivery.topic, payload)
     run = around.runs.get(int(payload.get("run_id") or 0))
-    values = _values(topic, payload, data, run, around)
+    values = _values(topic, payload, data, run, around) | _called(topic, delivery.id, data, around)
     facts = [
         ("Environment", str(values["environment"])),
         ("Release", str(values["release"])),
@@ -145,7 +145,6 @@ def _values(
     if topic is Topic.SUCCEEDED and payload.get("kind") == "accepted":
         title = f"{names['it']} is kept in {e}"
     look = LOOK.get(topic, "mobius status -e {e}").format(e=e, tag=tag, run=payload.get("run_id") or "")
-    alert = data.get("alert") or ""
     reason = printable(str(data.get("because") or data.get("sentence") or data.get("reason") or sentence))
     failed = topic in (Topic.FAILED, Topic.GATE_VIOLATION, Topic.ROLLBACK_FAILED)
     took = data.get("seconds")
@@ -191,13 +190,27 @@ def _values(
         "incident_url": notify.dashboard_url,
         "choices": [printable(str(choice)) for choice in data.get("choices") or () if choice],
         "next_command": look,
-        "acknowledge": f"mobius notify ack -e {e} {alert}".strip() if topic in CALLED else "",
-        "escalation": printable(str(data.get("asked") or "")),
+        "acknowledge": "",
+        "escalation": "",
         "count": 1,
         "messages": [shortened(sentence, LINE)],
         "head": head_in(payload),
         "event_id": f"{e}-{seq}-{str(payload.get('head', ''))[:16]}",
     }
+
+
+def _called(topic: Topic, row_id: int, data: Mapping[str, Any], around: Around) -> dict[str, Any]:
+    """Who is asked to come, and how they say that they do."""
+    if topic not in CALLED:
+        return {}
+    steps = around.settings.escalation.steps
+    asked = printable(str(data.get("asked") or ""))
+    if not asked and steps:
+        first = f"{steps[0].role} {steps[0].name}".strip()
+        more = f"; {steps[1].role} after {duration(steps[0].wait_s)}" if len(steps) > 1 else ""
+        asked = f"{first}{f' ({steps[0].contact})' if steps[0].contact else ''}{more}"
+    number = data.get("alert") or row_id
+    return {"escalation": asked, "acknowledge": f"mobius notify ack -e {around.settings.name} {number}"}
 
 
 def sample(topic: Topic, service: str, environment: str, lead: str, now: float) -> tuple[str, dict[str, Any]]:
