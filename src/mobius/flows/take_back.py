@@ -30,7 +30,9 @@ def take_back(record: Record, way: WayBack, *, because: str) -> Run:
     if record.run.state is not RunState.ROLLING_BACK:
         told = {"way": str(way.way), "to": plan.previous_id, "because": because, "decided_at": decided_at}
         words = f"going back to {plan.previous_id or 'nothing live'} ({way.way}): {because}"
-        record.move(RunState.ROLLING_BACK, "rollback begun", words, data=told, sentence=because)
+        record.move(
+            RunState.ROLLING_BACK, "rollback begun", words, topic="started", data=told, sentence=because
+        )
     try:
         if unfinished := is_putting_back(record):
             raise unfinished
