@@ -40,8 +40,8 @@ def confirm(
     verb = "took back" if withdrawn else "confirmed"
     told = f"{name} {verb} {point} of {tag}" + (f": {words}" if words else "")
     data = {"point": str(point), "by": name, "note": words, "tag": tag, "content": said.content}
-    kind = WITHDRAWN if withdrawn else CONFIRMED
-    ports.journal.say(None, ports.settings.name, Note(kind, told, data), now=said.at, who=who)
+    note_of_it = Note("ready withdrawn", told, data) if withdrawn else Note("ready confirmed", told, data)
+    ports.journal.say(None, ports.settings.name, note_of_it, now=said.at, who=who)
     return said
 
 
