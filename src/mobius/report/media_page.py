@@ -90,6 +90,11 @@ class Card:
         return sorted(self.film.readings, key=lambda one: one.outcome is Outcome.PASS)
 
     @property
+    def problem(self) -> str:
+        """Why something is not shown, "" for nothing."""
+        return str(self.film.shown.get("problem") or "")
+
+    @property
     def title(self) -> str:
         """Its answer in words."""
         return TITLES[self.outcome]
