@@ -38,6 +38,7 @@ class Fault:
     hang_s: float = 0.0
     cut: bool = False  # half of the answer, then the end
     times: int = 0
+    together: threading.Barrier | None = None  # answered only when so many have asked
 
 
 class GitHubServer:
@@ -151,29 +152,25 @@ def _handler(server: GitHubServer) -> type[BaseHTTPRequestHandler]:
             server.tokens.add(self.headers.get("Authorization", ""))
             asked = f"{self.command} {parts.path}"
             fault = next((each for each in server.faults if re.search(each.matching, asked)), None)
-            if fault is None or self._did(fault):
-                status, body = answer(server, self.command, parts.path, given)
-                body, headers = self._paged(status, body, parts.path, query)
-                self._send(
-                    status,
-                    body,
-                    {**headers, **(fault.headers if fault else {})},
-                    cut=bool(fault and fault.cut),
-                )
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_any
-
-        def _did(self, fault: Fault) -> bool:
-            """Whether the usual answer is still to be given."""
-            if fault.times:
+            if fault is not None and fault.times:
                 fault.times -= 1
                 if not fault.times:
                     server.faults.remove(fault)
-            time.sleep(fault.hang_s)
-            if fault.status or fault.body is not None:
+            if fault is not None and (fault.status or fault.body is not None):
+                time.sleep(fault.hang_s)
                 self._send(fault.status or 200, fault.body or b"{}", fault.headers)
-                return False
-            return True
+                return
+            status, body = answer(server, self.command, parts.path, given)
+            body, headers = self._paged(status, body, parts.path, query)
+            if fault is not None:
+                time.sleep(fault.hang_s)
+                if fault.together is not None:
+                    fault.together.wait(10)
+            self._send(
+                status, body, {**headers, **(fault.headers if fault else {})}, cut=bool(fault and fault.cut)
+            )
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_any
 
         def _paged(
             self, status: int, body: Json, path: str, query: dict[str, str]

@@ -117,7 +117,10 @@ class Line:
                 return Unknown(
                     "GitHub says that the repository has moved", "set github.repository to its new name"
                 )
-            there = urljoin(url, said.headers.get("location", ""))
+            try:
+                there = urljoin(url, said.headers.get("location", ""))
+            except ValueError:
+                return Unknown("GitHub redirects to an address that cannot be read", "see github.api_url")
             if not self._is_ours(there):
                 return Unknown(f"GitHub redirects to {_origin(there)}, and the token does not go there")
             url = there
@@ -202,6 +205,8 @@ class _Until:
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
+        if self._socket is not None:
+            self._socket.close()
 
     def watched(self, kind: type[http.client.HTTPConnection]) -> Callable[..., http.client.HTTPConnection]:
         until = self
@@ -209,7 +214,8 @@ class _Until:
         class Watched(kind):  # type: ignore[valid-type, misc]
             def connect(self) -> None:
                 super().connect()
-                until._socket = self.sock
+                # A socket of its own: urllib closes that of the connection while its answer is still read.
+                until._socket = socket.fromfd(self.sock.fileno(), self.sock.family, socket.SOCK_STREAM)
 
         return Watched
 

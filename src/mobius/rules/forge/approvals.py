@@ -21,6 +21,9 @@ def judge_approvals(
     if isinstance(found, Unknown):
         return (_result(APPROVALS, Outcome.ERROR, found.reason, found.hint),)
     if commit and not is_of(found.pull, commit):
+        if found.pull.merged and not found.pull.merge_commit:
+            words = f"GitHub does not say which commit pull request {found.pull.number} was merged as"
+            return (_result(APPROVALS, Outcome.ERROR, words, "see that github.api_url is GitHub's API"),)
         words = f"{_short(commit)} is neither the head nor the merge of pull request {found.pull.number}"
         return (
             _result(APPROVALS, Outcome.FAIL, words, "release the commit that was reviewed, or its merge"),

@@ -117,7 +117,7 @@ def _operations(found: BranchRules, wanted: GitHubSettings) -> CheckResult:
 
 def _administrators(found: BranchRules, demands: Demands, wanted: GitHubSettings) -> CheckResult:
     name = "administrators"
-    if not found.sources:
+    if _is_bare(found, demands):
         if found.unread:
             return _result(name, Outcome.ERROR, found.unread[0].reason, found.unread[0].hint)
         return _result(name, Outcome.FAIL, "nothing holds, so nothing holds for administrators", APPLY)
@@ -147,7 +147,7 @@ def _bypass(found: BranchRules, demands: Demands, wanted: GitHubSettings) -> Che
     hidden = _hidden(found, demands)
     if hidden:
         return _result(name, Outcome.ERROR, f"GitHub does not show who may pass {hidden} by", _SHOW)
-    if not found.sources:
+    if _is_bare(found, demands):
         if found.unread:
             return _result(name, Outcome.ERROR, found.unread[0].reason, found.unread[0].hint)
         return _result(name, Outcome.FAIL, "there is no rule that anybody would have to pass by", APPLY)
@@ -158,6 +158,11 @@ def _bypass(found: BranchRules, demands: Demands, wanted: GitHubSettings) -> Che
 
 
 _SHOW = "give the token the right Administration: read"
+
+
+def _is_bare(found: BranchRules, demands: Demands) -> bool:
+    """Whether no source makes any demand, so that there is nothing to pass by."""
+    return not any(demand(source) for source in found.sources for _, demand in demands)
 
 
 def _passing(found: BranchRules, demands: Demands) -> list[tuple[RuleSource, Bypass]]:
