@@ -29,7 +29,7 @@ LOCK = {
     },
 }
 MISSING = "install Node.js with npm, or name the program: [scan] npm"
-AUDIT = ("audit", "--json", "--package-lock-only", "--offline=false", "--audit-level=none")
+AUDIT = ("audit", "--json", "--package-lock-only", "--offline=false", "--audit-level=info")
 
 
 class Npm:
