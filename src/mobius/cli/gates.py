@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import click
 
 from mobius.cli.context import app, environment_option, json_option
 from mobius.cli.media_here import Reports, films, html_option, junit_option
-from mobius.errors import GateUnknown, MobiusError, UsageError
+from mobius.errors import GateUnknown, UsageError
 from mobius.model.quality import Reading
 from mobius.model.verdict import CheckResult, Outcome, worst
 
@@ -146,16 +146,10 @@ def _tell(readings: Sequence[Reading], as_json: bool) -> None:
 
 def _shown(here: Films, file: Path | None, readings: Sequence[Reading]) -> FilmShown:
     """For the page; pictures and the curve where the file is no report, but media."""
-    from mobius.flows.media.golden import USUAL_TIMES
     from mobius.report.media_page import FilmShown
+    from mobius.wiring.media_reports import stills
 
-    shown: Mapping[str, Any] = {}
-    if file is not None and is_media(file):
-        try:
-            shown = here.ask("shown", file, {"frames": [{"at_s": at_s} for at_s in USUAL_TIMES]})
-            shown = {**shown, "frames": [row for row in shown["frames"] if row["film"]]}
-        except MobiusError as problem:
-            shown = {"problem": problem.message}
+    shown = stills(here, file) if file is not None and is_media(file) else {}
     audio = here.how.gates.audio
     advice = next((one.advice for one in readings if one.advice and one.outcome is not Outcome.PASS), "")
     limits = (audio.lufs_target, audio.lufs_tolerance)

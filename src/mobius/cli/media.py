@@ -137,9 +137,9 @@ def _one(here: Films, how: Measuring, file: Path, as_json: bool) -> Measured:
 
 def _shown(here: Films, job: str, one: Measured) -> FilmShown:
     """For the page: what was measured, stills of a film, and the curve of a sound."""
-    from mobius.flows.media.golden import USUAL_TIMES
     from mobius.report.media import film_facts, loudness_facts
     from mobius.report.media_page import FilmShown
+    from mobius.wiring.media_reports import stills
 
     audio = here.how.gates.audio
     limits = (audio.lufs_target, audio.lufs_tolerance)
@@ -150,12 +150,7 @@ def _shown(here: Films, job: str, one: Measured) -> FilmShown:
     if job == "loudness":
         facts, curve = loudness_facts(one.told), one.told["curve"]
         return FilmShown(str(one.file), readings, facts, {"curve": curve}, limits=limits)
-    shown: Told = {}
-    try:
-        shown = here.ask("shown", one.file, {"frames": [{"at_s": at_s} for at_s in USUAL_TIMES]})
-        shown = {**shown, "frames": [row for row in shown["frames"] if row["film"]]}
-    except MobiusError as problem:
-        shown = {"problem": problem.message}
+    shown = stills(here, one.file)
     return FilmShown(str(one.file), readings, film_facts({"film": one.told}), shown, limits=limits)
 
 

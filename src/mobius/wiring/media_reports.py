@@ -10,7 +10,7 @@ from typing import Any
 
 from mobius.errors import MobiusError
 from mobius.flows.media.gate import Film, as_results
-from mobius.flows.media.golden import USUAL_TIMES, chosen
+from mobius.flows.media.golden import chosen
 from mobius.flows.media.golden_folder import loaded
 from mobius.model.verdict import CheckResult, Outcome, worst
 from mobius.report.junit import junit
@@ -20,6 +20,7 @@ from mobius.report.quality import reading_json
 from mobius.wiring.media import Films
 
 MOST_SHOWN = 24  # films of a page that have pictures
+STILLS_AT_S = (0.0, 5.0, 10.0, 20.0)  # of a film that is held against no golden
 
 
 def reports(films: Films, judged: Sequence[Film], *, suite: str, at: float) -> dict[str, str]:
@@ -42,23 +43,18 @@ def page(films: Films, judged: Sequence[Film], *, title: str, at: float) -> str:
 def film_shown(films: Films, film: Film, *, pictures: bool = True) -> FilmShown:
     """What a page shows of a film; without pictures of one that cannot be read any more."""
     how, place = films.how, film.place
-    golden, frames, options = None, [{"at_s": at_s} for at_s in USUAL_TIMES], {}
-    problem = ""
-    if place is not None:
+    golden, problem = None, ""
+    shown: Mapping[str, Any] = {}
+    if place is not None and film.told:
         try:
             golden, _ = loaded(place)
             frames = chosen(golden, place, how.wanted)
-            options = {"folder": str(place.folder), "variant": golden.variant}
+            options = {"frames": frames, "folder": str(place.folder), "variant": golden.variant}
+            shown = films.ask("shown", film.file, options) if pictures else {}
         except MobiusError as broken:
             problem = broken.message
-    shown: Mapping[str, Any] = {}
-    if pictures and film.told:
-        try:
-            shown = films.ask("shown", film.file, {"frames": frames, **options})
-        except MobiusError as broken:
-            problem = problem or broken.message
-    if golden is None and shown:
-        shown = {**shown, "frames": [row for row in shown["frames"] if row["film"]]}
+    elif pictures and film.told:
+        shown = stills(films, film.file)
     if problem:
         shown = {**shown, "problem": problem}
     level = (golden.loudness or {}).get("integrated_lufs") if golden else None
@@ -74,6 +70,15 @@ def film_shown(films: Films, film: Film, *, pictures: bool = True) -> FilmShown:
         limits=limits if level is None else (level, how.wanted.tolerances.lufs),
         next=what_next(film),
     )
+
+
+def stills(films: Films, file: Path) -> Mapping[str, Any]:
+    """A few pictures of a film, and its loudness over time; why not, where they cannot be had."""
+    try:
+        told = films.ask("shown", file, {"frames": [{"at_s": at_s} for at_s in STILLS_AT_S]})
+    except MobiusError as broken:
+        return {"problem": broken.message}
+    return {**told, "frames": [row for row in told["frames"] if row["film"]]}
 
 
 def what_next(film: Film) -> str:
