@@ -52,7 +52,9 @@ def test_one_broken_film_hides_none_of_the_others(capsys: pytest.CaptureFixture[
     Path("broken.mp4").write_bytes(b"\x00" * 4096)
     assert check("broken.mp4", "a.mp4", "--json", "--junit", "out/a.xml") == 4
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {(row["file"], row["outcome"]) for row in rows} == {("broken.mp4", "ERROR"), ("a.mp4", "PASS")}
+    gates = [row for row in rows if row["event"] == "gate"]
+    assert {(row["file"], row["outcome"]) for row in gates} == {("broken.mp4", "ERROR"), ("a.mp4", "PASS")}
+    assert (rows[-1]["event"], rows[-1]["done"], rows[-1]["outcome"]) == ("suite", 2, "ERROR")
     assert ElementTree.parse("out/a.xml").getroot().get("errors") == "1"
     assert check("broken.mp4", "silent.mp4", "a.mp4") == 3
     assert check("none.mp4") == 2

@@ -20,6 +20,7 @@ from mobius.cli.media_options import (
     variant_option,
     where,
 )
+from mobius.cli.media_suite import many_of, many_options
 from mobius.errors import UsageError
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def record(
 @limits
 @variant_option
 @environment_option
+@click.option("--manifest", type=PATH, metavar="FILE", help="Many: JSON or TOML, game to film.")
+@many_options
 @reported
 @json_option
 @click.pass_context
@@ -95,15 +98,15 @@ def check(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Hold a film against its golden; without --in, --game and --golden every film that has one.
+    """Hold a film against its golden, those of --manifest, or (without --in, --game, --golden) every one with a golden.
 
     Exit 0 when all is as in the golden, 3 when not, 4 when it could not be measured, 2 without a golden. What does not
     match is left in debug/ beside the golden, with pictures: look at them, then mend the film, or approve it.
     """
     from mobius.cli.media_golden_check import GoldenCheck
 
-    reports = Reports("golden", junit, html)
-    return GoldenCheck(films(ctx, environment), options, reports, archive=archive, as_json=as_json).run()
+    here, reports, many = films(ctx, environment), Reports("golden", junit, html), many_of(options)
+    return GoldenCheck(here, options, reports, archive=archive, as_json=as_json, many=many).run()
 
 
 @command.command("diff")

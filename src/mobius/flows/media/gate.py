@@ -91,6 +91,12 @@ def judge_film(ask: Ask, file: Path, how: How, place: Place | None, *, at: str, 
     return Film(file, tuple(readings), code, place, 1000 * (time.monotonic() - began), told)
 
 
+def not_judged(file: Path, problem: MobiusError, name: str = "film") -> Film:
+    """A film that nobody could look at, with the reason."""
+    outcome = Outcome.FAIL if problem.exit_code == GateFailed.exit_code else Outcome.ERROR
+    return Film(file, (Reading(name, outcome, None, "", problem.message, problem.hint),), problem.exit_code)
+
+
 def subjects(how: How) -> tuple[Subject, ...]:
     """What `media.latest` names: one kind of films for each golden where `{game}` stands in it; () without it."""
     media, home = how.media, how.home
