@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mobius.adapters.checks.ask import NotAsked, Request, Unanswered, ask, certificate_days, shown
 from mobius.adapters.checks.bounded import within
+from mobius.adapters.checks.films import films_operational
 from mobius.adapters.checks.local import look_at_database, look_at_file
 from mobius.adapters.checks.run import Ran, run
 from mobius.adapters.signals.newest_file import newest_file
@@ -69,6 +70,9 @@ class HttpChecks:
         tests = [partial(self._one, smoke, base_url) for smoke in self._settings.smoke]
         tests = tests or [partial(self.health, base_url)]
         looks = [*tests, *(partial(self._operational, gate) for gate in self._settings.checks)]
+        if self._settings.media.latest:
+            films = partial(films_operational, self._settings.media)
+            looks.append(lambda: self._result("gate media", "gates", films, "try: mobius media check"))
         with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(looks))) as pool:
             return tuple(pool.map(lambda look: look(), looks))
 
