@@ -21,7 +21,9 @@ def cyclonedx(
     refs = {package.place: _ref(package) for package in packages}
     components: dict[str, dict[str, Any]] = {}
     needs: dict[str, set[str]] = {}
-    for package in packages:
+    for package in sorted(
+        packages, key=lambda each: (each.dev, each.place)
+    ):  # needed by the service, if anywhere
         ref = refs[package.place]
         components.setdefault(ref, _component(package, ref))
         needs.setdefault(ref, set()).update(refs[place] for place in package.depends if place in refs)

@@ -61,7 +61,7 @@ def scan_text(scan: Scan, width: int = 80) -> str:
         sign = "waived" if each.waived else WORDS[each.outcome]
         lines += wrapped(f"{name}: {printable(_with_age(each))}", width, f"  {sign:<8} ", " " * 11)
         for one in each.refused[:MOST_SHOWN]:
-            told = f"{one.level.name.lower()}  {one.id}  {_of(one)}: {one.title}"
+            told = f"{one.level.name.lower()} {one.id} {_of(one)}: {one.title}"
             lines += wrapped(printable(told), width, " " * 11, " " * 13)
         if len(each.refused) > MOST_SHOWN:
             lines.append(" " * 11 + f"and {len(each.refused) - MOST_SHOWN} more: scan.json has all of them")
