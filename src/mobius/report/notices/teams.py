@@ -14,6 +14,7 @@ from mobius.report.notices.json_templates import filled
 
 VERSION = "1.2"  # what phones show; desktops know more
 LARGEST_BYTES = 22_000  # what the flow makes of it is larger, and over 28 KB it fails after it has said 202
+TOO_LONG = "it was too long for Teams; all of it: mobius notify status --all"
 _COLORS = {Severity.INFO: "good", Severity.WARNING: "warning", Severity.CRITICAL: "attention"}
 _MARKDOWN = re.compile(r"([\\*_\[\]`~])|^(\s*)([-#>+]|\d+[.)])(?=\s)", re.MULTILINE)
 _ADDRESS = re.compile(r"https?://\S+")
@@ -75,16 +76,17 @@ def _run(text: str, **more: Any) -> dict[str, Any]:
 
 def _short(message: Message) -> Message:
     """The rest is behind the link, or behind the command."""
-    more = (*message.more[:8], "it was too long for Teams: see the journal, mobius history")
-    facts = tuple((label, value[:200]) for label, value in message.facts[:10])
-    cut = tuple(line[:240] for line in more)
+    facts = tuple((label[:40], value[:120]) for label, value in message.facts[:10])
+    cut = (*(line[:160] for line in message.more[:8]), TOO_LONG)
     return replace(message, made="", sentence=message.sentence[:600], facts=facts, more=cut)
 
 
 def _shortest(message: Message) -> Message:
     link = message.link if len(message.link) <= 2000 else ""
     title, sentence, to = message.title[:200], message.sentence[:300], message.to[:200]
-    return replace(message, made="", title=title, sentence=sentence, facts=(), more=(), link=link, to=to)
+    return replace(
+        message, made="", title=title, sentence=sentence, facts=(), more=(TOO_LONG,), link=link, to=to
+    )
 
 
 def _by_template(message: Message) -> dict[str, Any] | None:

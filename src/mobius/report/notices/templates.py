@@ -24,7 +24,7 @@ _TAG = re.compile(
       |\$\{{(?P<shell>[A-Za-z_][A-Za-z0-9_]*)\}}
       |(?<![\{{$])\{{(?P<single>[A-Za-z_][A-Za-z0-9_]*)\}}(?!\}})
       |(?<![A-Za-z0-9_])(?P<bare>{"|".join(map(re.escape, BARE))})(?![A-Za-z0-9_])
-      |(?P<left>\{{\{{.{{0,60}}?\}}\}}|\{{\{{|\}}\}})""",
+      |(?P<left>\{{\{{[^"{{}}\n]{{0,60}}\}}\}}|\{{\{{)""",
     re.VERBOSE | re.DOTALL,
 )
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from mobius.model.notice_topics import topic_of
 from mobius.model.notices import Delivery, NotifySettings, Topic
+
+Group: TypeAlias = tuple[str, int]
 
 GROUPED = frozenset({Topic.ALERT, Topic.UNSENT})
 AT_MOST = 5  # more than so many waiting go out as one
@@ -50,35 +53,28 @@ def next_batch(
     out = _messages_since(sent, now - MINUTE_S, now)
     if len(out) >= per_minute:
         return Later(min(out) + MINUTE_S)
-    dues = {delivery.id: _due(delivery, sent, settings, now) for delivery in waiting}
+    told = _last_told(sent, now)
+    dues = {delivery.id: _due(delivery, told, settings, now) for delivery in waiting}
     due = [delivery for delivery in waiting if dues[delivery.id] <= now]
+    unheard = _unheard(waiting, told, now - settings.group_interval_s)
     if not due:
-        head = waiting[0]
-        follows = [other for other in waiting[1:] if _group(other) is None]
         # What came after an alert that nobody was told of yet does not overtake it.
-        if follows and not _told(_group(head), sent, now - settings.group_interval_s, now):
-            return Batch(_with_its_group(head, waiting))
+        if unheard is waiting[0] and any(_group(other) is None for other in waiting[1:]):
+            return Batch(_with_its_group(waiting[0], waiting))
         return Later(min(dues.values()))
     if len(due) > AT_MOST:
         return Batch(tuple(due))
-    first = _not_overtaking(due[0], waiting, sent, settings, now)
+    first = unheard if unheard is not None and unheard.id < due[0].id else due[0]
     return Batch(_with_its_group(first, waiting))
 
 
-def _not_overtaking(
-    chosen: Delivery,
-    waiting: Sequence[Delivery],
-    sent: Sequence[Delivery],
-    settings: NotifySettings,
-    now: float,
-) -> Delivery:
-    """The message before it that still waits for company, where its group has not been heard of: order first."""
+def _unheard(waiting: Sequence[Delivery], told: Mapping[Group, float], since: float) -> Delivery | None:
+    """The first that waits for company although its group has not been heard of since then."""
     for delivery in waiting:
-        if delivery.id >= chosen.id:
-            break
-        if not _told(_group(delivery), sent, now - settings.group_interval_s, now):
+        group = _group(delivery)
+        if group is not None and (group not in told or told[group] <= since):
             return delivery
-    return chosen
+    return None
 
 
 def _with_its_group(head: Delivery, waiting: Sequence[Delivery]) -> tuple[Delivery, ...]:
@@ -86,26 +82,29 @@ def _with_its_group(head: Delivery, waiting: Sequence[Delivery]) -> tuple[Delive
     return (head,) if group is None else tuple(other for other in waiting if _group(other) == group)
 
 
-def _group(delivery: Delivery) -> tuple[str, int] | None:
+def _group(delivery: Delivery) -> Group | None:
     """What it is about, where it may wait for others about the same; None where it goes out by itself."""
     topic = topic_of(delivery.topic, delivery.payload)
     return (str(topic), int(delivery.payload.get("run_id") or 0)) if topic in GROUPED else None
 
 
-def _due(delivery: Delivery, sent: Sequence[Delivery], settings: NotifySettings, now: float) -> float:
+def _due(delivery: Delivery, told: Mapping[Group, float], settings: NotifySettings, now: float) -> float:
     group = _group(delivery)
     if group is None:
         return 0.0
-    last = _told(group, sent, 0.0, now)
+    last = told.get(group, 0.0)
     if last and now - last < settings.group_interval_s:
         return last + settings.group_interval_s
     return min(delivery.created_at, now) + settings.group_wait_s
 
 
-def _told(group: tuple[str, int] | None, sent: Sequence[Delivery], since: float, now: float) -> float:
-    """When a message about this last went out; 0 where none did since then. A time to come is of a clock set back."""
-    times = [other.sent_at for other in sent if since <= other.sent_at <= now and _group(other) == group]
-    return max(times, default=0.0) if group is not None else 0.0
+def _last_told(sent: Sequence[Delivery], now: float) -> dict[Group, float]:
+    """When each group was last heard of. A time to come is of a clock that was set back."""
+    told: dict[Group, float] = {}
+    for other in sent:
+        if other.sent_at <= now and (group := _group(other)) is not None:
+            told[group] = max(told.get(group, 0.0), other.sent_at)
+    return told
 
 
 def _said_before(
@@ -116,7 +115,7 @@ def _said_before(
     return tuple(other for other in waiting if _group(other) is not None and _words(other) in said)
 
 
-def _words(delivery: Delivery) -> tuple[tuple[str, int] | None, str]:
+def _words(delivery: Delivery) -> tuple[Group | None, str]:
     return _group(delivery), str(delivery.payload.get("message", ""))
 
 
