@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from mobius.flows.carry_on import carry_on
 from mobius.flows.disarm import disarm
 from mobius.flows.status import status
 from mobius.model.baseline import Baseline, Block
+from mobius.model.policies import PRESETS
 from mobius.model.run import Run, RunState
 from mobius.model.settings import MigrationSettings
 from mobius.report.run import run_report
@@ -342,3 +345,59 @@ def test_requests_that_failed_while_the_share_grew_are_counted_with_those_of_the
     first = next(step for step in run.plan.rollout if step.action == "split")
     done = {record.step_id: record.result for record in world.journal.steps(run.id)}
     assert asked == [done[first.id]["generation"]]
+
+
+@pytest.mark.parametrize("name", ["conservative", "strict", "adaptive"])
+def test_a_stage_is_looked_at_every_five_seconds_and_ended_by_evidence_whatever_the_policy(name: str) -> None:
+    settings = replace(STAGED, policy=PRESETS[name])
+    good = with_v1(settings)
+    passed = good.deploy("v2")
+    assert passed.state is RunState.ACCEPTED, passed.sentence
+    opened = good.events(passed, "stage opened")[0].at
+    looks = [s.at for s in good.journal.samples(passed.id) if s.signal == "traffic" and s.at > opened]
+    assert looks[1] - looks[0] == pytest.approx(5.0, abs=0.5)
+
+    bad = with_v1(settings, errors=5)
+    taken_back = bad.deploy("v2")
+    assert (taken_back.state, taken_back.exit_code) == (RunState.ROLLED_BACK, 12)
+    assert "in the stage of 10 %" in taken_back.sentence
+
+
+def test_each_look_of_a_stage_is_in_the_logs_of_the_monitor() -> None:
+    world = with_v1()
+    logged: list[tuple[float, str, Mapping[str, Any]]] = []
+    ports = replace(world.ports, monitor_log=lambda *one: logged.append(one))
+
+    carry_on(world.begin(world.plan("v2")).id, ports)
+
+    stages = [one for one in logged if "percent" in one[2]]
+    assert {one[2]["percent"] for one in stages} == {10, 50}
+    assert len({opened_at for opened_at, _, _ in stages}) == 1
+    _, line, figures = stages[0]
+    assert line.startswith("canary 10 %: ")
+    assert (
+        figures["traffic"]["control"]["requests_per_s"] > figures["traffic"]["traffic"]["requests_per_s"] > 0
+    )
+    assert figures["left_s"] == pytest.approx(600.0, abs=10.0)
+
+
+def test_a_runner_that_was_started_again_in_a_stage_waits_for_the_lock_as_long_as_it_takes() -> None:
+    world = with_v1()
+    run = in_the_first_stage(world)
+    waited: list[float] = []
+    with world.lock.held():
+        began, wait = world.clock.monotonic(), world.clock.wait
+
+        def let_go(seconds: float) -> None:
+            wait(seconds)
+            waited.append(world.clock.monotonic() - began)
+            if waited[-1] > 60.0:
+                raise Killed
+
+        world.clock.wait = let_go  # type: ignore[method-assign]
+        with pytest.raises(Killed):
+            world.carry_on(run)
+        world.clock.wait = wait  # type: ignore[method-assign]
+    assert waited[-1] > 60.0
+
+    assert world.carry_on(run).state is RunState.ACCEPTED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -50,6 +51,21 @@ def test_a_plan_to_end_a_canary_that_went_on_to_its_window_is_refused(
     assert "the canary in green ended meanwhile" in stale.sentence
     assert world.traffic.moves == [ALL_BLUE, TEN, HALF, ALL_GREEN]
     world.assert_serves("v2")
+
+
+def test_a_plan_to_end_a_canary_is_refused_where_another_release_lives_in_the_slot_by_now() -> None:
+    world = with_v1()
+    in_the_first_stage(world)
+    plan = world.plan("v3")
+    seen = world.target.processes
+    world.target.processes = lambda: tuple(  # type: ignore[method-assign]
+        replace(one, release_id="v9-another") if one.slot == "blue" else one for one in seen()
+    )
+
+    stale = world.carry_on(world.begin(plan))
+
+    assert (stale.state, stale.exit_code) == (RunState.REFUSED, 3)
+    assert world.traffic.weights() == TEN
 
 
 def test_the_window_goes_on_where_a_plan_that_is_too_old_had_ended_it() -> None:

@@ -28,10 +28,11 @@ def is_adaptive(policy: PolicySettings) -> bool:
     return policy.base == ADAPTIVE
 
 
-def tick_s(settings: EnvironmentSettings) -> float:
-    """How long it is from one look to the next; an even part of the interval, which probes keep."""
+def tick_s(settings: EnvironmentSettings, *, staged: bool = False) -> float:
+    """How long it is from one look to the next; an even part of the interval, which probes keep. `staged`: of a stage,
+    which is ended by what both releases answer, whatever the policy."""
     interval_s = settings.monitor.interval_s
-    return interval_s / ceil(interval_s / TICK_S) if is_adaptive(settings.policy) else interval_s
+    return interval_s / ceil(interval_s / TICK_S) if staged or is_adaptive(settings.policy) else interval_s
 
 
 def window_tests(record: Record) -> WindowTests | None:

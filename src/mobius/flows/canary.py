@@ -43,5 +43,5 @@ def turn_in_a_stage(record: Record) -> Iterator[None]:
                 raise
             except Locked as problem:
                 record.on_the_way_back().say("waiting", f"the stage cannot end yet: {problem.message}")
-                ports.clock.wait(tick_s(ports.settings))
+                ports.clock.wait(tick_s(ports.settings, staged=True))
         yield

@@ -17,7 +17,7 @@ from mobius.model.plan import Step
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
 from mobius.report.ways import choices_between
-from mobius.rules.canary import first_stage, past_stages
+from mobius.rules.canary import first_stage, is_in_a_stage, past_stages
 from mobius.rules.choosing import AFTER, INSIDE, phase_of, touched
 
 
@@ -25,7 +25,7 @@ def deploy(run: Run, ports: Ports) -> Run:
     """Carries the run from wherever it stands to its window and through it, until ended or taken over."""
     record = Record(run, ports)
     staged = past_stages(run.plan) > 0
-    with turn(ports):
+    with turn_in_a_stage(record) if is_in_a_stage(run) else turn(ports):
         ended = _tried(record, _to_some_requests if staged else _to_the_window)
     if staged and ended is None:
         ended = _stage_by_stage(record)

@@ -116,7 +116,11 @@ def _timeless(value: Any) -> Any:
 def prove(facts: Facts, laid_out: Sequence[Step]) -> list[Step]:
     """Everything that touches nothing that serves: gates, then the release `laid_out`, backup, rehearsal."""
     settings, release = facts.settings, facts.release
-    steps = [canary.end_split(facts.live.slot, facts.split_with)] if facts.split_with else []
+    steps = (
+        [canary.end_split(facts.live.slot, facts.split_with, facts.live.release_id)]
+        if facts.split_with
+        else []
+    )
     steps += [make.gate(asked) for asked in settings.checks if asked.when in ("before", "both")]
     steps += laid_out
     if facts.live.release_id or settings.backup.kept_paths:

@@ -51,7 +51,11 @@ class ReturnFacts:
 
 def compose_rollback(facts: ReturnFacts) -> Plan:
     """A rollback as a plan of its own: its steps are the way back, and it has no further way back."""
-    first = [canary.end_split(facts.live.slot, facts.split_with)] if facts.split_with else []
+    first = (
+        [canary.end_split(facts.live.slot, facts.split_with, facts.live.release_id)]
+        if facts.split_with
+        else []
+    )
     steps = make.numbered("return", [*first, *_steps(facts)])
     return returning(facts, steps, slot=facts.target.slot, previous_slot=facts.live.slot)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from math import inf
 from statistics import median
 
@@ -130,6 +131,32 @@ def test_a_stage_has_seen_enough_when_a_harmful_release_would_have_been_found(ha
     assert late.is_enough
     assert late.needed_s < 400
     assert late.sentence.endswith("and answers 1.5 times slower would have been found")
+
+
+def test_a_stage_says_how_much_more_time_and_traffic_it_needs() -> None:
+    tests, samples = stage(400, 10.0, 90.0, None)
+    told = tests.seen_enough(samples[:20], 0.0, 50).sentence
+    assert re.search(
+        r" needs (\d+ \w+) \(about [\d,]+ requests\) at this pace: \d+ \w+ or [\d,]+ requests more$", told
+    ), told
+
+
+def test_what_a_stage_without_more_time_may_pass_with_is_said_with_what_it_would_not_have_found() -> None:
+    tests, samples = stage(400, 10.0, 90.0, None)
+    ends = [tests.seen_enough(samples[: 2 * ticks], 0.0, 50) for ticks in range(1, 80)]
+    undecided = [one for one in ends if not one.is_enough]
+    [first, *_] = [one for one in undecided if one.at_last]
+    assert not undecided[0].at_last
+    assert re.search(r"answers [23] times slower would have been found; ", first.at_last)
+    assert re.search(
+        r"answers 1\.5 times slower only after \d+ \w+ \(about [\d,]+ requests\)$", first.at_last
+    )
+
+
+def test_no_stage_passes_in_which_failed_requests_would_not_have_been_found() -> None:
+    tests, samples = stage(60, 0.5, 4.5, None)
+    found = tests.seen_enough(samples, 0.0, 50)
+    assert (found.is_enough, found.at_last) == (False, "")
 
 
 def test_the_larger_the_next_stage_the_more_has_to_be_seen() -> None:

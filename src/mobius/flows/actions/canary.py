@@ -43,9 +43,10 @@ def see_stage(step: Step, record: Record) -> Mapping[str, Any]:
 def end_split(step: Step, record: Record) -> Mapping[str, Any]:
     """The live release gets all requests again. Raises `GateFailed`, nothing changed, where the canary went on since
     the plan was made: what was live then must not get them back."""
-    to, other = step.params["to"], step.params["from"]
+    to, other, release = step.params["to"], step.params["from"], step.params.get("release")
     there = {slot for slot, weight in record.ports.traffic.weights().items() if weight > 0}
-    if there not in ({to}, {to, other}):
+    runs = {one.release_id for one in record.ports.target.processes() if one.slot == to}
+    if there not in ({to}, {to, other}) or (release and runs and runs != {release}):
         run = record.run
         raise GateFailed(
             f"the canary in {other} ended meanwhile: requests go to {', '.join(sorted(there)) or 'nothing'} now",

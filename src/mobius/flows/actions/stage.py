@@ -17,14 +17,18 @@ from mobius.model.plan import Step
 from mobius.model.release import Release
 from mobius.model.run import Run
 from mobius.model.sample import Sample
+from mobius.model.status import DisarmNow
 from mobius.model.verdict import Outcome, Verdict
 from mobius.ports import Ports
 from mobius.report.freezing import disarm_words
+from mobius.report.watching_json import tick_json
+from mobius.report.watching_text import look_line
 from mobius.report.words import duration
 from mobius.rules.adaptive.stage import WHOLE, Enough
 from mobius.rules.canary import Sides, is_over, longest_s
 from mobius.rules.disarming import closed_up, moved_up
 from mobius.rules.judging import Judging
+from mobius.rules.ticking import Tally
 
 TELL_EVERY_S = 20.0
 
@@ -57,6 +61,7 @@ class Stage:
         self.judging = Judging(
             settings.policy, settings.monitor, self.opened_at, until, self.tests, settings.signals
         )
+        self.tally = Tally(settings.policy, settings.monitor, self.opened_at, until)
         self.new, self.old = _both(record)
         self.signals = self.ports.signals_beside(self.new, self.old)
         self.told_at = self.ports.clock.monotonic()
@@ -75,6 +80,7 @@ class Stage:
         self._feed(fresh)
         spans, disarm = self.heard.spans(now), self.heard.disarm(now)
         verdict = self.judging.verdict(self.samples, now, spans)
+        self._write_down(verdict, disarm)
         if verdict.outcome is Outcome.FAIL and disarm is None:
             self._fail(verdict)
         params, armed, since = self.step.params, closed_up(self.samples, spans), moved_up(self.since, spans)
@@ -88,6 +94,9 @@ class Stage:
             self._give_up(f"disarmed {disarm_words(disarm, now)}", "")
         if verdict.outcome is Outcome.ERROR:
             self._give_up(verdict.sentence, "see why nothing can be measured: mobius doctor")
+        if seen_s >= params["max_s"] and enough.at_last and not over:
+            self.enough = replace(enough, is_enough=True, sentence=enough.at_last)
+            return True
         if seen_s >= params["max_s"]:
             self._give_up(enough.sentence, enough.advice)
         self._tell()
@@ -97,7 +106,7 @@ class Stage:
         """Until the next tick, and not past the end of the stage."""
         params, seen_s = self.step.params, self.ports.clock.now() - self.since
         left = [float(params[name]) - seen_s for name in ("min_s", "max_s")]
-        return min([tick_s(self.ports.settings), *(one for one in left if one > 0)])
+        return min([tick_s(self.ports.settings, staged=True), *(one for one in left if one > 0)])
 
     def result(self) -> dict[str, Any]:
         """What was seen, to be remembered; and told in one line."""
@@ -119,7 +128,19 @@ class Stage:
             self.samples += fresh
             self.record.add_samples(fresh)
 
+    def _write_down(self, verdict: Verdict, disarm: DisarmNow | None) -> None:
+        """For `monitor_logs/`, one file for all stages of a canary."""
+        evidence, forgiven_s = self.judging.evidence(), self.judging.forgiven_s(self.now)
+        left_s = max(0.0, self.since + self.step.params["max_s"] - self.now)
+        tick = replace(self.tally.tick(self.now, verdict, evidence, disarm, forgiven_s), left_s=left_s)
+        said = f"canary {self._share()}: {look_line(tick)}"
+        self.ports.monitor_log(self.opened_at, said, {**tick_json(tick, self.record.run), **self._percent()})
+
+    def _percent(self) -> dict[str, Any]:
+        return {"percent": self.step.params["percent"]}
+
     def _feed(self, fresh: Sequence[Sample]) -> None:
+        self.tally.add(fresh)
         is_disarmed = self.heard.disarm(self.now) is not None
         self.judging.feed(fresh, self.heard.spans(self.now), is_disarmed=is_disarmed)
 
