@@ -120,8 +120,8 @@ def assemble(
             pids=None
             if commands
             else lambda: [p.pid for p in target.processes() if p.slot == release.slot and p.pid],
-            probe_every_s=settings.monitor.interval_s - tick_s(settings) / 2
-            if is_adaptive(settings.policy)
+            probe_every_s=settings.monitor.interval_s - tick_s(settings, staged=True) / 2
+            if beside or is_adaptive(settings.policy)
             else 0.0,
             restarts=None
             if commands
