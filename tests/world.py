@@ -8,7 +8,7 @@ run = world.deploy("v2")            # run.state is ROLLED_BACK, world.live_tag i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,7 @@ class World:
         self.gates: dict[str, CheckResult] = {}
         self.looks: dict[str, int] = {}
         self.log: list[str] = []
+        self.reports: list[tuple[str, dict[str, str]]] = []
         self.artifacts: dict[str, str] = {}
         self.effects: list[str] = []
         self.disk_full = False
@@ -248,7 +249,11 @@ class World:
             deployment_log=self._log,
             artifact=self._artifact,
             baselines=self._before,
+            quality_report=self._keep_report,
         )
+
+    def _keep_report(self, suite: str, results: Sequence[CheckResult], at: float) -> None:
+        self.reports.append((suite, {one.name: str(one.outcome) for one in results}))
 
     def _before(self, release_id: str, until: float) -> dict[str, Baseline]:
         self.held_against.append(tag_of(release_id))

@@ -279,3 +279,13 @@ def test_a_deployment_need_not_wait_for_a_watch_that_is_about_to_begin() -> None
         "its runner comes too late"
     )
     assert world.carry_on(run).state is RunState.ACCEPTED
+
+
+def test_what_the_gates_of_a_window_said_is_reported_when_it_ends() -> None:
+    world = with_v1(bad_after=2)
+    run = world.deploy("v2")
+
+    assert run.exit_code == 12
+    before, after = world.reports
+    assert before[1] == {"window": "PASS"}
+    assert after == (f"watch of {run.plan.release_id} in production", {"window": "FAIL"})

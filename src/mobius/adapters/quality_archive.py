@@ -7,13 +7,18 @@ beside it. The oldest go when there are more than are to be kept.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mobius.model.verdict import CheckResult, worst
+from mobius.report.junit import junit
+
+FOLDER = Path("logs/quality")
 NAME = re.compile(r"(\d{8}_\d{6}(?:_\d+)?)_quality\.xml")
 ENDINGS = ("json", "html", "xml")
 
@@ -59,6 +64,29 @@ class Archive:
             for ending in reversed(ENDINGS):
                 with contextlib.suppress(OSError):
                     (self.folder / f"{old}_quality.{ending}").unlink()
+
+
+def quality_reports(
+    project: Path, keep: int, redact: Callable[[str], str]
+) -> Callable[[str, Sequence[CheckResult], float], None]:
+    """Keeps a report of checks that are of no film: those of a window. A full disk stops nobody."""
+    archive = Archive(project / FOLDER, keep)
+
+    def report(suite: str, results: Sequence[CheckResult], at: float) -> None:
+        with contextlib.suppress(OSError):
+            archive.write({name: redact(text) for name, text in _texts(suite, results, at).items()}, at)
+
+    return report
+
+
+def _texts(suite: str, results: Sequence[CheckResult], at: float) -> dict[str, str]:
+    checks = [{"name": one.name, "outcome": str(one.outcome), "message": one.message} for one in results]
+    told = {"schema_version": 1, "event": "quality", "suite": suite, "at": at, "films": [], "checks": checks}
+    told["outcome"] = str(worst([one.outcome for one in results]))
+    return {
+        "json": json.dumps(told, ensure_ascii=False, indent=1) + "\n",
+        "xml": junit(suite, results, at=at),
+    }
 
 
 def _order(stem: str) -> tuple[str, int]:

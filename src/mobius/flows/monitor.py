@@ -16,6 +16,7 @@ from mobius.model.release import ReleaseState
 from mobius.model.run import Run, RunState
 from mobius.model.verdict import Outcome, Verdict
 from mobius.ports import Ports
+from mobius.rules.quality.window import checks_of_window
 
 
 def open_window(record: Record) -> None:
@@ -54,10 +55,23 @@ def monitor(run: Run, ports: Ports) -> Run:
         while True:
             ended = settle(watch.look(), watch, record)
             if ended is not None:
+                _report(ended, watch)
                 return ended
             ports.clock.wait(watch.pause_s())
     except Fenced:
         return ports.journal.run(run.id)
+
+
+def _report(run: Run, watch: Watch) -> None:
+    """What the gates of the window said, for `logs/quality`."""
+    verdict = watch.verdict
+    outcome = verdict.outcome if verdict and not verdict.passed else Outcome.PASS
+    if run.state is not RunState.ACCEPTED and outcome is Outcome.PASS:
+        outcome = Outcome.INCONCLUSIVE
+    results = checks_of_window(watch.samples, outcome, run.sentence)
+    watch.ports.quality_report(
+        f"watch of {run.plan.release_id} in {run.environment}", results, watch.ports.clock.now()
+    )
 
 
 def settle(verdict: Verdict, watch: Watch, record: Record) -> Run | None:

@@ -6,7 +6,7 @@ holds every adapter to their words. All methods are synchronous; what needs conc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,10 @@ def not_logged(opened_at: float, line: str, figures: Mapping[str, Any]) -> None:
     """Where nobody keeps what each look of a window saw."""
 
 
+def not_reported(suite: str, results: Sequence[CheckResult], at: float) -> None:
+    """Where nobody keeps reports of quality."""
+
+
 def no_stages(new: Release, before: Release) -> Signals:
     """Where traffic cannot be shared out between two releases."""
     raise NotImplementedError(f"{new.id} and {before.id} are never live together here")
@@ -113,6 +117,8 @@ class Ports:
     note_usual: Callable[[], None] = nothing_to_note
     # (when the window opened, a line, its figures) to monitor_logs/; never raises
     monitor_log: Callable[[float, str, Mapping[str, Any]], None] = not_logged
+    # (name of the suite, its checks, unix seconds) to logs/quality; never raises
+    quality_report: Callable[[str, Sequence[CheckResult], float], None] = not_reported
     # whether each `[[signal]]` can be read: one that cannot is told, and stops a deployment where it is required
     look_at_signals: Callable[[], tuple[CheckResult, ...]] = tuple
     # the same in a stage of a canary: of the new release itself, and what the one before answers meanwhile

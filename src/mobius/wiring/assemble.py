@@ -19,6 +19,7 @@ from mobius.adapters.locks.os_lock import OsLock
 from mobius.adapters.migrations.configured import live_migrations, source_of
 from mobius.adapters.monitor_logs import monitor_logs
 from mobius.adapters.places import Places
+from mobius.adapters.quality_archive import quality_reports
 from mobius.adapters.redaction import redactor, secrets_of
 from mobius.adapters.releases.elsewhere import ElsewhereOrigin
 from mobius.adapters.releases.sources import origin_of
@@ -159,6 +160,7 @@ def assemble(
         gauges=partial(gauges, places.root / "run", journal, settings.name),
         note_usual=recorder(service, settings, places.root, traffic, target, clock).note,
         monitor_log=monitor_logs(project / "monitor_logs", settings.name, redact),
+        quality_report=quality_reports(project, settings.media.keep, redact),
         store=_store(settings, environ),
         ready=_ready(all_settings, settings, environ),
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobius.adapters.media.child import Limits, ask
 from mobius.adapters.places import Places
-from mobius.adapters.quality_archive import Archive
+from mobius.adapters.quality_archive import FOLDER, Archive
 from mobius.adapters.signals.newest_file import newest_file
 from mobius.flows.media.gate import How, quality_gates, tolerances_of_settings
 from mobius.flows.media.golden import Ask, Wanted
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from mobius.wiring.app import App
 
 SYSTEMS = {"Darwin": "macos", "Windows": "windows"}
-ARCHIVE = Path("logs/quality")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Films:
 
     def archive(self) -> Archive:
         """Where reports of checks are kept."""
-        return Archive(self.project / ARCHIVE, self.how.media.keep)
+        return Archive(self.project / FOLDER, self.how.media.keep)
 
 
 def films_of(app: App | None, name: str | None) -> Films:

@@ -12,7 +12,7 @@ from mobius.errors import MobiusError
 from mobius.flows.media.gate import Film, as_results
 from mobius.flows.media.golden import chosen
 from mobius.flows.media.golden_folder import loaded
-from mobius.model.verdict import CheckResult, Outcome, worst
+from mobius.model.verdict import Outcome, worst
 from mobius.report.junit import junit
 from mobius.report.media import film_facts
 from mobius.report.media_page import FilmShown, films_page
@@ -125,18 +125,6 @@ def keep_quietly(films: Films, film: Film, suite: str) -> None:
     """The same in a window, which a full disk does not stop."""
     with suppress(OSError):
         keep(films, [film], suite=suite)
-
-
-def keep_results(films: Films, results: Sequence[CheckResult], *, suite: str) -> Path:
-    """Archives checks that are no films: of a check that could not even find one. Raises OSError."""
-    import json
-
-    at = time.time()
-    told = [{"name": one.name, "outcome": str(one.outcome), "message": one.message} for one in results]
-    outcome = str(worst([one.outcome for one in results]))
-    about = {"schema_version": 1, "event": "quality", "at": _moment(at), "outcome": outcome, "films": []}
-    texts = {"json": json.dumps({**about, "checks": told}, ensure_ascii=False, indent=1) + "\n"}
-    return films.archive().write({**texts, "xml": junit(suite, results, at=at)}, at)
 
 
 def _moment(at: float) -> str:

@@ -72,7 +72,7 @@ class HttpChecks:
         looks = [*tests, *(partial(self._operational, gate) for gate in self._settings.checks)]
         if self._settings.media.latest:
             films = partial(films_operational, self._settings.media)
-            looks.append(lambda: self._result("gate media", "gates", films, "try: mobius media check"))
+            looks.append(partial(self._result, "gate media", "gates", films, "try: mobius media check"))
         with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(looks))) as pool:
             return tuple(pool.map(lambda look: look(), looks))
 
