@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
+from mobius.host.protocol import why_no_supervisor
 from mobius.host.systemd import Notify, take_handed_sockets
 
 LOCKED = 10
@@ -30,8 +31,8 @@ def main() -> NoReturn:
     parser.add_argument("--detach", action="store_true", help="go to the background once the socket is bound")
     parser.add_argument("--adopt", metavar="JSON", help=argparse.SUPPRESS)  # descriptors, over an upgrade
     given = parser.parse_args()
-    if not hasattr(socket, "AF_UNIX") or not hasattr(os, "fork"):
-        print("mobius host needs Unix sockets and processes that fork; this system has none", file=sys.stderr)
+    if why_not := why_no_supervisor():
+        print(why_not, file=sys.stderr)
         sys.exit(1)
     root = given.root.resolve()
     try:

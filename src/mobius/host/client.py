@@ -33,7 +33,14 @@ from mobius.host.messages import (
     Tls,
     build,
 )
-from mobius.host.protocol import HostRefused, HostUnavailable, ask, find_socket
+from mobius.host.protocol import (
+    ELSEWHERE,
+    HostRefused,
+    HostUnavailable,
+    ask,
+    find_socket,
+    why_no_supervisor,
+)
 
 __all__ = ["HostClient", "HostRefused", "HostUnavailable", "ensure_running"]
 
@@ -63,6 +70,8 @@ def ensure_running(root: Path, timeout_s: float = 10.0) -> HostClient:
     May be called by several at once: one start wins, all connect. Raises HostUnavailable when it does not
     answer within `timeout_s`, with the last line of its log.
     """
+    if why_not := why_no_supervisor():
+        raise HostUnavailable(why_not, ELSEWHERE)
     root = root.resolve()
     client = HostClient(root)
     if client.is_running():

@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import stat
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from mobius.errors import MobiusError
 
 LINE_LIMIT_BYTES = 16 * 1024 * 1024
 SOCKET_PATH_LIMIT_BYTES = 100  # sun_path holds 108 on Linux, 104 on macOS, with its closing NUL
+
+ELSEWHERE = "do it on the host that runs the service: mobius --on USER@HOST COMMAND"
 
 Answer = dict[str, Any]
 
@@ -77,6 +80,13 @@ def _runtime_folder() -> Path:
     return Path("/tmp")
 
 
+def why_no_supervisor() -> str:
+    """Why none can run on this system, in one sentence; "" where one can."""
+    if hasattr(socket, "AF_UNIX") and hasattr(os, "fork"):
+        return ""
+    return f"services run on Linux and macOS: this is {sys.platform}, without Unix sockets and fork"
+
+
 def ask(path: Path, op: str, params: dict[str, Any], *, timeout_s: float) -> Answer:
     """Asks and waits for the answer. Raises HostRefused for a no, HostUnavailable when there is no answer."""
     sent = False
@@ -90,7 +100,7 @@ def ask(path: Path, op: str, params: dict[str, Any], *, timeout_s: float) -> Ans
                 return result_of(answers.readline(LINE_LIMIT_BYTES), op)
     except (OSError, AttributeError) as error:
         if isinstance(error, AttributeError):
-            raise HostUnavailable("this system has no Unix sockets, which the supervisor needs") from error
+            raise HostUnavailable(why_no_supervisor() or str(error), ELSEWHERE) from error
         what = "was lost before it answered" if sent else "does not answer"
         if isinstance(error, TimeoutError):
             what = f"did not answer within {timeout_s:g} s"

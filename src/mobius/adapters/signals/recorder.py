@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from mobius.errors import MobiusError
+from mobius.host import file_lock
 from mobius.host.gauges import GaugeNotes
 from mobius.host.history import added
 from mobius.host.lines import BLOCK_S, Json, write_line
@@ -81,17 +83,16 @@ class Recorder:
         self._before, self._since = counted, monotonic
 
     def _is_ours(self) -> bool:
-        import fcntl
-
         if self._lock is not None:
             return True
         try:
             lock = open(self._run / LOCK, "wb")  # noqa: SIM115, held for as long as this process lives
         except OSError:
             return False
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        taken = False
+        with suppress(OSError):
+            taken = file_lock.lock(lock.fileno(), shared=False)
+        if not taken:
             lock.close()
             return False
         self._lock = lock
@@ -103,7 +104,7 @@ def live_alone(traffic: Traffic, target: Target) -> Mapping[str, Sequence[int]]:
     named = [slot for slot, weight in traffic.weights().items() if weight > 0]
     if len(named) != 1:
         return {}
-    there = [one for one in target.processes() if one.slot == named[0] and one.pid]
+    there = [one for one in target.processes() if one.slot == named[0] and one.pid and not one.host]
     return {
         release: [one.pid for one in there if one.release_id == release]
         for release in {o.release_id for o in there}

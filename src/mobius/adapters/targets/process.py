@@ -21,8 +21,9 @@ from mobius.errors import MobiusError
 from mobius.host.client import HostClient, HostUnavailable, ensure_running
 from mobius.host.messages import ProcessSpec
 from mobius.host.messages import ProcessStatus as HostProcess
+from mobius.host.protocol import ELSEWHERE, why_no_supervisor
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
-from mobius.model.verdict import CheckResult
+from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import ProcessStatus
 
 TAIL_BYTES = 65_536  # of each log: enough for the last lines, little enough to show
@@ -45,6 +46,8 @@ class ProcessTarget(OneHost):
         open_door(self._settings, self._host)
 
     def preflight(self) -> tuple[CheckResult, ...]:
+        if why_not := why_no_supervisor():
+            return (CheckResult("system", Outcome.FAIL, why_not, 0.0, ELSEWHERE),)
         return (
             port_is_ours_or_free(self._settings, self._places.root, self._host),
             *(command_is_there(process) for process in self._settings.processes),
