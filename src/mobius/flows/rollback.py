@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from mobius.errors import Locked, MobiusError
+from mobius.flows.lost_hosts import leave_out_lost
 from mobius.flows.monitor import monitor, open_window
 from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.put_back import is_putting_back, put_back
@@ -26,6 +27,7 @@ def rollback(run: Run, ports: Ports) -> Run:
         _begin(record)
         try:
             ports.target.prepare()
+            leave_out_lost(record)
             if unfinished := is_putting_back(record):
                 raise unfinished
             _wait_for_migrations(record)
@@ -62,6 +64,7 @@ def switch_at_once(run: Run, ports: Ports) -> None:
         record = Record(run, ports, forgiving=True)
         _begin(record)
         ports.target.prepare()
+        leave_out_lost(record)
         perform(run.plan.rollout[: actions.index("switch") + 1], record)
 
 
@@ -81,6 +84,7 @@ def go_back_unwritten(plan: Plan, ports: Ports, *, lead: str, why_not: MobiusErr
         _begin(record)
         try:
             ports.target.prepare()
+            leave_out_lost(record)
             perform(plan.rollout, record)
         except Locked:
             raise

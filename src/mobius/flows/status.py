@@ -54,9 +54,10 @@ def status(ports: Ports) -> Status:
         live=_release(now.live, now.live_slot, runs),
         previous=_release(now.previous, now.previous_slot, runs),
         processes=tuple(
-            ProcessNow(p.name, p.kind, p.slot, p.release_id, p.state, p.pid, p.restarts)
+            ProcessNow(p.name, p.kind, p.slot, p.release_id, p.state, p.pid, p.restarts, p.host)
             for p in now.processes
         ),
+        hosts=ports.target.hosts(),
         run=_run(run, alive, ports) if run else None,
         way_back=way_back,
         backup=_backup(backups),

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from mobius.errors import GateUnknown, Locked, MobiusError
 from mobius.flows.actions.action import own_backup_name
+from mobius.flows.lost_hosts import leave_out_lost
 from mobius.flows.perform import NeedsPerson, perform
 from mobius.flows.put_back import is_putting_back, put_back
 from mobius.flows.record import Record
@@ -34,6 +35,7 @@ def take_back(record: Record, way: WayBack, *, because: str) -> Run:
             RunState.ROLLING_BACK, "rollback begun", words, topic="started", data=told, sentence=because
         )
     try:
+        leave_out_lost(record)
         if unfinished := is_putting_back(record):
             raise unfinished
         perform([step for step in way.steps if step.phase != AFTERWARDS], record)

@@ -27,6 +27,7 @@ class Source:
     dirty: bool
     branch: str = ""
     message: str = ""
+    committed_at: float = 0.0  # unix seconds, 0 where there is no commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class ProcessStatus:
     slot: str
     release_id: str
     state: str  # "running", "backoff", "stopped", "failed"
-    pid: int = 0
+    pid: int = 0  # on its host
     restarts: int = 0
     url: str = ""  # where it can be reached directly, for web processes
     host: str = ""  # of a fleet; "" where there is one host only

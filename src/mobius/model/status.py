@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mobius.model.fleet import HostSeen
 from mobius.model.plan import Way
 from mobius.model.release import Release
 from mobius.model.run import RunState
@@ -32,6 +33,7 @@ class ProcessNow:
     state: str
     pid: int = 0
     restarts: int = 0
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class Status:
     live: ReleaseNow | None = None
     previous: ReleaseNow | None = None
     processes: tuple[ProcessNow, ...] = ()
+    hosts: tuple[HostSeen, ...] = ()
     run: RunNow | None = None
     way_back: WayBackNow | None = None
     backup: BackupNow | None = None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mobius.errors import MobiusError
+from mobius.model.fleet import HostSeen
 from mobius.model.release import Release
 from mobius.model.run import Run
 from mobius.model.seen import CommandSeen, Counters, ProcessStatus, Source, Switched
@@ -98,6 +99,13 @@ class Target(Protocol):
     def fence(self, token: int) -> None:
         """From here on nothing that is asked with a lower token has an effect on any host that is reached. Raises
         `Fenced` where a host has seen a higher one."""
+
+    def hosts(self) -> tuple[HostSeen, ...]:
+        """How each host stands, also those that are not reached; empty where there is one host only. Never raises."""
+
+    def leave_out_lost(self) -> tuple[str, ...]:
+        """For a way back, which waits for nobody: hosts that are not reached take no part any more, until they come
+        back and are put right; their names. Raises `MobiusError` where no host is left."""
 
     def log_tail(self, slot: str, lines: int = 20) -> str:
         """The last lines its processes wrote; "" when there are none."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, tzinfo
 from typing import Any
 
+from mobius.model.fleet import HostSeen
 from mobius.model.run import ENDED, RunState
 from mobius.model.status import BackupNow, IssueNow, ProcessNow, ReleaseNow, RunNow, Status, WayBackNow
 from mobius.report.freezing import disarm_words, freeze_words
@@ -64,6 +65,7 @@ def facts(status: Status, tz: tzinfo | None) -> Iterable[tuple[str, str, str]]:
         has_slots = bool(status.previous.slot or (status.live and status.live.slot) or status.processes)
         warm = f", {_warm(status)}" if has_slots else ""
         yield "previous", f"{status.previous.tag or status.previous.id}{warm}", ""
+    yield from ((f"host {one.name}", *_host(one, status)) for one in status.hosts)
     if status.url:
         yield "url", status.url, ""
     if status.web:
@@ -106,6 +108,15 @@ def _release(release: ReleaseNow, now: float, tz: tzinfo | None) -> str:
     since = f" since {clock(release.since, now, tz)} ({ago(release.since, now)})" if release.since else ""
     by = f", by {release.who}" if release.who else ""
     return f"{release.tag or release.id}{since}{by}"
+
+
+def _host(one: HostSeen, status: Status) -> tuple[str, str]:
+    """How one host of a fleet stands, and the style of that line."""
+    out = f"; out of the fleet since {duration(status.at - one.absent_since)}" if one.absent_since else ""
+    if not one.is_reached:
+        return f"not reached{out}: what it runs is not known ({one.why})", BAD
+    there = ", ".join(f"{slot} {release_id}" for slot, release_id in sorted(one.slots.items()))
+    return f"{there or 'runs nothing'}{out}", WARN if out else ""
 
 
 def _processes(processes: tuple[ProcessNow, ...], slot: str) -> str:

@@ -120,7 +120,9 @@ def assemble(
             remark=counted.remark,
             pids=None
             if commands
-            else lambda: [p.pid for p in target.processes() if p.slot == release.slot and p.pid],
+            else lambda: [
+                p.pid for p in target.processes() if p.slot == release.slot and p.pid and not p.host
+            ],
             probe_every_s=settings.monitor.interval_s - tick_s(settings, staged=True) / 2
             if beside or is_adaptive(settings.policy)
             else 0.0,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.contracts.conftest import Ground, other, wait_for, web
+from adapters.contracts.fleet_ground import fleet_target
 from adapters.contracts.unit_ground import UnitGround
 from adapters.contracts.unit_ground import unit_ground as made_unit_ground
 from host.sites import is_running
@@ -32,12 +33,15 @@ def unit_ground() -> Iterator[UnitGround]:
     yield from made_unit_ground()
 
 
-@pytest.fixture(params=["memory", *REAL])
-def target(request: pytest.FixtureRequest) -> Iterator[Target]:
+@pytest.fixture(params=["memory", "fleet", *REAL])
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
     if request.param == "memory":
         memory = MemoryTarget()
         memory.missing_commands.add("no-such-command")
         yield memory
+        return
+    if request.param == "fleet":
+        yield from fleet_target(tmp_path)
         return
     there = _ground(request)
     try:

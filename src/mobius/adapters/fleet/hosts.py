@@ -135,14 +135,14 @@ class Hosts:
             ) from problem
         return {one.host: one for one in known if one.host in self.all}
 
-    def leave_out(self, failed: Mapping[str, MobiusError], doing: str) -> None:
+    def leave_out(self, failed: Mapping[str, MobiusError], doing: str, *, budget: int | None = None) -> None:
         """Goes on without these hosts. Raises `MobiusError` naming each of them where that is more than the failure
-        budget allows, and then changes nothing."""
+        budget allows (`budget`: another one than the configured), and then changes nothing."""
         if not failed:
             return
         absent = self.absent()
         out = {**absent, **{n: Absence(n, p.message, self._clock.now()) for n, p in failed.items()}}
-        budget = self.settings.failure_budget
+        budget = self.settings.failure_budget if budget is None else budget
         if len(out) > budget or len(out) == len(self.all):
             allowed = f"{budget} may fail" if budget else "none may fail"
             raise MobiusError(
@@ -151,6 +151,11 @@ class Hosts:
                 details=tuple(problem.message for problem in failed.values()),
             )
         self._write(out)
+
+    def is_too_many(self, failed: Mapping[str, MobiusError]) -> bool:
+        """Whether these are more than the failure budget allows, with those that are out already."""
+        out = {*self.absent(), *failed}
+        return bool(failed) and (len(out) > self.settings.failure_budget or len(out) == len(self.all))
 
     def take_back_in(self, name: str) -> None:
         """The host is part of the fleet again."""

@@ -36,7 +36,7 @@ class FleetTarget:
         self._settings = settings
         self._places = places
         self._environ = environ
-        self.hosts = self._hosts = hosts
+        self._hosts = hosts
         self._say = say
 
     def prepare(self) -> None:
@@ -62,6 +62,12 @@ class FleetTarget:
     def fence(self, token: int) -> None:
         """Who is not reached learns of it when it is: with the first thing it is asked."""
         self._hosts.fence(token)
+
+    def leave_out_lost(self) -> tuple[str, ...]:
+        told = self._hosts.ask("hello")
+        lost = {name: problem for name, problem in told.failed.items() if isinstance(problem, HostLost)}
+        self._hosts.leave_out(lost, "going back", budget=len(self._hosts.all) - 1)
+        return tuple(lost)
 
     def start(self, slot: str, release_id: str, cwd: Path, processes: Sequence[ProcessSettings]) -> None:
         staged = self._stage(release_id, cwd, self._takers(processes))
@@ -96,9 +102,10 @@ class FleetTarget:
     # -- looking ---------------------------------------------------------------------------------------------
 
     def processes(self) -> tuple[ProcessStatus, ...]:
-        """Of every host that takes part. One of them that does not answer: what it runs is unknown, which raises."""
+        """Of every host that takes part. What a host that does not answer runs is unknown, which raises, unless the
+        failure budget allows to go on without it."""
         told = self._hosts.ask("processes")
-        if told.failed:
+        if self._hosts.is_too_many(told.failed):
             raise next(iter(told.failed.values()))
         return tuple(
             self._status(self._hosts.all[name], key, one)
@@ -127,9 +134,12 @@ class FleetTarget:
         ]
         return "\n".join(shared_out(tails, lines))
 
-    def hosts_seen(self) -> tuple[HostSeen, ...]:
-        """How each host stands, the absent ones as well."""
-        told, absent = self._hosts.ask("hello", list(self._hosts.all)), self._hosts.absent()
+    def hosts(self) -> tuple[HostSeen, ...]:
+        told = self._hosts.ask("hello", list(self._hosts.all))
+        try:
+            absent = self._hosts.absent()
+        except MobiusError:
+            absent = {}
         return tuple(
             HostSeen(
                 name,
@@ -206,7 +216,7 @@ class FleetTarget:
             slot=slot,
             release_id=str(one["release"]),
             state=str(one["state"]),
-            pid=0,  # of another machine: here it would be somebody else's
+            pid=int(one["pid"]),  # of that host: here the number is somebody else's
             restarts=int(one["restarts"]),
             url=f"http://{host.host}:{one['port']}" if one["port"] else "",
             host=host.name,

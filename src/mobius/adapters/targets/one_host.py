@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from mobius.model.fleet import HostSeen
+
 
 class _HasSlots(Protocol):
     def slot_url(self, slot: str) -> str: ...
@@ -15,6 +17,12 @@ class OneHost:
 
     def slot_urls(self: _HasSlots, slot: str) -> Mapping[str, str]:
         return {"": self.slot_url(slot)}
+
+    def hosts(self) -> tuple[HostSeen, ...]:
+        return ()
+
+    def leave_out_lost(self) -> tuple[str, ...]:
+        return ()
 
     def fence(self, token: int) -> None:
         """Nobody else acts here: the lock of this machine sees to that."""

@@ -97,7 +97,7 @@ def _servers(settings: EnvironmentSettings) -> list[str]:
     """A slot each, or each slot of every host of a fleet, whose ports never change."""
     if settings.hosts:
         return [
-            f"  server {server_name(slot, host.name)} {_name(host.host)}:{host.port + number}"
+            f"  server {server_name(slot, host.name)} {_name(host.host)}:{host.port + number} check inter 1s fall 3"
             for host in settings.hosts
             for number, slot in enumerate(SLOTS)
         ]

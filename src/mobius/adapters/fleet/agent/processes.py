@@ -64,7 +64,9 @@ def environment(root: Path, slot: str, release_id: str, wanted: Wanted) -> dict[
     if wanted.get("env_file"):
         env.update(read_env_file(root, str(wanted["env_file"])))
     env.update({str(name): str(value) for name, value in dict(wanted.get("env") or {}).items()})
-    env.update(MOBIUS_SLOT=slot, MOBIUS_RELEASE=release_id, MOBIUS_ROOT=str(root))
+    env.update(
+        MOBIUS_SLOT=slot, MOBIUS_RELEASE=release_id, MOBIUS_ROOT=str(root), MOBIUS_SHARED=str(root / "shared")
+    )
     env["MOBIUS_KEPT"] = f"{slot}/{wanted['name']}/{int(wanted.get('generation', 0))}"
     if wanted.get("port"):
         env["PORT"] = str(wanted["port"])

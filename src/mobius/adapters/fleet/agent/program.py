@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import signal
@@ -21,14 +22,13 @@ KEEPER_WITHIN_S = 10.0
 
 
 def main(words: list[str] | None = None) -> int:
-    """`serve|keep --root DIR --version DIGEST`."""
+    """`serve|keep --root DIR`."""
     parser = argparse.ArgumentParser(prog="mobius-agent")
     parser.add_argument("what", choices=["serve", "keep"])
     parser.add_argument("--root", required=True, type=Path)
-    parser.add_argument("--version", default="")
     options = parser.parse_args(words)
     root = options.root.expanduser().absolute()
-    return serve(root, options.version) if options.what == "serve" else keep(root, options.version)
+    return serve(root, version()) if options.what == "serve" else keep(root, version())
 
 
 def keep(root: Path, version: str) -> int:
@@ -90,7 +90,7 @@ def ensure_kept(root: Path, version: str) -> None:
             asked_to_go = int(told["pid"])
             os.kill(asked_to_go, signal.SIGTERM)  # its processes go on, and the next one knows them again
         elif not lives:
-            _start_keeper(root, version)
+            _start_keeper(root)
         if time.monotonic() > until:
             raise Refusal(
                 "keeper", "no keeper comes up on this host", "see %s" % (root / "run" / "keeper.log")
@@ -98,14 +98,14 @@ def ensure_kept(root: Path, version: str) -> None:
         time.sleep(0.05)
 
 
-def _start_keeper(root: Path, version: str) -> None:
+def _start_keeper(root: Path) -> None:
     lock = keeper.only_one(root)
     if lock is None:  # one is just starting, or ending
         return
     os.close(lock)
     with (root / "run" / "keeper.log").open("ab") as log:
         subprocess.Popen(
-            [sys.executable, *_itself(), "keep", "--root", str(root), "--version", version],
+            [sys.executable, *_itself(), "keep", "--root", str(root)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -113,6 +113,12 @@ def _start_keeper(root: Path, version: str) -> None:
             start_new_session=True,
             close_fds=True,
         )
+
+
+def version() -> str:
+    """The digest of the file that this program was started from."""
+    with open(sys.argv[0], "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 def _itself() -> list[str]:
