@@ -49,12 +49,14 @@ def premerge(
     folder, `MobiusError` where it cannot be written."""
     settings, project = app.environment(environment), app.settings.project
     folder, redact = settings.artifact_dir, redact_of(app)
+    tag = tag or _tag_of(app)
+    commit = _commit_of(app, environment, tag)
     begun = begun_with(
         Premerge(
             run_id=secrets.token_hex(8),
             service=app.settings.service,
             environment=environment,
-            commit=git(project, "rev-parse", "HEAD"),
+            commit=commit,
             branch=git(project, "rev-parse", "--abbrev-ref", "HEAD"),
             dirty=bool(changed_in(project)),
             started_at=time.time(),
@@ -72,7 +74,7 @@ def premerge(
 
         def words(name: str, result: Path) -> Sequence[str]:
             given = ["--config", str(config or app.settings.file)]
-            named = ["--env", environment, "--tag", tag or _tag_of(app)]
+            named = ["--env", environment, "--tag", tag]
             more = ["--rehearse"] if rehearse else []
             told = ["--result", str(result), *named, *more]
             return [sys.executable, "-m", "mobius", *given, "premerge-step", name, *told]
@@ -105,6 +107,19 @@ def _tag_of(app: App) -> str:
     if any(each.release.source != "git" for each in app.settings.environments.values()):
         raise UsageError("which release?", "add --tag, or set RELEASE_TAG")
     return "HEAD"
+
+
+def _commit_of(app: App, environment: str, tag: str) -> str:
+    """The commit that is validated, which is the one that is checked out: what reads the work tree would be of another
+    otherwise. Raises `UsageError` where it is not."""
+    named = app.ports(environment, read_only=True).releases.find(tag).commit
+    head = git(app.settings.project, "rev-parse", "HEAD")
+    if named and head and named != head:
+        raise UsageError(
+            f"{tag} is {named[:12]}, and {head[:12]} is checked out: only what is checked out can be validated",
+            f"git checkout {tag}; or leave --tag and RELEASE_TAG away",
+        )
+    return named or head
 
 
 @contextmanager
