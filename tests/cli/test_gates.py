@@ -100,3 +100,8 @@ def test_one_object_a_gate_and_a_junit_file(capsys: pytest.CaptureFixture[str]) 
     assert gates["pixel format"]["outcome"] == "FAIL"
     assert gates["pixel format"]["value"] == "rgb24"
     assert 'failures="1"' in Path("out/a.xml").read_text()
+
+
+def test_also_a_wrong_call_is_an_error_in_the_junit_file() -> None:
+    assert check("--container", "none.json", "--junit", "out/a.xml") == 2
+    assert 'errors="1"' in Path("out/a.xml").read_text()

@@ -86,3 +86,9 @@ def test_the_curve_has_its_band_in_the_box() -> None:
     assert curve_of([], None) is None and curve_of([[1.0, -20.0]], None) is None
     flat = curve_of([[1.0, -99.0], [2.0, -99.0]], None)
     assert flat is not None and flat.band is None
+
+
+def test_the_worst_film_comes_first() -> None:
+    page = films_page("check", [FilmShown("good.mp4", [GOOD]), FilmShown("bad.mp4", [BAD])], "now")
+    assert page.index(">bad.mp4</a>") < page.index(">good.mp4</a>")
+    assert "2 films, 1 of them not passed" in page

@@ -11,7 +11,7 @@ import click
 
 from mobius.cli.context import app, environment_option, json_option
 from mobius.cli.media_here import Reports, films, html_option, junit_option
-from mobius.errors import GateUnknown, UsageError
+from mobius.errors import GateUnknown, MobiusError, UsageError
 from mobius.model.quality import Reading
 from mobius.model.verdict import CheckResult, Outcome, worst
 
@@ -67,14 +67,18 @@ def check(
         raise UsageError("nothing to check", "say --container FILE, --audio FILE or --performance")
     here = films(ctx, environment)
     readings: list[Reading] = []
-    if container:
-        readings += _read("container", container, _container, here)
-    if audio:
-        readings += _read("audio", audio, _audio, here)
-    if performance:
-        readings += app(ctx).performance(environment, for_s=seconds)
-    _tell(readings, as_json)
     reports = Reports("quality gates", junit, html)
+    try:
+        if container:
+            readings += _read("container", container, _container, here)
+        if audio:
+            readings += _read("audio", audio, _audio, here)
+        if performance:
+            readings += app(ctx).performance(environment, for_s=seconds)
+    except MobiusError as problem:
+        reports.write_junit([CheckResult("gates", Outcome.ERROR, problem.message, 0.0, problem.hint)])
+        raise
+    _tell(readings, as_json)
     reports.write_junit(
         [CheckResult(one.name, one.outcome, one.message, 0.0, one.advice) for one in readings]
     )

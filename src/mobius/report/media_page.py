@@ -16,10 +16,10 @@ from mobius.report.page import page_template
 
 MOST_PICTURES = 12 << 20  # bytes of all pictures of a page, as text
 TITLES = {
-    Outcome.PASS: "all gates passed",
     Outcome.FAIL: "a gate failed",
-    Outcome.INCONCLUSIVE: "not enough is known",
     Outcome.ERROR: "a gate could not be read",
+    Outcome.INCONCLUSIVE: "not enough is known",
+    Outcome.PASS: "all gates passed",
 }
 TEXTS = {Outcome.PASS: "good-text", Outcome.FAIL: "bad-text"}
 LIKE, UNLIKE = 1.0, 0.8  # SSIM of a tile: nothing is drawn on it, and the most
@@ -109,7 +109,7 @@ def films_page(title: str, films: Sequence[FilmShown], at: str, *, most_bytes: i
     """The whole page. What others wrote is escaped; pictures past `most_bytes` are left out, and it says so."""
     script = resources.files("mobius.report").joinpath("templates", "media.js").read_text(encoding="utf-8")
     left = [most_bytes]
-    cards = [_card(film, left) for film in films]
+    cards = [_card(film, left) for film in sorted(films, key=_weight)]
     outcome = worst([card.outcome for card in cards])
     bad = sum(card.outcome is not Outcome.PASS for card in cards)
     many = f"{len(cards)} films, {bad} of them not passed" if len(cards) > 1 else cards[0].film.name
@@ -134,6 +134,11 @@ MARKS = {
     "INCONCLUSIVE": ("? skipped", "unsure-text"),
     "ERROR": ("? not read", "unsure-text"),
 }
+
+
+def _weight(film: FilmShown) -> int:
+    """What is worst comes first."""
+    return list(TITLES).index(worst([one.outcome for one in film.readings])) if film.readings else 0
 
 
 def _card(film: FilmShown, left: list[int]) -> Card:
