@@ -17,6 +17,7 @@ from mobius.report.quick import latest_backup, main_environment, quick, quick_ma
 from mobius.report.shims import shims
 from mobius.report.texts import template
 from mobius.report.words import duration
+from mobius.report.workflows import steps
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -56,7 +57,8 @@ def files(
         "variables": variables_table(),
         "version": version,
         "staging": staging,
-        "node_lock": "package-lock.json" in seen.files,
+        "golden": _golden(settings, e),
+        **steps(),
     }
     return (
         Wanted("mobius.schema.json", json.dumps(schema, indent=2, ensure_ascii=False) + "\n"),
@@ -69,6 +71,7 @@ def files(
                 ("PR_BODY_TEMPLATE.md", "PR_BODY_TEMPLATE.md.j2"),
                 ("NOTIFICATION_TEMPLATES.md", "NOTIFICATION_TEMPLATES.md.j2"),
                 (".github/workflows/premerge-validation.yml", "premerge-validation.yml.j2"),
+                (".github/workflows/premerge-comment.yml", "premerge-comment.yml.j2"),
             )
         ),
         Wanted("curl-format.txt", template("curl-format.txt")),
@@ -117,6 +120,16 @@ def limits(e: EnvironmentSettings) -> list[str]:
         (p.max_memory_pct, f"memory is over {p.max_memory_pct or 0:g} %{lasting['resources']}"),
     )
     return [words for limit, words in rules if limit is not None]
+
+
+def _golden(settings: Settings, e: EnvironmentSettings) -> str:
+    """The folder of the goldens in the repository, as a shell on every system reads it between quotes."""
+    folder = settings.project / e.media.golden
+    if folder.is_relative_to(settings.project):
+        named = folder.relative_to(settings.project).as_posix()
+        if re.fullmatch(r"[A-Za-z0-9_./ -]+", named):
+            return named
+    return "tests/golden"
 
 
 def _reviewers(seen: Repository) -> list[str]:

@@ -64,7 +64,7 @@ def put(forge: Forge, change: Change, *, keep: Keep, now: float) -> str:
             "look at the difference again: mobius github protection apply --dry-run",
         )
     at = datetime.fromtimestamp(now, UTC)
-    name = f"protection_{change.branch.replace('/', '-')}_{at:%Y%m%d_%H%M%S}.json"
+    name = f"protection_{change.branch.replace('/', '-')}_{at:%Y%m%d_%H%M%S_%f}.json"
     there = {"schema_version": SCHEMA_VERSION, "repository": forge.repository, "branch": change.branch}
     kept = keep(name, json.dumps({**there, "taken_at": f"{at:%FT%TZ}", "classic": change.before}, indent=1))
     undo = f"put back what was there: mobius github protection apply --undo {kept}"
