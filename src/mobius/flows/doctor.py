@@ -9,8 +9,10 @@ from mobius.errors import MobiusError
 from mobius.flows.standing import Standing, standing
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Ports
+from mobius.report.words import counted, duration
 
 BUILT_AFTER = 1_735_689_600.0  # 2025-01-01: a clock before that was never set
+LATE_S = 600.0  # a message that reached nobody for so long is worth a look
 AHEAD_S = 60.0  # an event further in the future than that was written by another clock
 
 
@@ -143,9 +145,17 @@ def _smoke(ports: Ports) -> Iterator[CheckResult]:
 
 
 def _unsent(ports: Ports) -> Iterator[CheckResult]:
-    waiting = len(ports.journal.outbox())
-    # Not a lack of the project's: nothing it could configure would send them.
-    yield _yes("notifications", f"{waiting} unsent: this version sends none" if waiting else "none wait")
+    name, waiting = ports.settings.name, len(ports.journal.outbox())
+    if not ports.settings.notify.channels:
+        unsaid = f"; {counted(waiting, 'message')} would have been sent" if waiting else ""
+        yield _yes("notifications", f"no channel is configured: nobody is told of anything{unsaid}")
+        return
+    oldest = min((row.created_at for row in ports.journal.outbox()), default=0.0)
+    if waiting and ports.clock.now() - oldest > LATE_S:
+        told = f"{counted(waiting, 'message')} reached nobody yet, the oldest for {duration(ports.clock.now() - oldest)}"
+        yield _no("notifications", told, f"mobius notify status -e {name}")
+    else:
+        yield _yes("notifications", f"{waiting} on their way" if waiting else "none wait")
 
 
 def _yes(name: str, message: str) -> CheckResult:

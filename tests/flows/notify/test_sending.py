@@ -254,3 +254,11 @@ def test_a_channel_gets_what_it_wants() -> None:
     people.say("page", "5 % fail", "alert")
     people.pass_time(10.0)
     assert people.said("ops") == ["deploying v2", "5 % fail"] and people.said("phones") == ["5 % fail"]
+
+
+def test_what_nobody_wants_to_know_is_done_and_an_alert_that_nobody_takes_stays_unsent() -> None:
+    people = People(channels=(ChannelSettings("ops", topics=("rolled_back",)),))
+    people.say("run begun", "deploying v2", "started")
+    people.say("page", "5 % fail", "alert")
+    people.pass_time(10.0)
+    assert [row.topic for row in people.journal.outbox()] == ["alert"] and people.ops.asked == []

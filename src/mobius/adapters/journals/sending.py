@@ -33,6 +33,10 @@ class Sending(Writer):
             sql.execute(
                 "UPDATE outbox SET routed_at = ? WHERE id = ? AND routed_at = 0", (float(now), row.id)
             )
+            if not channels and row.topic != "alert":  # nobody wants to know: that is nothing to worry about
+                sql.execute(
+                    "UPDATE outbox SET sent_at = ? WHERE id = ? AND sent_at = 0", (float(now), row.id)
+                )
             for channel in channels:
                 sql.execute(
                     "INSERT OR IGNORE INTO deliveries (outbox_id, channel, environment, state, attempts, sent_at,"
