@@ -145,14 +145,15 @@ def _smoke(ports: Ports) -> Iterator[CheckResult]:
 
 
 def _unsent(ports: Ports) -> Iterator[CheckResult]:
-    name, waiting = ports.settings.name, len(ports.journal.outbox())
+    rows = ports.journal.outbox()
+    name, waiting = ports.settings.name, len(rows)
     if not ports.settings.notify.channels:
         unsaid = f"; {counted(waiting, 'message')} would have been sent" if waiting else ""
         yield _yes("notifications", f"no channel is configured: nobody is told of anything{unsaid}")
         return
-    oldest = min((row.created_at for row in ports.journal.outbox()), default=0.0)
-    if waiting and ports.clock.now() - oldest > LATE_S:
-        told = f"{counted(waiting, 'message')} reached nobody yet, the oldest for {duration(ports.clock.now() - oldest)}"
+    late_s = ports.clock.now() - min((row.created_at for row in rows), default=ports.clock.now())
+    if late_s > LATE_S:
+        told = f"{counted(waiting, 'message')} reached nobody yet, the oldest for {duration(late_s)}"
         yield _no("notifications", told, f"mobius notify status -e {name}")
     else:
         yield _yes("notifications", f"{waiting} on their way" if waiting else "none wait")
