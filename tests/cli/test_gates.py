@@ -105,3 +105,16 @@ def test_one_object_a_gate_and_a_junit_file(capsys: pytest.CaptureFixture[str]) 
 def test_also_a_wrong_call_is_an_error_in_the_junit_file() -> None:
     assert check("--container", "none.json", "--junit", "out/a.xml") == 2
     assert 'errors="1"' in Path("out/a.xml").read_text()
+
+
+def test_every_frame_of_a_video_is_decoded_where_that_is_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = bytearray(film(Path("a.mp4"), seconds=1).read_bytes())
+    for at in range(len(made) // 3, len(made) * 2 // 3, 97):
+        made[at] ^= 0x5A
+    Path("b.mp4").write_bytes(bytes(made))
+    assert check("--container", "a.mp4", "--deep") == 3  # of another size
+    assert "✓ none of 30 frames is corrupt" in capsys.readouterr().out
+    assert check("--container", "b.mp4", "--deep") == 3
+    assert "frames are corrupt" in capsys.readouterr().out

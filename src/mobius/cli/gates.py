@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ def command() -> None:
 @click.option(
     "--for", "seconds", type=click.FloatRange(1, 600), default=10.0, help="Seconds to measure performance."
 )
+@click.option("--deep", is_flag=True, help="Of a video: decode every frame and count those that are corrupt.")
 @environment_option
 @junit_option
 @html_option
@@ -53,6 +55,7 @@ def check(
     audio: Path | None,
     performance: bool,
     seconds: float,
+    deep: bool,
     environment: str | None,
     junit: Path | None,
     html: Path | None,
@@ -66,6 +69,9 @@ def check(
     if not (container or audio or performance):
         raise UsageError("nothing to check", "say --container FILE, --audio FILE or --performance")
     here = films(ctx, environment)
+    here = replace(
+        here, how=replace(here.how, wanted=replace(here.how.wanted, deep=deep or here.how.media.deep))
+    )
     readings: list[Reading] = []
     reports = Reports("quality gates", junit, html)
     try:
@@ -96,18 +102,15 @@ def _read(what: str, file: Path, read: Any, here: Films) -> Sequence[Reading]:
 
 
 def _container(file: Path, here: Films) -> Sequence[Reading]:
+    from mobius.rules.media.film import judge_picture
     from mobius.rules.quality.container import RUN_AGAIN, judge_container, of_ffprobe
 
     text = _text_of(file, starts=b"{")
     if text is None:
-        told = here.ask("probe", file, {})
+        told = here.ask("probe", file, {"deep": here.how.wanted.deep})
         if not told["video"]:
             raise GateUnknown("it has no video stream", "the picture was lost when it was rendered")
-        whole = Outcome.FAIL if told["cut"] else Outcome.PASS
-        is_whole = Reading(
-            "complete", whole, told["cut"] or "yes", "yes", told["cut"] or "every frame is there"
-        )
-        return [*judge_container(told["video"][0], here.how.gates.video), is_whole]
+        return judge_picture({"film": told}, here.how.gates)
     try:
         report = json.loads(text)
     except (ValueError, RecursionError) as broken:
