@@ -39,7 +39,7 @@ STREAM = {
     "avg_frame_rate": "30/1",
     "pix_fmt": "yuv420p",
 }
-CHECK = "--frames 0.5,1 --ssim 0.995 --lufs_tol 1.0 --tp_tol 1.0".split()
+CHECK = ["--frames", "0.5,1", "--ssim", "0.995", "--lufs_tol", "1.0", "--tp_tol", "1.0"]
 
 
 @pytest.fixture(scope="module")
