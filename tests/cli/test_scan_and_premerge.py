@@ -1,0 +1,103 @@
+"""`mobius scan` and `mobius premerge` as they are typed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from init.samples import lay_out
+from mobius.cli.main import run
+
+CANARY = "hunter22-of-nobody"
+CONFIG = """service = "dhash"
+[[process]]
+name = "web"
+kind = "web"
+start = ["node", "app.js"]
+[scan]
+npm = [{python}, "-c", "import sys; sys.exit('401 with {secret}')"]
+{more}
+[environments.production]
+url = "http://127.0.0.1:5001"
+[environments.staging]
+url = "http://127.0.0.1:5002"
+"""
+LOCK = {
+    "lockfileVersion": 3,
+    "packages": {"": {"name": "x"}, "node_modules/a": {"version": "1.0.0", "license": "MIT"}},
+}
+WAIVER = """[[scan.waiver]]
+of = "npm"
+name = "Ada"
+reason = "the mirror is being moved"
+until = {until}
+"""
+
+
+def project(folder: Path, more: str = "") -> Path:
+    config = CONFIG.format(python=json.dumps(sys.executable), secret=CANARY, more=more)
+    return lay_out(folder, {"mobius.toml": config, "package-lock.json": json.dumps(LOCK)})
+
+
+def mobius(at: Path, *words: str) -> int:
+    obj = {"environ": {"NPM_TOKEN": CANARY, "PATH": "/usr/bin:/bin"}}
+    return run(["--config", str(at / "mobius.toml"), *words], obj)
+
+
+def test_a_source_without_an_answer_is_exit_4_and_no_secret_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = project(tmp_path)
+    more = ("--sarif", str(tmp_path / "o" / "x.sarif"), "--junit", str(tmp_path / "o" / "x.xml"))
+    assert mobius(at, "scan", *more) == 4
+    assert mobius(at, "scan", "--json") == 4
+    told = capsys.readouterr()
+    texts = [told.out, told.err]
+    texts += [file.read_text() for folder in ("premerge_artifacts", "o") for file in (at / folder).iterdir()]
+    assert len(texts) == 7 and not any(CANARY in text for text in texts)
+    assert "401 with «redacted»" in told.out
+    assert json.loads((at / "premerge_artifacts/scan.json").read_text())["environment"] == "production"
+
+
+def test_a_waiver_answers_for_it_and_one_that_expired_does_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mobius(project(tmp_path / "a", WAIVER.format(until="2999-12-31")), "scan") == 0
+    assert "Ada answers for it until 2999-12-31" in " ".join(capsys.readouterr().out.split())
+    assert mobius(project(tmp_path / "b", WAIVER.format(until='"2020-01-01"')), "scan") == 4
+    assert "it expired on 2020-01-01" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("until", ['"soon"', "2026-13-01", '"2026-02-30"', "2026-12-31T10:00:00Z", "7"])
+def test_a_day_that_is_none_is_a_mistake_of_the_configuration(tmp_path: Path, until: str) -> None:
+    assert mobius(project(tmp_path, WAIVER.format(until=until)), "scan") == 2
+
+
+def test_the_bill_of_materials_is_written_without_asking_anybody(tmp_path: Path) -> None:
+    at = project(tmp_path)
+    assert mobius(at, "scan", "--sbom", str(at / "out" / "sbom.json")) == 0
+    document = json.loads((at / "out" / "sbom.json").read_text())
+    assert [each["purl"] for each in document["components"]] == ["pkg:npm/a@1.0.0"]
+    (at / "package-lock.json").write_text('{"packages": 7}')
+    assert mobius(at, "scan", "--sbom", str(at / "out" / "sbom.json")) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--skip", "smoke"),
+        ("--skip", "smoke", "--reason", "  "),
+        ("--reason", "why"),
+        ("--skip", "smoke", "--skip", "scan", "--reason", "a", "--reason", "b", "--reason", "c"),
+        ("--skip", "everything", "--reason", "why"),
+        ("-e", "nowhere"),
+        ("--tag", "v9"),
+    ],
+)
+def test_a_validation_that_was_called_wrongly_writes_nothing(tmp_path: Path, words: tuple[str, ...]) -> None:
+    at = project(tmp_path)
+    assert mobius(at, "premerge", *words) == 2
+    assert not (at / "premerge_artifacts" / "premerge.json").exists()
