@@ -15,11 +15,12 @@ from mobius.adapters.places import Places
 from mobius.adapters.targets.environment_file import read_environment_file
 from mobius.errors import MobiusError
 from mobius.model.settings import EnvironmentSettings
+from mobius.rules.secret_patterns import SHOWN as SHOWN
+from mobius.rules.secret_patterns import without_sure_patterns
 
 SECRET_NAME = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL|WEBHOOK|DSN|PRIVATE|AUTH", re.IGNORECASE)
 SHORTEST = 6  # a shorter value would take ordinary words with it
 SHORTEST_CODED = 8  # bytes: in base64 a shorter one would take other things with it
-SHOWN = "«redacted»"
 _ESCAPE = re.compile("%[0-9A-F]{2}")
 # NODE_ENV=production is handed to most services; taken out everywhere, no record could be read any more.
 ORDINARY = frozenset(
@@ -39,9 +40,9 @@ ORDINARY = frozenset(
 
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     """A function that replaces each secret, longest first: as it is, in a URL, in JSON, HTML or base64, and each line
-    of one that has several, since logs are read line by line."""
+    of one that has several, since logs are read line by line; and what is a secret for certain by its form."""
     values = sorted(forms_of(secrets) - {SHOWN}, key=len, reverse=True)
-    return partial(_without, values) if values else _as_it_is
+    return partial(_without, values)
 
 
 def _without(values: Sequence[str], text: str) -> str:
@@ -49,7 +50,7 @@ def _without(values: Sequence[str], text: str) -> str:
     for value in values:
         if value in text:
             text = text.replace(value, SHOWN)
-    return text
+    return without_sure_patterns(text)
 
 
 def forms_of(secrets: Iterable[str]) -> set[str]:
@@ -120,7 +121,3 @@ def passwords_in(address: str) -> set[str]:
         return set()
     found = {split.password, unquote(split.password)} if split.scheme and split.password else set()
     return found | {value for name in ("password", "sslpassword") for value in query.get(name, ())}
-
-
-def _as_it_is(text: str) -> str:
-    return text
