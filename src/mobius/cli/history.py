@@ -12,6 +12,7 @@ from mobius.cli.context import app, environment_option, json_option, next_step
 
 if TYPE_CHECKING:
     from mobius.model.run import Run
+    from mobius.wiring import App
 
 WIDTH = 80
 
@@ -21,12 +22,25 @@ WIDTH = 80
 @click.option(
     "--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="How many."
 )
+@click.option("--dora", is_flag=True, help="How often, how fast, how many failed, how soon made good.")
+@click.option(
+    "--days",
+    type=click.FloatRange(min=1, max=36_500),
+    default=90,
+    show_default=True,
+    metavar="N",
+    help="Period of --dora.",
+)
 @json_option
 @click.pass_context
-def command(ctx: click.Context, environment: str | None, limit: int, as_json: bool) -> int:
+def command(
+    ctx: click.Context, environment: str | None, limit: int, dora: bool, days: float, as_json: bool
+) -> int:
     """List the runs, newest first; of every environment when none is named."""
     the_app, now = app(ctx), time.time()
     names = [the_app.environment(environment).name] if environment else list(the_app.environments)
+    if dora:
+        return _dora(the_app, names, days, now, as_json=as_json)
     newest = None
     for name in names:
         runs = the_app.journal(name).runs(name, limit)
@@ -44,6 +58,19 @@ def command(ctx: click.Context, environment: str | None, limit: int, as_json: bo
     if newest:
         look = f"see one whole: mobius audit log -e {newest.environment} --run {newest.id}"
         next_step(look, quiet=as_json)
+    return 0
+
+
+def _dora(the_app: App, names: list[str], days: float, now: float, *, as_json: bool) -> int:
+    """The four figures of each environment."""
+    from mobius.flows.dora import dora_of
+    from mobius.report.dora import dora_json, dora_lines
+
+    for name in names:
+        told = dora_of(the_app.journal(name), name, days=days, now=now)
+        as_text = "\n".join(dora_lines(name, told))
+        click.echo(json.dumps(dora_json(name, told), ensure_ascii=False) if as_json else as_text)
+    next_step("what they are drawn from: mobius history", quiet=as_json)
     return 0
 
 

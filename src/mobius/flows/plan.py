@@ -83,6 +83,7 @@ def plan_deploy(
         tool_version=tool_version,
         despite_freeze=despite_freeze,
         branch=source.branch,
+        committed_at=source.committed_at,
         dirty=source.dirty,
         live_tag=now.live.tag if now.live else "",
         stages=stages.percents,

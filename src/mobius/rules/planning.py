@@ -40,6 +40,7 @@ class Facts:
     checks: tuple[PlannedCheck, ...] = ()
     tool_version: str = ""
     branch: str = ""
+    committed_at: float = 0.0
     dirty: bool = False
     live_tag: str = ""
     despite_freeze: str = ""  # why this goes on although the environment is frozen
@@ -102,6 +103,7 @@ def _timeless(value: Any) -> Any:
             "proven",
             "staged_at",
             "live_since",
+            "committed_at",
             "despite_freeze",
             "losing",
             "skipped",
@@ -187,6 +189,7 @@ def remembered(facts: Facts) -> dict[str, Any]:
     return {
         **despite,
         "commit": facts.release.commit,
+        **({"committed_at": facts.committed_at} if facts.committed_at else {}),
         "branch": facts.branch,
         "dirty": facts.dirty,
         "previous_tag": facts.live_tag,

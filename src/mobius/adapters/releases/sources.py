@@ -69,6 +69,9 @@ class Git:
             dirty=bool(changed),
             branch=self._git("rev-parse", "--abbrev-ref", "HEAD").strip(),
             message=", ".join(line[3:] for line in changed[:5]) + (" …" if len(changed) > 5 else ""),
+            committed_at=float(
+                self._git("show", "--no-patch", "--no-show-signature", "--format=%ct", commit).strip() or 0
+            ),
         )
 
     def copy(self, source: Source, subpath: str, into: Path) -> None:
