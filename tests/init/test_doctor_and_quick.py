@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from init.samples import SQLITE, git_in, lay_out
-from mobius.cli.later import LATER
-from mobius.cli.main import COMMANDS, HIDDEN, run
+from mobius.cli.main import COMMANDS, run
 from mobius.report.shims import SHIMS
 
 
@@ -148,23 +147,5 @@ def test_every_quick_command_can_be_pasted_into_a_shell(
             assert words[1] in COMMANDS
 
 
-def test_what_comes_later_is_one_table_and_no_command_of_it_is_there() -> None:
-    assert sorted(LATER) == ["export"]
-    assert not set(LATER) & set(COMMANDS)
-    hidden = {name for name, module in HIDDEN.items() if module == "mobius.cli.later"}
-    assert hidden == {name for name in LATER if " " not in name}
-
-
-def test_every_script_stands_for_a_command_that_is_there_or_comes_later() -> None:
-    assert {shim.words.split()[0] for shim in SHIMS} <= set(COMMANDS) | set(LATER)
-
-
-@pytest.mark.parametrize("name", sorted(LATER))
-def test_what_comes_later_says_so_with_exit_4_and_measures_nothing(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    junit = tmp_path / "made" / "out.xml"
-    assert run([*name.split(), "check", "--in", "x.mp4", "--junit", str(junit), "--ssim=0.9", "-h"]) == 4
-    told = f"error: mobius {name} check is not available in this version: nothing was measured\n"
-    assert capsys.readouterr().err == f"{told}  it will do {LATER[name]}\n"
-    assert 'errors="1"' in junit.read_text()
+def test_every_script_stands_for_a_command_that_is_there() -> None:
+    assert {shim.words.split()[0] for shim in SHIMS} <= set(COMMANDS)

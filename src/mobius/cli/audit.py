@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ from mobius.errors import MobiusError
 from mobius.model.audit import read_head
 
 if TYPE_CHECKING:
+    from mobius.adapters.exporting.known import Known
     from mobius.model.run import Event
     from mobius.ports import Journal
     from mobius.wiring import App
@@ -81,15 +83,30 @@ def head(ctx: click.Context, environment: str | None, as_json: bool) -> int:
 @command.command("verify")
 @environment_option
 @click.option("--head", default=None, metavar="HEAD", help="A head seen earlier and kept elsewhere.")
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="An export, or evidence of a run.",
+)
 @json_option
 @click.pass_context
-def verify(ctx: click.Context, environment: str | None, head: str | None, as_json: bool) -> int:
-    """Recompute the chain; exit 1 when an event was changed, removed or reordered, or HEAD is not in it."""
+def verify(
+    ctx: click.Context, environment: str | None, head: str | None, against: Path | None, as_json: bool
+) -> int:
+    """Recompute the chain; exit 1 when an event was changed, removed or reordered, or HEAD is not in it.
+
+    With FILE, exit 1 also when the log has not every event that was in it, as it was.
+    """
     the_app = app(ctx)
     if head is not None:
         read_head(head)  # an empty variable in a script must not turn the question off
-    names = [the_app.environment(environment).name] if head else _names(the_app, environment)
-    found = [_verified(the_app.journal(name), name, head or "") for name in names]
+    known = _known(against) if against else None
+    if known and environment is None and known.environment in the_app.environments:
+        environment = known.environment
+    one_only = head or known
+    names = [the_app.environment(environment).name] if one_only else _names(the_app, environment)
+    found = [_verified(the_app.journal(name), name, head or "", known) for name in names]
     for one in found:
         click.echo(json.dumps(one, ensure_ascii=False) if as_json else _words(one))
     broken = [one for one in found if not one["ok"]]
@@ -136,13 +153,21 @@ def _when(at: float) -> str:
     return f"{datetime.fromtimestamp(at):%Y-%m-%d %H:%M:%S}"
 
 
-def _verified(journal: Journal, environment: str, head: str) -> dict[str, Any]:
+def _known(file: Path) -> Known:
+    from mobius.adapters.exporting.known import known_events
+
+    return known_events(file)
+
+
+def _verified(journal: Journal, environment: str, head: str, known: Known | None) -> dict[str, Any]:
     base = {"schema_version": 1, "event": "audit_verified", "environment": environment}
     try:
         count, last = journal.verify_chain(head)
+        held = known.held_by(_every(journal, environment="", run_id=0)) if known else None
     except MobiusError as error:
         return {**base, "ok": False, "finding": error.message, "hint": error.hint}
-    return {**base, "ok": True, "events": count, "head": last}
+    more = {} if held is None else {"against": held}
+    return {**base, "ok": True, "events": count, "head": last, **more}
 
 
 def _words(one: dict[str, Any]) -> str:
@@ -152,4 +177,5 @@ def _words(one: dict[str, Any]) -> str:
         return f"{one['environment']}: BROKEN: {one['finding']}"
     if not one["events"]:
         return f"{one['environment']}: nothing was written yet"
-    return f"{one['environment']}: {counted(one['events'], 'event')}, unbroken\n  head {one['head']}"
+    told = f"{one['environment']}: {counted(one['events'], 'event')}, unbroken\n  head {one['head']}"
+    return f"{told}\n  holds all {counted(one['against'], 'event')} of the file" if "against" in one else told

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,7 @@ import click
 
 from mobius.cli.config_impact import impact
 from mobius.config import load, schema
-from mobius.config.showing import safe
+from mobius.config.effective import effective
 from mobius.errors import ConfigurationError
 from mobius.model.settings import Origin, Settings
 
@@ -38,7 +37,7 @@ def show(ctx: click.Context, environment: str | None, origin: bool, as_json: boo
     settings = _load(ctx)
     names = [settings.environment(environment).name] if environment else list(settings.environments)
     if as_json:
-        click.echo(json.dumps(_as_data(settings, names, origin), ensure_ascii=False))
+        click.echo(json.dumps(effective(settings, names, origins=origin), ensure_ascii=False))
     else:
         click.echo("\n".join(_as_lines(settings, names, origin)))
     _note_policies(settings, names)
@@ -122,24 +121,6 @@ def _line(key: str, origin: Origin, with_origin: bool) -> str:
     line = f"{key} = {origin.value_repr}"
     whence = origin.where if origin.source in ("file", origin.where) else f"{origin.source}: {origin.where}"
     return f"{line:<48}  # {whence}" if with_origin else line
-
-
-def _as_data(settings: Settings, names: list[str], with_origin: bool) -> dict[str, Any]:
-    data: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "file": str(settings.file),
-        "service": settings.service,
-        "release_tag": settings.release_tag,
-        "environments": {name: safe("", dataclasses.asdict(settings.environments[name])) for name in names},
-    }
-    if with_origin:
-        others = tuple(f"environments.{name}." for name in settings.environments if name not in names)
-        data["origins"] = {
-            key: {"value": origin.value_repr, "source": origin.source, "where": origin.where}
-            for key, origin in settings.origins.items()
-            if not key.startswith(others)
-        }
-    return data
 
 
 def _notes(settings: Settings, names: list[str]) -> Iterator[tuple[str, str]]:

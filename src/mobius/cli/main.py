@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "deploy": ("mobius.cli.deploy", "Ship a release, watch it, and take it back when it is bad."),
     "doctor": ("mobius.cli.doctor", "What is missing before a deployment, each with its cure."),
     "evidence": ("mobius.cli.evidence", "The signed record of each run: show and verify it, and its key."),
+    "export": ("mobius.cli.export", "Configuration, record and facts in one archive, without secrets."),
     "exec": ("mobius.cli.exec", "Run a command inside the live release."),
     "freeze": ("mobius.cli.freeze", "Let no deployment and no restart begin for a while."),
     "gates": ("mobius.cli.gates", "Hold a file or the live release against the quality gates."),
@@ -58,7 +59,7 @@ HIDDEN = {
     "premerge-step": "mobius.cli.premerge_step",
     "relay": "mobius.cli.relay",
     "run-on": "mobius.cli.run_on",
-} | dict.fromkeys(("export",), "mobius.cli.later")
+}
 
 
 class Lazy(click.Group):

@@ -1,0 +1,1 @@
+"""Exports: files looked at with suspicion, secrets taken out, packed with checksums."""
