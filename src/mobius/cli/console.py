@@ -1,4 +1,4 @@
-"""Consoles that cannot show everything, as on Windows (cp1252, cp850): signs become words, and no command ends of it."""
+"""Consoles that cannot show everything, as on Windows (cp1252, cp850): signs become words, and no command fails."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from mobius.config.media import check_media
 from mobius.config.migrations import check_migrations
 from mobius.config.mistakes import Mistakes, Place
 from mobius.config.notifying import check_notify
+from mobius.config.portable import why_not_portable
 from mobius.config.signals import check_canary, check_gates, check_serve, check_signals
 from mobius.config.tree import Leaf, Node, Tree, at, is_sound
 from mobius.config.units import check_units
@@ -178,8 +179,10 @@ class Complete(Protocol):
 
 
 def check_apart(environments: Sequence[Complete], project: Path, mistakes: Mistakes) -> None:
-    """No two environments listen on the same address or live in the same folder."""
+    """No two environments listen on the same address or live in the same folder, and each can have one."""
     for number, one in enumerate(environments):
+        if why_not := why_not_portable(one.name):
+            mistakes.add(one.around, why_not)
         for other in environments[:number]:
             if _folder(one, project) == _folder(other, project):
                 root = at(one.tree, "root")

@@ -74,7 +74,8 @@ def _cmd(words: str, up: str, needs_tag: bool) -> str:
     default = "@if not defined RELEASE_TAG set RELEASE_TAG=HEAD\n" if needs_tag else ""
     tag = ' --tag "%RELEASE_TAG%"' if needs_tag else ""
     there = up.replace("/", "\\")
-    return f'{"@setlocal" + chr(10) if needs_tag else ""}{default}@call "%~dp0{there}mobius.cmd" {words}{tag} %*\n'
+    # Not by `call`: that expands what it hands on a second time, and "50% done" would lose its sign.
+    return f'{"@setlocal" + chr(10) if needs_tag else ""}{default}@"%~dp0{there}mobius.cmd" {words}{tag} %*\n'
 
 
 def _js(words: str) -> str:
