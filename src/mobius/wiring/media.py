@@ -40,7 +40,7 @@ class Films:
     def newest(self, pattern: str, wait: Callable[[float], None]) -> Path | None:
         """The newest film that is done."""
         found = newest_file(str(self.resolve(pattern)), wait)
-        return Path(found.path) if found else None
+        return _near(Path(found.path)) if found else None
 
     def archive(self) -> Archive:
         """Where reports of checks are kept."""

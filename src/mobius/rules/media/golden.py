@@ -15,7 +15,7 @@ from mobius.rules.quality.container import fraction_of, shape_of
 from mobius.rules.quality.readings import near, same, unread
 
 AGAIN = "render it again; if the change is wanted: mobius media golden approve --reason TEXT"
-LOOK = "look at the pictures in debug beside the golden; if the change is wanted, approve it"
+LOOK = "look at the pictures (in debug beside the golden, or --html); if the change is wanted, approve it"
 Film = Mapping[str, Any]
 
 
