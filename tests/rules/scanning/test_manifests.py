@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import json
 
-from mobius.rules.scanning.manifests import Manifest, manifests, npm_packages, requirements
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mobius.report.sbom import cyclonedx
+from mobius.rules.scanning.manifests import (
+    Manifest,
+    manifests,
+    npm_packages,
+    requirement_packages,
+    requirements,
+)
+from mobius.rules.scanning.shapes import Unread
 
 
 def chosen(*paths: str, **texts: str) -> list[tuple[str, str]]:
@@ -81,3 +93,46 @@ def test_lines_of_requirements_are_read_with_their_pins_hashes_and_markers() -> 
         ("requests", "", True, False),
         ("local", "", True, False),
     ]
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec=None), max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+ENTRY = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(
+        ("name", "version", "integrity", "license", "dependencies", "dev", "link", "optionalDependencies"),
+        ANY,
+    ),
+)
+PLACES = st.dictionaries(
+    st.sampled_from(["", "node_modules/a", "node_modules/a/node_modules/b", "lib", "node_modules/\ud800"]),
+    ENTRY | ANY,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(PLACES, st.sampled_from(["packages", "dependencies"]))
+def test_any_lock_file_is_read_or_refused_and_what_was_read_can_be_written(places: object, key: str) -> None:
+    try:
+        packages = npm_packages(json.dumps({"lockfileVersion": 3, key: places}))
+    except Unread:
+        return
+    made = cyclonedx(packages, service="x", version="1", serial="s", at="t", tool_version="1")
+    json.dumps(made, ensure_ascii=False).encode()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=80))
+def test_any_text_can_be_a_requirements_file(content: str) -> None:
+    assert len(requirement_packages(content, "r.txt")) <= len(content.splitlines())
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"packages": []}', '{"packages": {"node_modules/a": 7}}', "{"]
+)
+def test_what_is_no_lock_file_is_refused(content: str) -> None:
+    with pytest.raises(Unread):
+        npm_packages(content)

@@ -81,7 +81,7 @@ class Folder:
         """Whole or not at all."""
         target = self.folder / name
         new = target.with_name(f".{name}.new")
-        with new.open("w", encoding="utf-8") as file:
+        with new.open("w", encoding="utf-8", errors="replace") as file:
             file.write(self._redact(text))
             file.flush()
             os.fsync(file.fileno())

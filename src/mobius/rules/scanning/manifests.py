@@ -11,7 +11,7 @@ from typing import Any
 
 from mobius.model.scan import NotKnown, Package, SourceName
 from mobius.rules.scanning.pip_audit import normal
-from mobius.rules.scanning.shapes import Unread, document, table
+from mobius.rules.scanning.shapes import Unread, document, table, writable
 
 NPM_LOCKS = ("npm-shrinkwrap.json", "package-lock.json")
 REQUIREMENTS = re.compile(r"requirements([-_.][\w.-]+)?\.txt")
@@ -159,16 +159,20 @@ def _of_places(places: Mapping[str, Any]) -> tuple[Package, ...]:
         found.append(
             Package(
                 "npm",
-                str(one.get("name") or place.rpartition("node_modules/")[2]),
-                str(one.get("version") or ""),
+                _text(one.get("name")) or writable(place.rpartition("node_modules/")[2]),
+                _text(one.get("version")),
                 place,
-                bool(one.get("dev")),
-                str(one.get("integrity") or ""),
-                one["license"] if isinstance(one.get("license"), str) else "",
+                one.get("dev") is True,
+                _text(one.get("integrity")),
+                _text(one.get("license")),
                 tuple(dict.fromkeys(each for each in above if each)),
             )
         )
     return tuple(found)
+
+
+def _text(value: object) -> str:
+    return writable(value) if isinstance(value, str) else ""
 
 
 def _names(value: object) -> dict[str, object]:
@@ -192,15 +196,14 @@ def _of_old(dependencies: Mapping[str, Any], above: str) -> list[Package]:
     for name, entry in dependencies.items():
         one = table(entry, f"{name} in the lock file")
         place = f"{above}/node_modules/{name}".lstrip("/")
-        integrity = one.get("integrity")
         found.append(
             Package(
                 "npm",
-                str(name),
-                str(one.get("version") or ""),
+                writable(name),
+                _text(one.get("version")),
                 place,
-                bool(one.get("dev")),
-                integrity if isinstance(integrity, str) else "",
+                one.get("dev") is True,
+                _text(one.get("integrity")),
             )
         )
         if len(place) < 4000 and isinstance(one.get("dependencies"), dict):

@@ -55,8 +55,13 @@ def text(value: object, what: str = "", *, longest: int = MOST_TEXT) -> str:
         return ""
     if not isinstance(value, str) or (what and not value.strip()):
         raise Unread(f"{what or 'a text'} is missing")
-    line = " ".join(value.split())
+    line = " ".join(writable(value).split())
     return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def writable(value: str) -> str:
+    """The same without halves of characters, which JSON may hold and no file can."""
+    return value.encode("utf-8", "replace").decode("utf-8")
 
 
 def number(value: object, what: str) -> int:
