@@ -11,6 +11,8 @@ import pytest
 
 from github_server import HEAD, TOKEN, GitHubServer
 from mobius.cli.main import run
+from mobius.model.seen import Note
+from mobius.wiring import open_app
 
 CONFIG = """service = "dhash"
 [github]
@@ -248,6 +250,20 @@ def test_the_comment_is_kept_up_to_date_without_secrets(
     assert (code, told["event"], told["created"]) == (0, "github_comment", False)
     (made,) = github.comments[7]
     assert made["body"] == "<!-- mobius dhash premerge -->\n# It passed\n"
+
+
+def test_the_head_of_the_audit_log_goes_out_with_the_comment(
+    call: Call, github: GitHubServer, tmp_path: Path
+) -> None:
+    journal = open_app(tmp_path / "mobius.toml", environ={}).journal("production", read_only=False)
+    journal.say(None, "production", Note("frozen", "for the test"), now=1000.0)
+    head = journal.head()
+    assert head is not None
+    github.open_pull(7)
+    (tmp_path / "s.md").write_text("text")
+    assert call("comment", "--pr", "7", "--file", str(tmp_path / "s.md"))[0] == 0
+    said = f"<sub>audit log production `{head}`</sub>\n"
+    assert github.comments[7][0]["body"] == f"<!-- mobius dhash premerge -->\ntext\n\n{said}"
 
 
 def test_a_secret_is_taken_out_before_the_text_is_cut(

@@ -106,6 +106,12 @@ def test_a_merge_that_github_does_not_name_is_unknown() -> None:
     assert outcomes(found) == (Outcome.ERROR,)
 
 
+def test_a_pull_request_into_another_branch_is_not_what_is_released() -> None:
+    found = judged(BOB, OLGA, commit=HEAD, pull=replace(PULL, base="feature"))
+    assert outcomes(found) == (Outcome.FAIL,)
+    assert found["approvals"].message == "pull request 7 goes into feature, and main is released from"
+
+
 def test_a_commit_without_a_pull_request_was_approved_by_nobody() -> None:
     (only,) = judge_approvals(None, WANTED, commit=HEAD)
     assert (only.outcome, only.message) == (

@@ -28,6 +28,11 @@ def judge_approvals(
         return (
             _result(APPROVALS, Outcome.FAIL, words, "release the commit that was reviewed, or its merge"),
         )
+    if commit and found.pull.base != wanted.branch:
+        words = f"pull request {found.pull.number} goes into {found.pull.base}, and {wanted.branch} is released from"
+        return (
+            _result(APPROVALS, Outcome.FAIL, words, "release what was merged there, or set github.branch"),
+        )
     return (_count(found, wanted), _operations(found), _objections(found))
 
 
