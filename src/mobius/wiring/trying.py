@@ -31,9 +31,6 @@ def samples(app: App, name: str, *, channel: str | None, topic: str | None) -> I
     for settings, notifier in chosen:
         for each in [Topic(topic)] if topic else list(Topic):
             written, payload = sample(each, telling.service, name, lead, telling.clock.now())
-            payload["data"]["channel"] = (
-                "" if each is Topic.ESCALATION else payload["data"].get("channel", "")
-            )
             if topic is None and not is_wanted(settings, each, payload):
                 continue
             delivery = Delivery(0, settings.name, "waiting", written, payload, telling.clock.now())

@@ -239,7 +239,7 @@ def sample(topic: Topic, service: str, environment: str, lead: str, now: float) 
         data |= {"seconds": 0.4, "way": "code alone", "because": "more than 3 health checks failed in a row"}
     if topic is Topic.ESCALATION:
         data |= {"role": "ops on call", "name": "", "asked": "ops on call; then the manager, at 14:30"}
-    data |= {"channel": "ops"} if topic is Topic.UNSENT else {}
+    data |= {"channel": "another channel"} if topic is Topic.UNSENT else {}
     data |= {"exit_code": 3} if topic is Topic.GATE_VIOLATION else {}
     data |= {"exit_code": 13} if topic is Topic.ROLLBACK_FAILED else {}
     data |= {"state": "inconclusive"} if topic is Topic.INCONCLUSIVE else {}
