@@ -106,7 +106,7 @@ def migrations(app: App, environment: str, tag: str, *, rehearse: bool) -> StepR
     app.ports(environment, read_only=True).artifact("migrate-dryrun.sarif", _json(migrating.sarif(app, seen)))
     pending = counted(len(seen.pending), "migration") + " pending"
     how = "rehearsed" if seen.rehearsal else "read"
-    good = f"{pending}, risk {report['risk']}, {how}" if seen.layout else f"no migrations: {seen.remarks[0]}"
+    good = f"{pending}, risk {report['risk']}, {how}" if seen.layout else seen.remarks[0]
     return _result(migration_checks(report), good, "migrate-dryrun.log", "migrate-dryrun.sarif")
 
 

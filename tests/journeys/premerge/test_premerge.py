@@ -135,6 +135,24 @@ def test_a_change_that_does_not_start_is_refused_by_its_smoke_tests(project: Pro
     assert answers["backup"] == "ERROR"  # nothing is live, and nothing ran that could be backed up
 
 
+def test_with_something_live_its_backup_is_made_and_the_migrations_run_on_it(project: Project) -> None:
+    try:
+        assert project.mobius("deploy", "-e", "staging", "--tag", "HEAD", "--detach").code == 0
+        assert project.mobius("accept", "-e", "staging").code == 0
+        project.write("migrations/002_more.sql", "ALTER TABLE notes ADD COLUMN author TEXT;\n")
+        project.commit("Know who wrote it")
+        done = project.mobius(
+            "premerge", "--rehearse", "--skip", "smoke", "--reason", "what runs is rehearsed"
+        )
+        assert done.code == 0, done
+    finally:
+        project.mobius("host", "stop", "-e", "staging", "--yes")
+    said = {step["name"]: step["said"] for step in project.report()["steps"]}
+    assert said["backup"].endswith("of what is live") and "rehearsed" in said["migrations"]
+    (archive,) = (project.folder / "premerge_artifacts" / "backup").glob("*.zip")
+    assert archive.samefile(project.folder / "backups" / "staging" / archive.name)
+
+
 def no_forge(project: Project, github: GitHubServer) -> None:
     github.fail("GET", 503)
 
