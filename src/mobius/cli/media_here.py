@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mobius.cli.context import app
 from mobius.errors import UsageError
 from mobius.model.verdict import CheckResult
 
@@ -37,10 +37,16 @@ def reported(command: Callable[..., int]) -> Callable[..., int]:
 
 def films(ctx: click.Context, environment: str | None = None) -> Films:
     """Those of mobius.toml; with the guide's own figures where there is none."""
+    from mobius import config
     from mobius.wiring.media import films_of
 
+    obj = ctx.ensure_object(dict)
     try:
-        return films_of(app(ctx), environment)
+        made = obj.get("app")
+        settings = (
+            made.settings if made else config.load(obj.get("config"), environ=obj.get("environ", os.environ))
+        )
+        return films_of(settings, environment)
     except UsageError:
         if environment or (ctx.obj or {}).get("config") or Path("mobius.toml").exists():
             raise

@@ -55,8 +55,8 @@ from mobius.ports import (
 )
 from mobius.rules.commanding import ELSEWHERE
 from mobius.wiring.counting import counting, noted_files, recorder
-from mobius.wiring.telling import journal_of
 from mobius.wiring.media_signals import film_signals
+from mobius.wiring.telling import journal_of
 
 
 def assemble(
@@ -131,7 +131,8 @@ def assemble(
             else lambda: {p.name: p.restarts for p in target.processes() if p.slot == release.slot},
             gauges=[
                 *background(readers(release.id), clock, settings.monitor.interval_s, tick_s(settings)),
-                *film_signals(all_settings, settings, places, clock, release.live_since or clock.now()),
+                # beside another release nobody knows whose films they are
+                *(() if beside else film_signals(all_settings, settings, places, clock, release.live_since)),
             ],
             resolve=places.resolve,
             made_since=release.live_since,

@@ -15,6 +15,7 @@ from mobius.adapters.media.child import Limits, ask
 from mobius.adapters.places import Places
 from mobius.adapters.quality_archive import FOLDER, Archive
 from mobius.adapters.signals.newest_file import newest_file
+from mobius.errors import UsageError
 from mobius.flows.media.gate import How, quality_gates, tolerances_of_settings
 from mobius.flows.media.golden import Ask, Wanted
 from mobius.flows.media.golden_folder import Home
@@ -22,7 +23,7 @@ from mobius.model.quality import MediaSettings, QualityGates
 from mobius.model.verdict import CheckResult
 
 if TYPE_CHECKING:
-    from mobius.model.settings import EnvironmentSettings
+    from mobius.model.settings import EnvironmentSettings, Settings
     from mobius.wiring.app import App
 
 SYSTEMS = {"Darwin": "macos", "Windows": "windows"}
@@ -47,14 +48,14 @@ class Films:
         return Archive(self.project / FOLDER, self.how.media.keep)
 
 
-def films_of(app: App | None, name: str | None) -> Films:
+def films_of(every: Settings | None, name: str | None) -> Films:
     """Those of an environment; of no configuration at all (None), with the guide's own figures. Where none is named and
     there are several, they are those of production, or of all where these agree. Raises `UsageError`."""
-    if app is None:
+    if every is None:
         return films_with(MediaSettings(), QualityGates(), Path(), Path)
-    settings = _environment(app, name)
-    places = Places(app.settings.project, settings.root, settings.release.link)
-    return films_with(settings.media, settings.quality_gates, _near(app.settings.project), places.resolve)
+    settings = _environment(every, name)
+    places = Places(every.project, settings.root, settings.release.link)
+    return films_with(settings.media, settings.quality_gates, _near(every.project), places.resolve)
 
 
 def film_gates(
@@ -62,7 +63,7 @@ def film_gates(
 ) -> tuple[CheckResult, ...]:
     """The gates of the newest film of each kind that `media.latest` names; () where it names none. Takes as long as
     measuring them does."""
-    films = films_of(app, name)
+    films = films_of(app.settings, name)
     return quality_gates(films.ask, partial(films.newest, wait=wait), films.how, at=now())
 
 
@@ -96,15 +97,16 @@ def films_with(
     return Films(how, measure, project, resolve)
 
 
-def _environment(app: App, name: str | None) -> EnvironmentSettings:
-    there = app.settings.environments
-    if name is None and len(there) > 1:
+def _environment(every: Settings, name: str | None) -> EnvironmentSettings:
+    there = every.environments
+    if name is None:
         each = list(there.values())
         if all((one.media, one.quality_gates) == (each[0].media, each[0].quality_gates) for one in each):
             return there.get("production", each[0])
         if "production" in there:
             return there["production"]
-    return app.environment(name)
+        raise UsageError("which environment?", f"add -e with one of: {', '.join(there)}")
+    return every.environment(name)
 
 
 def _near(path: Path) -> Path:

@@ -23,8 +23,8 @@ SUITE = "quality gates of the window"
 def film_signals(
     all_settings: Settings, settings: EnvironmentSettings, places: Places, clock: Clock, since: float
 ) -> list[Background]:
-    """None where `media.latest` names no films, or they are not watched. Films made after `since` (unix seconds)
-    count."""
+    """None where `media.latest` names no films, or they are not watched. Films made after `since` (unix seconds; 0:
+    from now on) count."""
     if not settings.media.latest or not settings.media.watch:
         return []
     from mobius.adapters.media.films import FilmGate
@@ -46,6 +46,7 @@ def film_signals(
     for subject in subjects(films.how):
         signal = f"gate:{f'media {subject.name}'.strip()}"
         pattern = str(places.resolve(subject.pattern))
-        gate = FilmGate(signal, pattern, partial(judge, subject), clock, since, settings.media.every_s)
+        began = since or clock.now()
+        gate = FilmGate(signal, pattern, partial(judge, subject), clock, began, settings.media.every_s)
         made.append(Background(signal, gate.ask, clock, settings.monitor.interval_s, LONGEST_PAUSE_S))
     return made

@@ -102,8 +102,15 @@ def test_a_release_that_renders_bad_films_is_taken_back_by_itself(
     told = answers(service)
     assert [ok for ok, _ in told[:4]] == [0, 0, 0, 0]
     assert len({note.partition(":")[0] for _, note in told[:4]}) == 4  # four films, each judged once
-    kept = sorted((service.folder / "logs" / "quality").glob("*_quality.xml"))
+    every = sorted((service.folder / "logs" / "quality").glob("*_quality.xml"))
+    kept = [file for file in every if file.with_suffix(".html").exists()]
     assert len(kept) >= 4
+    windows = [json.loads(file.with_suffix(".json").read_text()) for file in every if file not in kept]
+    ended = next(one for one in windows if one["suite"].startswith("watch of v2"))
+    assert {(one["name"], one["outcome"]) for one in ended["checks"]} >= {
+        ("media", "FAIL"),
+        ("window", "FAIL"),
+    }
     messages = [str(one.get("message")) for one in ElementTree.parse(kept[0]).getroot().iter("failure")]
     assert any(why in message for message in messages), messages
     page = kept[0].with_suffix(".html").read_text()
