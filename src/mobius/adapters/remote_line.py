@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import threading
@@ -14,6 +13,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
+from mobius.adapters.arriving import Arriving
 from mobius.adapters.remote_frames import LONGEST_LINE, Garbled, decode
 from mobius.errors import MobiusError
 
@@ -21,7 +21,6 @@ SILENCE_S = 20.0  # ssh's own keep-alive gives up after 15; this is for a shared
 GREETING_S = 60.0  # of another try; the first one may wait for a person who types a password
 END_S = 3.0
 LINES_KEPT = 40
-CHUNK = 65_536
 
 
 class Cut(MobiusError):
@@ -51,6 +50,8 @@ class SshLine:
             raise MobiusError(
                 f"ssh cannot be started: {problem.strerror}", "install OpenSSH's client"
             ) from problem
+        assert self._ssh.stdout is not None
+        self._arriving = Arriving(self._ssh.stdout)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
         return self
@@ -93,12 +94,10 @@ class SshLine:
             raise self._cut() from None
 
     def _next_line(self, within_s: float | None) -> bytes:
-        assert self._ssh.stdout is not None
         until = None if within_s is None else time.monotonic() + within_s
         while (end := self._buffer.find(b"\n")) < 0:
             left = None if until is None else max(0.0, until - time.monotonic())
-            ready, _, _ = select.select([self._ssh.stdout], [], [], left)
-            more = os.read(self._ssh.stdout.fileno(), CHUNK) if ready else b""
+            more = self._arriving.read(left)
             if not more or len(self._buffer) > 8 * LONGEST_LINE:
                 raise self._cut()
             self._buffer += more
@@ -136,7 +135,12 @@ def _start(argv: Sequence[str]) -> subprocess.Popen[bytes]:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         return subprocess.Popen(
-            list(argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+            list(argv),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # Windows: as SIG_IGN here
         )
     finally:
         if in_main:
