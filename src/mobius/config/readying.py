@@ -19,7 +19,11 @@ READY = Section(
             Flag(),
             "A deployment is refused unless every point passed (exit 3), or where one is unknown (exit 4).",
         ),
-        Field("max_age", Duration(), "Evidence that is older, and a confirmation, counts no more."),
+        Field(
+            "max_age",
+            Duration(),
+            "Evidence that is older counts no more, nor a confirmation; `ci`: at least 7 d.",
+        ),
         Field(
             "ages",
             MapOf(

@@ -99,7 +99,7 @@ class _Look:
             where = self._at_the_forge(content[:12])
             return (Proof("checks", Outcome.ERROR, runs.reason, where, 0.0, runs.hint.removeprefix("try: ")),)
         found = judge_checks(runs, wanted, content)
-        renew = "push the commit, and wait for its checks" if wanted else "name them in github.contexts"
+        renew = "push the commit, and let its checks run again" if wanted else "name them in github.contexts"
         return with_runs(judged(found, self._at_the_forge(content[:12]), renew), runs)
 
     def _premerge(self) -> Sequence[Proof]:

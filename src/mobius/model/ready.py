@@ -36,6 +36,8 @@ TITLES: Mapping[Point, str] = {
 }
 READY_CHECK = "ready"  # the check of a plan that all of them add up to; what a plan is, does not rest on it
 BY_PEOPLE = (Point.LEAD, Point.CONTACTS)  # what only a person can know: confirmed, not measured
+# What is measured of a commit and nothing else ages slowly, as long as nobody says otherwise.
+BOUND_TO_THE_COMMIT_S: Mapping[Point, float] = {Point.CI: 7 * 86_400.0}
 DOCUMENTS = ("scripts", "runbooks", "notifications", "docs", "README.md", "mobius.toml", ".github")
 
 
@@ -58,7 +60,7 @@ class ReadySettings:
 
     def age_of(self, point: Point) -> float:
         """Seconds after which evidence of this point is too old."""
-        return self.ages.get(point, self.max_age_s)
+        return self.ages.get(point, max(self.max_age_s, BOUND_TO_THE_COMMIT_S.get(point, 0.0)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,4 +267,10 @@ def test_one_point_that_is_not_proven_is_not_ready_and_none_at_all_is_no_yes() -
 
 def test_each_point_may_have_an_age_of_its_own() -> None:
     settings = ReadySettings(max_age_s=60.0, ages={"backup": 5.0})
-    assert (settings.age_of(Point.BACKUP), settings.age_of(Point.CI)) == (5.0, 60.0)
+    assert (settings.age_of(Point.BACKUP), settings.age_of(Point.LEAD)) == (5.0, 60.0)
+
+
+def test_checks_of_a_commit_age_slowly_unless_somebody_says_otherwise() -> None:
+    assert ReadySettings().age_of(Point.CI) == 7 * DAY
+    assert ReadySettings(max_age_s=30 * DAY).age_of(Point.CI) == 30 * DAY
+    assert ReadySettings(ages={"ci": 60.0}).age_of(Point.CI) == 60.0
