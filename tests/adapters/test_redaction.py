@@ -122,3 +122,11 @@ def test_the_password_of_an_address_is_a_secret_by_itself(tmp_path: Path) -> Non
 
 def test_text_that_is_no_address_holds_no_password() -> None:
     assert passwords_in("password=x is no address") == passwords_in("http://[half") == set()
+
+
+def test_what_follows_an_option_that_sounds_secret_is_one(tmp_path: Path) -> None:
+    process = ProcessSettings(
+        "api", ("serve", "--api-token", "hunter-1", "--fast", "--password=hunter-2", "--key")
+    )
+    made = EnvironmentSettings("production", "http://127.0.0.1:1", tmp_path, processes=(process,))
+    assert secrets_of(made, Places(tmp_path, tmp_path), {}) - {""} == {"hunter-1", "hunter-2"}

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import zip_longest
 from urllib.parse import parse_qs, quote, quote_plus, unquote, urlsplit
 
 from mobius.adapters.notifiers.secret import secrets_of_channels
@@ -108,8 +109,29 @@ def secrets_of(settings: EnvironmentSettings, places: Places, environ: Mapping[s
         found |= {environ[signal.token_env]} if signal.token_env in environ else set()
         query = parse_qs(urlsplit(signal.url).query)
         found |= {value for name, values in query.items() if SECRET_NAME.search(name) for value in values}
+    found |= {value for words in _command_lines(settings) for value in secrets_in_words(words)}
     found |= {password for value in found for password in passwords_in(value)}
     return found - ORDINARY - {settings.name}
+
+
+def secrets_in_words(words: Sequence[str]) -> Iterator[str]:
+    """Of a command line: what follows an option that sounds secret, or stands in it behind a "="."""
+    for word, after in zip_longest(words, words[1:], fillvalue=""):
+        option, _, value = word.partition("=")
+        if option.startswith("-") and SECRET_NAME.search(option):
+            yield value or ("" if after.startswith("-") else after)
+
+
+def _command_lines(settings: EnvironmentSettings) -> Iterator[Sequence[str]]:
+    """Every command line of the configuration."""
+    yield from (process.start for process in settings.processes)
+    yield from settings.release.build
+    for asked in (settings.checks, settings.signals, settings.smoke):
+        yield from (one.run for one in asked)
+    command, migrations = settings.command, settings.migrations
+    yield from (command.deploy, command.rollback, command.start, command.stop, command.version)
+    if migrations is not None:
+        yield from (migrations.program, migrations.up, migrations.down, migrations.pending)
 
 
 def passwords_in(address: str) -> set[str]:

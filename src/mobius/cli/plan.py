@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import click
 
@@ -57,12 +58,22 @@ def show_plan(ctx: click.Context, made: Plan, *, as_json: bool, plain: bool) -> 
     """Prints this plan and writes it to the artifacts; returns the exit code its checks amount to."""
     from mobius.report.plan import plan_json, plan_text
 
-    app(ctx).ports(made.environment, read_only=True).artifact(LOG, plan_text(made, 100) + "\n")
+    ports = app(ctx).ports(made.environment, read_only=True)
+    ports.artifact(LOG, plan_text(made, 100) + "\n")
     if as_json:
-        click.echo(json.dumps(plan_json(made), ensure_ascii=False))
+        click.echo(json.dumps(_redacted(plan_json(made), ports.redact), ensure_ascii=False))
     else:
-        click.echo(plan_text(made, width(), color(plain)))
+        click.echo(ports.redact(plan_text(made, width(), color(plain))))
     return code(made)
+
+
+def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    """JSON data with every string gone through: a command that is planned may hold a secret."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: _redacted(inner, redact) for key, inner in value.items()}
+    return [_redacted(inner, redact) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def code(plan: Plan) -> int:

@@ -149,6 +149,8 @@ def test_a_secret_in_every_source_is_in_no_export_report_page_or_message(tmp_pat
             service.mobius("export", "--dry-run", expect=0),
             service.mobius("evidence", "show", "--json", expect=0),
         ]
+        outputs.append(service.mobius("plan", "--tag", "v1", "--json"))
+        outputs.append(service.mobius("plan", "--tag", "v1"))
         for number, output in enumerate(outputs):
             assert_nowhere((output.out + output.err).encode(), f"output {number}")
         written = [
@@ -159,5 +161,8 @@ def test_a_secret_in_every_source_is_in_no_export_report_page_or_message(tmp_pat
         for file in [*written, *folder.glob("monitor_logs/**/*"), *folder.glob("exports/*")]:
             if file.is_file() and file.suffix != ".zip":
                 assert_nowhere(file.read_bytes(), str(file))
+        # The plan in the row of a run keeps its commands as they must be run: mode 0600. Nothing else of it has one.
+        for table in ("events", "steps", "samples", "releases", "backups", "outbox"):
+            assert_nowhere(repr(service.journal(f"SELECT * FROM {table}")).encode(), table)
         events = service.mobius("audit", "verify", "--against", str(archive), expect=0)
         assert "holds all" in events.out

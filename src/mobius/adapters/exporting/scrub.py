@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from mobius.adapters.redaction import (
     SHOWN,
     forms_of,
     passwords_in,
+    secrets_in_words,
     secrets_of,
 )
 from mobius.adapters.targets.environment_file import read_environment_file
@@ -106,7 +106,7 @@ def _in_settings(value: Any, environ: Mapping[str, str], key: str) -> Iterator[s
         for name, inner in value.items():
             yield from _in_settings(inner, environ, str(name))
     elif isinstance(value, list | tuple):
-        yield from _in_words([word for word in value if isinstance(word, str)])
+        yield from secrets_in_words([word for word in value if isinstance(word, str)])
         for inner in value:
             yield from _in_settings(inner, environ, key)
     elif isinstance(value, Path):
@@ -120,14 +120,6 @@ def _in_settings(value: Any, environ: Mapping[str, str], key: str) -> Iterator[s
         elif SECRET_NAME.search(key):
             yield value
             yield value.rpartition(" ")[2]  # of "Bearer …"
-
-
-def _in_words(words: Sequence[str]) -> Iterator[str]:
-    """Of a command line: what follows an option that sounds secret."""
-    for word, after in zip_longest(words, words[1:], fillvalue=""):
-        option, _, value = word.partition("=")
-        if option.startswith("-") and SECRET_NAME.search(option):
-            yield value or ("" if after.startswith("-") else after)
 
 
 def _values_of(file: Path) -> set[str]:
