@@ -174,12 +174,6 @@ class App:
 
         return performance(self.ports(name, read_only=True), for_s=for_s)
 
-    def film_gates(self, name: str | None) -> tuple[CheckResult, ...]:
-        """The quality gates of the newest films that `media.latest` names; () where it names none."""
-        from mobius.wiring.media import film_gates
-
-        return film_gates(self, name)
-
     def report(self, name: str | None, run_id: int) -> dict[str, Any]:
         """The report of one run, JSON types only."""
         from mobius.report.run import run_report
