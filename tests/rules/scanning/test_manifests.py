@@ -12,6 +12,7 @@ from mobius.report.sbom import cyclonedx
 from mobius.rules.scanning.manifests import (
     Manifest,
     manifests,
+    missing_from_lock,
     npm_packages,
     requirement_packages,
     requirements,
@@ -54,6 +55,31 @@ def test_needs_without_a_lock_file_are_a_doubt_and_no_silence() -> None:
     assert manifests({"package.json": '{"dependencies": {"a": "1"}}', "yarn.lock": ""}, (), dev=False) == (
         Manifest("osv", "yarn.lock"),
     )
+
+
+def test_the_lock_file_of_a_work_space_is_that_of_its_parts() -> None:
+    files = {"package-lock.json": "", "packages/a/package.json": '{"dependencies": {"b": "1"}}'}
+    assert [each.path for each in manifests(files, (), dev=False)] == ["package-lock.json"]
+    apart = {"web/package-lock.json": "", "api/package.json": '{"dependencies": {"b": "1"}}'}
+    assert [each.path for each in manifests(apart, (), dev=False) if each.doubt] == ["api/package.json"]
+
+
+def test_other_languages_without_their_lock_file_are_a_doubt() -> None:
+    for name, lock in (
+        ("Gemfile", "Gemfile.lock"),
+        ("Cargo.toml", "Cargo.lock"),
+        ("Pipfile", "Pipfile.lock"),
+    ):
+        (found,) = manifests({name: ""}, (), dev=False)
+        assert found.doubt is not None and lock in found.doubt.why
+        assert manifests({name: "", lock: ""}, (), dev=False) == (Manifest("osv", lock),)
+
+
+def test_a_lock_file_of_another_day_lacks_what_package_json_needs() -> None:
+    lock = '{"packages": {"node_modules/a": {"version": "1.0.0"}, "node_modules/part": {"link": true}}}'
+    needs = '{"dependencies": {"a": "1", "part": "*", "b": "2", "mine": "file:../mine"}, "devDependencies": {"c": "1"}}'
+    assert missing_from_lock(needs, lock, dev=False) == ["b"]
+    assert missing_from_lock(needs, lock, dev=True) == ["b", "c"]
 
 
 def test_the_packages_of_a_lock_file_know_what_they_need_as_node_finds_it() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mobius.adapters.scanners.calling import Calling
 from mobius.model.scan import Known
-from mobius.rules.scanning.manifests import npm_packages
+from mobius.rules.scanning.manifests import missing_from_lock, npm_packages
 from mobius.rules.scanning.npm import read_npm
 from mobius.rules.scanning.shapes import Unread
 
@@ -45,7 +45,16 @@ class Npm:
     def ask(self, path: str) -> Known:
         """Of the lock file at this path in the project. Raises `Unread`."""
         lock = self._project / path
-        packages = npm_packages(lock.read_text(encoding="utf-8", errors="replace"))
+        locked = lock.read_text(encoding="utf-8", errors="replace")
+        packages = npm_packages(locked)
+        needs = lock.with_name("package.json")
+        if needs.is_file():
+            content = needs.read_text(encoding="utf-8", errors="replace")
+            if missing := missing_from_lock(content, locked, dev=self._dev):
+                raise Unread(
+                    f"{path} is of another day: it does not have {', '.join(missing[:3])}, which package.json needs",
+                    "npm install --package-lock-only, and commit what it writes",
+                )
         if not [each for each in packages if self._dev or not each.dev]:
             return Known((), 0.0, 0)
         self._prove_it_knows(lock.parent)

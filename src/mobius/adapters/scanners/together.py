@@ -14,10 +14,9 @@ from mobius.adapters.scanners.osv import Osv
 from mobius.adapters.scanners.pip_audit import PipAudit
 from mobius.adapters.scanners.sarif import Sarif
 from mobius.model.scan import Asked, Known, NotKnown, ScanSettings
-from mobius.rules.scanning.manifests import NPM_LOCKS, ONLY_OSV, Manifest, manifests
+from mobius.rules.scanning.manifests import ASKS, NEEDS, NPM_LOCKS, ONLY_OSV, Manifest, manifests
 
 AT_ONCE = 4
-READ = (".txt", "package.json", "pyproject.toml")
 TRY_AGAIN = "see to the network and the tool, then: mobius scan; or answer for it: [[scan.waiver]]"
 
 
@@ -88,8 +87,8 @@ class ProjectScanners:
         texts: dict[str, str] = {}
         for path in look(self._project).files:
             name = PurePosixPath(path).name
-            if name in NPM_LOCKS or name in ONLY_OSV or name.endswith(READ):
-                readable = name in ("package.json", "pyproject.toml")
+            if name in NPM_LOCKS or name in ONLY_OSV or name in NEEDS or name.endswith(".txt"):
+                readable = name in ASKS
                 file = self._project / path
                 texts[path] = file.read_text(encoding="utf-8", errors="replace") if readable else ""
         return manifests(texts, self._settings.sources, dev=self._settings.dev)

@@ -36,6 +36,14 @@ ONLY_OSV = (
         "stack.yaml.lock",
     ),
 )
+LOCKED_BY = {
+    "Pipfile": "Pipfile.lock",
+    "Gemfile": "Gemfile.lock",
+    "composer.json": "composer.lock",
+    "Cargo.toml": "Cargo.lock",
+}
+ASKS: dict[str, SourceName] = {"package.json": "npm", "pyproject.toml": "pip"}
+NEEDS = (*ASKS, *LOCKED_BY)  # files that say what is needed, and not which versions are installed
 ASIDE = frozenset({"test", "tests", "fixtures", "examples", "docs", "spec", "__tests__"})
 FOR_DEVELOPERS = re.compile(r"(^|[-_./])(dev|develop|development|test|tests|testing|lint|docs?|ci)([-_./]|$)")
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*(.*)")
@@ -76,8 +84,8 @@ def manifests(texts: Mapping[str, str], sources: Sequence[SourceName], *, dev: b
                 found.append(Manifest("pip", path))
         elif name in ONLY_OSV:
             found.append(Manifest("osv", path))
-        elif (doubt := _without_lock(name, texts[path], beside, dev=dev)) is not None:
-            found.append(Manifest("npm" if name == "package.json" else "pip", path, doubt))
+        elif (doubt := _without_lock(name, texts[path], _around(path, there), dev=dev)) is not None:
+            found.append(Manifest(ASKS.get(name, "osv"), path, doubt))
     if not sources:
         return tuple(found)
     if "osv" in sources:  # it reads the others' files as well
@@ -126,8 +134,31 @@ def _is_aside(path: str) -> bool:
     return bool(ASIDE & set(PurePosixPath(path).parts[:-1]))
 
 
+def missing_from_lock(needs: str, lock: str, *, dev: bool) -> list[str]:
+    """What a package.json needs and its lock file has not: that lock file is of another day. Raises `Unread`."""
+    made, locked = document(needs, "package.json"), document(lock, "the lock file")
+    places = [*_names(locked.get("packages")), *_names(locked.get("dependencies"))]
+    there = {place.rpartition("node_modules/")[2] for place in places}
+    wanted = {**_names(made.get("dependencies")), **(_names(made.get("devDependencies")) if dev else {})}
+    local = ("file:", "link:", "workspace:")
+    return sorted(
+        name
+        for name, version in wanted.items()
+        if name not in there and not (isinstance(version, str) and version.startswith(local))
+    )
+
+
+def _around(path: str, there: set[str]) -> set[str]:
+    """The names of the files beside it and in the folders above: one lock file may be that of a whole work space."""
+    folders = set(PurePosixPath(path).parents)
+    return {PurePosixPath(other).name for other in there if PurePosixPath(other).parent in folders}
+
+
 def _without_lock(name: str, content: str, beside: set[str], *, dev: bool) -> NotKnown | None:
     """What a project needs and no lock file fixes; None where it needs nothing, or there is one."""
+    if name in LOCKED_BY:
+        step = f"commit {LOCKED_BY[name]}"
+        return None if LOCKED_BY[name] in beside else NotKnown(f"there is no {LOCKED_BY[name]}", step)
     try:
         if name == "package.json" and not beside & {*NPM_LOCKS, "yarn.lock", "pnpm-lock.yaml", "bun.lock"}:
             made = document(content, name)
