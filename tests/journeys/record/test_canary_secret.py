@@ -155,7 +155,6 @@ def test_a_secret_in_every_source_is_in_no_export_report_page_or_message(tmp_pat
             assert_nowhere((output.out + output.err).encode(), f"output {number}")
         written = [
             *service.root.glob("reports/*"),
-            *service.root.glob("journal.db*"),
             *service.root.glob("evidence/*"),
         ]
         for file in [*written, *folder.glob("monitor_logs/**/*"), *folder.glob("exports/*")]:
