@@ -49,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restart": ("mobius.cli.restart", "Start the live release anew, with the present configuration."),
     "resume": ("mobius.cli.resume", "Carry on a run that stands still."),
     "rollback": ("mobius.cli.rollback", "Go back to the previous release, another one, or a backup."),
+    "runbook": ("mobius.cli.runbook", "The page to follow for a deployment or a way back, with real values."),
     "scan": ("mobius.cli.scan", "Known vulnerabilities; not knowing is no answer."),
     "serve": ("mobius.cli.serve", "Look after an environment, as mobius-monitor.service does."),
     "smoke": ("mobius.cli.smoke", "Run the smoke tests on the live address."),
