@@ -196,3 +196,19 @@ def test_a_sender_that_is_killed_at_any_moment_loses_nothing_and_a_receiver_that
             len(keys) == len(set(keys))
             or service.journal("SELECT 1 FROM channels WHERE claimed_by != ''") == []
         )
+
+
+def test_what_a_killed_sender_left_is_sent_by_serve(tmp_path: Path, receiver: Receiver, box: Mailbox) -> None:
+    receiver.answer = lambda _: (503, {}, b"")
+    with service_with(tmp_path / "probe", receiver, box) as service:
+        service.mobius("notify", "announce", "--tag", "v1", expect=0)
+        wait_until(lambda: receiver.bodies("slack"), what="an attempt")
+        for process in senders(service):
+            os.kill(process.pid, signal.SIGKILL)
+        receiver.answer = lambda path: (200, {}, b"ok" if "slack" in path else b"1")
+        receiver.got.clear()
+        serving = service.start("serve")
+        wait_until(lambda: slack_titles(receiver), 150.0, what="serve sends it")
+        assert slack_titles(receiver) == ["probe v1 will be deployed to production"]
+        assert senders(service) == []
+        serving.terminate()
