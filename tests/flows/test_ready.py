@@ -26,6 +26,13 @@ from mobius.model.forge import (
     TeamReview,
     Unknown,
 )
+from mobius.model.notices import (
+    ChannelSettings,
+    Delivery,
+    EscalationSettings,
+    EscalationStep,
+    NotifySettings,
+)
 from mobius.model.ready import Point, Readiness, ReadySettings
 from mobius.model.run import RunState
 from mobius.model.verdict import CheckResult, Outcome
@@ -53,7 +60,8 @@ class Ground:
     files: dict[str, Found] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=lambda: dict(RUNBOOKS))
     films: tuple[CheckResult, ...] = ()
-    age_s: float = 60.0
+    deliveries: tuple[Delivery, ...] = ()
+    said: tuple[tuple[Point, str], ...] = ((Point.LEAD, LEAD), (Point.CONTACTS, "bob"))
 
     def __post_init__(self) -> None:
         world = self.world
@@ -64,7 +72,7 @@ class Ground:
         if isinstance(self.forge, MemoryForge):
             _fill(self.forge, self.commit)
         self.validate()
-        for point, by in ((Point.LEAD, LEAD), (Point.CONTACTS, "bob")):
+        for point, by in self.said:
             confirm(point, "v2", world.ports, by=by, note="by phone", who="bob@box")
 
     def back_up(self) -> None:
@@ -105,7 +113,7 @@ class Ground:
             artifacts=lambda: [Artifact(name, True, at) for name in FILES],
             texts=lambda source: Texts(self.texts, {}),
             gates=lambda: self.films,
-            told=tuple,
+            deliveries=lambda: self.deliveries,
             premerge_from="staging",
         )
 
@@ -282,6 +290,76 @@ def test_what_cannot_be_looked_at_is_an_error_of_its_point_alone() -> None:
     seen = ready("v2", ground.world.ports, replace(ground.around, texts=fails))
     assert [answer.point for answer in seen.asked if answer.outcome is not PASS] == [Point.PLACEHOLDERS]
     assert seen.outcome is ERROR
+
+
+# Who was told
+
+SENT = Delivery(3, "ops", "sent", "planned", {"tag": "v2"}, 1.0, answer="200 ok")
+
+
+def announcing(ground: Ground, *deliveries: Delivery, **channel: Any) -> None:
+    """There is one channel, and these messages went through it."""
+    notify = NotifySettings(channels=(ChannelSettings("ops", **channel),))
+    ground.world.settings = replace(ground.world.settings, notify=notify)
+    now = ground.world.clock.now()
+    ground.deliveries = tuple(replace(one, sent_at=now if one.state == "sent" else 0.0) for one in deliveries)
+
+
+def test_an_announcement_that_the_receiver_confirmed_tells_the_contacts() -> None:
+    ground = Ground(said=())
+    announcing(ground, SENT)
+    assert ground.told(Point.CONTACTS) == (PASS, "200 ok")
+    ground.world.clock.wait(DAY + 1)
+    assert ground.told(Point.CONTACTS) == (FAIL, "200 ok, but that is older than 24 h")
+
+
+@pytest.mark.parametrize(
+    ("deliveries", "channel", "outcome"),
+    [
+        ((), {}, FAIL),
+        ((replace(SENT, payload={"tag": "v1"}),), {}, FAIL),
+        ((replace(SENT, topic="started"),), {}, FAIL),
+        ((replace(SENT, channel="gone"),), {}, FAIL),
+        ((replace(SENT, state="waiting"),), {}, FAIL),
+        ((replace(SENT, state="dead", error="404"),), {}, FAIL),
+        ((SENT, replace(SENT, id=4, state="dead", error="404")), {}, FAIL),
+        ((SENT,), {"topics": ("alert",)}, FAIL),
+        ((SENT,), {"environments": ("staging",)}, FAIL),
+    ],
+)
+def test_any_other_announcement_leaves_the_question_to_a_person(
+    deliveries: tuple[Delivery, ...], channel: dict[str, Any], outcome: Outcome
+) -> None:
+    ground = Ground(said=())
+    announcing(ground, *deliveries, **channel)
+    assert ground.told(Point.CONTACTS)[0] is outcome
+    confirm(Point.CONTACTS, "v2", ground.world.ports, by="bob")
+    assert ground.told(Point.CONTACTS)[0] is PASS
+
+
+def test_whoever_takes_it_back_is_believed_whatever_was_announced() -> None:
+    ground = Ground()
+    announcing(ground, SENT)
+    confirm(Point.CONTACTS, "v2", ground.world.ports, by="bob", note="on-call is ill", withdrawn=True)
+    assert ground.told(Point.CONTACTS) == (FAIL, "bob took it back: on-call is ill")
+
+
+def test_a_contact_is_somebody_who_can_be_reached() -> None:
+    ground = Ground()
+
+    def naming(**step: Any) -> tuple[Outcome, str]:
+        steps = EscalationSettings(steps=(EscalationStep("on-call", **step),))
+        ground.world.settings = replace(ground.world.settings, escalation=steps)
+        return ground.told(Point.CONTACTS)
+
+    ground.world.settings = replace(
+        ground.world.settings, notify=NotifySettings(channels=(ChannelSettings("ops"),))
+    )
+    assert naming(name="Ada", channel="ops")[0] is PASS
+    assert naming(name="@DEPLOY_LEAD") == (FAIL, "@DEPLOY_LEAD is a placeholder")
+    assert naming(contact="oncall@example.com") == (FAIL, "oncall@example.com is a placeholder")
+    assert naming() == (FAIL, "nobody is named")
+    assert naming(name="Ada", channel="pager") == (FAIL, "there is no channel pager")
 
 
 # What people say

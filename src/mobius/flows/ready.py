@@ -11,6 +11,7 @@ from mobius.flows.github.approvals import approvals_of
 from mobius.flows.github.protection import protection_of
 from mobius.flows.standing import standing
 from mobius.model.forge import Unknown
+from mobius.model.notices import Delivery
 from mobius.model.ready import Answer, Point, Proof, Readiness, Subject
 from mobius.model.release import BackupRecord
 from mobius.model.verdict import CheckResult, Outcome
@@ -20,22 +21,23 @@ from mobius.rules.ready.age import fresh
 from mobius.rules.ready.artifacts import PREMERGE, SCAN, Artifact, Found, judge_premerge, judge_scan
 from mobius.rules.ready.backup import judge_backup
 from mobius.rules.ready.forge import judged, with_runs
-from mobius.rules.ready.people import judge_lead, judge_said
+from mobius.rules.ready.people import judge_lead, judge_said, was_withdrawn
 from mobius.rules.ready.placeholders import Texts, judge_placeholders, judge_runbooks
+from mobius.rules.ready.telling import judge_announced, judge_telling
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
     """What lies outside the environment. `found`: a file of ARTIFACT_DIR; `artifacts`: those a validation leaves;
-    `texts`: the documents of the release; `gates`: the quality gates of films, asked now; `told`: what is known of the
-    contacts."""
+    `texts`: the documents of the release; `gates`: the quality gates of films, asked now; `deliveries`: what
+    became of the messages of this environment."""
 
     forge: Callable[[], Forge | Unknown]
     found: Callable[[str], Found]
     artifacts: Callable[[], Sequence[Artifact]]
     texts: Callable[[Source], Texts]
     gates: Callable[[], Sequence[CheckResult]]
-    told: Callable[[], Sequence[Proof]]
+    deliveries: Callable[[], Sequence[Delivery]]
     premerge_from: str
 
 
@@ -157,12 +159,18 @@ class _Look:
         )
 
     def _contacts(self) -> Sequence[Proof]:
-        said = judge_said(
-            Point.CONTACTS,
-            confirmations(self._ports),
-            self.subject,
-        )
-        return (*self._around.told(), said)
+        """Announced through a channel, and the receiver confirmed it; or somebody says that they know. Who takes that
+        back is believed whatever was announced."""
+        settings, words = self._ports.settings, confirmations(self._ports)
+        named = judge_telling(settings.notify, settings.escalation)
+        announced = judge_announced(self._around.deliveries(), settings.notify, self.subject)
+        said = judge_said(Point.CONTACTS, words, self.subject)
+        if said.outcome is Outcome.PASS:
+            return (*named, said)
+        delivered = bool(announced) and all(proof.outcome is Outcome.PASS for proof in announced)
+        if delivered and not was_withdrawn(Point.CONTACTS, words, self.subject):
+            return (*named, *announced)
+        return (*named, *announced, said)
 
     def _placeholders(self) -> Sequence[Proof]:
         texts, settings = self._around.texts(self._source), self._settings

@@ -10,15 +10,16 @@ from mobius.adapters.readiness import artifacts_in, found_in, texts_of
 from mobius.errors import MobiusError
 from mobius.flows.confirming import confirm
 from mobius.flows.ready import Around, ready
-from mobius.model.ready import Confirmation, Point, Proof, Readiness
+from mobius.model.notices import Delivery
+from mobius.model.ready import Confirmation, Point, Readiness
 from mobius.model.settings import EnvironmentSettings, Settings
 from mobius.model.verdict import CheckResult
 from mobius.ports import Source
 from mobius.rules.ready.placeholders import Texts
-from mobius.rules.ready.telling import judge_telling
 from mobius.wiring.app import App
 from mobius.wiring.forge import forge_of
 from mobius.wiring.media import film_gates
+from mobius.wiring.telling import journal_of
 
 STAGING = "staging"
 
@@ -45,8 +46,9 @@ def around_of(app: App, settings: EnvironmentSettings) -> Around:
     def texts(source: Source) -> Texts:
         return texts_of(partial(ports.releases.look_into, source), settings.ready.documents)
 
-    def told() -> Sequence[Proof]:
-        return judge_telling(settings.notify, settings.escalation)
+    def deliveries() -> Sequence[Delivery]:
+        journal = journal_of(app.settings, settings, app.environ, str, read_only=True)
+        return journal.deliveries(settings.name, states=("sent", "repeated", "waiting", "dead"))
 
     return Around(
         forge=partial(forge_of, app, settings.name),
@@ -54,7 +56,7 @@ def around_of(app: App, settings: EnvironmentSettings) -> Around:
         artifacts=partial(artifacts_in, settings.artifact_dir),
         texts=texts,
         gates=partial(film_gates, app, settings.name),
-        told=told,
+        deliveries=deliveries,
         premerge_from=validated_in(app.settings, settings),
     )
 

@@ -59,6 +59,12 @@ def judge_said(point: Point, said: Sequence[Confirmation], subject: Subject, *, 
     return Proof("confirmed", Outcome.PASS, told, where, last.at, renew)
 
 
+def was_withdrawn(point: Point, said: Sequence[Confirmation], subject: Subject) -> bool:
+    """Whether the newest word about the point, for this release, takes it back."""
+    ours = [each for each in said if each.point is point and each.content == subject.content]
+    return bool(ours) and ours[-1].withdrawn
+
+
 def is_placeholder(name: str) -> bool:
     """Whether it stands for a name that somebody was to put there."""
     plain = _plain(name)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from mobius.model.notices import EscalationSettings, EscalationStep, NotifySettings
-from mobius.model.ready import Proof
+from mobius.model.notices import (
+    ChannelSettings,
+    Delivery,
+    EscalationSettings,
+    EscalationStep,
+    NotifySettings,
+    Topic,
+)
+from mobius.model.ready import Proof, Subject
 from mobius.model.verdict import Outcome
 from mobius.rules.ready.people import is_placeholder
 
@@ -16,6 +23,38 @@ def judge_telling(notify: NotifySettings, escalation: EscalationSettings) -> tup
     """That each contact who is named is one, and can be reached. Nothing where the project names none: then a person's
     word is all there is."""
     return tuple(_judged(notify, escalation))
+
+
+def judge_announced(
+    deliveries: Sequence[Delivery], notify: NotifySettings, subject: Subject
+) -> tuple[Proof, ...]:
+    """That this deployment was announced, and the receivers confirmed it. Nothing where there is no channel that takes
+    announcements, or none was made: then a person has to say that people know."""
+    renew = f"mobius notify announce -e {subject.environment} --tag {subject.tag}"
+    ours = [one for one in deliveries if one.topic == Topic.PLANNED and one.payload.get("tag") == subject.tag]
+    newest = max((one.id for one in ours), default=0)
+    taken = {channel.name for channel in notify.channels if takes(channel, subject.environment)}
+    return tuple(
+        _delivered(one, renew)
+        for one in sorted(ours, key=lambda one: one.channel)
+        if one.id == newest and one.channel in taken
+    )
+
+
+def takes(channel: ChannelSettings, environment: str) -> bool:
+    """Whether announcements of this environment go through it."""
+    of_topic = not channel.topics or Topic.PLANNED in channel.topics
+    return of_topic and (not channel.environments or environment in channel.environments)
+
+
+def _delivered(one: Delivery, renew: str) -> Proof:
+    what, where = f"announced by {one.channel}", "mobius notify status"
+    if one.state in ("sent", "repeated"):
+        return Proof(what, Outcome.PASS, one.answer or "the receiver confirmed it", where, one.sent_at, renew)
+    if one.state == "waiting":
+        told = f"not sent yet{f': {one.error}' if one.error else ''}"
+        return Proof(what, Outcome.INCONCLUSIVE, told, where, one.created_at, "mobius notify status, or wait")
+    return Proof(what, Outcome.FAIL, one.error or "given up", where, one.created_at, "mobius notify retry")
 
 
 def _judged(notify: NotifySettings, escalation: EscalationSettings) -> Iterator[Proof]:
