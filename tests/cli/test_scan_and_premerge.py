@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from init.samples import lay_out
+from init.samples import git_in, lay_out
+from mobius.archive.durable import lock_file
 from mobius.cli.main import run
+from mobius.wiring import open_app
+from mobius.wiring.premerge import environment_of
 
 CANARY = "hunter22-of-nobody"
 CONFIG = """service = "dhash"
@@ -101,3 +105,47 @@ def test_a_validation_that_was_called_wrongly_writes_nothing(tmp_path: Path, wor
     at = project(tmp_path)
     assert mobius(at, "premerge", *words) == 2
     assert not (at / "premerge_artifacts" / "premerge.json").exists()
+
+
+def test_two_validations_into_one_folder_are_told_apart_by_a_lock(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = project(tmp_path)
+    folder = at / "premerge_artifacts"
+    folder.mkdir()
+    (folder / "premerge.json").write_text("that of the other")
+    held = os.open(folder / ".premerge.lock", os.O_RDWR | os.O_CREAT)
+    try:
+        assert lock_file(held, wait=False)
+        assert mobius(at, "premerge") == 10
+    finally:
+        os.close(held)
+    assert "another validation writes into" in capsys.readouterr().err
+    assert (folder / "premerge.json").read_text() == "that of the other"
+
+
+def test_only_what_is_checked_out_is_validated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    at = project(tmp_path)
+    git_in(at, "commit", "-q", "--allow-empty", "-m", "More")
+    assert mobius(at, "premerge", "--tag", "v1.0.0") == 2
+    assert "only what is checked out can be validated" in capsys.readouterr().err
+
+
+def test_without_a_name_it_is_staging_or_the_first_that_is_not_production(tmp_path: Path) -> None:
+    at = project(tmp_path)
+    the_app = open_app(at, environ={})
+    assert environment_of(the_app, None) == "staging"
+    assert environment_of(the_app, "production") == "production"
+    renamed = (at / "mobius.toml").read_text().replace("environments.staging", "environments.acceptance")
+    (at / "mobius.toml").write_text(renamed)
+    assert environment_of(open_app(at, environ={}), None) == "acceptance"
+
+
+@pytest.mark.parametrize("named", [".", "..", "data/.."])
+def test_the_project_itself_is_no_folder_for_artefacts(tmp_path: Path, named: str) -> None:
+    at = project(tmp_path / "p")
+    logs = at / "monitor_logs"
+    logs.mkdir()
+    (logs / "monitor_production_1.log").write_text("a window")
+    assert run(["--config", str(at / "mobius.toml"), "premerge"], {"environ": {"ARTIFACT_DIR": named}}) == 2
+    assert (logs / "monitor_production_1.log").exists() and not (at / ".gitignore").exists()

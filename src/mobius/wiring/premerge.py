@@ -49,6 +49,12 @@ def premerge(
     folder, `MobiusError` where it cannot be written."""
     settings, project = app.environment(environment), app.settings.project
     folder, redact = settings.artifact_dir, redact_of(app)
+    if project.is_relative_to(
+        folder
+    ):  # it is emptied of what an earlier validation left, and hidden from git
+        raise UsageError(
+            f"ARTIFACT_DIR is {folder}, which holds the project itself", "set it to a folder of its own"
+        )
     tag = tag or _tag_of(app)
     commit = _commit_of(app, environment, tag)
     begun = begun_with(
