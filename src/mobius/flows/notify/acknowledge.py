@@ -7,7 +7,7 @@ from mobius.flows.notify.look import open_alerts
 from mobius.flows.notify.telling import Telling
 from mobius.model.seen import Note
 from mobius.report.words import printable, shortened
-from mobius.rules.notices.escalating import ACKNOWLEDGED, Alert
+from mobius.rules.notices.escalating import Alert
 
 
 def acknowledge(telling: Telling, alert_id: int | None, *, by: str) -> tuple[Alert, ...]:
@@ -24,7 +24,7 @@ def acknowledge(telling: Telling, alert_id: int | None, *, by: str) -> tuple[Ale
     who = shortened(printable(by), 100) or "somebody"
     for run_id in sorted(runs):
         of_run = [alert.id for alert in also if alert.run_id == run_id]
-        note = Note(ACKNOWLEDGED, f"{who} sees to it", {"by": who, "alerts": of_run, "of_run": run_id})
+        note = Note("acknowledged", f"{who} sees to it", {"by": who, "alerts": of_run, "of_run": run_id})
         telling.journal.say(None, environment, note, now=telling.clock.now(), who=who)
     return also
 

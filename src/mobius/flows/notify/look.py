@@ -17,7 +17,6 @@ from mobius.rules.notices.escalating import ANSWERS, ESCALATED, Alert, Due, is_a
 from mobius.rules.notices.routing import is_wanted
 
 ALERTS_FOR_S = 3 * 86_400.0  # an alert that nobody acknowledged for so long is not told again
-UNSENT = "unsent"
 
 
 def route_new(telling: Telling) -> None:
@@ -85,7 +84,7 @@ def _note(due: Due, alerts: Sequence[Alert], telling: Telling, now: float) -> No
     }
     # Who reads the channels of alerts has just been told by the alert itself.
     is_told = first and (not step.channel or step.channel in _took_alerts(telling)) if step else False
-    return Note(ESCALATED, words, told, topic="" if is_told else "escalation")
+    return Note("escalated", words, told, topic="" if is_told else "escalation")
 
 
 def _took_alerts(telling: Telling) -> list[str]:
@@ -106,7 +105,7 @@ def tell_of_dead(telling: Telling) -> None:
             reasons[delivery.channel] = delivery.error
     for channel, ids in dead.items():
         words = f"{counted(len(ids), 'message')} could not be sent through {channel}: {reasons[channel]}"
-        note = Note(UNSENT, words, {"channel": channel, "messages": len(ids)}, topic=UNSENT)
+        note = Note("unsent", words, {"channel": channel, "messages": len(ids)}, topic="unsent")
         telling.journal.say_once(environment, note, key=f"{channel}:{max(ids)}", after=0, now=now)
 
 
