@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mobius.adapters.checks.memory import bad, good
 from mobius.adapters.forge.memory import MemoryForge
+from mobius.adapters.journals.sqlite import SqliteJournal
 from mobius.errors import GateFailed, GateUnknown, MobiusError, UsageError
 from mobius.flows.confirming import confirm, confirmations
 from mobius.flows.ready import Around, ready, subject_of
@@ -32,14 +34,16 @@ from mobius.model.notices import (
     EscalationSettings,
     EscalationStep,
     NotifySettings,
+    Settlement,
 )
-from mobius.model.ready import Point, Readiness, ReadySettings
+from mobius.model.ready import Point, Readiness, ReadySettings, Subject
 from mobius.model.run import RunState
 from mobius.model.verdict import CheckResult, Outcome
-from mobius.ports import Forge, Source
+from mobius.ports import Forge, Note, Source
 from mobius.report.ready import gate_result
 from mobius.rules.ready.artifacts import FILES, Artifact, Found
 from mobius.rules.ready.placeholders import Texts
+from mobius.rules.ready.telling import judge_announced
 from world import SETTINGS, World
 
 PASS, FAIL, INCONCLUSIVE, ERROR = Outcome
@@ -294,7 +298,7 @@ def test_what_cannot_be_looked_at_is_an_error_of_its_point_alone() -> None:
 
 # Who was told
 
-SENT = Delivery(3, "ops", "sent", "planned", {"tag": "v2"}, 1.0, answer="200 ok")
+SENT = Delivery(3, "ops", "sent", "planned", {"data": {"tag": "v2"}}, 1.0, answer="200 ok")
 
 
 def announcing(ground: Ground, *deliveries: Delivery, **channel: Any) -> None:
@@ -317,7 +321,7 @@ def test_an_announcement_that_the_receiver_confirmed_tells_the_contacts() -> Non
     ("deliveries", "channel", "outcome"),
     [
         ((), {}, FAIL),
-        ((replace(SENT, payload={"tag": "v1"}),), {}, FAIL),
+        ((replace(SENT, payload={"data": {"tag": "v1"}}),), {}, FAIL),
         ((replace(SENT, topic="started"),), {}, FAIL),
         ((replace(SENT, channel="gone"),), {}, FAIL),
         ((replace(SENT, state="waiting"),), {}, FAIL),
@@ -335,6 +339,20 @@ def test_any_other_announcement_leaves_the_question_to_a_person(
     assert ground.told(Point.CONTACTS)[0] is outcome
     confirm(Point.CONTACTS, "v2", ground.world.ports, by="bob")
     assert ground.told(Point.CONTACTS)[0] is PASS
+
+
+def test_what_the_journal_keeps_of_an_announcement_is_understood(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "journal.db")
+    planned = Note("planned", "v2 will be deployed", {"tag": "v2"}, topic="planned")
+    journal.say(None, "production", planned, now=1.0)
+    (row,) = journal.unrouted("production")
+    journal.route(row, "production", ["ops"], now=1.0)
+    assert journal.claim("production", "ops", who="me", now=1.0, until=9.0)
+    journal.settle("production", "ops", Settlement(sent=(row.id,), answer="200 ok"), who="me", now=2.0)
+    kept = journal.deliveries("production", states=("sent", "waiting"))
+    notify = NotifySettings(channels=(ChannelSettings("ops"),))
+    (proof,) = judge_announced(kept, notify, Subject("dhash", "production", "v2", "x"))
+    assert (proof.outcome, proof.value, proof.at) == (PASS, "200 ok", 2.0)
 
 
 def test_whoever_takes_it_back_is_believed_whatever_was_announced() -> None:
@@ -398,8 +416,6 @@ def test_a_word_that_cannot_count_is_refused_and_not_kept(
 
 
 def test_an_event_of_another_version_confirms_nothing() -> None:
-    from mobius.ports import Note
-
     world = World()
     for data in (
         {},

@@ -31,7 +31,7 @@ def judge_announced(
     """That this deployment was announced, and the receivers confirmed it. Nothing where there is no channel that takes
     announcements, or none was made: then a person has to say that people know."""
     renew = f"mobius notify announce -e {subject.environment} --tag {subject.tag}"
-    ours = [one for one in deliveries if one.topic == Topic.PLANNED and one.payload.get("tag") == subject.tag]
+    ours = [one for one in deliveries if one.topic == Topic.PLANNED and _tag(one) == subject.tag]
     newest = max((one.id for one in ours), default=0)
     taken = {channel.name for channel in notify.channels if takes(channel, subject.environment)}
     return tuple(
@@ -45,6 +45,11 @@ def takes(channel: ChannelSettings, environment: str) -> bool:
     """Whether announcements of this environment go through it."""
     of_topic = not channel.topics or Topic.PLANNED in channel.topics
     return of_topic and (not channel.environments or environment in channel.environments)
+
+
+def _tag(one: Delivery) -> str:
+    data = one.payload.get("data")
+    return str(data.get("tag") or "") if isinstance(data, dict) else ""
 
 
 def _delivered(one: Delivery, renew: str) -> Proof:
