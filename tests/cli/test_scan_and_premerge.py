@@ -149,3 +149,16 @@ def test_the_project_itself_is_no_folder_for_artefacts(tmp_path: Path, named: st
     (logs / "monitor_production_1.log").write_text("a window")
     assert run(["--config", str(at / "mobius.toml"), "premerge"], {"environ": {"ARTIFACT_DIR": named}}) == 2
     assert (logs / "monitor_production_1.log").exists() and not (at / ".gitignore").exists()
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = project(tmp_path)
+    before = sorted(str(file) for file in at.rglob("*") if ".git/" not in str(file))
+    assert mobius(at, "premerge", "--dry-run", "--skip", "scan", "--reason", "no network") == 0
+    told = capsys.readouterr().out
+    assert "backup      a backup, made and verified" in told and "scan        skipped: no network" in told
+    assert mobius(at, "premerge", "--dry-run", "--json") == 0
+    assert len(json.loads(capsys.readouterr().out)["steps"]) == 8
+    assert sorted(str(file) for file in at.rglob("*") if ".git/" not in str(file)) == before

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +24,9 @@ from mobius.errors import Interrupted, UsageError
 from mobius.model.premerge import STEPS
 from mobius.model.verdict import Outcome
 
+if TYPE_CHECKING:
+    from mobius.wiring import App
+
 CODES = {Outcome.PASS: 0, Outcome.FAIL: 3}
 
 
@@ -36,6 +41,7 @@ CODES = {Outcome.PASS: 0, Outcome.FAIL: 3}
     "--reason", "reasons", multiple=True, metavar="TEXT", help="Why; one for each --skip, or one for all."
 )
 @click.option("--rehearse", is_flag=True, help="Run pending migrations on a restored copy of the data, too.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done; nothing is written.")
 @json_option
 @plain_option
 @click.pass_context
@@ -46,6 +52,7 @@ def command(
     skipped: tuple[str, ...],
     reasons: tuple[str, ...],
     rehearse: bool,
+    dry_run: bool,
     as_json: bool,
     plain: bool,
 ) -> int:
@@ -63,6 +70,8 @@ def command(
     the_app = app(ctx)
     name = environment_of(the_app, environment)
     skips = _skips(skipped, reasons)
+    if dry_run:
+        return _say_what_would_be_done(the_app, name, skips, as_json)
     viewer = (
         PremergeJson(sys.stdout)
         if as_json
@@ -91,6 +100,21 @@ def command(
     folder = the_app.environment(name).artifact_dir
     next_step(f"{next_words(done)}; all of it: {_near(folder)}/premerge.html", quiet=as_json)
     return CODES.get(done.outcome, 4) if done.outcome else 4
+
+
+def _say_what_would_be_done(the_app: App, name: str, skips: dict[str, str], as_json: bool) -> int:
+    from mobius.wiring.premerge import foreseen
+
+    steps, folder = foreseen(the_app, name, skips), the_app.environment(name).artifact_dir
+    if as_json:
+        told = {"schema_version": 1, "event": "dry run", "environment": name, "artifacts": str(folder)}
+        click.echo(json.dumps({**told, "steps": [{"name": each, "does": does} for each, does in steps]}))
+    else:
+        for each, does in steps:
+            click.echo(f"  {each:<11} {does}")
+        click.echo(f"into {_near(folder)}, for {name}")
+    next_step("do it: mobius premerge", quiet=as_json)
+    return 0
 
 
 def _skips(skipped: tuple[str, ...], reasons: tuple[str, ...]) -> dict[str, str]:

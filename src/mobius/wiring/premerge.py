@@ -18,10 +18,10 @@ from mobius.adapters.scratch.ending import end_scratch
 from mobius.archive.durable import lock_file
 from mobius.errors import Locked, MobiusError, UsageError
 from mobius.flows.premerge.validate import Viewer, begun_with, validate
-from mobius.model.premerge import STEPS, Premerge, Skip
+from mobius.model.premerge import STEPS, TITLES, Premerge, Skip
 from mobius.wiring.app import App
 from mobius.wiring.forge import redact_of
-from mobius.wiring.scratch import WHERE
+from mobius.wiring.scratch import WHERE, way_of_starting
 
 LOCK = ".premerge.lock"
 
@@ -32,6 +32,20 @@ def environment_of(app: App, name: str | None) -> str:
         return app.environment(name).name
     others = [each for each in app.environments if each != "production"]
     return "staging" if "staging" in others else others[0]
+
+
+def foreseen(app: App, environment: str, skips: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(step, what would be done); looks, and changes nothing."""
+    how, why = way_of_starting(app, environment)
+    starts = {
+        "isolated": "cut off",
+        "plain": "as it is",
+        "url": "not at all: the configured address is asked",
+    }
+    told = {"smoke": f"{TITLES['smoke']} ({starts.get(how, f'it could not be: {why}')})"}
+    return [
+        (name, f"skipped: {skips[name]}" if name in skips else told.get(name, TITLES[name])) for name in STEPS
+    ]
 
 
 def premerge(
