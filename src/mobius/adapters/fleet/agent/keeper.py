@@ -3,6 +3,7 @@ starts again what died. Killed itself, the next one knows the processes again an
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -58,6 +59,7 @@ class Keeper:
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._seen: dict[Key, Seen] = {}
         self._told = ""
+        self._read: tuple[int, ...] = (-1,)
         self._wanted: dict[str, Any] = state.fresh()
         for key, one in read_seen(root)["processes"].items():
             slot, _, name = key.partition("/")
@@ -74,17 +76,18 @@ class Keeper:
         self._seen[slot, name] = _made(there, pid=pid, generation=generation, state="running")
 
     def run(self, stopped: Stopped) -> None:
-        """Until it is asked to go; what it started goes on."""
-        while not stopped.asked:
+        """Until it is asked to go, or its folder is gone; what it started goes on."""
+        while not stopped.asked and seen_path(self._root).parent.is_dir():
             self.turn()
             time.sleep(TURN_S)
 
     def turn(self) -> None:
         """One look at what is wanted and what is there. A state that cannot be read leaves everything as it is."""
-        try:
-            self._wanted = state.read(self._root)
-        except (Refusal, OSError):
-            pass
+        sign = _sign_of(state.path_of(self._root))
+        if sign != self._read:
+            with contextlib.suppress(Refusal, OSError):
+                self._wanted = state.read(self._root)
+            self._read = sign
         self._collect()
         wanted = _every(self._wanted)
         for key in sorted(set(wanted) | set(self._seen)):
@@ -164,6 +167,15 @@ class Keeper:
             self._told = text
         except OSError:
             pass
+
+
+def _sign_of(path: Path) -> tuple[int, ...]:
+    """Another one whenever the file was replaced."""
+    try:
+        found = os.stat(str(path))
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _every(told: dict[str, Any]) -> dict[Key, dict[str, Any]]:

@@ -81,6 +81,7 @@ def ensure_kept(root: Path, version: str) -> None:
     """A keeper of this very version is there. Raises `Refusal` when none comes up."""
     until = time.monotonic() + KEEPER_WITHIN_S
     asked_to_go = 0
+    started: subprocess.Popen[bytes] | None = None
     while True:
         told = keeper.read_seen(root)["keeper"]
         lives = bool(told) and processes.is_alive(int(told["pid"]), str(told["started"]))
@@ -89,8 +90,10 @@ def ensure_kept(root: Path, version: str) -> None:
         if lives and asked_to_go != told["pid"]:
             asked_to_go = int(told["pid"])
             os.kill(asked_to_go, signal.SIGTERM)  # its processes go on, and the next one knows them again
-        elif not lives:
-            _start_keeper(root)
+        elif not lives and (started is None or started.poll() is not None):
+            started = _start_keeper(
+                root
+            )  # one at a time: a second would wait for the first one's end, and follow it
         if time.monotonic() > until:
             raise Refusal(
                 "keeper", "no keeper comes up on this host", "see %s" % (root / "run" / "keeper.log")
@@ -98,13 +101,13 @@ def ensure_kept(root: Path, version: str) -> None:
         time.sleep(0.05)
 
 
-def _start_keeper(root: Path) -> None:
+def _start_keeper(root: Path) -> subprocess.Popen[bytes] | None:
     lock = keeper.only_one(root)
     if lock is None:  # one is just starting, or ending
-        return
+        return None
     os.close(lock)
     with (root / "run" / "keeper.log").open("ab") as log:
-        subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, *_itself(), "keep", "--root", str(root)],
             stdin=subprocess.DEVNULL,
             stdout=log,
