@@ -270,3 +270,16 @@ def test_history_as_json_has_the_facts_and_keeps_to_its_limit(place: Place) -> N
 def test_history_without_a_run_says_so(place: Place) -> None:
     done = run(place, history)
     assert (done.stdout, done.stderr, done.return_value) == ("", "no run yet in production\n", 0)
+
+
+def test_the_four_figures_are_an_object_with_their_samples(place: Place) -> None:
+    written(place)
+    told = json.loads(run(place, history, "--dora", "--json", "--days", "36500").stdout)
+    assert (told["event"], told["environment"], told["deployments"], told["stopped_before_users"]) == (
+        "dora", "production", 0, 1,
+    )  # fmt: skip
+    assert told["lead_time"]["why_not"] == "nothing was deployed in this time"
+    as_text = run(place, history, "--dora")
+    assert "deployment frequency" in as_text.stdout
+    assert max(map(len, as_text.stdout.splitlines())) <= 80
+    assert as_text.stderr == "what they are drawn from: mobius history\n"

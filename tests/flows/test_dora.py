@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -39,6 +40,27 @@ def test_a_rollback_by_a_person_makes_the_release_it_left_a_failed_one() -> None
     told = told_of(world)
     assert (told.deployments, told.failed) == (2, 1)
     assert told.recovery_s.value is not None and told.recovery_s.value >= 60
+
+
+def test_the_lead_time_is_from_the_commit_to_all_traffic() -> None:
+    world = World()
+    committed = world.clock.now() - 5 * 3600
+    find = world.releases.find
+    world.releases.find = lambda tag: replace(find(tag), committed_at=committed)  # type: ignore[method-assign]
+    run = world.deploy("v1")
+    assert run.plan.facts["committed_at"] == committed
+    told = told_of(world)
+    (switched,) = (event.at for event in world.events(run, "switched") if event.data["to"] == run.plan.slot)
+    assert told.lead_s.value == switched - committed
+    assert told.lead_s.sample == 1
+
+
+def test_a_plan_does_not_change_because_a_commit_has_a_time() -> None:
+    world = World()
+    before = world.plan("v1").hash
+    find = world.releases.find
+    world.releases.find = lambda tag: replace(find(tag), committed_at=1.0)  # type: ignore[method-assign]
+    assert world.plan("v1").hash == before
 
 
 def test_going_back_long_after_a_good_successor_blames_the_successor_alone() -> None:

@@ -121,6 +121,12 @@ def test_what_could_be_an_option_a_path_or_a_command_is_no_tag(tag: str, project
             look(tag)
 
 
+def test_it_knows_when_the_commit_was_made_whatever_git_is_told_to_show(project: Path) -> None:
+    made = float(git(project, "log", "-1", "--format=%ct", "v1").strip())
+    git(project, "config", "log.showSignature", "true")
+    assert Git(project).find("v1").committed_at == made > 1e9
+
+
 def test_a_tag_wins_over_a_branch_of_the_same_name(project: Path) -> None:
     tagged = git(project, "rev-parse", "v1").strip()
     git(project, "checkout", "-q", "-b", "v1")
