@@ -23,6 +23,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 pytest.register_assert_rewrite("journeys.service", "journeys.kill.field", "journeys.switch.under_load")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a person's programs keep for later is neither read nor written."""
+    with pytest.MonkeyPatch.context() as own:
+        own.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("caches")))
+        yield
+
+
 @pytest.fixture
 def new_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
     """Makes services (`new_service(window="3s")`), each in a folder of its own."""

@@ -48,8 +48,12 @@ class Settings:
     release_tag: str | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
-    def environment(self, name: str) -> EnvironmentSettings:
-        """The settings of one environment. Raises UsageError when there is none of that name."""
+    def environment(self, name: str | None) -> EnvironmentSettings:
+        """The named environment, or the only one. Raises UsageError where that is not clear, or there is none such."""
+        if name is None and len(self.environments) == 1:
+            return next(iter(self.environments.values()))
+        if name is None:
+            raise UsageError("which environment?", f"add -e with one of: {', '.join(self.environments)}")
         if name in self.environments:
             return self.environments[name]
         known = ", ".join(sorted(self.environments))

@@ -86,10 +86,6 @@ class App:
 
     def environment(self, name: str | None) -> EnvironmentSettings:
         """The named environment, or the only one. Raises `UsageError` where that is not clear."""
-        if name is None and len(self.environments) == 1:
-            name = self.environments[0]
-        if name is None:
-            raise UsageError("which environment?", f"add -e with one of: {', '.join(self.environments)}")
         return self.settings.environment(name)
 
     def journal(self, name: str | None, *, read_only: bool = True) -> Journal:

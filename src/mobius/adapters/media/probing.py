@@ -50,7 +50,8 @@ class Seen:
     """One stream, packet by packet."""
 
     packets: int = 0
-    end_s: float = 0.0
+    time_base: Fraction | None = None
+    end: int = 0  # the latest that a packet lasts to, in time bases
     corrupt_packets: int = 0
     steps: Counter[int] = field(default_factory=Counter)
     _last: int | None = None
@@ -64,8 +65,13 @@ class Seen:
             if self._last is not None:
                 self.steps[packet.dts - self._last] += 1
             self._last = packet.dts
-        if packet.pts is not None and packet.time_base:
-            self.end_s = max(self.end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        if packet.pts is not None:
+            self.end = max(self.end, packet.pts + (packet.duration or 0))
+
+    @property
+    def end_s(self) -> float:
+        """The same in seconds."""
+        return float(self.end * self.time_base) if self.time_base else 0.0
 
 
 def probe(path: Path, *, deep: bool = False) -> dict[str, Any]:
@@ -79,7 +85,7 @@ def probed(
     container: InputContainer, path: Path, *, hear: Callable[[Any], None] | None = None
 ) -> dict[str, Any]:
     """The same of a file that was just opened; its corrupt frames are not counted. `hear` is given each packet, too."""
-    seen = {stream.index: Seen() for stream in container.streams}
+    seen = {stream.index: Seen(time_base=stream.time_base) for stream in container.streams}
     for packet in container.demux():
         seen[packet.stream.index].add(packet)
         if hear is not None:

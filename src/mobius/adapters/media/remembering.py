@@ -37,7 +37,7 @@ class Remembering:
         sha256, key = self._digest(before, file), ""
         if self._cache is not None:
             golden = [self._of_golden(Path(options["folder"]) / name) for name in golden_files(options)]
-            key = key_of(sha256, job, options, self._who(), golden)
+            key = key_of((file.name, sha256), job, options, self._who(), golden)
             if (told := self._cache.known(key)) is not None:
                 return told, True
         told = self._executor.ask(job, file, options)

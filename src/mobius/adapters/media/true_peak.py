@@ -8,6 +8,8 @@ its taps.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,8 +65,8 @@ class TruePeak:
             between = windows.reshape(-1, TAPS) @ self._phases.T
             self.linear = max(self.linear, float(np.abs(between).max(initial=0.0)))
 
-    def _near_the_peak(self, whole: NDArray[np.float32], count: int) -> list[int]:
-        """Where blocks begin that may hold more than the largest value so far, the loudest first."""
+    def _near_the_peak(self, whole: NDArray[np.float32], count: int) -> Iterator[int]:
+        """Where blocks begin that may hold more than the largest value by then, the loudest first."""
         size = np.abs(whole).max(axis=0)
         blocks = -(-count // BLOCK)
         padded = np.zeros(blocks * BLOCK + TAPS, np.float32)
@@ -75,5 +77,7 @@ class TruePeak:
         )
         after[-1] = padded[blocks * BLOCK :].max()
         largest = np.maximum(inside, after)
-        order = np.argsort(-largest)
-        return [int(block) * BLOCK for block in order if largest[block] * self._gain > self.linear]
+        for block in np.argsort(-largest):
+            if largest[block] * self._gain <= self.linear:
+                return
+            yield int(block) * BLOCK

@@ -18,17 +18,17 @@ def can_be_known(job: str, options: Mapping[str, Any]) -> bool:
 
 
 def key_of(
-    film_sha256: str,
+    film: tuple[str, str],
     job: str,
     options: Mapping[str, Any],
     meter: Mapping[str, Any],
     golden_sha256s: Sequence[str] = (),
 ) -> str:
-    """Film, golden (its frames' files, their times and masks), what of the policy changes a measurement (`deep`,
-    the variant of SSIM), and who measures. Thresholds are no part of it: they are judged each time, from the
-    measurement, so that a changed one holds at once and measures nothing again."""
+    """Film (its name, which is in the words of answers, and its SHA-256), golden (its frames' files, their times and
+    masks), what of the policy changes a measurement (`deep`, the variant of SSIM), and who measures. Thresholds are no
+    part of it: they are judged each time, from the measurement, so that a changed one holds at once."""
     asked = {name: value for name, value in options.items() if name not in WHERE}
-    told = {"film": film_sha256, "job": job, "options": asked, "meter": dict(meter)}
+    told = {"film": list(film), "job": job, "options": asked, "meter": dict(meter)}
     told["golden"] = list(golden_sha256s)
     text = json.dumps(told, sort_keys=True, ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
