@@ -68,6 +68,20 @@ def test_a_classic_protection_is_read_whole(github: GitHubServer) -> None:
     )
 
 
+@pytest.mark.parametrize("flag", [{"enabled": True}, None])
+def test_force_pushes_and_deletion_are_blocked_only_where_it_is_said(
+    github: GitHubServer, flag: object
+) -> None:
+    said = github.protect(allow_force_pushes=flag, allow_deletions=flag)
+    if flag is None:
+        del said["allow_force_pushes"], said["allow_deletions"]
+    (source,) = known(forge(github).protection("main")).sources
+    assert (source.blocks_force_pushes, source.blocks_deletion) == (False, False)
+    github.protect()
+    (source,) = known(forge(github).protection("main")).sources
+    assert (source.blocks_force_pushes, source.blocks_deletion) == (True, True)
+
+
 def test_a_ruleset_is_read_whole_with_who_passes_it_by(github: GitHubServer) -> None:
     ops = known(forge(github).one("/orgs/acme/teams/ops", dict, "the team"))["id"]
     reviewers = [

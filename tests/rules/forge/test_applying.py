@@ -104,3 +104,9 @@ def test_an_app_that_github_bound_a_check_to_is_no_difference_and_a_lost_check_i
         "required_status_checks": {"strict": False, "checks": [{"context": "a", "app_id": 15368}]},
     }
     assert missing_in(holds, sent) == ("required_status_checks.checks.b: of any app -> none",)
+
+
+def test_administrators_who_may_pass_by_are_not_let_loose_where_they_were_held() -> None:
+    allowed = replace(WANTED, may_bypass=("administrators",))
+    assert strengthened(body_of(protection()), allowed)["enforce_admins"] is True
+    assert strengthened(body_of(protection(admins=False)), allowed)["enforce_admins"] is False

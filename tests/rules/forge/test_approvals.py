@@ -91,6 +91,12 @@ def test_an_operations_team_that_cannot_be_read_is_an_error() -> None:
     assert outcomes(judged(hidden, OLGA, ops_unknown="the team acme/ops: 404"))[1] is Outcome.PASS
 
 
+def test_operations_with_unknown_rights_are_an_error() -> None:
+    found = judged(BOB, replace(BOB, reviewer="cid"), replace(OLGA, may_write=None))
+    assert outcomes(found) == (Outcome.PASS, Outcome.ERROR, Outcome.PASS)
+    assert found["operations approval"].message == "it is not known whether an approval of ops counts"
+
+
 def test_the_commit_must_be_the_head_or_its_merge() -> None:
     merged = replace(PULL, merged=True, merge_commit=MERGE)
     assert outcomes(judged(BOB, OLGA, commit=HEAD)) == (Outcome.PASS,) * 3
