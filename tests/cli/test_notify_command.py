@@ -32,6 +32,11 @@ kind = "teams"
 url_env = "TEAMS_HOOK"
 severity = "critical"
 
+[[notify.channel]]
+name = "elsewhere"
+url_env = "OPS_HOOK"
+environments = ["staging"]
+
 [environments.production]
 url = "http://127.0.0.1:5001"
 """
@@ -95,6 +100,7 @@ def test_a_receiver_that_refuses_is_exit_4_with_its_words(mobius: Mobius, receiv
     [
         (("test", "pager"), "no channel pager in production"),
         (("test", "--topic", "lunch"), "no topic 'lunch'"),
+        (("test", "elsewhere"), "no channel elsewhere in production"),
         (("retry",), "which messages?"),
         (("retry", "1", "--all"), "which messages?"),
         (("ack",), "which alert?"),

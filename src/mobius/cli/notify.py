@@ -45,6 +45,11 @@ def test(
             click.echo(f"{one['channel']}: {one['topic']}: {mark}: {one['answer']}")
     if as_json:
         _print({"event": "notify test", "environment": name, "messages": tried})
+    if not tried:
+        raise UsageError(
+            f"{channel or 'no channel'} takes no message of {name}",
+            "look at its environments, severity and topics: mobius config show",
+        )
     failed = sorted({one["channel"] for one in tried if not one["sent"]})
     if failed:
         raise GateUnknown(

@@ -77,7 +77,11 @@ def telling_of(
         settings=settings,
         journal=SqliteJournal(places.journal, read_only=read_only, redact=redact),
         clock=SystemClock(),
-        notifiers=[(each, notifier_of(each, around, redact)) for each in settings.notify.channels],
+        notifiers=[
+            (each, notifier_of(each, around, redact))
+            for each in settings.notify.channels
+            if not each.environments or settings.name in each.environments
+        ],
         who=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
         luck=random.random,
         template=Templates(settings.notify.templates).text,

@@ -40,6 +40,13 @@ def test_the_deploy_lead_is_asked_by_the_alert_itself_then_the_next_through_thei
     assert people.titles("ops")[-1] == "dhash in production still needs somebody: manager"
 
 
+def test_a_channel_that_is_not_there_swallows_no_escalation() -> None:
+    people = People(channels=(OPS,), escalation=STEPS)
+    people.say("page", "5 % fail", "alert")
+    people.pass_time(301.0)
+    assert people.titles("ops")[-1] == "dhash in production still needs somebody: ops on call"
+
+
 def test_an_acknowledgement_ends_it() -> None:
     people = people_with_steps()
     alert = people.say("page", "5 % fail", "alert")

@@ -72,6 +72,9 @@ def _note(due: Due, alerts: Sequence[Alert], telling: Telling, now: float) -> No
     first = step is not None and due.step == 0 and not due.again
     if first:
         words = f"{person} is asked first: {shortened(due.alert.message, 600)}"
+    # A channel that is not there in this environment must not swallow what is urgent.
+    names = [each.name for each, _ in telling.notifiers]
+    channel = step.channel if step and step.channel in names else ""
     told = {
         "alert": due.alert.id,
         "step": due.step,
@@ -80,10 +83,10 @@ def _note(due: Due, alerts: Sequence[Alert], telling: Telling, now: float) -> No
         "role": step.role if step else "",
         "name": step.name if step else "",
         "contact": step.contact if step else "",
-        "channel": step.channel if step else "",
+        "channel": channel,
     }
     # Who reads the channels of alerts has just been told by the alert itself.
-    is_told = first and (not step.channel or step.channel in _took_alerts(telling)) if step else False
+    is_told = first and (not channel or channel in _took_alerts(telling))
     return Note("escalated", words, told, topic="" if is_told else "escalation")
 
 
