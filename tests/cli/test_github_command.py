@@ -312,3 +312,17 @@ def test_a_comment_that_github_does_not_take_is_exit_4(
     github.fail("POST", 403, b'{"message": "Resource not accessible by integration"}')
     code, _, err = call("comment", "--pr", "7", "--file", str(tmp_path / "s.md"))
     assert (code, "GitHub refuses it (403)" in err) == (4, True)
+
+
+def test_a_token_that_lies_in_a_file_is_taken_out_of_the_comment_too(
+    call: Call, github: GitHubServer, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    config = tmp_path / "mobius.toml"
+    config.write_text(CONFIG.replace("[github]", '[github]\ntoken_file = "token"'))
+    github.open_pull(7)
+    (tmp_path / "s.md").write_text(f"it printed {TOKEN}")
+    environ = {name: value for name, value in github.env.items() if name != "GITHUB_TOKEN"}
+    assert call("comment", "--pr", "7", "--file", str(tmp_path / "s.md"), environ=environ)[0] == 0
+    assert "it printed «redacted»" in github.comments[7][0]["body"]
+    assert github.tokens == {f"Bearer {TOKEN}"}
