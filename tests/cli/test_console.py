@@ -53,7 +53,7 @@ def on_console(encoding: str, words: str, folder: Path) -> subprocess.CompletedP
     return done
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "cp850"])
+@pytest.mark.parametrize("encoding", ["cp1252", pytest.param("cp850", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "words",
     [
