@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable
 
@@ -171,6 +172,37 @@ def test_outages_that_nobody_wants_forgiven_are_found_sooner() -> None:
     assert sooner is not None
     assert sooner[0] <= 10 < found[0]
     assert sooner[1].sentence.endswith("the chance of a false alarm is below 1 in 1,000")
+
+
+def wandering(chance: random.Random, many: int) -> list[float]:
+    """Response times of half minutes that wander by a twentieth, for minutes."""
+    off, found = 0.0, []
+    for _ in range(many):
+        found.append(math.exp(off))
+        off = 0.74 * off + 0.67 * chance.gauss(0, 0.05)
+    return found
+
+
+def test_an_hour_in_which_answers_hardly_wandered_excuses_no_release_that_is_half_as_slow_again() -> None:
+    chance = random.Random(8)
+    hour = [
+        one for by in wandering(chance, 120) for one in blocks(chance, 1, seconds=30.0, slower=by, per_s=40)
+    ]
+    baseline = Baseline.of(hour, 30.0)
+    slow, good = Adaptive(baseline, window_s=3600.0), Adaptive(baseline, window_s=3600.0)
+    assert slow.ceilings[1].wanders
+    found = [
+        slow.observe(one.requests, one.errors, one.histogram, TICK_S).is_bad
+        for by in wandering(chance, 30)
+        for one in blocks(chance, 6, seconds=TICK_S, slower=1.5 * by, per_s=40)
+    ]
+    assert any(found)
+    assert TICK_S * found.index(True) < 600.0
+    assert not any(
+        good.observe(one.requests, one.errors, one.histogram, TICK_S).is_bad
+        for by in wandering(chance, 30)
+        for one in blocks(chance, 6, seconds=TICK_S, slower=by, per_s=40)
+    )
 
 
 def test_where_the_release_before_was_twice_as_fast_as_the_gate_no_wander_excuses_more() -> None:

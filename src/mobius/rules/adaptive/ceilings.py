@@ -23,6 +23,7 @@ QUANTILES = (0.5, 0.95, 0.99)
 GATE_SHARE = 0.05  # a gate for response times is one for the 95th percentile
 ERRORS_TIMES, ERRORS_MORE = 1.5, 0.0005  # tolerated: half as many again, or 0.05 percentage points more
 BLIP_S = 30.0  # the longest bad moment that is forgiven
+ENOUGH_MINUTES = 55  # to say of response times that they hardly wander
 SLOWER = 2.0  # so many times longer where answers are slow: at a start they are, for a minute
 PATIENCE, PATIENCE_MOST_S = 1.2, 300.0  # where answers wander: so many times their time constant longer
 
@@ -129,7 +130,11 @@ def _of_latency(quantile: float, baseline: Baseline, scale: Scale, level: float,
     edge = _bucket_of(total, quantile)
     share = share_above(sum(total[edge + 1 :]), of, level)
     pairs = [(sum(block.histogram[edge + 1 :]), sum(block.histogram)) for block in baseline.blocks]
-    minutes = [(sum(minute.histogram[edge + 1 :]), sum(minute.histogram)) for minute in baseline.minutes]
+    # Where about an hour says that answers wander by no more than the 25 % which are tolerated anyway, that is room
+    # enough for both; half an hour may look calm by chance.
+    is_calm = 0 < scale.log_factor <= BUCKET and len(baseline.minutes) >= ENOUGH_MINUTES
+    least = edge + 1 if is_calm else edge
+    minutes = [(sum(minute.histogram[least + 1 :]), sum(minute.histogram)) for minute in baseline.minutes]
     wandered = 0.0
     busy = [(bad, n) for bad, n in minutes if n >= BUSY]
     if len(busy) > max(2, len(minutes) / 2):
