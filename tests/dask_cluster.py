@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +24,8 @@ class DaskCluster:
     log: Path
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def add_worker(self, *, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> None:
-        """One more, of one thread, once the scheduler knows it."""
+    def add_worker(self, *, environ: Mapping[str, str] | None = None, inside: Sequence[str] = ()) -> None:
+        """One more, of one thread, once the scheduler knows it. `inside`: the command that runs it."""
         words = [
             "worker",
             self.address,
@@ -37,7 +37,7 @@ class DaskCluster:
             "--no-dashboard",
         ]
         scratch = ["--local-directory", str(self.log.parent)]
-        self.workers.append(_dask([*words, *scratch], self.log, environ, cwd))
+        self.workers.append(_dask([*words, *scratch], self.log, environ, inside))
         many = len([one for one in self.workers if one.poll() is None])
         _until(lambda: self.log.read_text().count("Register worker") >= many, self.log)
 
@@ -66,16 +66,15 @@ def dask_cluster(folder: Path, workers: int = 2) -> Iterator[DaskCluster]:
 
 
 def _dask(
-    words: list[str], log: Path, environ: Mapping[str, str] | None = None, cwd: Path | None = None
+    words: list[str], log: Path, environ: Mapping[str, str] | None = None, inside: Sequence[str] = ()
 ) -> subprocess.Popen[bytes]:
     with log.open("ab") as out:
         return subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "dask", *words],
+            [*inside, sys.executable, "-W", "ignore", "-m", "dask", *words],
             stdout=out,
             stderr=out,
             stdin=subprocess.DEVNULL,
             env={**os.environ, **(environ or {})},
-            cwd=cwd,
         )
 
 
