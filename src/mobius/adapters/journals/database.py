@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from mobius.adapters.journals import schema
+from mobius.adapters.journals.sql import Sql
 from mobius.errors import MobiusError
 
 T = TypeVar("T")
@@ -24,10 +25,10 @@ EMERGENCY = "`mobius rollback --emergency` works without the journal"
 class Database(Protocol):
     """Transactions, one at a time."""
 
-    def writing(self) -> AbstractContextManager[sqlite3.Connection]:
+    def writing(self) -> AbstractContextManager[Sql]:
         """A transaction: committed at the end of the `with`, wholly undone by any exception."""
 
-    def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+    def read(self, query: Callable[[Sql], T]) -> T:
         """The answer of `query` on one unchanging state. It may be called more than once."""
 
     def close(self) -> None:
@@ -60,7 +61,7 @@ class FileDatabase:
             with transaction(sql, "IMMEDIATE"):
                 yield sql
 
-    def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+    def read(self, query: Callable[[Sql], T]) -> T:
         """The answer of `query` on one unchanging state. It may be called more than once. Changes no file."""
         with self._turn, explained(self.path):
             if self._writer is not None and self._still_there():
@@ -112,7 +113,7 @@ class FileDatabase:
         except FileNotFoundError:
             return False
 
-    def _read_file(self, query: Callable[[sqlite3.Connection], T]) -> T:
+    def _read_file(self, query: Callable[[Sql], T]) -> T:
         """Without a -wal nobody writes, and only `immutable` keeps SQLite from creating one. A writer that
         comes meanwhile changes the fingerprint, and the answer is thrown away."""
         for _ in range(20):
@@ -138,7 +139,7 @@ class FileDatabase:
             return None
         return stat.st_ino, stat.st_size, stat.st_mtime_ns, Path(f"{self.path}-wal").exists()
 
-    def _query(self, query: Callable[[sqlite3.Connection], T], how: str) -> T:
+    def _query(self, query: Callable[[Sql], T], how: str) -> T:
         with closing(connect(f"{self.path.absolute().as_uri()}?{how}", self._busy_s)) as sql:
             with transaction(sql, "DEFERRED"):
                 if schema.version_of(sql, f"the journal {self.path}") == schema.SCHEMA:
@@ -164,7 +165,7 @@ class MemoryDatabase:
         with self._turn, transaction(self._sql, "IMMEDIATE"):
             yield self._sql
 
-    def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+    def read(self, query: Callable[[Sql], T]) -> T:
         """The answer of `query`."""
         with self._turn:
             return query(self._sql)
@@ -195,13 +196,13 @@ def transaction(sql: sqlite3.Connection, kind: str) -> Iterator[None]:
         raise
 
 
-def query_empty(query: Callable[[sqlite3.Connection], T]) -> T:
+def query_empty(query: Callable[[Sql], T]) -> T:
     """The answer of a journal in which nothing was ever written."""
     with closing(connect(":memory:", 0)) as sql:
         return query_upgraded(query, sql)
 
 
-def query_upgraded(query: Callable[[sqlite3.Connection], T], sql: sqlite3.Connection) -> T:
+def query_upgraded(query: Callable[[Sql], T], sql: sqlite3.Connection) -> T:
     """The answer after the database at hand, a copy, was brought to this version."""
     with transaction(sql, "IMMEDIATE"):
         schema.upgrade(sql)

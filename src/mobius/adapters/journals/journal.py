@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ import msgspec
 
 from mobius.adapters.journals import chain, rows, tables
 from mobius.adapters.journals.sending import Sending
+from mobius.adapters.journals.sql import Sql
 from mobius.adapters.journals.writing import who_acts
 from mobius.errors import MobiusError, UsageError
 from mobius.model.plan import Plan, Step
@@ -58,7 +58,7 @@ class SqlJournal(Sending):
             self._append(sql, run_id, environment, note, now, str(holder))
             return rows.run(tables.run_row(sql, run_id))
 
-    def _supersede(self, sql: sqlite3.Connection, environment: str, by: str, by_id: int, now: float) -> None:
+    def _supersede(self, sql: Sql, environment: str, by: str, by_id: int, now: float) -> None:
         active = tables.active_row(sql, environment)
         if active is None:
             return

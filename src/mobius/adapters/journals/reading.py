@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from mobius.adapters.journals import chain, rows, tables
 from mobius.adapters.journals.database import Database
+from mobius.adapters.journals.sql import Row, Sql
 from mobius.model.audit import Head
 from mobius.model.release import BackupRecord, Release
 from mobius.model.run import Event, OutboxRow, Run, StepRecord
@@ -16,7 +16,10 @@ from mobius.model.sample import Sample
 T = TypeVar("T")
 
 # The newest event that a step or a message names: one that is not there was cut off.
-_NAMED = "SELECT max((SELECT coalesce(max(begun_seq), 0) FROM steps), (SELECT coalesce(max(event_seq), 0) FROM outbox))"
+_NAMED = (
+    "SELECT coalesce(max(seq), 0) FROM"
+    " (SELECT max(begun_seq) AS seq FROM steps UNION ALL SELECT max(event_seq) FROM outbox) named"
+)
 
 
 class Reader:
@@ -111,7 +114,7 @@ class Reader:
         """(How many events, the head). Raises `MobiusError` naming the first one that was changed."""
         columns = ", ".join(chain.Link._fields)
 
-        def look(sql: sqlite3.Connection) -> tuple[int, str]:
+        def look(sql: Sql) -> tuple[int, str]:
             found = sql.execute(f"SELECT {columns} FROM events ORDER BY seq")
             count, last = chain.verify((chain.Link(*row) for row in found), head)
             named = sql.execute(_NAMED).fetchone()[0]
@@ -129,5 +132,5 @@ class Reader:
         )
         return found[0] if found else None
 
-    def _all(self, noun: Callable[[sqlite3.Row], T], query: str, *values: Any) -> tuple[T, ...]:
+    def _all(self, noun: Callable[[Row], T], query: str, *values: Any) -> tuple[T, ...]:
         return self._database.read(lambda sql: tuple(noun(row) for row in sql.execute(query, values)))

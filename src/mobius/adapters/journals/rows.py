@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from typing import Any
 
 import msgspec
 
+from mobius.adapters.journals.sql import Row
 from mobius.errors import MobiusError
 from mobius.model.plan import Plan, Repeat, Way
 from mobius.model.release import BackupRecord, Release, ReleaseState
 from mobius.model.run import Event, Holder, OutboxRow, Run, RunState, StepRecord
 from mobius.model.sample import Sample
-
-Row = sqlite3.Row
 
 # Fields of a `BackupRecord` that have no column of their own; a newer mobius may have written more.
 BACKUP_FACTS = ("booted", "not_proven", "rto_s", "rpo_s")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Mapping
 
 from mobius.adapters.journals import rows
+from mobius.adapters.journals.sql import Row, Sql
 from mobius.adapters.journals.writing import Writer
 from mobius.model.notices import ChannelState, Delivery, Settlement
 from mobius.model.run import Event, OutboxRow
@@ -39,8 +39,8 @@ class Sending(Writer):
                 )
             for channel in channels:
                 sql.execute(
-                    "INSERT OR IGNORE INTO deliveries (outbox_id, channel, environment, state, attempts, sent_at,"
-                    " answer, error, batch) VALUES (?, ?, ?, 'waiting', 0, 0, '', '', 0)",
+                    "INSERT INTO deliveries (outbox_id, channel, environment, state, attempts, sent_at, answer, error,"
+                    " batch) VALUES (?, ?, ?, 'waiting', 0, 0, '', '', 0) ON CONFLICT DO NOTHING",
                     (row.id, channel, environment),
                 )
 
@@ -66,7 +66,8 @@ class Sending(Writer):
         """Whether the channel is now ours until then."""
         with self._database.writing() as sql:
             sql.execute(
-                "INSERT OR IGNORE INTO channels VALUES (?, ?, 0, 0, '', '', 0)", (environment, channel)
+                "INSERT INTO channels VALUES (?, ?, 0, 0, '', '', 0) ON CONFLICT DO NOTHING",
+                (environment, channel),
             )
             row = sql.execute(_CHANNEL, (environment, channel)).fetchone()
             # A claim never lasts longer than its sender may take: one from a clock that was set back has ended, too.
@@ -114,7 +115,7 @@ class Sending(Writer):
                 (made.failures, float(made.next_at), error, environment, channel, who),
             )
 
-    def _mark(self, sql: sqlite3.Connection, row_id: int, channel: str, state: str, **values: object) -> None:
+    def _mark(self, sql: Sql, row_id: int, channel: str, state: str, **values: object) -> None:
         """One more attempt at this row. One that was sent stays sent."""
         changes = {"answer": "", "error": "", "sent_at": 0.0, "batch": 0, **values}
         sql.execute(
@@ -131,11 +132,12 @@ class Sending(Writer):
     def retry(self, environment: str, row_ids: Collection[int] | None, *, now: float) -> int:
         """Dead messages wait again, and every channel is tried at once."""
         with self._database.writing() as sql:
-            ids = None if row_ids is None else json.dumps(sorted(row_ids))
+            ids = sorted(row_ids or ())
+            only = "" if row_ids is None else f" AND outbox_id IN ({', '.join('?' * len(ids)) or 'NULL'})"
             again = sql.execute(
                 "UPDATE deliveries SET state = 'waiting', attempts = 0 WHERE environment = ? AND state = 'dead'"
-                " AND (? IS NULL OR outbox_id IN (SELECT value FROM json_each(?)))",
-                (environment, ids, ids),
+                f"{only}",
+                (environment, *ids),
             ).rowcount
             sql.execute("UPDATE channels SET failures = 0, next_at = 0 WHERE environment = ?", (environment,))
             return int(again)
@@ -143,18 +145,17 @@ class Sending(Writer):
     def say_once(self, environment: str, note: Note, *, key: str, after: int, now: float) -> Event | None:
         """The event with `key` in its data, unless there is one of that kind after `after`."""
         with self._database.writing() as sql:
-            said = sql.execute(
-                "SELECT 1 FROM events WHERE seq > ? AND environment = ? AND kind = ?"
-                " AND json_extract(data, '$.key') = ? LIMIT 1",
-                (after, environment, note.kind, key),
-            ).fetchone()
-            if said is not None:
+            of_kind = sql.execute(
+                "SELECT data FROM events WHERE seq > ? AND environment = ? AND kind = ?",
+                (after, environment, note.kind),
+            )
+            if any(json.loads(row["data"]).get("key") == key for row in of_kind):
                 return None
             keyed = Note(note.kind, note.message, {**(note.data or {}), "key": key}, note.topic)
             return self._append(sql, 0, environment, keyed, now, "")
 
 
-def _delivery(row: sqlite3.Row) -> Delivery:
+def _delivery(row: Row) -> Delivery:
     return Delivery(
         id=row["outbox_id"],
         channel=row["channel"],
@@ -170,7 +171,7 @@ def _delivery(row: sqlite3.Row) -> Delivery:
     )
 
 
-def _channel(row: sqlite3.Row) -> ChannelState:
+def _channel(row: Row) -> ChannelState:
     return ChannelState(
         name=row["name"],
         failures=row["failures"],

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 from typing import Any
 
 from mobius.adapters.journals import rows
+from mobius.adapters.journals.sql import Row, Sql
 from mobius.errors import Fenced, Locked, MobiusError, UsageError
 from mobius.model.plan import Step
 from mobius.model.run import Run, StepRecord
 
 
-def fence(sql: sqlite3.Connection, run: Run) -> sqlite3.Row:
+def fence(sql: Sql, run: Run) -> Row:
     """The run's row, when its token is the environment's highest. Raises `Fenced` otherwise."""
     row = run_row(sql, run.id)
     highest = sql.execute("SELECT token FROM environments WHERE name = ?", (row["environment"],)).fetchone()[
@@ -26,7 +26,7 @@ def fence(sql: sqlite3.Connection, run: Run) -> sqlite3.Row:
     raise fenced(row, newest)
 
 
-def fenced(row: sqlite3.Row, newer: sqlite3.Row) -> Fenced:
+def fenced(row: Row, newer: Row) -> Fenced:
     """What a run is told that may not act any more."""
     by = f"run {newer['id']} ({newer['kind']})" if newer["id"] != row["id"] else "another runner of it"
     return Fenced(
@@ -36,7 +36,7 @@ def fenced(row: sqlite3.Row, newer: sqlite3.Row) -> Fenced:
     )
 
 
-def locked(active: sqlite3.Row) -> Locked:
+def locked(active: Row) -> Locked:
     """What a new run is told while another acts."""
     holder, environment = rows.holder(active), active["environment"]
     return Locked(
@@ -51,7 +51,7 @@ def clock(at: float) -> str:
     return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
 
 
-def next_token(sql: sqlite3.Connection, environment: str) -> int:
+def next_token(sql: Sql, environment: str) -> int:
     """A token higher than every one before, in this environment."""
     row = sql.execute(
         "INSERT INTO environments (name, token) VALUES (?, 1)"
@@ -61,23 +61,23 @@ def next_token(sql: sqlite3.Connection, environment: str) -> int:
     return int(row[0])
 
 
-def run_row(sql: sqlite3.Connection, run_id: int) -> sqlite3.Row:
+def run_row(sql: Sql, run_id: int) -> Row:
     """The run's row. Raises `UsageError` when there is none."""
-    row: sqlite3.Row | None = sql.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
+    row: Row | None = sql.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
     if row is None:
         raise UsageError(f"the journal has no run {run_id}", "list them: mobius history")
     return row
 
 
-def active_row(sql: sqlite3.Connection, environment: str) -> sqlite3.Row | None:
+def active_row(sql: Sql, environment: str) -> Row | None:
     """The one run of the environment that is not ended."""
-    row: sqlite3.Row | None = sql.execute(
+    row: Row | None = sql.execute(
         "SELECT * FROM runs WHERE environment = ? AND ended = 0", (environment,)
     ).fetchone()
     return row
 
 
-def begun(sql: sqlite3.Connection, run: Run, step: Step) -> sqlite3.Row:
+def begun(sql: Sql, run: Run, step: Step) -> Row:
     """The last attempt at the step. Raises `MobiusError` when it never began."""
     row = last_attempt(sql, run.id, step.id)
     if row is None:
@@ -88,28 +88,28 @@ def begun(sql: sqlite3.Connection, run: Run, step: Step) -> sqlite3.Row:
     return row
 
 
-def last_attempt(sql: sqlite3.Connection, run_id: int, step_id: str) -> sqlite3.Row | None:
+def last_attempt(sql: Sql, run_id: int, step_id: str) -> Row | None:
     """The newest attempt at the step, if there was one."""
-    row: sqlite3.Row | None = sql.execute(
+    row: Row | None = sql.execute(
         "SELECT * FROM steps WHERE run_id = ? AND step_id = ? ORDER BY attempt DESC LIMIT 1",
         (run_id, step_id),
     ).fetchone()
     return row
 
 
-def release_states(sql: sqlite3.Connection, environment: str) -> dict[str, str]:
+def release_states(sql: Sql, environment: str) -> dict[str, str]:
     """State by release id."""
     found = sql.execute("SELECT id, state FROM releases WHERE environment = ?", (environment,))
     return {row["id"]: row["state"] for row in found}
 
 
-def insert(sql: sqlite3.Connection, table: str, **values: Any) -> None:
+def insert(sql: Sql, table: str, **values: Any) -> None:
     """One more row."""
     marks = ", ".join("?" * len(values))
     sql.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
 
 
-def upsert(sql: sqlite3.Connection, table: str, key: tuple[str, ...], **values: Any) -> None:
+def upsert(sql: Sql, table: str, key: tuple[str, ...], **values: Any) -> None:
     """The row with this key has these values."""
     marks = ", ".join("?" * len(values))
     kept = ", ".join(f"{name} = excluded.{name}" for name in values if name not in key)
@@ -120,12 +120,12 @@ def upsert(sql: sqlite3.Connection, table: str, key: tuple[str, ...], **values: 
     )
 
 
-def update_run(sql: sqlite3.Connection, run_id: int, **values: Any) -> None:
+def update_run(sql: Sql, run_id: int, **values: Any) -> None:
     """Changes these columns of the run."""
     sql.execute(f"UPDATE runs SET {_assignments(values)} WHERE id = ?", (*values.values(), run_id))
 
 
-def update_step(sql: sqlite3.Connection, step: StepRecord, **values: Any) -> None:
+def update_step(sql: Sql, step: StepRecord, **values: Any) -> None:
     """Changes these columns of this attempt."""
     sql.execute(
         f"UPDATE steps SET {_assignments(values)} WHERE run_id = ? AND step_id = ? AND attempt = ?",
@@ -133,7 +133,7 @@ def update_step(sql: sqlite3.Connection, step: StepRecord, **values: Any) -> Non
     )
 
 
-def update_release(sql: sqlite3.Connection, environment: str, release_id: str, **values: Any) -> None:
+def update_release(sql: Sql, environment: str, release_id: str, **values: Any) -> None:
     """Changes these columns of the release, if there is one."""
     sql.execute(
         f"UPDATE releases SET {_assignments(values)} WHERE environment = ? AND id = ?",

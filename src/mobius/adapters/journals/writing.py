@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Sequence
 
 from mobius.adapters.journals import chain, rows, tables
 from mobius.adapters.journals.database import Database
 from mobius.adapters.journals.reading import Reader
+from mobius.adapters.journals.sql import Sql
 from mobius.errors import MobiusError, UsageError
 from mobius.model.release import BackupRecord, Release, ReleaseState
 from mobius.model.run import Event, Run
@@ -36,9 +36,7 @@ class Writer(Reader):
             tables.fence(sql, run)
             return self._append(sql, run.id, run.environment, note, now, who or who_acts(run))
 
-    def _append(
-        self, sql: sqlite3.Connection, run_id: int, environment: str, note: Note, now: float, who: str
-    ) -> Event:
+    def _append(self, sql: Sql, run_id: int, environment: str, note: Note, now: float, who: str) -> Event:
         """The event at the end of the chain, and its outbox row, in the caller's transaction."""
         last = sql.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
         link = chain.Link(
