@@ -37,7 +37,9 @@ def test_a_watch_that_judges_films_acts_on_them_also_by_a_policy_without_a_limit
     assert limit('[media]\nlatest = "out/*.mp4"\nwatch = false') is None
     assert limit('thresholds = { max_failed_gates = "off" }\n[media]\nlatest = "out/*.mp4"') is None
     assert limit('thresholds = { max_failed_gates = 1 }\n[media]\nlatest = "out/*.mp4"') == 1
-    assert limit('policies = { mine = { base = "strict", max_failed_gates = "off" } }\npolicy = "mine"') is None
+    assert (
+        limit('policies = { mine = { base = "strict", max_failed_gates = "off" } }\npolicy = "mine"') is None
+    )
 
 
 @pytest.mark.parametrize(
