@@ -170,5 +170,17 @@ def test_while_a_bad_moment_would_be_forgiven_whole_it_says_why_there_is_no_evid
     young = replace(TICK, evidence={"traffic": (0.0, 1250.0)}, forgiven_s=30.0)
     assert "· evidence 0 of 1,250 (the first 30 s count for nothing) ·" in look_line(young)
     [line] = [line for line in WindowScreen(Still(young)).lines(NOON, 80, 40) if "evidence" in line]
-    assert line.split() == ["evidence", "the", "first", "30", "s", "count", "for", "nothing", "0", "of", "1,250"]
+    assert line.split() == [
+        "evidence",
+        "the",
+        "first",
+        "30",
+        "s",
+        "count",
+        "for",
+        "nothing",
+        "0",
+        "of",
+        "1,250",
+    ]
     assert tick_json(young, stories.run(RunState.OBSERVING))["forgiven_s"] == 30.0
