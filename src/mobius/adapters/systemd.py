@@ -81,7 +81,8 @@ def read_states(units: Sequence[str], told: str) -> tuple[UnitState, ...]:
     ]
     if len(blocks) != len(units):
         raise MobiusError(
-            f"systemd told of {len(blocks)} units of {len(units)}", "systemctl is-system-running"
+            f"systemd told of {len(blocks)} units, and was asked for {len(units)}",
+            "try again; then: systemctl is-system-running",
         )
     return tuple(
         UnitState(

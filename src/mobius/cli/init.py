@@ -135,7 +135,7 @@ def _may_change(changed: list[Planned], *, yes: bool, dry_run: bool) -> bool:
     named = ", ".join(each.path for each in changed)
     if not sys.stdin.isatty():
         raise UsageError(
-            f"{named}: other than mobius would write, and there is no terminal to ask. Nothing was written.",
+            f"{named}: other than mobius would write, and there is no terminal to ask; nothing was written",
             "read the diff, then mobius init --yes",
         )
     return click.confirm(f"Change {named} as shown?", err=True)

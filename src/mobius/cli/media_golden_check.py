@@ -196,7 +196,13 @@ def _judge(here: Films, pair: Pair) -> Judged:
     from mobius.wiring.media import now
 
     if pair.problem is not None or pair.place is None:
-        return _not_judged(pair, pair.problem or GateUnknown("there is no golden"))
+        return _not_judged(
+            pair,
+            pair.problem
+            or GateUnknown(
+                "there is no golden", "record one: mobius media golden record --game NAME --in FILE"
+            ),
+        )
     try:
         checked = check(here.ask, pair.place, pair.film, here.how.wanted, at=now())
     except MobiusError as problem:

@@ -91,7 +91,9 @@ def _check(ctx: click.Context, what: str, *, as_json: bool) -> int:
     except FileNotFoundError:
         raise GateFailed(f"there is no {name}", "mobius init writes it") from None
     except (OSError, UnicodeDecodeError) as problem:
-        raise GateUnknown(f"{name} cannot be read", "look at the file") from problem
+        raise GateUnknown(
+            f"{name} cannot be read", "let this user read it, or write it anew: mobius init --yes"
+        ) from problem
     behind = found != wanted
     if as_json:
         told = {"schema_version": 1, "event": "runbook check", "file": name, "is_behind": behind}

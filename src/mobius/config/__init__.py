@@ -101,7 +101,9 @@ def _absolute(path: Path) -> Path:
     try:
         return Path(path).expanduser().absolute()
     except (OSError, ValueError, RuntimeError) as error:
-        raise ConfigurationError(f"{str(path)!r} is not a path that can be read") from error
+        raise ConfigurationError(
+            f"{str(path)!r} is not a path that can be read", "give another path"
+        ) from error
 
 
 def _table(node: Node | None) -> Tree:

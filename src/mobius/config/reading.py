@@ -38,7 +38,8 @@ def read_toml(file: Path) -> tuple[dict[str, Any], Mapping[str, int]]:
         ) from error
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; thousands of brackets
         raise ConfigurationError(
-            f"{file.name} is not valid TOML: a number too long or brackets too deep"
+            f"{file.name} is not valid TOML: a number too long or brackets too deep",
+            f"correct {file}, then try: mobius config check",
         ) from error
     return raw, lines_of(text)
 
@@ -65,7 +66,7 @@ def read_text(file: Path) -> str:
                 f"there is no file {file}", "check its name; mobius config schema says what it may hold"
             )
         if not file.is_file():  # a pipe would block for ever
-            raise ConfigurationError(f"{file} is not a regular file")
+            raise ConfigurationError(f"{file} is not a regular file", "name a file: --config FILE")
         with file.open("rb") as stream:
             content = stream.read(LARGEST_BYTES + 1)
     except (OSError, ValueError) as error:

@@ -81,7 +81,11 @@ def _register(plan: Adoption, house: House, world: World) -> None:
         ports.traffic.switch({BLUE: 100})
     house.open_up(plan)
     if why_not := world.machine.reaches(plan):
-        raise GateFailed(f"{plan.proxy} could not reach the service by {plan.root}/live/web.sock: {why_not}")
+        socket = f"{plan.root}/live/web.sock"
+        raise GateFailed(
+            f"{plan.proxy} could not reach the service by {socket}: {why_not}",
+            f"let the user of {plan.proxy} search every folder above: namei -l {socket}",
+        )
 
 
 def _turn_the_proxy(plan: Adoption, house: House, world: World) -> None:
@@ -120,7 +124,9 @@ def _put(change: FileChange, world: World) -> None:
     if there == change.after:
         return
     if there != change.before:
-        raise GateFailed(f"{change.path} was changed meanwhile, by somebody else")
+        raise GateFailed(
+            f"{change.path} was changed meanwhile, by somebody else", "see who changes it, then adopt again"
+        )
     world.tell(f"writing {change.path}")
     world.keeper.put(change)
 
@@ -130,7 +136,7 @@ def _remember(plan: Adoption, house: House, world: World) -> None:
     name = ports.settings.name
     known = next((r for r in ports.releases.manifests() if r.id == plan.release_id), None)
     if known is None:
-        raise MobiusError(f"the manifest of {plan.release_id} is gone")
+        raise MobiusError(f"the manifest of {plan.release_id} is gone", "adopt again: it is written anew")
     live = Release(
         id=known.id,
         tag=known.tag,

@@ -86,7 +86,7 @@ def _line(text: str, called: str, longest: int) -> str:
     """One line of it, without what would draw on a reader's terminal."""
     line = " ".join(text.split())
     if len(line) > longest:
-        raise UsageError(f"{called} of {len(line)} characters", f"at most {longest}")
+        raise UsageError(f"{called} is too long: {len(line)} characters", f"write {longest} at most")
     if not line.isprintable():
-        raise UsageError(f"{called} with characters that cannot be printed", "write plain text")
+        raise UsageError(f"{called} has characters that cannot be printed", "write plain text")
     return line

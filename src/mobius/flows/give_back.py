@@ -205,7 +205,10 @@ def await_answers(plan: Adoption, ports: Ports, world: World, *, through_us: boo
         if not told:
             return
         if world.now() > give_up_at:
-            raise GateFailed(f"{ports.settings.url} is not well after the reload: {told}")
+            raise GateFailed(
+                f"{ports.settings.url} is not well after the reload: {told}",
+                f"look: curl -i {ports.settings.url}",
+            )
         world.wait(LOOK_EVERY_S)
 
 

@@ -16,7 +16,9 @@ def is_putting_back(record: Record) -> MobiusError | None:
     """Why a runner that carries on must finish putting back and never go on forward: what was stopped may run again."""
     if not record.has_said("putting back"):
         return None
-    return MobiusError("its runner was killed while it brought back what was live")
+    return MobiusError(
+        "its runner was killed while it brought back what was live", "see what is live now: mobius status"
+    )
 
 
 def put_back(record: Record, steps: tuple[Step, ...], *, live_id: str, live_slot: str, free_slot: str) -> str:

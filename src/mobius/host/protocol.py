@@ -27,9 +27,13 @@ Answer = dict[str, Any]
 class HostUnavailable(MobiusError):
     """The supervisor (or the door) does not answer, or was lost before it did; every op may be repeated."""
 
+    next_step = "look at it: mobius host status"
+
 
 class HostRefused(MobiusError):
     """The supervisor understood and will not do it; nothing was changed. The message says why."""
+
+    next_step = "see what runs: mobius host status"
 
 
 def find_socket(run: Path, name: str) -> Path:

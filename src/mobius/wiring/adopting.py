@@ -110,7 +110,9 @@ class Adopting:
         except FileNotFoundError:
             return None
         except UnicodeDecodeError as problem:
-            raise ConfigurationError(f"{self.project}/mobius.toml is no text: {problem}") from problem
+            raise ConfigurationError(
+                f"{self.project}/mobius.toml is not UTF-8: {problem}", "save it as UTF-8"
+            ) from problem
 
     def _service(self, unit: UnitFound) -> str:
         text = self._config()

@@ -57,7 +57,7 @@ def _made(name: str, app: App, environment: str, tag: str, *, rehearse: bool, ru
         case "tests":
             return own_tests(app, environment)
         case _:
-            raise UsageError(f"there is no step {name!r}")
+            raise UsageError(f"there is no step {name!r}", "the steps there are: mobius premerge --help")
 
 
 def _result(checks: tuple[CheckResult, ...], good: str, *files: str) -> StepResult:

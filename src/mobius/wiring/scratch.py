@@ -95,7 +95,10 @@ def start_here(
         with _ended(place / "root", how):
             code = _run(words, app.environ, place)
         if not out.is_file():
-            raise GateUnknown(f"the start in a scratch place ended with exit code {code} and saw nothing")
+            raise GateUnknown(
+                f"the start in a scratch place ended with exit code {code} and saw nothing",
+                "see what it said above; the release by itself: mobius smoke",
+            )
         return _read(json.loads(out.read_text(encoding="utf-8")), how, left_out(settings), keep)
 
 

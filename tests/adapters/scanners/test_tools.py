@@ -123,7 +123,7 @@ def test_a_lock_file_without_a_package_asks_nobody(tmp_path: Path) -> None:
 def test_a_lock_file_that_lacks_what_is_needed_is_no_answer(tmp_path: Path) -> None:
     at = npm_project(tmp_path / "p")
     (at / "package.json").write_text('{"dependencies": {"lodash": "4", "express": "5"}}')
-    assert "does not have express, which package.json needs" in not_known(at, npm=("no-such-npm",))
+    assert "is older than package.json: it does not have express" in not_known(at, npm=("no-such-npm",))
 
 
 def test_osv_scanner_must_see_every_file_and_the_one_that_everybody_knows(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_every_unit_is_read_in_the_order_it_was_asked_for() -> None:
 
 
 def test_a_unit_that_is_not_told_of_is_not_taken_for_stopped() -> None:
-    with pytest.raises(MobiusError, match="systemd told of 3 units of 4"):
+    with pytest.raises(MobiusError, match="systemd told of 3 units, and was asked for 4"):
         read_states(["a", "b", "c", "d"], TOLD)
 
 

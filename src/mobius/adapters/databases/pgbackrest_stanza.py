@@ -47,7 +47,10 @@ class Stanza:
         try:
             stanzas = json.loads(text[text.index("[") :])
         except ValueError:
-            raise MobiusError(f"pgbackrest info says what is no JSON: {text[:200]}", "") from None
+            raise MobiusError(
+                f"pgbackrest info says what is no JSON: {text[:200]}",
+                f"run it by hand: pgbackrest --stanza={name} info",
+            ) from None
         found = next((each for each in stanzas if each.get("name") == name and each.get("db")), None)
         if found is None:
             raise MobiusError(

@@ -130,7 +130,8 @@ def running(
             )
         except OSError as problem:
             raise MobiusError(
-                f"{argv[0]} cannot be started: {problem.strerror}", "is it installed?"
+                f"{argv[0]} cannot be started: {problem.strerror}",
+                "install it, or put its folder on the PATH",
             ) from problem
         try:
             yield Running(process, said, time.monotonic() + timeout_s)

@@ -38,7 +38,12 @@ def answered(asked: dict[str, Any]) -> dict[str, Any]:
     except MobiusError as problem:
         return _told(problem)
     except MemoryError:
-        return _told(GateUnknown(f"{file.name}: it takes more memory than one file may", "look at the file"))
+        return _told(
+            GateUnknown(
+                f"{file.name}: it takes more memory than one file may",
+                "render it smaller, or in a common format",
+            )
+        )
 
 
 def _told(problem: MobiusError) -> dict[str, Any]:

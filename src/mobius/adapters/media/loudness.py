@@ -60,7 +60,9 @@ def measure(path: Path, *, stream: int = 0) -> Loudness:
         if not audio:
             raise GateFailed(f"{path.name} has no audio stream", "the sound was lost when it was rendered")
         if stream >= len(audio):
-            raise UsageError(f"{path.name} has {len(audio)} audio stream(s), no number {stream}")
+            raise UsageError(
+                f"{path.name} has {len(audio)} audio stream(s), no number {stream}", "the first is number 0"
+            )
         listener = Listener(path)
         for packet in container.demux(audio[stream]):
             listener.add(packet)

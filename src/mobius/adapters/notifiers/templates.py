@@ -92,5 +92,6 @@ def _text(path: Path) -> str:
             return stream.read(4 * LARGEST).decode("utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise ConfigurationError(
-            f"cannot be read: {getattr(problem, 'strerror', None) or 'it is not UTF-8'}"
+            f"cannot be read: {getattr(problem, 'strerror', None) or 'it is not UTF-8'}",
+            "let this user read it, and save it as UTF-8",
         ) from problem

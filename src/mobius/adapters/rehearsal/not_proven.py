@@ -7,3 +7,5 @@ from mobius.errors import MobiusError
 
 class NotProvenError(MobiusError):
     """It cannot be booted here; the message says why."""
+
+    next_step = "what it takes to prove it: mobius doctor"

@@ -52,7 +52,7 @@ class Npm:
             content = needs.read_text(encoding="utf-8", errors="replace")
             if missing := missing_from_lock(content, locked, dev=self._dev):
                 raise Unread(
-                    f"{path} is of another day: it does not have {', '.join(missing[:3])}, which package.json needs",
+                    f"{path} is older than package.json: it does not have {', '.join(missing[:3])}",
                     "npm install --package-lock-only, and commit what it writes",
                 )
         if not [each for each in packages if self._dev or not each.dev]:

@@ -124,5 +124,8 @@ def _section(path: Path, name: str) -> dict[str, str]:
         return {}
     except configparser.Error:
         # Not with the line in it: it may be the secret.
-        raise UsageError(f"{path} cannot be read as the file of AWS's tools that it should be") from None
+        raise UsageError(
+            f"{path} cannot be read as a file of AWS's tools",
+            "look at it: aws configure list; or name another by AWS_CONFIG_FILE",
+        ) from None
     return dict(parser[name]) if parser.has_section(name) else {}

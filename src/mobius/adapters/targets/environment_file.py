@@ -51,7 +51,8 @@ def read_environment_file(path: Path) -> dict[str, str]:
         ) from problem
     except (OSError, UnicodeDecodeError) as problem:
         raise ConfigurationError(
-            f"the environment file {path} cannot be read: {type(problem).__name__}"
+            f"the environment file {path} cannot be read: {getattr(problem, 'strerror', None) or 'it is not UTF-8'}",
+            "let this user read it, and save it as UTF-8",
         ) from problem
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     found: dict[str, str] = {}

@@ -172,7 +172,9 @@ def adopted_slot(root: Path, kinds: Mapping[str, str]) -> PlacedSlot | None:
         }
         return PlacedSlot(said["slot"], said["release_id"], processes)
     except (LookupError, TypeError, AttributeError) as problem:
-        raise MobiusError(f"{path} makes no sense: {problem!r}", "mobius adopt --undo") from problem
+        raise MobiusError(
+            f"{path} does not hold what mobius writes: {problem!r}", "mobius adopt --undo"
+        ) from problem
 
 
 def _slot(path: Path) -> PlacedSlot:
@@ -182,7 +184,8 @@ def _slot(path: Path) -> PlacedSlot:
         return PlacedSlot(path.stem, said["release_id"], processes)
     except (LookupError, TypeError, AttributeError) as problem:
         raise MobiusError(
-            f"{path} makes no sense: {problem!r}", f"remove it once its units are stopped: {path}"
+            f"{path} does not hold what mobius writes: {problem!r}",
+            f"remove it once its units are stopped: {path}",
         ) from problem
 
 

@@ -104,7 +104,8 @@ class UnitFiles:
             done = subprocess.run([visudo, "-c", "-f", "-"], input=text, capture_output=True, text=True)
             if done.returncode:
                 raise MobiusError(
-                    f"visudo does not take the rules: {done.stderr.strip() or done.stdout.strip()}"
+                    f"visudo does not take the rules: {done.stderr.strip() or done.stdout.strip()}",
+                    "look at what would be written: mobius host install --dry-run",
                 )
         return text
 
@@ -318,7 +319,7 @@ def _text(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as problem:
-        raise MobiusError(f"{path} cannot be read: {problem}") from problem
+        raise MobiusError(f"{path} cannot be read: {problem}", f"look at it: ls -l {path}") from problem
 
 
 def _systemctl(verb: str, *names: str, forgiving: bool = False) -> None:

@@ -73,7 +73,7 @@ class Faces:
         except OSError as problem:
             raise MobiusError(
                 f"{self.live} is no link: {problem.strerror}",
-                "move it away; mobius makes it anew at the next switch",
+                "move it away; the next switch makes it anew",
             ) from problem
         try:
             told = json.loads(os.readlink(folder / "about"))  # noqa: PTH115, it is no path

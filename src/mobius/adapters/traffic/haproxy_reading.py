@@ -126,7 +126,8 @@ def read_statistics(text: str, backend: str) -> Mapping[str, Row]:
                 rows[held["svname"]] = _row(held)
     except (KeyError, ValueError) as unknown:
         raise MobiusError(
-            f"HAProxy's statistics of {backend} cannot be read: {unknown!r}", "show stat, on its socket"
+            f"HAProxy's statistics of {backend} cannot be read: {unknown!r}",
+            "look what it says: mobius traffic check",
         ) from unknown
     return rows
 

@@ -128,7 +128,8 @@ def schema_of(pg_dump: str, conninfo: str, environ: Mapping[str, str]) -> tuple[
     done = subprocess.run(argv, env=dict(environ), capture_output=True, text=True, check=False, timeout=600)
     if done.returncode:
         raise MobiusError(
-            f"the schema could not be read: {done.stderr.strip().splitlines()[-1:]}", "pg_dump must be there"
+            f"the schema could not be read: {' '.join(done.stderr.strip().splitlines()[-1:])}",
+            "try it by hand: pg_dump --schema-only",
         )
     lines = (line.rstrip() for line in done.stdout.splitlines())
     return tuple(line for line in lines if line and not line.startswith(("--", "\\restrict", "\\unrestrict")))

@@ -67,7 +67,9 @@ def escape(value: str) -> str:
 def _by_template(message: Message) -> dict[str, Any]:
     made = filled(message.made, message.values, escape)
     if not isinstance(made, dict) or not (made.keys() & {"blocks", "text", "attachments"}):
-        raise ConfigurationError("has none of text, blocks and attachments")
+        raise ConfigurationError(
+            "has none of text, blocks and attachments", "give it one of them, then: mobius notify check"
+        )
     for ignored in ("channel", "username", "icon_emoji", "icon_url"):  # a webhook cannot set them
         made.pop(ignored, None)
     made.setdefault("text", escape(message.title))
