@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mobius.adapters.repository import changed_in, git, look
+from mobius.adapters.repository import changed_in, files_in, git
 from mobius.adapters.scanners.together import ProjectScanners
 from mobius.errors import MobiusError
 from mobius.flows.scan import scan
@@ -17,7 +17,7 @@ from mobius.report.sbom import cyclonedx
 from mobius.report.scan import scan_checks, scan_json, scan_sarif
 from mobius.report.words import iso
 from mobius.rules.scanning.manifests import NPM_LOCKS, manifests, npm_packages, requirement_packages
-from mobius.rules.scanning.shapes import Unread
+from mobius.rules.scanning.shapes import Unread, decoded
 from mobius.wiring.app import App, version
 
 REPORT, SARIF, JUNIT = "scan.json", "scan.sarif", "scan.xml"
@@ -67,9 +67,9 @@ def write_sbom(app: App, name: str, file: Path) -> int:
 def packages_of(project: Path, *, dev: bool) -> tuple[Package, ...]:
     """Those of every package-lock.json and requirements file of the project."""
     texts: dict[str, str] = {}
-    for path in look(project).files:
+    for path in files_in(project):
         if PurePosixPath(path).name in NPM_LOCKS or path.endswith(".txt"):
-            texts[path] = (project / path).read_text(encoding="utf-8", errors="replace")
+            texts[path] = decoded((project / path).read_bytes())
     found: list[Package] = []
     for each in manifests(texts, ("npm", "pip"), dev=dev):
         try:

@@ -120,6 +120,35 @@ def test_a_lock_file_without_a_package_asks_nobody(tmp_path: Path) -> None:
     assert "no JSON" in not_known(at, npm=("no-such-npm",))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_requirements_file_with_a_byte_order_mark_is_asked_about_as_any_other(
+    tmp_path: Path, encoding: str
+) -> None:
+    at = project(tmp_path / "p", requirements__txt="")
+    (at / "requirements.txt").write_text("flask==0.5\n", encoding=encoding)
+    assert "no-such-pip is not there" in not_known(at, pip=("no-such-pip",))
+
+
+def test_a_tool_that_looks_at_no_package_of_a_file_that_names_some_is_no_answer(tmp_path: Path) -> None:
+    canary = '{"dependencies": [{"name": "jinja2", "version": "2.10", "vulns": [{"id": "X"}]}]}'
+    words = stand_in(
+        tmp_path,
+        f"if 'mobius-scan-' in os.getcwd(): print({canary!r}); sys.exit(1)",
+        "print(json.dumps({'dependencies': []}))",
+    )
+    at = project(tmp_path / "p", requirements__txt="!flask\n")
+    assert "looked at no package of requirements.txt" in not_known(at, pip=words)
+
+
+def test_a_lock_file_behind_very_many_others_is_asked_about(tmp_path: Path) -> None:
+    at = project(tmp_path / "p", z="")
+    (at / "a").mkdir()
+    for number in range(20_100):
+        (at / "a" / str(number)).touch()
+    npm_project(at / "b")
+    assert "no-such-npm is not there" in not_known(at, npm=("no-such-npm",))
+
+
 def test_a_lock_file_that_lacks_what_is_needed_is_no_answer(tmp_path: Path) -> None:
     at = npm_project(tmp_path / "p")
     (at / "package.json").write_text('{"dependencies": {"lodash": "4", "express": "5"}}')

@@ -16,6 +16,7 @@ from mobius.rules.scanning.manifests import (
     npm_packages,
     requirement_packages,
     requirements,
+    says_nothing,
 )
 from mobius.rules.scanning.shapes import Unread
 
@@ -46,6 +47,7 @@ def test_needs_without_a_lock_file_are_a_doubt_and_no_silence() -> None:
     for name, content in (
         ("package.json", '{"dependencies": {"express": "5"}}'),
         ("pyproject.toml", '[project]\nname = "x"\ndependencies = ["flask"]\n'),
+        ("pyproject.toml", '[tool.poetry.dependencies]\npython = "^3.11"\nflask = "*"\n'),
         ("package.json", "no JSON"),
         ("pyproject.toml", "= no TOML"),
     ):
@@ -80,6 +82,12 @@ def test_a_lock_file_of_another_day_lacks_what_package_json_needs() -> None:
     needs = '{"dependencies": {"a": "1", "part": "*", "b": "2", "mine": "file:../mine"}, "devDependencies": {"c": "1"}}'
     assert missing_from_lock(needs, lock, dev=False) == ["b"]
     assert missing_from_lock(needs, lock, dev=True) == ["b", "c"]
+    assert missing_from_lock('{"optionalDependencies": {"d": "1"}}', lock, dev=False) == ["d"]
+
+
+def test_the_old_list_of_a_lock_file_counts_where_the_new_one_is_empty() -> None:
+    lock = '{"packages": {"": {}}, "dependencies": {"lodash": {"version": "4.17.4"}}}'
+    assert [each.name for each in npm_packages(lock)] == ["lodash"]
 
 
 def test_the_packages_of_a_lock_file_know_what_they_need_as_node_finds_it() -> None:
@@ -119,6 +127,13 @@ def test_lines_of_requirements_are_read_with_their_pins_hashes_and_markers() -> 
         ("requests", "", True, False),
         ("local", "", True, False),
     ]
+
+
+def test_a_requirements_file_says_nothing_only_where_every_line_is_understood_to() -> None:
+    for content in ("", "\n  # none\n", "--index-url https://here/\n"):
+        assert says_nothing(content)
+    for content in ("flask\n", "-r base.txt\n", "\ufeffflask==1\n", "f\0l\0a\0", "!flask\n"):
+        assert not says_nothing(content), content
 
 
 ANY = st.recursive(

@@ -14,7 +14,7 @@ from mobius.adapters.scanners.calling import Calling
 from mobius.model.scan import Known
 from mobius.rules.scanning.manifests import missing_from_lock, npm_packages
 from mobius.rules.scanning.npm import read_npm
-from mobius.rules.scanning.shapes import Unread
+from mobius.rules.scanning.shapes import Unread, decoded
 
 CANARY = ("lodash", "4.17.4")  # prototype pollution, known since 2018
 ROOT = {"name": "known", "version": "1.0.0", "dependencies": {CANARY[0]: CANARY[1]}}
@@ -45,11 +45,11 @@ class Npm:
     def ask(self, path: str) -> Known:
         """Of the lock file at this path in the project. Raises `Unread`."""
         lock = self._project / path
-        locked = lock.read_text(encoding="utf-8", errors="replace")
+        locked = decoded(lock.read_bytes())
         packages = npm_packages(locked)
         needs = lock.with_name("package.json")
         if needs.is_file():
-            content = needs.read_text(encoding="utf-8", errors="replace")
+            content = decoded(needs.read_bytes())
             if missing := missing_from_lock(content, locked, dev=self._dev):
                 raise Unread(
                     f"{path} is older than package.json: it does not have {', '.join(missing[:3])}",

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mobius.adapters.scanners.calling import Calling
 from mobius.model.scan import Known, Vulnerability
-from mobius.rules.scanning.manifests import includes_others, requirements
+from mobius.rules.scanning.manifests import includes_others, requirements, says_nothing
 from mobius.rules.scanning.pip_audit import normal, read_pip_audit
-from mobius.rules.scanning.shapes import Unread
+from mobius.rules.scanning.shapes import Unread, decoded
 
 CANARY = ("jinja2", "2.10")  # its sandbox can be left: known since 2019
 MISSING = "install it: pip install pip-audit; or name the program: [scan] pip"
@@ -29,14 +29,16 @@ class PipAudit:
     def ask(self, path: str) -> Known:
         """Of the requirements file at this path in the project. Raises `Unread`."""
         file = self._project / path
-        content = file.read_text(encoding="utf-8", errors="replace")
-        named = requirements(content)
-        if not named and not includes_others(content):
+        content = decoded(file.read_bytes())
+        if says_nothing(content):
             return Known((), 0.0, 0)
+        named = requirements(content)
         self._prove_it_knows()
         whole = all(one.hashed and one.version for one in named) and not includes_others(content)
         more = ("--require-hashes", "--disable-pip") if whole else ()
         found, looked_at = self._audit(file, more, {one.name for one in named if one.is_sure}, path)
+        if not looked_at and not named:  # with lines that hold on other systems only, there may be none here
+            raise Unread(f"pip-audit looked at no package of {path}, which is not empty")
         return Known(found, 0.0, looked_at, self._calling.version(self._words, cwd=self._project))
 
     def _prove_it_knows(self) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from mobius.adapters.repository import git, look
+from mobius.adapters.repository import files_in, git
 from mobius.adapters.scanners.calling import Calling
 from mobius.adapters.scanners.npm import Npm
 from mobius.adapters.scanners.osv import Osv
@@ -15,6 +15,7 @@ from mobius.adapters.scanners.pip_audit import PipAudit
 from mobius.adapters.scanners.sarif import Sarif
 from mobius.model.scan import Asked, Known, NotKnown, ScanSettings
 from mobius.rules.scanning.manifests import ASKS, NEEDS, NPM_LOCKS, ONLY_OSV, Manifest, manifests
+from mobius.rules.scanning.shapes import decoded
 
 AT_ONCE = 4
 TRY_AGAIN = "see to the network and the tool, then: mobius scan; or answer for it: [[scan.waiver]]"
@@ -85,12 +86,12 @@ class ProjectScanners:
     def _manifests(self) -> tuple[Manifest, ...]:
         """Of the files in the project; the texts of those whose content says whether they must be asked about."""
         texts: dict[str, str] = {}
-        for path in look(self._project).files:
+        for path in files_in(self._project):
             name = PurePosixPath(path).name
             if name in NPM_LOCKS or name in ONLY_OSV or name in NEEDS or name.endswith(".txt"):
                 readable = name in ASKS
                 file = self._project / path
-                texts[path] = file.read_text(encoding="utf-8", errors="replace") if readable else ""
+                texts[path] = decoded(file.read_bytes()) if readable else ""
         return manifests(texts, self._settings.sources, dev=self._settings.dev)
 
     def _asking(self, source: str, of: str, ask: Callable[[], Known]) -> Callable[[], Asked]:

@@ -98,7 +98,9 @@ def npm_packages(content: str) -> tuple[Package, ...]:
     """Those of a package-lock.json or npm-shrinkwrap.json; what lies in the project itself is none. Raises `Unread`."""
     made = document(content, "the lock file")
     if "packages" in made:
-        return _of_places(table(made["packages"], "the packages of the lock file"))
+        found = _of_places(table(made["packages"], "the packages of the lock file"))
+        if found or not made.get("dependencies"):  # npm falls back on the old list, too
+            return found
     return tuple(_of_old(table(made.get("dependencies", {}), "the packages of the lock file"), ""))
 
 
@@ -115,6 +117,12 @@ def requirements(content: str) -> tuple[Requirement, ...]:
             pinned = _PIN.match(match[3])
             found.append(Requirement(match[1], pinned[1] if pinned else "", not marker.strip(), hashed))
     return tuple(found)
+
+
+def says_nothing(content: str) -> bool:
+    """Whether a requirements file holds comments, empty lines and options only. What is not understood is something."""
+    lines = [line.strip() for line in re.sub(r"\\\r?\n", " ", content).splitlines()]
+    return not includes_others(content) and all(not line or line.startswith(("#", "-")) for line in lines)
 
 
 def includes_others(content: str) -> bool:
@@ -139,7 +147,8 @@ def missing_from_lock(needs: str, lock: str, *, dev: bool) -> list[str]:
     made, locked = document(needs, "package.json"), document(lock, "the lock file")
     places = [*_names(locked.get("packages")), *_names(locked.get("dependencies"))]
     there = {place.rpartition("node_modules/")[2] for place in places}
-    wanted = {**_names(made.get("dependencies")), **(_names(made.get("devDependencies")) if dev else {})}
+    keys = ("dependencies", "optionalDependencies", *(("devDependencies",) if dev else ()))
+    wanted = {name: version for key in keys for name, version in _names(made.get(key)).items()}
     local = ("file:", "link:", "workspace:")
     return sorted(
         name
@@ -168,15 +177,20 @@ def _without_lock(name: str, content: str, beside: set[str], *, dev: bool) -> No
                     "no lock file says which versions are installed", "npm install --package-lock-only"
                 )
         locked = any(REQUIREMENTS.fullmatch(other) or other in ONLY_OSV for other in beside)
-        if name == "pyproject.toml" and not locked:
-            project = tomllib.loads(content).get("project")
-            if isinstance(project, dict) and project.get("dependencies"):
-                return NotKnown(
-                    "no file says which versions are installed", "write a requirements.txt with hashes"
-                )
+        if name == "pyproject.toml" and not locked and _python_needs(tomllib.loads(content)):
+            return NotKnown(
+                "no file says which versions are installed", "write a requirements.txt with hashes"
+            )
     except (Unread, tomllib.TOMLDecodeError, RecursionError) as problem:
         return NotKnown(f"{name} cannot be read: {problem}", "mend it, then: mobius scan")
     return None
+
+
+def _python_needs(made: Mapping[str, Any]) -> bool:
+    """Whether a pyproject.toml needs packages, as the standard or as Poetry says it."""
+    project, tool = _names(made.get("project")), _names(made.get("tool"))
+    by_poetry = _names(_names(tool.get("poetry")).get("dependencies"))
+    return bool(project.get("dependencies")) or bool(by_poetry.keys() - {"python"})
 
 
 def _of_places(places: Mapping[str, Any]) -> tuple[Package, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 from typing import Any
@@ -10,6 +11,13 @@ from mobius.errors import GateUnknown
 from mobius.model.scan import Level
 
 MOST_TEXT = 300
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 LEVELS = {
     "info": Level.LOW,
     "low": Level.LOW,
@@ -57,6 +65,14 @@ def text(value: object, what: str = "", *, longest: int = MOST_TEXT) -> str:
         raise Unread(f"{what or 'a text'} is missing")
     line = " ".join(writable(value).split())
     return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def decoded(content: bytes) -> str:
+    """The text of a file as npm and pip read it: by its byte order mark, which PowerShell writes, else UTF-8."""
+    for mark, encoding in MARKS:
+        if content.startswith(mark):
+            return content[len(mark) :].decode(encoding, "replace")
+    return content.decode("utf-8", "replace")
 
 
 def writable(value: str) -> str:
