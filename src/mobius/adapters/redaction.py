@@ -103,6 +103,8 @@ def secrets_of(settings: EnvironmentSettings, places: Places, environ: Mapping[s
                 continue  # it is told where the file is needed
     found |= {environ[database.url_env] for database in settings.databases if database.url_env in environ}
     found |= secrets_of_channels(settings.notify.channels, environ)
+    if settings.journal.url_env in environ:
+        found.add(environ[settings.journal.url_env])
     if settings.serve.token_env in environ:
         found.add(environ[settings.serve.token_env])
     for signal in settings.signals:

@@ -13,6 +13,7 @@ from mobius.config.build import under
 from mobius.config.databases import check_databases
 from mobius.config.fleet import check_fleet
 from mobius.config.github import check_github
+from mobius.config.journal import check_journal
 from mobius.config.media import check_media
 from mobius.config.migrations import check_migrations
 from mobius.config.mistakes import Mistakes, Place
@@ -61,6 +62,7 @@ def check_environment(values: dict[str, Any], tree: Tree, around: Place, mistake
     _check_commands(values, tree, around, mistakes)
     _check_signatures(values["backup"], tree, mistakes)
     _check_store(values["store"], values["backup"], tree, mistakes)
+    check_journal(values["journal"], tree, around, mistakes)
     _check_times(values, tree, around, mistakes)
 
 

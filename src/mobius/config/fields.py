@@ -8,6 +8,7 @@ from __future__ import annotations
 from mobius.config.figures import COUNT, QUALITY, THRESHOLDS
 from mobius.config.fleet import FLEET, HOSTS
 from mobius.config.github import GITHUB
+from mobius.config.journal import JOURNAL
 from mobius.config.kinds import Choice, Duration, Flag, Number, Size, Text
 from mobius.config.media import MEDIA
 from mobius.config.notifying import NOTIFYING
@@ -198,6 +199,7 @@ ENVIRONMENT: tuple[Item, ...] = with_defaults_of(
         ),
         "Copies of backups elsewhere.",
     ),
+    JOURNAL,
     Section(
         "migrations",
         with_defaults_of(

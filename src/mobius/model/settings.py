@@ -101,6 +101,7 @@ class EnvironmentSettings:
     fleet: FleetSettings = field(default_factory=lambda: FleetSettings())
     rehearsal: RehearsalSettings = field(default_factory=lambda: RehearsalSettings())
     store: StoreSettings = field(default_factory=lambda: StoreSettings())
+    journal: JournalSettings = field(default_factory=lambda: JournalSettings())
     migrations: MigrationSettings | None = None
     monitor: MonitorSettings = field(default_factory=lambda: MonitorSettings())
     canary: CanarySettings = field(default_factory=lambda: CanarySettings())
@@ -323,6 +324,16 @@ class StoreSettings:
     region: str = ""
     required: bool = False
     timeout_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSettings:
+    """Where everything that happens is written down. `sqlite`: a file in `root`. `postgres`: the database whose address
+    `url_env` holds, in the schema `schema`; then several machines may act on the environment."""
+
+    kind: Literal["sqlite", "postgres"] = "sqlite"
+    url_env: str = ""
+    schema: str = "mobius"
 
 
 @dataclass(frozen=True, slots=True)

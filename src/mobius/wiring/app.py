@@ -11,7 +11,6 @@ from typing import Any
 
 from mobius import config
 from mobius.adapters import records
-from mobius.adapters.journals.sqlite import SqliteJournal
 from mobius.adapters.places import Places
 from mobius.adapters.redaction import redactor, secrets_of
 from mobius.adapters.rehearsal.booting import why_no_boot
@@ -51,6 +50,7 @@ from mobius.model.stored import Copied, Fetched, StoredBackup
 from mobius.model.verdict import CheckResult
 from mobius.ports import Journal, Ports, ProcessStatus
 from mobius.wiring.assemble import assemble
+from mobius.wiring.journal import open_journal
 
 
 def open_app(
@@ -93,7 +93,7 @@ class App:
         settings = self.environment(name)
         places = Places(self.settings.project, settings.root, settings.release.link)
         redact = redactor(secrets_of(settings, places, self.environ))
-        return SqliteJournal(places.journal, read_only=read_only, redact=redact)
+        return open_journal(self.settings, settings, self.environ, redact, read_only=read_only)
 
     def ports(self, name: str | None, *, read_only: bool = False) -> Ports:
         """Everything the flows of one environment touch."""

@@ -15,7 +15,6 @@ from mobius.adapters.clocks.system import SystemClock
 from mobius.adapters.commands.kept import KeptCommands
 from mobius.adapters.databases.captures import Dumps
 from mobius.adapters.launchers.host_job import HostJobLauncher
-from mobius.adapters.locks.os_lock import OsLock
 from mobius.adapters.migrations.configured import live_migrations, source_of
 from mobius.adapters.monitor_logs import monitor_logs
 from mobius.adapters.places import Places
@@ -55,6 +54,7 @@ from mobius.ports import (
 )
 from mobius.rules.commanding import ELSEWHERE
 from mobius.wiring.counting import counting, noted_files, recorder
+from mobius.wiring.journal import lock_of, shared_launcher
 from mobius.wiring.media_signals import film_signals
 from mobius.wiring.telling import journal_of
 
@@ -143,7 +143,7 @@ def assemble(
         service=service,
         clock=clock,
         journal=journal,
-        lock=OsLock(places.lock, settings.name),
+        lock=lock_of(places, settings, journal),
         releases=store,
         target=target,
         traffic=traffic,
@@ -152,7 +152,7 @@ def assemble(
         checks=checks,
         backups=FolderBackups(service, settings, places, store, rehearser, databases, environ),
         migrations=live_migrations(settings, places, environ, redact) if commands is None else None,
-        launcher=_launcher(all_settings, settings, environ),
+        launcher=shared_launcher(_launcher(all_settings, settings, environ), settings, journal),
         holder=records.holder,
         redact=redact,
         deployment_log=records.deployment_log(project / "logs" / "deployment.log"),

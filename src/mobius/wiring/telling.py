@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from mobius.adapters.clocks.system import SystemClock
-from mobius.adapters.journals.sqlite import SqliteJournal
-from mobius.adapters.journals.telling import TellingJournal, nobody
+from mobius.adapters.journals.journal import SqlJournal
+from mobius.adapters.journals.telling import nobody
 from mobius.adapters.launchers.sender import SenderLauncher
 from mobius.adapters.places import Places
 from mobius.adapters.redaction import redactor, secrets_of
 from mobius.errors import ConfigurationError, Locked
 from mobius.model.settings import EnvironmentSettings, Settings
+from mobius.wiring.journal import open_journal
 
 if TYPE_CHECKING:
     from mobius.flows.notify.telling import Telling
@@ -35,11 +36,10 @@ def journal_of(
     redact: Callable[[str], str],
     *,
     read_only: bool,
-) -> SqliteJournal:
+) -> SqlJournal:
     """The journal of an environment; what is written in it for people wakes the sender, where there is a channel."""
-    places = Places(all_settings.project, settings.root, settings.release.link)
     wake = nobody if read_only else waker(all_settings, settings, environ)
-    return TellingJournal(places.journal, read_only=read_only, redact=redact, wake=wake)
+    return open_journal(all_settings, settings, environ, redact, read_only=read_only, wake=wake)
 
 
 def waker(
@@ -75,7 +75,7 @@ def telling_of(
     return Telling(
         service=app.settings.service,
         settings=settings,
-        journal=SqliteJournal(places.journal, read_only=read_only, redact=redact),
+        journal=open_journal(app.settings, settings, app.environ, redact, read_only=read_only),
         clock=SystemClock(),
         notifiers=[
             (each, notifier_of(each, around, redact))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -28,7 +29,7 @@ def make(database: Database) -> Iterator[Callable[..., PostgresJournal]]:
     schema = f"mobius_{secrets.token_hex(4)}"
 
     def one(**how: object) -> PostgresJournal:
-        address = parsed("journal", database.url)
+        address = partial(parsed, "journal", database.url)
         made.append(PostgresJournal(address, how.pop("schema", schema), how.pop("service", "probe"), **how))  # type: ignore[arg-type]
         return made[-1]
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ import sys
 from mobius.adapters.databases.postgres_address import parsed
 from mobius.adapters.journals.postgres import PostgresJournal
 from mobius.ports import Note
-journal = PostgresJournal(parsed("journal", sys.argv[1]), sys.argv[2], "probe")
+journal = PostgresJournal(lambda: parsed("journal", sys.argv[1]), sys.argv[2], "probe")
 for n in range(int(sys.argv[4])):
     journal.say(None, "production", Note(sys.argv[3], str(n), topic="alert"), now=float(n))
 """
@@ -51,7 +52,7 @@ def own_server() -> Iterator[PostgresServer]:
 
 
 def journal_at(url: str, schema: str = "mobius", **how: object) -> PostgresJournal:
-    return PostgresJournal(parsed("journal", url), schema, "probe", **how)  # type: ignore[arg-type]
+    return PostgresJournal(partial(parsed, "journal", url), schema, "probe", **how)  # type: ignore[arg-type]
 
 
 def test_nothing_is_made_before_the_first_write(

@@ -10,7 +10,7 @@ import msgspec
 
 from mobius.adapters.journals import chain, rows, tables
 from mobius.adapters.journals.sending import Sending
-from mobius.adapters.journals.sql import Sql
+from mobius.adapters.journals.sql import Row, Sql
 from mobius.adapters.journals.writing import who_acts
 from mobius.errors import MobiusError, UsageError
 from mobius.model.plan import Plan, Step
@@ -56,6 +56,7 @@ class SqlJournal(Sending):
             facts = {"plan": plan.hash, "tag": plan.tag, "release_id": plan.release_id}
             note = Note("run queued", f"{act} to {environment} queued by {lead or holder}", facts)
             self._append(sql, run_id, environment, note, now, str(holder))
+            self._in_our_hands(sql, environment, run_id, holder)
             return rows.run(tables.run_row(sql, run_id))
 
     def _supersede(self, sql: Sql, environment: str, by: str, by_id: int, now: float) -> None:
@@ -84,11 +85,19 @@ class SqlJournal(Sending):
             active = tables.active_row(sql, row["environment"])
             if active is not None and active["id"] != run.id and active["token"] > row["token"]:
                 raise tables.fenced(row, active)
+            self._refuse_if_elsewhere(sql, row)
             token = tables.next_token(sql, row["environment"])
             tables.update_run(sql, run.id, token=token, holder=msgspec.json.encode(holder).decode())
             note = Note("runner started", f"run {run.id} is now in the hands of {holder}", {"token": token})
             self._append(sql, run.id, row["environment"], note, now, str(holder))
+            self._in_our_hands(sql, row["environment"], run.id, holder)
             return rows.run(tables.run_row(sql, run.id))
+
+    def _refuse_if_elsewhere(self, sql: Sql, row: Row) -> None:
+        """Raises `Locked` where another machine carries the run on and lives. A journal of one machine has none."""
+
+    def _in_our_hands(self, sql: Sql, environment: str, run_id: int, holder: Holder) -> None:
+        """Writes down that this machine carries the run on, where there are others."""
 
     def move(self, run: Run, state: RunState, note: Note, *, now: float, **changes: Any) -> Run:
         """The run in its new state, with the event. An ended run stays in the state it ended in."""

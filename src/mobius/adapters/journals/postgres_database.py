@@ -21,6 +21,7 @@ from mobius.adapters.journals.sql import Sql
 from mobius.errors import MobiusError
 
 T = TypeVar("T")
+U = TypeVar("U")
 PATIENCE_S = 20.0  # for a server that restarts in the middle of a run
 BUSY_S = 10.0
 # Each transaction says for itself what a session would be told once. A writer that was stopped in the middle loses its
@@ -41,7 +42,7 @@ class PostgresDatabase:
 
     def __init__(
         self,
-        address: Address,
+        address: Callable[[], Address],
         schema: str,
         service: str,
         *,
@@ -82,7 +83,11 @@ class PostgresDatabase:
 
     def read(self, query: Callable[[Sql], T]) -> T:
         """The answer of `query` on one unchanging state. It may be called more than once. Changes nothing."""
-        return self.again(lambda: self._read(query))
+        return self.again(lambda: self._read(query, query_empty))
+
+    def read_own(self, query: Callable[[Sql], T]) -> T | None:
+        """The same of the tables that only PostgreSQL has; None where nothing was made yet."""
+        return self.again(lambda: self._read(query, lambda _: None))
 
     def again(self, work: Callable[[], T]) -> T:
         """What `work` gives, which may be done again when it raises `Lost`: until the patience has ended, where this
@@ -105,14 +110,14 @@ class PostgresDatabase:
         with self._turn:
             self._line.close()
 
-    def _read(self, query: Callable[[Sql], T]) -> T:
+    def _read(self, query: Callable[[Sql], T], of_nothing: Callable[[Callable[[Sql], T]], U]) -> T | U:
         with (
             self._explained(),
             self._line.transaction("ISOLATION LEVEL REPEATABLE READ READ ONLY") as connection,
         ):
             self._settle(connection)
             if not schema.exists(connection, self.schema):
-                return query_empty(query)
+                return of_nothing(query)
             found = connection.execute(_LOCKED.removesuffix(" FOR UPDATE")).fetchone()
             schema.check(self.name, found[0], found[1], self._service)
             if found[0] < SCHEMA:

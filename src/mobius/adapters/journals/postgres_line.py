@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import Any
@@ -64,10 +64,12 @@ class Questions:
 
 
 class Line:
-    """Opens the connection when it is needed, and again when it was lost. For one thread at a time."""
+    """Opens the connection when it is needed, and again when it was lost. For one thread at a time. `address` is asked
+    then, and may raise `MobiusError` where there is none."""
 
-    def __init__(self, address: Address) -> None:
-        self._address = address
+    def __init__(self, address: Callable[[], Address]) -> None:
+        self._address_of = address
+        self._known: Address | None = None
         self._connection: Any = None
         self._quiet_until = 0.0
         self._why_quiet: MobiusError | None = None
@@ -76,7 +78,7 @@ class Line:
     @property
     def name(self) -> str:
         """For people, without secrets."""
-        return f"the journal in {self._address}"
+        return f"the journal in {self._known}" if self._known else "the journal in PostgreSQL"
 
     def open(self, *, at_once: bool = False) -> Any:
         """A connection outside any transaction. Raises `Lost`; at once, for a while after it could not be had,
@@ -86,7 +88,8 @@ class Line:
         if self._why_quiet is not None and not at_once and time.monotonic() < self._quiet_until:
             raise self._why_quiet
         psycopg = driver()
-        given = {**NOTICED, **self._address.parameters, **self._address.secrets}
+        self._known = address = self._address_of()
+        given = {**NOTICED, **address.parameters, **address.secrets}
         try:
             # Behind PgBouncer, two transactions in a row meet two servers: nothing may be prepared, or set for good.
             self._connection = psycopg.connect(
@@ -145,7 +148,8 @@ class Line:
     def explained(self, error: Exception) -> MobiusError:
         """In words, with a next step."""
         state = getattr(error, "sqlstate", None) or ""
-        said = self._address.redact(" ".join(str(error).split()))
+        said = " ".join(str(error).split())
+        said = self._known.redact(said) if self._known else said
         refused = "password" in said or "authentication" in said or "pg_hba" in said
         if state[:2] == "28" or refused:
             return MobiusError(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mobius.adapters.journals.journal import SqlJournal
 from mobius.adapters.journals.sqlite import SqliteJournal
 from mobius.adapters.journals.writing import unredacted
 from mobius.model.run import Event, Run, RunState
@@ -16,8 +17,26 @@ def nobody() -> None:
     """Where no channel is configured."""
 
 
-class TellingJournal(SqliteJournal):
+class Telling(SqlJournal):
     """`wake` is called when a message is in the journal for good. It must return at once, and never raise."""
+
+    wake: Callable[[], None] = staticmethod(nobody)
+
+    def move(self, run: Run, state: RunState, note: Note, *, now: float, **changes: Any) -> Run:
+        moved = super().move(run, state, note, now=now, **changes)
+        if note.topic:
+            self.wake()
+        return moved
+
+    def say(self, run: Run | None, environment: str, note: Note, *, now: float, who: str = "") -> Event:
+        said = super().say(run, environment, note, now=now, who=who)
+        if note.topic:
+            self.wake()
+        return said
+
+
+class TellingJournal(Telling, SqliteJournal):
+    """The journal in a file, with a sender."""
 
     def __init__(
         self,
@@ -28,16 +47,4 @@ class TellingJournal(SqliteJournal):
         wake: Callable[[], None] = nobody,
     ) -> None:
         super().__init__(path, read_only=read_only, redact=redact)
-        self._wake = wake
-
-    def move(self, run: Run, state: RunState, note: Note, *, now: float, **changes: Any) -> Run:
-        moved = super().move(run, state, note, now=now, **changes)
-        if note.topic:
-            self._wake()
-        return moved
-
-    def say(self, run: Run | None, environment: str, note: Note, *, now: float, who: str = "") -> Event:
-        said = super().say(run, environment, note, now=now, who=who)
-        if note.topic:
-            self._wake()
-        return said
+        self.wake = wake
