@@ -48,6 +48,9 @@ SECRETS = [
     ('{{"client_secret": "{}"}}', "hunter2"),
     ('{{\\"password\\": \\"{}\\"}}', "hunter2"),
     ("password: {}", "hunter2"),
+    ("dbPassOld: {}", "hunter2"),
+    ("passcode: {}", "hunter2"),
+    ("passe: {}", "hunter2"),
     ("slack_webhook_url: {}", "internal-address/1"),
     ("deploy --api-token {} --fast", "hunter2"),
     ("deploy --password={}", "hunter2"),
@@ -74,6 +77,8 @@ INNOCENT = [
     "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
     "basic health checks",
     "passed: 12 of 12",
+    "The tag is pushed, and its checks passed: `ci/premerge-validation`, `golden-checks-ubuntu`.",
+    "it passes: always",
 ]
 
 

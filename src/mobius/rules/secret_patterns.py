@@ -19,7 +19,7 @@ class Pattern:
 
 
 _WORDS = (
-    r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|authorization"
+    r"(?:pass(?:word|wd|phrase)?(?!(?:e[ds]|ing|able|ages?|through)\b)|pwd|secret|token|credentials?|authorization"
     r"|(?:api|access|account|private|signing|shared|client|encryption|master)[_.-]?(?:key|secret)|webhook(?:[_.-]?url)?)"
 )
 # A name that ends so says where a secret is to be found, and a value that begins so names another one.

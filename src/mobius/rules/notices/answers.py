@@ -14,6 +14,8 @@ SHOWN = 300  # characters of an answer
 # What old connectors and flows say in the body of a 200 or 202.
 _FAILED = re.compile(r"\berror\b|\bfail(ed|ure)\b|HTTP error|\b(4[0-9]{2}|5[0-9]{2})\b", re.IGNORECASE)
 _STATUS = re.compile(r"\b([45][0-9]{2})\b")
+# The members of a JSON answer that say how it went, in lower case; others may hold any number.
+_TELLING = ("status", "statuscode", "code", "result", "message", "title", "detail", "error", "errors")
 _AGAIN = (408, 409, 421, 423, 425, 429)
 
 
@@ -38,11 +40,13 @@ def _slack(status: int, body: str, said: str) -> Sent | NotSent:
 
 def _teams(status: int, headers: Mapping[str, str], body: str, said: str, now: float) -> Sent | NotSent:
     """A flow accepts first and fails later, an old connector tells of failures in the body of a 200."""
-    if body in ("", "1") or (_is_json(body) and '"error"' not in body.lower()):
+    telling = _telling(body)
+    if body in ("", "1") or (telling is not None and not _FAILED.search(telling)):
         return Sent(f"{status} {said}".strip())
-    if not _FAILED.search(body):
+    words = body if telling is None else telling
+    if not _FAILED.search(words):
         return NotSent(f"answered {status}, but with something that is not Teams: {said}")
-    inside = next((int(found) for found in _STATUS.findall(body)), 0)
+    inside = next((int(found) for found in _STATUS.findall(words)), 0)
     again = inside == 0 or inside in _AGAIN or inside >= 500
     wait_s = retry_after_s(headers, now)
     return NotSent(f"answered {status}, but says: {said}", final=not again, retry_after_s=wait_s)
@@ -76,8 +80,15 @@ def shown(body: str) -> str:
     return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
 
 
-def _is_json(body: str) -> bool:
+def _telling(body: str) -> str | None:
+    """What an answer in JSON says of how it went, as words; "" for nothing; None where it is no JSON object."""
     try:
-        return isinstance(json.loads(body), dict)
+        answer = json.loads(body)
     except (ValueError, RecursionError):
-        return False
+        return None
+    if not isinstance(answer, dict):
+        return None
+    said = {str(name).lower(): value for name, value in answer.items()}
+    denied = any(said.get(name) is False for name in ("ok", "success", "succeeded"))
+    wrong = '"error"' in body.lower() or bool(said.get("errors")) or denied
+    return " ".join(["error"] * wrong + [str(said[name]) for name in _TELLING if name in said])
