@@ -199,7 +199,7 @@ def test_without_an_event_there_is_no_head(place: Place) -> None:
     assert as_json == {"schema_version": 1, "event": "audit_head", "environment": "production", "head": None}
 
 
-def test_every_environment_is_looked_at_and_a_head_needs_one(tmp_path: Path) -> None:
+def test_every_environment_is_looked_at_and_a_head_is_found_in_its_own(tmp_path: Path) -> None:
     place = Place(tmp_path, "production", "staging")
     _, head = written(place, "staging").verify_chain()
     done = run(place, audit, "verify")
@@ -207,8 +207,15 @@ def test_every_environment_is_looked_at_and_a_head_needs_one(tmp_path: Path) -> 
         f"production: nothing was written yet\nstaging: 5 events, unbroken\n  head {head}\n"
     )
     assert run(place, audit, "verify", "-e", "staging", "--head", head).return_value == 0
-    unclear = run(place, audit, "verify", "--head", head)
-    assert isinstance(unclear.exception, UsageError)
+    anywhere = run(place, audit, "verify", "--head", head)
+    assert anywhere.return_value == 0
+    assert anywhere.stdout == f"staging: 5 events, unbroken\n  head {head}\n"
+    nowhere = run(place, audit, "verify", "--head", "0" * 24)
+    assert nowhere.return_value == 1
+    assert [line[:20] for line in nowhere.stdout.splitlines()] == [
+        "production: BROKEN: ",
+        "staging: BROKEN: the",
+    ]
     assert run(place, audit, "log").stdout.splitlines()[:2][0] == "production:"
 
 

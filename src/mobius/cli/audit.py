@@ -96,6 +96,8 @@ def verify(
 ) -> int:
     """Recompute the chain; exit 1 when an event was changed, removed or reordered, or HEAD is not in it.
 
+    Without -e, HEAD is looked for in every environment.
+
     With FILE, exit 1 also when the log has not every event that was in it, as it was.
     """
     the_app = app(ctx)
@@ -104,9 +106,10 @@ def verify(
     known = _known(against) if against else None
     if known and environment is None and known.environment in the_app.environments:
         environment = known.environment
-    one_only = head or known
-    names = [the_app.environment(environment).name] if one_only else _names(the_app, environment)
+    names = [the_app.environment(environment).name] if known else _names(the_app, environment)
     found = [_verified(the_app.journal(name), name, head or "", known) for name in names]
+    if head is not None:  # it is of one log: where none has it, each says so
+        found = [one for one in found if one["ok"]] or found
     for one in found:
         click.echo(json.dumps(one, ensure_ascii=False) if as_json else _words(one))
     broken = [one for one in found if not one["ok"]]
