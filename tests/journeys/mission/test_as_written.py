@@ -181,7 +181,12 @@ def test_every_command_line_of_the_two_documents_runs_as_written(project: Path, 
                 step(terminal, "mobius deploy -e production --tag v2.1.0 --detach")
             if line.place == "operations-guide.md:384":
                 step(terminal, 'cp "$LATEST_BACKUP" backup.zip && sha256sum backup.zip > backup.zip.sha256')
-            if problem := ran(terminal, line):
+            try:
+                problem = ran(terminal, line)
+            except AssertionError as stuck:  # what was wrong before it is told, too
+                wrong.append(f"{line.place}: {line.command}\n{stuck}")
+                break
+            if problem:
                 wrong.append(problem)
     finally:
         reports.unlink(missing_ok=True)
