@@ -12,6 +12,7 @@ import pytest
 from init.samples import git_in, lay_out
 from mobius.archive.durable import lock_file
 from mobius.cli.main import run
+from mobius.model.premerge import STEPS
 from mobius.wiring import open_app
 from mobius.wiring.premerge import environment_of
 
@@ -129,6 +130,28 @@ def test_only_what_is_checked_out_is_validated(tmp_path: Path, capsys: pytest.Ca
     git_in(at, "commit", "-q", "--allow-empty", "-m", "More")
     assert mobius(at, "premerge", "--tag", "v1.0.0") == 2
     assert "only what is checked out can be validated" in capsys.readouterr().err
+
+
+ONLY_TESTS = tuple(word for name in STEPS if name != "tests" for word in ("--skip", name))
+
+
+@pytest.mark.parametrize(
+    ("does", "code", "outcome"),
+    [
+        (["git", "checkout", "-q", "--detach", "HEAD~1"], 4, "ERROR"),
+        (["git", "rm", "-q", "package-lock.json"], 0, "PASS"),
+    ],
+)
+def test_a_checkout_that_changes_meanwhile_is_not_the_one_that_was_validated(
+    tmp_path: Path, does: list[str], code: int, outcome: str
+) -> None:
+    at = project(tmp_path)
+    config = at / "mobius.toml"
+    config.write_text(f"{config.read_text()}\n[premerge]\ntests = [{json.dumps(does)}]\n")
+    git_in(at, "commit", "-q", "-a", "-m", "Say what tests it")
+    assert mobius(at, "premerge", "--plain", *ONLY_TESTS, "--reason", "not what this is about") == code
+    report = json.loads((at / "premerge_artifacts" / "premerge.json").read_text())
+    assert (report["outcome"], report["dirty"]) == (outcome, code == 0)
 
 
 def test_without_a_name_it_is_staging_or_the_first_that_is_not_production(tmp_path: Path) -> None:

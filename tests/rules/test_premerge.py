@@ -8,7 +8,7 @@ import pytest
 
 from mobius.model.premerge import STEPS, Premerge, Skip, StepResult, StepState
 from mobius.model.verdict import CheckResult, Outcome
-from mobius.rules.premerge import said_of, state_of
+from mobius.rules.premerge import of_one_checkout, said_of, state_of
 
 ALL_PASS = tuple(StepResult(name, StepState.PASS, "good") for name in STEPS)
 GOOD = Premerge("r1", "dhash", "staging", "c" * 40, "main", False, 100.0, (), ALL_PASS, 200.0)
@@ -37,6 +37,15 @@ def test_each_step_alone_can_refuse_and_can_leave_it_unknown(name: str) -> None:
 def test_a_skipped_step_lets_the_others_speak_unless_it_is_required(name: str) -> None:
     assert with_step(name, StepState.SKIPPED).outcome is Outcome.PASS
     assert with_step(name, StepState.SKIPPED, required=(name,)).outcome is Outcome.INCONCLUSIVE
+
+
+def test_what_passed_says_nothing_where_another_commit_was_checked_out_meanwhile() -> None:
+    failed = of_one_checkout(with_step("scan", StepState.FAIL), "moved")
+    assert failed.outcome is Outcome.FAIL
+    unknown = of_one_checkout(GOOD, "moved")
+    assert unknown.outcome is Outcome.ERROR and {step.said for step in unknown.steps} == {"moved"}
+    assert unknown.steps[0].checks[-1].advice
+    assert of_one_checkout(GOOD, "") is GOOD
 
 
 def test_a_no_weighs_more_than_no_answer() -> None:

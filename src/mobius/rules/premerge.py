@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from mobius.model.premerge import StepState
+from dataclasses import replace
+
+from mobius.model.premerge import Premerge, StepState
 from mobius.model.verdict import CheckResult, Outcome, worst
 
 LONGEST = 160  # of the line that sums a step up; its checks have all of it
+
+
+def of_one_checkout(now: Premerge, moved: str) -> Premerge:
+    """The same; where the checkout `moved` while its steps ran, a step that passed says nothing of this commit."""
+    if not moved:
+        return now
+    check = CheckResult(
+        "checkout", Outcome.ERROR, moved, 0.0, "leave it as it is until mobius premerge has ended"
+    )
+    steps = (
+        replace(step, state=StepState.ERROR, said=moved, checks=(*step.checks, check))
+        if step.state is StepState.PASS
+        else step
+        for step in now.steps
+    )
+    return replace(now, steps=tuple(steps))
 
 
 def state_of(checks: tuple[CheckResult, ...]) -> StepState:

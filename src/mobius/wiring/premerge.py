@@ -9,6 +9,8 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from mobius.adapters.premerge.children import ChildSteps
@@ -19,6 +21,7 @@ from mobius.archive.durable import lock_file
 from mobius.errors import Locked, MobiusError, UsageError
 from mobius.flows.premerge.validate import Viewer, begun_with, validate
 from mobius.model.premerge import STEPS, TITLES, Premerge, Skip
+from mobius.rules.premerge import of_one_checkout
 from mobius.wiring.app import App
 from mobius.wiring.forge import redact_of
 from mobius.wiring.scratch import WHERE, way_of_starting
@@ -70,6 +73,7 @@ def premerge(
             f"ARTIFACT_DIR is {folder}, which holds the project itself", "set it to a folder of its own"
         )
     tag = tag or _tag_of(app)
+    head = git(project, "rev-parse", "HEAD")
     commit = _commit_of(app, environment, tag)
     begun = begun_with(
         Premerge(
@@ -117,6 +121,7 @@ def premerge(
             after={"backup": ("smoke",), **({"migrations": ("backup",)} if rehearse else {})},
             at_once=max(2, os.cpu_count() or 2),
             viewer=viewer,
+            at_the_end=partial(_as_checked_out, project, head),
         )
 
 
@@ -140,6 +145,15 @@ def _commit_of(app: App, environment: str, tag: str) -> str:
             f"git checkout {tag}; or leave --tag and RELEASE_TAG away",
         )
     return named or head
+
+
+def _as_checked_out(project: Path, head: str, now: Premerge) -> Premerge:
+    """What the steps say is worth nothing where another commit was checked out meanwhile; a changed file is told."""
+    found = git(project, "rev-parse", "HEAD")
+    if found != head:
+        told = f"{found[:12] or 'nothing'} was checked out meanwhile, and not {head[:12] or 'nothing'}"
+        return of_one_checkout(now, told)
+    return replace(now, dirty=now.dirty or bool(changed_in(project)))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from mobius.adapters.clocks.memory import MemoryClock
 from mobius.flows.premerge.validate import begun_with, validate
 from mobius.model.premerge import Premerge, Skip, StepResult, StepState
 from mobius.model.verdict import Outcome
+from mobius.rules.premerge import of_one_checkout
 
 BEGUN = Premerge("r1", "dhash", "staging", "c" * 40, "main", False, 100.0, (), ())
 NAMES = ("backup", "deploy", "smoke", "scan")
@@ -71,10 +72,20 @@ def run(
     after: Mapping[str, Sequence[str]] | None = None,
     at_once: int = 2,
     viewer: Callable[[Premerge, Mapping[str, str]], None] = lambda *_: None,
+    at_the_end: Callable[[Premerge], Premerge] = lambda now: now,
 ) -> tuple[Premerge, Reports]:
     reports = Reports()
     begun = begun_with(BEGUN, NAMES, skips or {})
-    done = validate(begun, steps, reports, MemoryClock(), after=after or {}, at_once=at_once, viewer=viewer)
+    done = validate(
+        begun,
+        steps,
+        reports,
+        MemoryClock(),
+        after=after or {},
+        at_once=at_once,
+        viewer=viewer,
+        at_the_end=at_the_end,
+    )
     return done, reports
 
 
@@ -106,6 +117,12 @@ def test_the_report_never_says_pass_before_the_end() -> None:
     assert {validation.outcome for kind, validation in reports.told if kind != "finish"} == {None}
 
 
+def test_what_is_found_out_at_the_end_stands_in_the_report_and_in_the_answer() -> None:
+    done, reports = run(Steps(), at_the_end=lambda now: of_one_checkout(now, "another was checked out"))
+    assert done.outcome is Outcome.ERROR
+    assert {validation.outcome for _, validation in reports.told} == {None, Outcome.ERROR}
+
+
 def test_whatever_stops_it_ends_every_step_and_leaves_an_incomplete_report() -> None:
     steps = Steps({"deploy": 50, "backup": 50})
 
@@ -116,7 +133,16 @@ def test_whatever_stops_it_ends_every_step_and_leaves_an_incomplete_report() -> 
     reports = Reports()
     begun = begun_with(BEGUN, NAMES, {})
     with pytest.raises(KeyboardInterrupt):
-        validate(begun, steps, reports, MemoryClock(), after={}, at_once=2, viewer=interrupt)
+        validate(
+            begun,
+            steps,
+            reports,
+            MemoryClock(),
+            after={},
+            at_once=2,
+            viewer=interrupt,
+            at_the_end=lambda now: now,
+        )
     assert sorted(steps.ended) == ["backup", "deploy"] and not steps.running
     kind, last = reports.told[-1]
     assert kind == "finish" and last.outcome is None

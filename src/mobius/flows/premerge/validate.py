@@ -22,8 +22,10 @@ def validate(
     after: Mapping[str, Sequence[str]],
     at_once: int,
     viewer: Viewer,
+    at_the_end: Callable[[Premerge], Premerge],
 ) -> Premerge:
     """All steps of `begun` that wait, at most `at_once` at a time, each when those that it comes `after` have ended.
+    `at_the_end` makes of all their answers what they are worth once the checkout was looked at again.
     `viewer` sees how it stands, with the newest line of each step that runs. Ctrl-C, or anything else that stops this,
     ends every step first; the report then says that it is incomplete."""
     reports.begin(begun)
@@ -45,7 +47,7 @@ def validate(
             one.end()
         reports.finish(_stopped(now))
         raise
-    done = replace(now, ended_at=clock.now())
+    done = replace(at_the_end(now), ended_at=clock.now())
     reports.finish(done)
     viewer(done, {})
     return done
