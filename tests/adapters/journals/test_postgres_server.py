@@ -96,6 +96,16 @@ def test_a_commit_that_never_came_is_done_again(database: Database, line: Cuttin
     journal.close()
 
 
+def test_an_answer_that_is_cut_off_is_asked_for_again(database: Database, line: CuttingLine) -> None:
+    journal = journal_at(database.url.replace(str(database.server.folder), str(line.folder)), "cut_answer")
+    run = opened(journal)
+    for cut in ("before", "after"):
+        line.cut = cut  # type: ignore[assignment]
+        assert journal.runs("production") == (run,)
+    assert line.cuts == 2
+    journal.close()
+
+
 def test_a_server_that_restarts_at_once_is_waited_for_at_every_kind_of_write(
     own_server: PostgresServer,
 ) -> None:

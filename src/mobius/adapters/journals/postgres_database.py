@@ -111,21 +111,29 @@ class PostgresDatabase:
             self._line.close()
 
     def _read(self, query: Callable[[Sql], T], of_nothing: Callable[[Callable[[Sql], T]], U]) -> T | U:
-        with (
-            self._explained(),
-            self._line.transaction("ISOLATION LEVEL REPEATABLE READ READ ONLY") as connection,
-        ):
-            self._settle(connection)
-            if not schema.exists(connection, self.schema):
-                return of_nothing(query)
-            found = connection.execute(_LOCKED.removesuffix(" FOR UPDATE")).fetchone()
-            schema.check(self.name, found[0], found[1], self._service)
-            if found[0] < SCHEMA:
-                raise MobiusError(
-                    f"{self.name} is of an older mobius (schema {found[0]}, this one has {SCHEMA})",
-                    "the next command that writes brings it up to date, such as: mobius freeze",
-                )
-            return query(Questions(connection))
+        try:
+            with (
+                self._explained(),
+                self._line.transaction("ISOLATION LEVEL REPEATABLE READ READ ONLY") as connection,
+            ):
+                return self._answer(connection, query, of_nothing)
+        except CutOff as cut:
+            raise Lost(f"{self.name} was lost in the middle of an answer", "try again") from cut
+
+    def _answer(
+        self, connection: Any, query: Callable[[Sql], T], of_nothing: Callable[[Callable[[Sql], T]], U]
+    ) -> T | U:
+        self._settle(connection)
+        if not schema.exists(connection, self.schema):
+            return of_nothing(query)
+        version, service = connection.execute(_LOCKED.removesuffix(" FOR UPDATE")).fetchone()
+        schema.check(self.name, version, service, self._service)
+        if version < SCHEMA:
+            raise MobiusError(
+                f"{self.name} is of an older mobius (schema {version}, this one has {SCHEMA})",
+                "the next command that writes brings it up to date, such as: mobius freeze",
+            )
+        return query(Questions(connection))
 
     def _take_turn(self, connection: Any) -> None:
         """The lock row is ours until the transaction ends; the tables are there, and of this version."""
