@@ -37,6 +37,16 @@ CURVE_POINTS = 2_000
 TOGETHER = 16_384  # samples weighted at a time: fewer calls, and still in the processor's cache
 NOTHING = Loudness(None, None, None, None, None)
 
+# Where the speakers of a file stand that does not say so, by how many they are.
+USUAL = {
+    3: ("FL", "FR", "FC"),
+    4: ("FL", "FR", "BL", "BR"),
+    5: ("FL", "FR", "FC", "BL", "BR"),
+    6: ("FL", "FR", "FC", "LFE", "BL", "BR"),
+    7: ("FL", "FR", "FC", "LFE", "BC", "SL", "SR"),
+    8: ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"),
+}
+UNKNOWN = "NONE"  # FFmpeg's name of a speaker that stands nobody knows where
 SIDES = {"SL", "SR"}
 BACKS = {"BL", "BR"}
 SURROUND_GAIN = 1.41  # +1.5 dB for what comes from the side, 60 to 120 degrees off
@@ -99,8 +109,9 @@ class Meter:
 
         self._rate = rate
         self._weights = weights(channels)
-        self._resample = av.AudioResampler(format="dblp", layout=layout, rate=rate, frame_size=TOGETHER)
-        self._filter = Weighting(rate, layout)
+        # Packed: PyAV reads behind the planes of eight channels and more (18.1: measured, it crashes).
+        self._resample = av.AudioResampler(format="dbl", layout=layout, rate=rate, frame_size=TOGETHER)
+        self._filter = Weighting(rate, len(channels))
         self._peak = TruePeak(rate)
         self._hops = Hops(rate)
 
@@ -108,7 +119,10 @@ class Meter:
     def of(cls, frame: av.AudioFrame) -> Meter:
         """For programmes that begin with this frame. Six channels without a layout are taken for 5.1."""
         layout = frame.layout
-        return cls(frame.sample_rate, layout.name, tuple(channel.name for channel in layout.channels))
+        names = tuple(channel.name for channel in layout.channels)
+        if set(names) == {UNKNOWN}:
+            names = USUAL.get(len(names), names)
+        return cls(frame.sample_rate, layout.name, names)
 
     def add(self, frame: av.AudioFrame) -> None:
         """The next frame."""
@@ -120,17 +134,18 @@ class Meter:
         """Everything that was measured."""
         for plain in self._resample.resample(None):
             self._take(plain)
-        for weighted in self._filter.end():
-            self._count(weighted)
         return loudness(self._hops.energies(), self._peak.end())
 
     def _take(self, plain: av.AudioFrame) -> None:
-        self._peak.add(np.asarray(plain.to_ndarray(), np.float32))
-        for weighted in self._filter.add(plain):
-            self._count(weighted)
-
-    def _count(self, weighted: NDArray[Any]) -> None:
-        self._hops.add(self._weights @ np.square(weighted))
+        packed = np.asarray(plain.to_ndarray(), np.float64)
+        samples = np.ascontiguousarray(packed.reshape(-1, self._weights.size).T)
+        if not np.isfinite(samples).all():
+            raise GateUnknown(
+                "samples of the sound are no numbers (NaN, or infinite)",
+                "mend what wrote it, and render it again",
+            )
+        self._peak.add(samples.astype(np.float32))
+        self._hops.add(self._weights @ np.square(self._filter.add(samples)))
 
 
 class Hops:
@@ -205,7 +220,7 @@ def _range(blocks: NDArray[np.float64]) -> float | None:
     if not loud.size:
         return None
     loud = np.sort(loud[loud > loud.mean() * 10 ** (RELATIVE_RANGE_LU / 10)])
-    low, high = (loud[round((loud.size - 1) * part)] for part in (LOW, HIGH))
+    low, high = (loud[math.floor((loud.size - 1) * part + 0.5)] for part in (LOW, HIGH))
     return _lufs(float(high)) - _lufs(float(low))
 
 

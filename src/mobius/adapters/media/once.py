@@ -53,6 +53,8 @@ class Sound:
             self._listener.add(packet)
         except (av.error.FFmpegError, EOFError, ValueError, UnicodeError) as broken:
             self._problem = unreadable(self._file, broken).message
+        except GateUnknown as unknown:
+            self._problem = unknown.message
 
     def told(self) -> tuple[dict[str, Any] | None, str]:
         """The figures, or why there are none; neither for a film without sound."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import av
 import av.error
@@ -21,6 +20,7 @@ SHELF_HZ, SHELF_DB, SHELF_Q, SHELF_SLOPE = (
 )
 PASS_HZ, PASS_Q = 38.13547087602444, 0.5003270373238773
 
+Samples = NDArray[np.float64]
 Biquad = tuple[float, float, float, float, float, float]  # b0 b1 b2 a0 a1 a2
 
 
@@ -48,12 +48,27 @@ def high_pass(rate: int) -> Biquad:
 
 
 class Weighting:
-    """Frames of doubles go in, weighted samples come out: arrays of (channels, samples)."""
+    """Samples go in, as many come out weighted: arrays of (channels, samples).
 
-    def __init__(self, rate: int, layout: str) -> None:
+    Each channel has a filter of its own. FFmpeg's leaves channels of a layout that it does not know as they are, which
+    is every WAV file without a mask of its speakers (measured: all readings 0.69 LU too low).
+    """
+
+    def __init__(self, rate: int, channels: int) -> None:
+        self._channels = [Channel(rate) for _ in range(channels)]
+
+    def add(self, samples: Samples) -> Samples:
+        """The next ones, weighted."""
+        return np.stack([channel.add(one) for channel, one in zip(self._channels, samples, strict=True)])
+
+
+class Channel:
+    """One channel. Nothing stays inside."""
+
+    def __init__(self, rate: int) -> None:
         graph = av.filter.Graph()
         graph.threads = 1  # more only wait for each other: measured, three times the processor time
-        last = graph.add_abuffer(sample_rate=rate, format="dblp", layout=layout)
+        last = graph.add_abuffer(sample_rate=rate, format="dblp", layout="mono")
         for stage in (shelf(rate), high_pass(rate)):
             values = ":".join(f"{name}={value!r}" for name, value in zip(NAMES, stage, strict=True))
             after = graph.add("biquad", f"{values}:precision=f64")
@@ -62,26 +77,23 @@ class Weighting:
         sink = graph.add("abuffersink")
         last.link_to(sink)
         graph.configure()
-        self._graph = graph
+        self._graph, self._rate = graph, rate
 
-    def add(self, frame: av.AudioFrame) -> Iterator[NDArray[Any]]:
-        """What comes out for this frame."""
+    def add(self, samples: Samples) -> Samples:
+        """The next ones of this channel, weighted."""
+        frame = av.AudioFrame.from_ndarray(samples[None, :], format="dblp", layout="mono")
+        frame.sample_rate = self._rate
         self._graph.push(frame)
-        return self._pulled()
+        return np.concatenate([found.reshape(-1) for found in self._pulled()])
 
-    def end(self) -> Iterator[NDArray[Any]]:
-        """What is left inside."""
-        self._graph.push(None)
-        return self._pulled()
-
-    def _pulled(self) -> Iterator[NDArray[Any]]:
+    def _pulled(self) -> Iterator[Samples]:
         while True:
             try:
                 frame = self._graph.pull()
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
             assert isinstance(frame, av.AudioFrame)
-            yield np.asarray(frame.to_ndarray())
+            yield np.asarray(frame.to_ndarray(), np.float64)
 
 
 NAMES = ("b0", "b1", "b2", "a0", "a1", "a2")
