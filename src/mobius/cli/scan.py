@@ -65,7 +65,10 @@ def command(
     )
     outcome = scan_outcome(made)
     if outcome is not Outcome.PASS:
-        next_step("cure these, or answer for them: docs/how-to/scan.md", quiet=as_json)
+        next_step(
+            "cure these, or answer for one by name: [[scan.waiver]] in mobius.toml; then: mobius scan",
+            quiet=as_json,
+        )
     return CODES.get(outcome, 4)
 
 

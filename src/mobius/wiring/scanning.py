@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mobius.adapters.repository import changed_in, files_in, git
+from mobius.adapters.scanners.calling import content_of
 from mobius.adapters.scanners.together import ProjectScanners
 from mobius.errors import MobiusError
 from mobius.flows.scan import scan
@@ -17,7 +18,7 @@ from mobius.report.sbom import cyclonedx
 from mobius.report.scan import scan_checks, scan_json, scan_sarif
 from mobius.report.words import iso
 from mobius.rules.scanning.manifests import NPM_LOCKS, manifests, npm_packages, requirement_packages
-from mobius.rules.scanning.shapes import Unread, decoded
+from mobius.rules.scanning.shapes import Unread
 from mobius.wiring.app import App, version
 
 REPORT, SARIF, JUNIT = "scan.json", "scan.sarif", "scan.xml"
@@ -69,7 +70,7 @@ def packages_of(project: Path, *, dev: bool) -> tuple[Package, ...]:
     texts: dict[str, str] = {}
     for path in files_in(project):
         if PurePosixPath(path).name in NPM_LOCKS or path.endswith(".txt"):
-            texts[path] = decoded((project / path).read_bytes())
+            texts[path] = content_of(project / path)
     found: list[Package] = []
     for each in manifests(texts, ("npm", "pip"), dev=dev):
         try:

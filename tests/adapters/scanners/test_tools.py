@@ -208,6 +208,20 @@ def test_a_sarif_file_is_of_this_commit_and_has_an_age(tmp_path: Path) -> None:
     assert "no file is named" in not_known(at, sources=("sarif",))
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_no_file_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    at = project(tmp_path / "p", z="")
+    names = ("x.sarif", "package.json", "pyproject.toml", "package-lock.json", "requirements.txt")
+    for name in names:
+        os.mkfifo(at / name)
+    told = [each.answer.why for each in asked(at, sarif=("*.sarif",)) if isinstance(each.answer, NotKnown)]
+    assert told == ["it is no file", "it is no file", "it is no file"]
+    for name in names[1:3]:  # beside them there is nothing that says which versions are installed
+        at = project(tmp_path / name, z="")
+        os.mkfifo(at / name)
+        assert f"{name} cannot be read" in not_known(at)
+
+
 def test_a_source_that_was_asked_for_and_has_nothing_to_read_is_no_answer(tmp_path: Path) -> None:
     at = project(tmp_path / "p", README="x")
     assert asked(at) == ()

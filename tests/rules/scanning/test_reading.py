@@ -17,6 +17,7 @@ from mobius.rules.scanning.osv import read_osv
 from mobius.rules.scanning.pip_audit import read_pip_audit
 from mobius.rules.scanning.sarif import read_sarif
 from mobius.rules.scanning.shapes import Unread, level_of_score
+from mobius.rules.scanning.shapes import document as read_document
 from rules.scanning.shapes import NPM, OSV, PIP, SARIF, npm_clean, text
 
 VERSIONS = {"node_modules/lodash": "4.17.4"}
@@ -212,3 +213,10 @@ def test_a_report_that_is_cut_anywhere_is_no_answer(name: str, cut: int) -> None
     content = text(READERS[name][0])
     with pytest.raises(Unread):
         READERS[name][1](content[: cut % len(content)])
+
+
+def test_what_says_something_twice_says_nothing_but_where_people_write_it() -> None:
+    twice = '{"results": [{"level": "error"}], "results": []}'
+    with pytest.raises(Unread, match="it says 'results' twice"):
+        read_document(twice, "the scanner")
+    assert read_document(twice, "package.json", by_hand=True) == {"results": []}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mobius.adapters.checks.run import Ran, run
 from mobius.model.scan import Asked, Known, NotKnown
-from mobius.rules.scanning.shapes import Unread
+from mobius.rules.scanning.shapes import Unread, decoded
 
 MOST_BYTES = 64 << 20
 VERSION_S = 20.0
@@ -64,3 +64,10 @@ class Calling:
 def _last(ran: Ran) -> str:
     said = [line.strip() for line in ran.complaint.splitlines() if line.strip()]
     return said[-1] if said else "it does not say why"
+
+
+def content_of(file: Path) -> str:
+    """The text of a file of the project. Raises `Unread` for a pipe and the like, on which one would wait for ever."""
+    if file.exists() and not file.is_file():
+        raise Unread("it is no file")
+    return decoded(file.read_bytes())

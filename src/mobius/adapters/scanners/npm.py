@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mobius.adapters.scanners.calling import Calling
+from mobius.adapters.scanners.calling import Calling, content_of
 from mobius.model.scan import Known
 from mobius.rules.scanning.manifests import missing_from_lock, npm_packages
 from mobius.rules.scanning.npm import read_npm
-from mobius.rules.scanning.shapes import Unread, decoded
+from mobius.rules.scanning.shapes import Unread
 
 CANARY = ("lodash", "4.17.4")  # prototype pollution, known since 2018
 ROOT = {"name": "known", "version": "1.0.0", "dependencies": {CANARY[0]: CANARY[1]}}
@@ -45,11 +45,11 @@ class Npm:
     def ask(self, path: str) -> Known:
         """Of the lock file at this path in the project. Raises `Unread`."""
         lock = self._project / path
-        locked = decoded(lock.read_bytes())
+        locked = content_of(lock)
         packages = npm_packages(locked)
         needs = lock.with_name("package.json")
         if needs.is_file():
-            content = decoded(needs.read_bytes())
+            content = content_of(needs)
             if missing := missing_from_lock(content, locked, dev=self._dev):
                 raise Unread(
                     f"{path} is older than package.json: it does not have {', '.join(missing[:3])}",

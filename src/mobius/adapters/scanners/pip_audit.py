@@ -6,11 +6,11 @@ import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from mobius.adapters.scanners.calling import Calling
+from mobius.adapters.scanners.calling import Calling, content_of
 from mobius.model.scan import Known, Vulnerability
 from mobius.rules.scanning.manifests import includes_others, requirements, says_nothing
 from mobius.rules.scanning.pip_audit import normal, read_pip_audit
-from mobius.rules.scanning.shapes import Unread, decoded
+from mobius.rules.scanning.shapes import Unread
 
 CANARY = ("jinja2", "2.10")  # its sandbox can be left: known since 2019
 MISSING = "install it: pip install pip-audit; or name the program: [scan] pip"
@@ -29,7 +29,7 @@ class PipAudit:
     def ask(self, path: str) -> Known:
         """Of the requirements file at this path in the project. Raises `Unread`."""
         file = self._project / path
-        content = decoded(file.read_bytes())
+        content = content_of(file)
         if says_nothing(content):
             return Known((), 0.0, 0)
         named = requirements(content)

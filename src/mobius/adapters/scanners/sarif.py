@@ -31,6 +31,8 @@ class Sarif:
 
     def ask(self, file: Path) -> Known:
         """What one file says. Raises `Unread`, `OSError`."""
+        if not file.is_file():
+            raise Unread("it is no file", "correct [scan] sarif")
         if file.stat().st_size > MOST_BYTES:
             raise Unread(f"{file.stat().st_size:,} bytes are no report")
         read = read_sarif(file.read_text(encoding="utf-8-sig", errors="strict"))

@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from mobius.adapters.repository import files_in, git
-from mobius.adapters.scanners.calling import Calling
+from mobius.adapters.scanners.calling import Calling, content_of
 from mobius.adapters.scanners.npm import Npm
 from mobius.adapters.scanners.osv import Osv
 from mobius.adapters.scanners.pip_audit import PipAudit
 from mobius.adapters.scanners.sarif import Sarif
 from mobius.model.scan import Asked, Known, NotKnown, ScanSettings
 from mobius.rules.scanning.manifests import ASKS, NEEDS, NPM_LOCKS, ONLY_OSV, Manifest, manifests
-from mobius.rules.scanning.shapes import decoded
+from mobius.rules.scanning.shapes import Unread
 
 AT_ONCE = 4
 TRY_AGAIN = "see to the network and the tool, then: mobius scan; or answer for it: [[scan.waiver]]"
@@ -89,10 +89,15 @@ class ProjectScanners:
         for path in files_in(self._project):
             name = PurePosixPath(path).name
             if name in NPM_LOCKS or name in ONLY_OSV or name in NEEDS or name.endswith(".txt"):
-                readable = name in ASKS
-                file = self._project / path
-                texts[path] = decoded(file.read_bytes()) if readable else ""
+                texts[path] = self._needs(self._project / path) if name in ASKS else ""
         return manifests(texts, self._settings.sources, dev=self._settings.dev)
+
+    def _needs(self, file: Path) -> str:
+        """What it says; what nobody can read where it cannot be had, so that it is told and not passed over."""
+        try:
+            return content_of(file)
+        except (Unread, OSError):
+            return "\0"
 
     def _asking(self, source: str, of: str, ask: Callable[[], Known]) -> Callable[[], Asked]:
         return lambda: self._calling.asked(source, of, ask, TRY_AGAIN)

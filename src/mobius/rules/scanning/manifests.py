@@ -144,7 +144,7 @@ def _is_aside(path: str) -> bool:
 
 def missing_from_lock(needs: str, lock: str, *, dev: bool) -> list[str]:
     """What a package.json needs and its lock file has not: that lock file is of another day. Raises `Unread`."""
-    made, locked = document(needs, "package.json"), document(lock, "the lock file")
+    made, locked = document(needs, "package.json", by_hand=True), document(lock, "the lock file")
     places = [*_names(locked.get("packages")), *_names(locked.get("dependencies"))]
     there = {place.rpartition("node_modules/")[2] for place in places}
     keys = ("dependencies", "optionalDependencies", *(("devDependencies",) if dev else ()))
@@ -170,7 +170,7 @@ def _without_lock(name: str, content: str, beside: set[str], *, dev: bool) -> No
         return None if LOCKED_BY[name] in beside else NotKnown(f"there is no {LOCKED_BY[name]}", step)
     try:
         if name == "package.json" and not beside & {*NPM_LOCKS, "yarn.lock", "pnpm-lock.yaml", "bun.lock"}:
-            made = document(content, name)
+            made = document(content, name, by_hand=True)
             keys = ("dependencies", "optionalDependencies", *(("devDependencies",) if dev else ()))
             if any(made.get(key) for key in keys):
                 return NotKnown(

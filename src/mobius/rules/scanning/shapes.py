@@ -32,15 +32,24 @@ class Unread(GateUnknown):
     """What a tool wrote is not what it writes when it looked."""
 
 
-def document(text: str, tool: str) -> dict[str, Any]:
-    """The object of JSON in the text. Raises `Unread`."""
+def document(text: str, tool: str, *, by_hand: bool = False) -> dict[str, Any]:
+    """The object of JSON in the text. One that says something twice says nothing, but where people write it
+    (`by_hand`): there the last word counts, as npm reads it. Raises `Unread`."""
     if not text.strip():
         raise Unread(f"{tool} printed nothing")
     try:
-        made = json.loads(text)
+        made = json.loads(text, object_pairs_hook=None if by_hand else _each_once)
     except (ValueError, RecursionError) as problem:
         raise Unread(f"what {tool} printed is no JSON: {problem}") from problem
     return table(made, f"what {tool} printed")
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        twice = next(key for key in made if sum(one == key for one, _ in pairs) > 1)
+        raise ValueError(f"it says {twice[:40]!r} twice")
+    return made
 
 
 def table(value: object, what: str) -> dict[str, Any]:
