@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-fleet bed lint types layers unit requirements clean
+.PHONY: demo test test-slow test-fleet bed docs lint types layers unit requirements clean
 
 demo: $(VENV)/installed
 	$(BIN)/mobius demo
@@ -33,6 +33,10 @@ test-fleet: bed
 
 bed: $(VENV)/installed-dev
 	$(BIN)/python -m tests.beds.build
+
+# The documentation as a site, in build/site; it fetches nothing from elsewhere when it is read.
+docs: $(VENV)/installed-dev
+	$(BIN)/zensical build --strict
 
 # What the product needs, by hash; then the product itself.
 $(VENV)/installed: requirements.txt pyproject.toml

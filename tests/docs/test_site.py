@@ -1,0 +1,68 @@
+"""The site of the documentation has every page once, is built without a warning, and fetches nothing from elsewhere."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SITE = tomllib.loads((ROOT / "zensical.toml").read_text("utf-8"))["project"]
+# What a browser fetches by itself; links that a reader clicks are no matter.
+FETCHED = re.compile(r"""<(?:script|img|iframe|source|video)\b[^>]*\bsrc=["']?((?:https?:)?//[^"'\s>]+)""")
+LINKED = re.compile(
+    r"""<link\b(?=[^>]*\brel=["']?(?:stylesheet|preconnect|preload|icon))[^>]*\bhref=["']?((?:https?:)?//[^"'\s>]+)"""
+)
+STYLED = re.compile(r"""(?:@import\s+|url\()["']?((?:https?:)?//[^"')\s]+)""")
+
+
+def _pages(nav: Any) -> Iterator[str]:
+    for entry in nav:
+        if isinstance(entry, str):
+            yield entry
+        else:
+            for inner in entry.values():
+                yield from [inner] if isinstance(inner, str) else _pages(inner)
+
+
+def test_every_page_stands_in_the_navigation_once() -> None:
+    there = sorted(page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md"))
+    assert sorted(_pages(SITE["nav"])) == there
+
+
+def test_every_page_is_reached_from_the_first() -> None:
+    first = (ROOT / "docs" / "README.md").read_text("utf-8")
+    wanted = [page for page in _pages(SITE["nav"]) if not page.startswith(("decisions/", "README"))]
+    assert [page for page in wanted if f"({page})" not in first] == []
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning_and_fetches_nothing(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "zensical.toml", tmp_path)
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+
+    program = Path(sys.executable).with_name("zensical")
+    built = subprocess.run(
+        [program, "build", "--strict"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+
+    assert built.returncode == 0, built.stdout + built.stderr
+    made = list((tmp_path / SITE["site_dir"]).rglob("*.html"))
+    assert len(made) > 70
+    fetched = {
+        address
+        for file in [*made, *(tmp_path / SITE["site_dir"]).rglob("*.css")]
+        for form in (FETCHED, LINKED, STYLED)
+        for address in form.findall(file.read_text("utf-8"))
+    }
+    assert fetched == set()
