@@ -59,7 +59,10 @@ def test_documents_are_read_by_their_paths_and_what_is_no_text_is_passed_over(tm
     (tmp_path / "docs" / "c.png").write_bytes(b"\x89PNG\0\0")
     (tmp_path / "docs" / "d.md").symlink_to("/etc/passwd")
     (tmp_path / "docs" / "e.md").write_bytes(b"x" * (LARGEST_TEXT + 1))
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "docs" / "f.md")
     (tmp_path / "README.md").write_text("read me")
     found = texts_of(look_into, ("docs", "README.md", "scripts"))
     assert found.texts == {"docs/b.ps1": "text", "docs/deep/a.md": "text", "README.md": "read me"}
-    assert found.unread == {"docs/e.md": "larger than 1 MiB"}
+    pipes = {"docs/f.md": "it is no file"} if hasattr(os, "mkfifo") else {}
+    assert found.unread == {"docs/e.md": "larger than 1 MiB", **pipes}

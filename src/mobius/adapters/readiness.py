@@ -53,6 +53,9 @@ def texts_of(look_into: Callable[[str], AbstractContextManager[Path]], documents
 
 
 def _read(path: Path, named: str, texts: dict[str, str], unread: dict[str, str]) -> None:
+    if path.exists() and not path.is_file():  # one would wait for a pipe for ever
+        unread[named] = "it is no file"
+        return
     try:
         with path.open("rb") as opened:
             content = opened.read(LARGEST_TEXT + 1)
