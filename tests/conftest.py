@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,8 +26,10 @@ pytest.register_assert_rewrite("journeys.service", "journeys.kill.field", "journ
 
 @pytest.fixture(scope="session", autouse=True)
 def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What a person's programs keep for later is neither read nor written."""
+    """What a person's programs keep for later is neither read nor written; the beds are ours, and stay."""
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     with pytest.MonkeyPatch.context() as own:
+        own.setenv("MOBIUS_BEDS", os.environ.get("MOBIUS_BEDS") or str(Path(cache, "mobius", "beds")))
         own.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("caches")))
         yield
 

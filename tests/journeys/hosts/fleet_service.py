@@ -18,7 +18,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +92,8 @@ timeout = "20s"
 HOST = """
 [[environments.production.host]]
 name = "{name}"
-address = "deploy@{name}"
-reached_at = "127.0.0.1"
+address = "deploy@{address}"
+reached_at = "{at}"
 port = {port}
 roles = {roles}
 """
@@ -103,7 +103,7 @@ class Fleet:
     """The project, its hosts and HAProxy. `close` ends all that was started for them."""
 
     def __init__(
-        self, folder: Path, *, window: str, fleet: str, more: str, roles: dict[str, list[str]] | None = None
+        self, folder: Path, *, ssh: str, hosts: Sequence[str], python: str, window: str, fleet: str, more: str
     ) -> None:
         self.folder = folder
         self.root = folder / ".mobius" / "production"
@@ -111,23 +111,18 @@ class Fleet:
         self.url = f"http://127.0.0.1:{self.port}"
         bin_folder = folder / "bin"
         bin_folder.mkdir(parents=True)
-        ssh = bin_folder / "ssh"
-        ssh.write_text(SSH % {"top": folder / "hosts"})
-        ssh.chmod(ssh.stat().st_mode | stat.S_IXUSR)
+        program = bin_folder / "ssh"
+        program.write_text(ssh)
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
         self.environ = {
             **os.environ,
             "PATH": f"{bin_folder}:{os.environ['PATH']}",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        rows = []
-        for name in HOSTS:
-            (folder / "hosts" / name / "home").mkdir(parents=True)
-            given = json.dumps((roles or {}).get(name, ["web"]))
-            rows.append(HOST.format(name=name, port=_two_free_ports(), roles=given))
-        text = CONFIG.replace("<python>", json.dumps(sys.executable)).replace("<port>", str(self.port))
+        text = CONFIG.replace("<python>", json.dumps(python)).replace("<port>", str(self.port))
         text = text.replace("<window>", window).replace("<fleet>", fleet).replace("<more>", more)
         self.config = folder / "mobius.toml"
-        self.config.write_text(text + "".join(rows))
+        self.config.write_text(text + "".join(hosts))
 
     def add_release(self, tag: str, ails: str = "") -> None:
         """A release, healthy or not."""
@@ -271,7 +266,13 @@ def a_fleet(
     if WHY_NOT:
         pytest.skip(WHY_NOT)
     folder = Path(tempfile.mkdtemp(prefix="mobius-fl-"))
-    made = Fleet(folder, window=window, fleet=fleet, more=more, roles=roles)
+    rows = []
+    for name in HOSTS:
+        (folder / "hosts" / name / "home").mkdir(parents=True)
+        given = json.dumps((roles or {}).get(name, ["web"]))
+        rows.append(HOST.format(name=name, address=name, at="127.0.0.1", port=_two_free_ports(), roles=given))
+    ssh = SSH % {"top": folder / "hosts"}
+    made = Fleet(folder, ssh=ssh, hosts=rows, python=sys.executable, window=window, fleet=fleet, more=more)
     try:
         settings = load(made.config, environ=os.environ).environment("production")
         with Haproxy(folder / "proxy", "shop", settings):

@@ -46,4 +46,4 @@ class Server(ThreadingHTTPServer):
 
 
 print(f"{RELEASE} starts on {HOST}", flush=True)
-sys.exit(Server(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever())
+sys.exit(Server((os.environ.get("BIND", "127.0.0.1"), int(os.environ["PORT"])), Handler).serve_forever())
