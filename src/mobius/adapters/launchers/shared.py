@@ -22,13 +22,15 @@ class SharedLauncher:
 
     def alive(self, run: Run) -> bool:
         """Whether its runner is there, here or elsewhere. While nobody can say, it is: so nobody starts a second."""
-        if self._here.alive(run):
-            return True
-        try:
-            return bool(self._lease.held_elsewhere(run.id))
-        except MobiusError:
-            return True
+        return self._is_elsewhere(run, unknown=True) or self._here.alive(run)
 
     def stop(self, run: Run) -> None:
         """Ends its runner on this machine; not there is a success."""
-        self._here.stop(run)
+        if not self._is_elsewhere(run, unknown=False):  # its process number means another process here
+            self._here.stop(run)
+
+    def _is_elsewhere(self, run: Run, *, unknown: bool) -> bool:
+        try:
+            return bool(self._lease.held_elsewhere(run.id))
+        except MobiusError:
+            return unknown
