@@ -22,6 +22,7 @@ def film(
     pix_fmt: str = "yuv420p",
     options: dict[str, str] | None = None,
     audio: bool = True,
+    audio_seconds: float | None = None,
     gain_db: float = 0.0,
     late: int = 0,
     draw: Callable[[int, np.ndarray], None] | None = None,
@@ -47,7 +48,7 @@ def film(
             out.mux(video.encode(frame))
         out.mux(video.encode(None))
         if sound is not None:
-            _play(out, sound, seconds, gain_db)
+            _play(out, sound, seconds if audio_seconds is None else audio_seconds, gain_db)
     return path
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adapters.media.films import film
 from adapters.media.signals import RATE, silence, sine, stereo, write
 from mobius.adapters.media.jobs import JOBS
 from mobius.adapters.media.loudness import measure
@@ -136,3 +137,14 @@ def test_a_stream_without_a_size_is_measured_to_its_end(tmp_path: Path) -> None:
     data[4:8] = data[40:44] = struct.pack("<I", 0xFFFFFFFF)
     file.write_bytes(data)
     assert near(measure(file).integrated_lufs, -23.0)
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"), [("mpeg2video", "a.mpg"), ("flv1", "a.flv"), ("mpeg2video", "a.ts")]
+)
+def test_containers_whose_endings_are_those_of_films_can_be_read(
+    codec: str, name: str, tmp_path: Path
+) -> None:
+    file = film(tmp_path / name, seconds=1, codec=codec, options={"b": "2000000"}, audio=False)
+    told, _ = looked_at(file)
+    assert told["film"]["video"][0]["codec"] == codec

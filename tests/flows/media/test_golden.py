@@ -90,6 +90,7 @@ def test_what_looks_and_sounds_the_same_passes(place: Place, tmp_path: Path, cha
         pytest.param({"draw": outline}, "frame_1s_tile", id="a wrong outline"),
         pytest.param({"late": 1}, "frame_2s", id="one frame late"),
         pytest.param({"audio": False}, "audio_lufs", id="sound lost"),
+        pytest.param({"audio_seconds": 1.5}, "audio_duration", id="sound that ends early"),
         pytest.param({"gain_db": 9.0}, "audio_lufs", id="nine decibels louder"),
         pytest.param({"gain_db": 9.0}, "audio_peak", id="nine decibels louder, by its peak"),
         pytest.param({"size": (160, 90)}, "container_resolution", id="half the size"),
@@ -186,6 +187,41 @@ def test_a_golden_of_another_variant_meter_or_ffmpeg_is_not_compared(place: Plac
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema_version": 1, "frames": []}', "[" * 50_000])
 def test_a_golden_that_cannot_be_read_is_not_measured(place: Place, tmp_path: Path, text: str) -> None:
     (place.folder / "golden.json").write_text(text)
+    with pytest.raises(GateUnknown, match=r"golden\.json cannot be read"):
+        held(place, tmp_path / "a.mp4")
+
+
+MALFORMED: list[tuple[tuple[str | int, ...], Any]] = [
+    (("loudness", "integrated_lufs"), "loud"),
+    (("loudness", "integrated_lufs"), float("nan")),
+    (("loudness",), [1]),
+    (("film",), "a film"),
+    (("film", "audio"), "x"),
+    (("film", "audio", 0, "sample_rate"), ...),
+    (("film", "others"), 3),
+    (("film", "video"), []),
+    (("film", "video", 0, "color"), 3),
+    (("film", "video", 0, "duration_s"), "x"),
+    (("frames", 0, "at_s"), "x"),
+    (("frames", 0, "at_s"), float("nan")),
+    (("frames", 0, "bits"), "x"),
+    (("ffmpeg",), 5),
+    (("sound_known",), "no"),
+]
+
+
+@pytest.mark.parametrize(("where", "value"), MALFORMED)
+def test_a_golden_that_was_mangled_by_hand_is_not_measured(
+    place: Place, tmp_path: Path, where: tuple[str | int, ...], value: Any
+) -> None:
+    told = json.loads((place.folder / "golden.json").read_text())
+    inner = told
+    for step in where[:-1]:
+        inner = inner[step]
+    inner[where[-1]] = value
+    if value is ...:
+        del inner[where[-1]]
+    (place.folder / "golden.json").write_text(json.dumps(told))
     with pytest.raises(GateUnknown, match=r"golden\.json cannot be read"):
         held(place, tmp_path / "a.mp4")
 

@@ -41,6 +41,13 @@ def test_the_last_of_several_summaries_counts() -> None:
     assert of_summary(summary("-30.0") + summary("-16.0"))["integrated_lufs"] == -16.0
 
 
+def test_a_sample_peak_is_no_true_peak() -> None:
+    """`peak=sample` and `peak=sample+true`: players clip what lies between the samples."""
+    sample = "\n  Sample peak:\n    Peak:       -3.0 dBFS\n"
+    assert of_summary(summary(peak=None) + sample)["true_peak_dbtp"] is None
+    assert of_summary(summary(peak=None) + sample + PEAK.format(peak="2.0"))["true_peak_dbtp"] == 2.0
+
+
 def test_line_ends_of_windows_are_read() -> None:
     assert of_summary(summary().replace("\n", "\r\n"))["true_peak_dbtp"] == -1.6
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 # A playlist or a list of files named .mp4 would make FFmpeg read other files, or the network (measured: it does).
-CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,wav,w64,flac,mp3,ogg,aiff,avi,mpegts,aac"
+CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpeg,mpegts,avi,flv,wav,w64,flac,mp3,ogg,aiff,caf,au,aac,ac3,eac3"
 MAX_PIXELS = 8192 * 4320  # a larger picture would take more memory than a child has
 INSTALL = "install it: pip install 'mobius[media]'"
 

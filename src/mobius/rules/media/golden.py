@@ -16,6 +16,7 @@ from mobius.rules.quality.readings import near, same, unread
 
 AGAIN = "render it again; if the change is wanted: mobius media golden approve --reason TEXT"
 LOOK = "look at the pictures (in debug beside the golden, or --html); if the change is wanted, approve it"
+SOUND_S = 0.15  # what encoders add before and after; a whole packet of any of them is shorter
 Film = Mapping[str, Any]
 
 
@@ -189,7 +190,7 @@ def _sound(golden: Golden, told: Film, tolerances: Tolerances) -> tuple[Reading,
         ("audio_lufs", "integrated loudness", "integrated_lufs", tolerances.lufs, "LUFS"),
         ("audio_peak", "true peak", "true_peak_dbtp", tolerances.true_peak, "dBTP"),
     )
-    found = []
+    found = _sound_length(golden.film, told["film"])
     for name, words, key, within, unit in figures:
         if not golden.sound_known:
             found.append(_never_known(name, words))
@@ -199,6 +200,16 @@ def _sound(golden: Golden, told: Film, tolerances: Tolerances) -> tuple[Reading,
             was, now = (golden.loudness or {}).get(key), (told["loudness"] or {}).get(key)
             found.append(_level(name, words, was, now, within, unit))
     return tuple(found)
+
+
+def _sound_length(golden: Film, film: Film) -> list[Reading]:
+    """Sound that ends early has the loudness of the whole: pauses do not count in it. Nothing where neither says it, or
+    one has no sound, which the set of streams tells."""
+    was, now = ((one.get("audio") or [{}])[0].get("duration_s") for one in (golden, film))
+    if was is None or not film.get("audio"):
+        return []
+    reading = near("length of the sound", now, was, SOUND_S, "s", advice=AGAIN, why="it is not said")
+    return [replace(reading, name="audio_duration")]
 
 
 def _level(name: str, words: str, was: float | None, now: float | None, within: float, unit: str) -> Reading:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from mobius.errors import GateUnknown
@@ -14,6 +14,8 @@ from mobius.model.golden import METER, VARIANTS, Golden, GoldenFrame
 SCHEMA = 1
 FRAME_FILE = re.compile(r"frames/frame_[0-9pe+-]+s\.mkv")
 SHA256 = re.compile(r"[0-9a-f]{64}")
+NUMBER: tuple[type, ...] = (int, float)
+NONE: tuple[type, ...] = (type(None),)
 BACK = "take golden.json back from version control, or record it anew"
 
 
@@ -26,7 +28,7 @@ def text_of(golden: Golden) -> str:
 def golden_of(text: str) -> Golden:
     """The golden that a golden.json says. Raises `GateUnknown` for any other text."""
     try:
-        told = json.loads(text)
+        told = json.loads(text, parse_constant=_no_number)
         if told.pop("schema_version") != SCHEMA:
             raise ValueError("another schema_version")
         frames = tuple(GoldenFrame(**row) for row in told.pop("frames"))
@@ -64,5 +66,46 @@ def _hold(golden: Golden) -> None:
     if not golden.frames or not isinstance(golden.film["video"][0], dict):
         raise ValueError("it has no frames")
     for frame in golden.frames:
+        _typed(frame)
         if not FRAME_FILE.fullmatch(frame.file) or not SHA256.fullmatch(frame.sha256):
             raise ValueError(f"{frame.file} is no frame of a golden")
+    _typed(golden)
+    _known_film(golden.film)
+    for name, value in (golden.loudness or {}).items():
+        _is(name, value, NUMBER, NONE)
+
+
+def _typed(one: Golden | GoldenFrame) -> None:
+    """Its words are words, its numbers are numbers."""
+    kinds = {"str": (str,), "int": (int,), "float": NUMBER, "bool": (bool,)}
+    for field in fields(one):
+        if kind := kinds.get(str(field.type)):
+            _is(field.name, getattr(one, field.name), kind)
+    if isinstance(one, Golden):
+        _is("film", one.film, (dict,))
+        _is("loudness", one.loudness, (dict,), NONE)
+
+
+def _known_film(film: Mapping[str, Any]) -> None:
+    """A fact may be absent, but what is there is of its kind."""
+    _is("duration_s", film.get("duration_s"), NUMBER, NONE)
+    _is("others", film.get("others", []), (list,))
+    for one in film.get("others", []):
+        _is("others", one, (str,))
+    for name in ("video", "audio"):
+        _is(name, film.get(name, []), (list,))
+        for stream in film.get(name, []):
+            _is(name, stream, (dict,))
+            _is("duration_s", stream.get("duration_s"), NUMBER, NONE)
+            _is("color", stream.get("color"), (dict,), NONE)
+            if name == "audio":
+                stream["codec"], stream["sample_rate"], stream["layout"]
+
+
+def _is(name: str, value: Any, *kinds: tuple[type, ...]) -> None:
+    if type(value) not in {kind for each in kinds for kind in each}:
+        raise ValueError(f"{name} is {str(value)[:40]!r}")
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number")

@@ -14,6 +14,7 @@ RUN_AGAIN = (
 )
 FLOOR_LUFS = -70.0  # the absolute gate: FFmpeg prints it where it has measured nothing at all
 _SUMMARY = re.compile(r"\bSummary:\s*$", re.MULTILINE)
+_TRUE_PEAK = re.compile(r"^\s*True peak:\s*$", re.MULTILINE)
 _LINES = {
     "integrated_lufs": re.compile(r"^\s*I:\s*([-+.\w]+)\s*LUFS\s*$", re.MULTILINE),
     "loudness_range_lu": re.compile(r"^\s*LRA:\s*([-+.\w]+)\s*LU\s*$", re.MULTILINE),
@@ -31,6 +32,9 @@ def of_summary(text: str) -> dict[str, float | None]:
         )
     summary = text[found[-1].end() :]
     numbers = {name: _number(line.search(summary)) for name, line in _LINES.items()}
+    true_peak = _TRUE_PEAK.search(summary)  # with `peak=sample` there is another peak, which is no true one
+    line = _LINES["true_peak_dbtp"]
+    numbers["true_peak_dbtp"] = _number(line.search(summary, true_peak.end())) if true_peak else None
     if numbers["integrated_lufs"] is not None and numbers["integrated_lufs"] <= FLOOR_LUFS:
         numbers["integrated_lufs"] = None
     return numbers
