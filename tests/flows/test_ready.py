@@ -36,6 +36,7 @@ from mobius.model.notices import (
     NotifySettings,
     Settlement,
 )
+from mobius.model.premerge import STEPS
 from mobius.model.ready import Point, Readiness, ReadySettings, Subject
 from mobius.model.run import RunState
 from mobius.model.verdict import CheckResult, Outcome
@@ -94,7 +95,7 @@ class Ground:
             "environment": "staging",
             "started_at": at - 60,
             "ended_at": at,
-            "steps": [{"name": "smoke", "outcome": "PASS"}],
+            "steps": [{"name": name, "outcome": "PASS"} for name in STEPS],
         }
         scanned = {
             "schema_version": 1,
@@ -399,9 +400,9 @@ def test_what_is_confirmed_is_kept_in_order_with_name_and_account() -> None:
     [
         (Point.BACKUP, "ann", "", "backup is measured, and nobody can confirm it by word"),
         (Point.LEAD, " ", "", "who confirms it?"),
-        (Point.LEAD, "a" * 101, "", "a name of 101 characters"),
-        (Point.LEAD, "ann", "n" * 1001, "a note of 1001 characters"),
-        (Point.LEAD, "ann\x1b[2J", "", "a name with characters that cannot be printed"),
+        (Point.LEAD, "a" * 101, "", "a name is too long: 101 characters"),
+        (Point.LEAD, "ann", "n" * 1001, "a note is too long: 1001 characters"),
+        (Point.LEAD, "ann\x1b[2J", "", "a name has characters that cannot be printed"),
     ],
 )
 def test_a_word_that_cannot_count_is_refused_and_not_kept(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mobius.model.premerge import STEPS
 from mobius.model.ready import Proof, Subject
 from mobius.model.verdict import Outcome, worst
 from mobius.rules.ready.artifacts import FILES, Artifact, Found, judge_premerge, judge_scan
@@ -25,10 +26,7 @@ PREMERGE: dict[str, Any] = {
     "environment": "staging",
     "started_at": ENDED - 60,
     "ended_at": ENDED,
-    "steps": [
-        {"name": "backup", "outcome": "PASS", "skipped_by": ""},
-        {"name": "smoke", "outcome": "PASS", "skipped_by": None},
-    ],
+    "steps": [{"name": name, "outcome": "PASS", "skipped_by": None} for name in STEPS],
 }
 SCAN: dict[str, Any] = {
     "schema_version": 1,
@@ -37,6 +35,11 @@ SCAN: dict[str, Any] = {
     "at": {"unix": ENDED, "iso": ""},
     "sources": [{"name": "npm", "of": "package-lock.json", "outcome": "PASS", "known": True}],
 }
+
+
+def but(step: Any) -> dict[str, Any]:
+    """Every step passed, but the smoke tests."""
+    return {"steps": [*(each for each in PREMERGE["steps"] if each["name"] != "smoke"), step]}
 
 
 def premerge(report: Any, artifacts: tuple[Artifact, ...] = THERE) -> tuple[Proof, ...]:
@@ -58,7 +61,7 @@ def told(proofs: tuple[Proof, ...]) -> tuple[Outcome, str]:
 
 def test_a_validation_of_this_commit_with_its_artefacts_is_a_proof() -> None:
     record, files = premerge(PREMERGE)
-    assert (record.outcome, record.value, record.at) == (Outcome.PASS, "2 steps passed in staging", ENDED)
+    assert (record.outcome, record.value, record.at) == (Outcome.PASS, "8 steps passed in staging", ENDED)
     assert files.outcome is Outcome.PASS
     assert files.value == (
         "deploy-dryrun.log, migrate-dryrun.log, postdeploy-smoketests.log, test_logging.log, monitor_logs/"
@@ -79,15 +82,25 @@ def test_a_validation_of_this_commit_with_its_artefacts_is_a_proof() -> None:
         ({"steps": []}, Outcome.ERROR, "it does not say what it did"),
         ({"steps": "all"}, Outcome.ERROR, "it does not say what it did"),
         ({"schema_version": 2}, Outcome.ERROR, "not of the form that this version writes"),
-        ({"steps": [{"name": "smoke", "outcome": "FAIL"}]}, Outcome.FAIL, "failed"),
-        ({"steps": [{"name": "smoke", "outcome": "ERROR"}]}, Outcome.ERROR, "could not be measured"),
-        ({"steps": [{"name": "smoke"}]}, Outcome.ERROR, 'it ended with "", which says nothing'),
-        ({"steps": [{"outcome": "PASS"}]}, Outcome.ERROR, 'it ended with "PASS", which says nothing'),
-        ({"steps": [None]}, Outcome.ERROR, 'it ended with "", which says nothing'),
+        (but({"name": "smoke", "outcome": "FAIL"}), Outcome.FAIL, "failed"),
+        (but({"name": "smoke", "outcome": "ERROR"}), Outcome.ERROR, "could not be measured"),
+        (but({"name": "smoke"}), Outcome.ERROR, 'it ended with "", which says nothing'),
+        (but({"outcome": "PASS"}), Outcome.ERROR, 'it ended with "PASS", which says nothing'),
+        (but(None), Outcome.ERROR, 'it ended with "", which says nothing'),
         (
-            {"steps": [{"name": "smoke", "outcome": "PASS", "skipped_by": "ann"}]},
+            but({"name": "smoke", "outcome": "PASS", "skipped_by": "ann"}),
             Outcome.INCONCLUSIVE,
             "it was skipped (ann): nobody looked",
+        ),
+        (
+            but({"name": "smoke", "outcome": "FAIL", "skipped_by": "mobius.toml"}),
+            Outcome.INCONCLUSIVE,
+            "it was skipped (mobius.toml): nobody looked",
+        ),
+        (
+            {"steps": PREMERGE["steps"][:-2]},
+            Outcome.ERROR,
+            "it does not say what became of protection, tests",
         ),
         (
             {"steps": [{"name": "smoke", "outcome": "SKIPPED", "skipped_by": "mobius.toml"}]},
@@ -104,8 +117,9 @@ def test_any_other_validation_is_none(changed: dict[str, Any], outcome: Outcome,
 
 def test_a_step_that_the_configuration_has_nothing_for_was_skipped_by_nobody() -> None:
     left_out = {"name": "migrations", "outcome": "SKIPPED", "skipped_by": "mobius.toml"}
-    proofs = premerge(PREMERGE | {"steps": [*PREMERGE["steps"], left_out]})
-    assert told(proofs) == (Outcome.PASS, "2 steps passed in staging")
+    others = [step for step in PREMERGE["steps"] if step["name"] != "migrations"]
+    proofs = premerge(PREMERGE | {"steps": [*others, left_out]})
+    assert told(proofs) == (Outcome.PASS, "7 steps passed in staging")
 
 
 def test_a_missing_an_empty_and_an_older_artefact_are_named() -> None:

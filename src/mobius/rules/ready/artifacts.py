@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mobius.model.premerge import STEPS, StepState
 from mobius.model.ready import Proof, Subject
 from mobius.model.verdict import Outcome
 from mobius.rules.ready.age import moment, other_release
@@ -58,11 +59,12 @@ def judge_premerge(
     if why_not:
         return (Proof(PREMERGE, Outcome.FAIL, why_not, found.path, at, renew),)
     # What mobius.toml has nothing of was not left out by anybody; the points of its own ask for it.
-    asked = [
-        step for step in steps if not (isinstance(step, dict) and step.get("skipped_by") == CONFIGURATION)
-    ]
-    ran = [_step(step, found.path, at, renew) for step in asked]
+    ran = [_step(step, found.path, at, renew) for step in steps if not _has_nothing(step)]
     bad = [proof for proof in ran if proof.outcome is not Outcome.PASS]
+    told_of = {_text(step.get("name")) for step in steps if isinstance(step, dict)}
+    if unsaid := [name for name in STEPS if name not in told_of]:
+        words = f"it does not say what became of {', '.join(unsaid)}"
+        bad.append(_unknown(PREMERGE, words, found.path, renew))
     told = f"{len(ran)} steps passed in {environment}"
     whole = Proof(PREMERGE, Outcome.PASS, told, found.path, at, renew)
     if not ran:
@@ -100,6 +102,15 @@ def _not_ours(report: Mapping[str, Any], subject: Subject, environment: str) -> 
 
 def _dirty(report: Mapping[str, Any]) -> str:
     return "" if report.get("dirty") is False else "it ran on a work tree with uncommitted changes"
+
+
+def _has_nothing(step: Any) -> bool:
+    """Whether the configuration has nothing for it; one that says an outcome all the same was made."""
+    return (
+        isinstance(step, dict)
+        and step.get("skipped_by") == CONFIGURATION
+        and step.get("outcome") == StepState.SKIPPED
+    )
 
 
 def _step(step: Any, where: str, at: float, renew: str) -> Proof:
