@@ -140,7 +140,7 @@ def test_a_stream_without_a_size_is_measured_to_its_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("codec", "name"), [("mpeg2video", "a.mpg"), ("flv1", "a.flv"), ("mpeg2video", "a.ts")]
+    ("codec", "name"), [("mpeg2video", "a.mpg"), ("flv", "a.flv"), ("mpeg2video", "a.ts")]
 )
 def test_containers_whose_endings_are_those_of_films_can_be_read(
     codec: str, name: str, tmp_path: Path
