@@ -1,0 +1,146 @@
+"""An environment whose journal is in PostgreSQL: deployed, restarted in the middle, lost in an emergency, shared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from journeys.service import Service, wait_until
+from postgres_server import Database, PostgresServer, new_server
+
+pytestmark = pytest.mark.journey
+
+SHARED = """
+[journal]
+kind = "postgres"
+url_env = "JOURNAL_URL"
+"""
+
+
+@pytest.fixture
+def own_server() -> Iterator[PostgresServer]:
+    """One that a test may end and start, with a disk it waits for."""
+    server = new_server(fsync="on", full_page_writes="on")
+    yield server.start()
+    server.close()
+
+
+def operator(folder: Path, url: str, **how: str) -> Service:
+    """One operator's checkout, with a root of its own."""
+    service = Service(folder, alone=False, more=SHARED, environ={"JOURNAL_URL": url}, **how)
+    for tag in ("v1", "v2"):
+        service.add_release(tag)
+    return service
+
+
+def test_a_deployment_is_written_in_postgresql_alone(
+    tmp_path: Path, new_database: Callable[..., Database]
+) -> None:
+    database = new_database("journal")
+    with operator(tmp_path, database.url) as service:
+        service.mobius("deploy", "--tag", "v1", expect=0)
+        service.mobius("deploy", "--tag", "v2", expect=0)
+        service.mobius("rollback", "--yes", expect=0)
+        assert service.get()["release"] == "v1"
+        assert not (service.root / "journal.db").exists()
+        assert database.one("SELECT count(*) FROM mobius.events") > 20
+        assert "unbroken" in service.mobius("audit", "verify", expect=0).out
+        assert "rollback" in service.mobius("history", expect=0).out
+        kept = [path for path in service.root.rglob("*") if path.is_file()]
+        assert not any(b"journal_" in path.read_bytes() for path in kept if path.suffix in (".log", ".html"))
+
+
+def test_a_server_that_restarts_again_and_again_breaks_no_deployment(
+    tmp_path: Path, own_server: PostgresServer
+) -> None:
+    with operator(tmp_path, own_server.url(), window="6s") as service:
+        service.mobius("deploy", "--tag", "v1", expect=0)
+        deploying = service.start("deploy", "--tag", "v2")
+        restarts = 0
+        while (state := _state(own_server, 2)) != "observing" and deploying.poll() is None:
+            own_server.stop()
+            own_server.start()
+            restarts += state != ""
+            seen = _events(own_server)
+            wait_until(lambda: _events(own_server) > seen + 1 or deploying.poll() is not None)  # noqa: B023
+        done = service.finish(deploying)
+        # The last restart may fall into the window: what was not measured is said, and never counted as healthy.
+        ended = {0: "accepted", 4: "inconclusive"}
+        assert _state(own_server, 2) == ended.get(done.code), f"{done}\n{service.log()}"
+        assert restarts >= 3
+        assert service.get()["release"] == "v2"
+        assert service.rows("SELECT count(*) FROM applied_once") == [(1,)]
+        service.mobius("audit", "verify", expect=0)
+        done_once = own_server.query(
+            "SELECT count(*), count(DISTINCT (run_id, step_id)) FROM mobius.steps WHERE done_at > 0"
+        )
+        assert done_once[0][0] == done_once[0][1] > 10
+
+
+def test_without_its_journal_status_says_so_and_an_emergency_goes_back(
+    tmp_path: Path, own_server: PostgresServer
+) -> None:
+    with operator(tmp_path, own_server.url()) as service:
+        service.mobius("deploy", "--tag", "v1", expect=0)
+        service.mobius("deploy", "--tag", "v2", expect=0)
+        own_server.stop()
+        said = service.mobius("status")
+        assert "v2" in said.out
+        assert "cannot be reached" in said.out + said.err
+        refused = service.mobius("deploy", "--tag", "v1")
+        assert refused.code != 0
+        assert "cannot be reached" in refused.err
+        assert service.get()["release"] == "v2"
+        began = time.monotonic()
+        service.mobius("rollback", "--emergency")
+        assert time.monotonic() - began < 30.0
+        assert service.get()["release"] == "v1"
+        log = (service.folder / "logs" / "deployment.log").read_text()
+        assert "no journal, going back without it: the journal in postgres" in log
+        own_server.start()
+        assert service.status()["live"]["tag"] == "v1"
+
+
+def test_two_operators_deploy_strictly_one_after_the_other(
+    tmp_path: Path, new_database: Callable[..., Database]
+) -> None:
+    database = new_database("journal")
+    with (
+        operator(tmp_path / "anna", database.url, window="3s") as anna,
+        operator(tmp_path / "ben", database.url) as ben,
+    ):
+        (ben.root / "shared" / "data").mkdir(parents=True)
+        first = anna.start("deploy", "--tag", "v1")
+        wait_until(lambda: _state(database.server, 1, database.name) == "running")
+        runner = psutil.Process(anna.runner_pid(1))
+        runner.suspend()  # a deployment that takes long
+        try:
+            assert _state(database.server, 1, database.name) == "running"
+            for words in (("deploy", "--tag", "v1"), ("abort", "--yes"), ("resume",)):
+                refused = ben.mobius(*words)
+                assert refused.code in (2, 10), refused
+                assert "run 1" in refused.err
+            assert ben.mobius("deploy", "--tag", "v1").code == 10
+        finally:
+            runner.resume()
+        assert anna.finish(first).code == 0
+        ben.mobius("deploy", "--tag", "v2", expect=0)
+        runs = database.execute("SELECT id, state, started_at, ended_at FROM mobius.runs ORDER BY id")
+        assert [(run[0], run[1]) for run in runs][:1] == [(1, "accepted")]
+        anna.mobius("audit", "verify", expect=0)
+
+
+def _state(server: PostgresServer, run_id: int, database: str = "postgres") -> str:
+    """Of this run, "" while there is none."""
+    made = server.query("SELECT to_regclass('mobius.runs') IS NOT NULL", database=database)
+    asked = "SELECT state FROM mobius.runs WHERE id = %s"
+    found = server.query(asked, (run_id,), database=database) if made[0][0] else []
+    return str(found[0][0]) if found else ""
+
+
+def _events(server: PostgresServer) -> int:
+    return int(server.query("SELECT count(*) FROM mobius.events")[0][0])
