@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-fleet bed docs lint types layers unit requirements clean
+.PHONY: demo test test-slow test-fleet bed docs pictures lint types layers unit requirements clean
 
 demo: $(VENV)/installed
 	$(BIN)/mobius demo
@@ -37,6 +37,10 @@ bed: $(VENV)/installed-dev
 # The documentation as a site, in build/site; it fetches nothing from elsewhere when it is read.
 docs: $(VENV)/installed-dev
 	$(BIN)/zensical build --strict
+
+# The pictures of README.md, from a real run of the demo: needs chromium, and takes a minute.
+pictures: $(VENV)/installed-dev
+	$(BIN)/python tests/docs/pictures.py
 
 # What the product needs, by hash; then the product itself.
 $(VENV)/installed: requirements.txt pyproject.toml

@@ -66,3 +66,12 @@ def test_the_site_is_built_without_a_warning_and_fetches_nothing(tmp_path: Path)
         for address in form.findall(file.read_text("utf-8"))
     }
     assert fetched == set()
+
+
+def test_the_pictures_of_the_first_screen_are_there_and_fetch_nothing() -> None:
+    shown = re.findall(r'<img src="([^"]+)"[^>]*alt="[^"]{20,}"', (ROOT / "README.md").read_text("utf-8"))
+    assert shown == ["docs/pictures/demo.svg", "docs/pictures/report.png"]
+    terminal, report = (ROOT / name for name in shown)
+    drawn = terminal.read_text("utf-8").replace('xmlns="http://www.w3.org/2000/svg"', "")
+    assert "What happened" in drawn and "://" not in drawn and "<script" not in drawn
+    assert report.read_bytes().startswith(b"\x89PNG") and report.stat().st_size < 300_000
