@@ -123,7 +123,7 @@ def test_a_file_that_differs_is_shown_and_nothing_is_written_without_a_yes(
     assert "--- a/curl-format.txt\n+++ b/curl-format.txt\n@@ -1 +1,6 @@\n-mine\n" in told.out
     assert told.err == (
         "error: curl-format.txt, .gitignore, package.json: other than mobius would write, and there is no terminal"
-        " to ask. Nothing was written.\n  read the diff, then mobius init --yes\n"
+        " to ask; nothing was written\n  read the diff, then mobius init --yes\n"
     )
 
 
