@@ -106,7 +106,7 @@ def test_a_line_that_is_cut_while_a_release_is_rolled_out_leaves_one_release_ser
     running = fleet.start("deploy", "--tag", "v2")
     try:
         until(
-            lambda: "step begun: start v2" in (fleet.folder / "logs" / "deployment.log").read_text(),
+            lambda: "start v2-" in (fleet.folder / "logs" / "deployment.log").read_text(),
             "it starts",
             60,
         )
