@@ -64,17 +64,21 @@ def test_the_protection_that_was_found_in_the_wild_fails_with_each_reason(
     assert (
         out
         == """acme/dhash, branch main: classic protection
-  FAIL   required check ci/premerge-validation: a merge does not need ci/premerge-validation: it
-         needs build, lint, test (18), test (20), docs, premerge
+  FAIL   required check ci/premerge-validation: a merge does not need
+         ci/premerge-validation: it needs build, lint, test (18), test (20),
+         docs, premerge
          cure: mobius github protection apply
-  FAIL   required check golden-checks-ubuntu: a merge does not need golden-checks-ubuntu: it needs
-         build, lint, test (18), test (20), docs, premerge
+  FAIL   required check golden-checks-ubuntu: a merge does not need
+         golden-checks-ubuntu: it needs build, lint, test (18), test (20), docs,
+         premerge
          cure: mobius github protection apply
-  FAIL   required check golden-checks-macos: a merge does not need golden-checks-macos: it needs
-         build, lint, test (18), test (20), docs, premerge
+  FAIL   required check golden-checks-macos: a merge does not need
+         golden-checks-macos: it needs build, lint, test (18), test (20), docs,
+         premerge
          cure: mobius github protection apply
-  FAIL   required check golden-checks-windows: a merge does not need golden-checks-windows: it needs
-         build, lint, test (18), test (20), docs, premerge
+  FAIL   required check golden-checks-windows: a merge does not need
+         golden-checks-windows: it needs build, lint, test (18), test (20),
+         docs, premerge
          cure: mobius github protection apply
   FAIL   reviews: a merge needs fewer than 2 approvals: it needs 0
          cure: mobius github protection apply
@@ -86,7 +90,8 @@ def test_the_protection_that_was_found_in_the_wild_fails_with_each_reason(
          cure: mobius github protection apply
   ok     force pushes: demanded by classic protection
   ok     deletion: demanded by classic protection
-  FAIL   operations review: no rule makes every change need an approval of operations
+  FAIL   operations review: no rule makes every change need an approval of
+         operations
          cure: begin .github/CODEOWNERS with "* @acme/ops", or demand it in a ruleset
   FAIL   administrators: administrators pass classic protection by
          cure: mobius github protection apply

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mobius.cli.context import app, confirm, environment_option, json_option, next_step, yes_option
+from mobius.cli.context import app, confirm, environment_option, json_option, next_step, width, yes_option
 from mobius.errors import GateUnknown, UsageError
 from mobius.model.verdict import CheckResult, Outcome, worst
 
@@ -189,7 +189,7 @@ def _told(
         facts = protection_json(results, rules, wanted.branch) | (more or {})
         click.echo(json.dumps(facts, ensure_ascii=False))
     else:
-        click.echo(protection_text(results, rules, wanted.branch))
+        click.echo(protection_text(results, rules, wanted.branch, max(60, min(width(), 100))))
     _write(results, junit, sarif)
     advice = next((each.advice for each in results if each.outcome is not Outcome.PASS and each.advice), "")
     step = (

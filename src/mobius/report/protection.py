@@ -9,18 +9,18 @@ from mobius.model.forge import BranchRules, Unknown
 from mobius.model.verdict import CheckResult, Outcome, worst
 from mobius.report.words import printable, wrapped
 
-WIDTH = 100
 
-
-def protection_text(results: Sequence[CheckResult], rules: BranchRules | Unknown, branch: str) -> str:
-    """A line for each demand, with its cure where it is not met."""
+def protection_text(
+    results: Sequence[CheckResult], rules: BranchRules | Unknown, branch: str, width: int
+) -> str:
+    """A line for each demand, with its cure where it is not met, in `width` columns."""
     lines = []
     if isinstance(rules, BranchRules):
         named = ", ".join(source.name for source in rules.sources) or "no rule"
         lines.append(printable(f"{rules.repository}, branch {branch}: {named}"))
     for each in results:
         sign = "ok" if each.outcome is Outcome.PASS else str(each.outcome)
-        lines += wrapped(printable(f"{each.name}: {each.message}"), WIDTH, f"  {sign:<6} ", " " * 9)
+        lines += wrapped(printable(f"{each.name}: {each.message}"), width, f"  {sign:<6} ", " " * 9)
         if each.outcome is not Outcome.PASS and each.advice:
             lines.append(f"         cure: {printable(each.advice.removeprefix('try: '))}")
     return "\n".join(lines)
