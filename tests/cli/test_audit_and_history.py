@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click import BadParameter
 from click.testing import CliRunner, Result
 
 from adapters.contracts.journal_facts import PLAN, STAGE, moved, opened
@@ -105,6 +106,13 @@ def test_the_log_of_one_run_leaves_the_others_out(place: Place) -> None:
     unknown = run(place, audit, "log", "--run", "9")
     assert isinstance(unknown.exception, UsageError)
     assert unknown.exception.message == "the journal has no run 9"
+    huge = run(place, audit, "log", "--run", "99999999999999999999")
+    assert isinstance(huge.exception, UsageError)
+    for wrong in (
+        run(place, audit, "log", "--run", "0"),  # not taken for every run
+        run(place, history, "--limit", "99999999999999999999"),
+    ):
+        assert isinstance(wrong.exception, BadParameter)
 
 
 def test_a_long_log_is_printed_to_its_end(place: Place) -> None:

@@ -103,6 +103,8 @@ def test_a_receiver_that_refuses_is_exit_4_with_its_words(mobius: Mobius, receiv
         (("test", "elsewhere"), "no channel elsewhere in production"),
         (("retry",), "which messages?"),
         (("retry", "1", "--all"), "which messages?"),
+        (("retry", "99"), "no dead message of production has such a number"),
+        (("retry", "99999999999999999999"), "no dead message of production has such a number"),
         (("ack",), "which alert?"),
         (("ack", "7"), "alert 7 is not open in production"),
         (("ack", "--all"), "no alert is open in production"),

@@ -29,10 +29,10 @@ def command() -> None:
 
 @command.command("log")
 @environment_option
-@click.option("--run", "run_id", type=int, default=0, metavar="N", help="Only this run.")
+@click.option("--run", "run_id", type=click.IntRange(min=1), default=None, metavar="N", help="Only this run.")
 @json_option
 @click.pass_context
-def log(ctx: click.Context, environment: str | None, run_id: int, as_json: bool) -> int:
+def log(ctx: click.Context, environment: str | None, run_id: int | None, as_json: bool) -> int:
     """Print every event, oldest first; of every environment when none is named."""
     from mobius.report.told import told
     from mobius.report.words import printable
@@ -46,7 +46,7 @@ def log(ctx: click.Context, environment: str | None, run_id: int, as_json: bool)
             journal.run(run_id)  # an unknown one is an error, not an empty log
         if len(names) > 1 and not as_json:
             click.echo(f"{name}:")
-        for event in _every(journal, name, run_id):
+        for event in _every(journal, name, run_id or 0):
             if as_json:
                 click.echo(json.dumps(_as_json(event, name), ensure_ascii=False))
             else:

@@ -20,7 +20,7 @@ WIDTH = 80
 @click.command("history")
 @environment_option
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="How many."
+    "--limit", type=click.IntRange(1, 1_000_000), default=20, show_default=True, metavar="N", help="How many."
 )
 @click.option("--dora", is_flag=True, help="How often, how fast, how many failed, how soon made good.")
 @click.option(

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from mobius.wiring import App
 
 
+NO_CHANNEL = "name one under [[notify.channel]] in mobius.toml: see NOTIFICATION_TEMPLATES.md"
+
+
 @click.group("notify")
 def command() -> None:
     """Tell people, and see who was told."""
@@ -53,7 +56,8 @@ def test(
     failed = sorted({one["channel"] for one in tried if not one["sent"]})
     if failed:
         raise GateUnknown(
-            f"not every message arrived: {', '.join(failed)}", "mobius notify check; then try again"
+            f"not every message arrived: {', '.join(failed)}",
+            f"mobius notify check -e {name}; then try again",
         )
     next_step(f"how messages stand: mobius notify status -e {name}", quiet=as_json)
     return 0
@@ -88,7 +92,7 @@ def _after_status(now: dict[str, Any]) -> str:
         return f"you see to it: mobius notify ack -e {e} {now['open_alerts'][0]['id']}"
     if any(channel["dead"] for channel in now["channels"]):
         return f"once it is mended: mobius notify retry -e {e} --all"
-    return f"try them: mobius notify test -e {e}" if now["channels"] else "docs/how-to/notifications.md"
+    return f"try them: mobius notify test -e {e}" if now["channels"] else NO_CHANNEL
 
 
 @command.command("retry")
@@ -109,6 +113,11 @@ def retry(
         raise UsageError("which messages?", f"name them, or --all: mobius notify status -e {settings.name}")
     telling = telling_of(the_app, settings.name)
     again = telling.journal.retry(settings.name, None if all_ else ids, now=telling.clock.now())
+    if ids and not again:
+        raise UsageError(
+            f"no dead message of {settings.name} has such a number",
+            f"see which there are: mobius notify status -e {settings.name}",
+        )
     launcher = launcher_of(the_app.settings, settings, the_app.environ)
     launcher.renew()
     _wait_for_room(lambda: not launcher.lock.holder())
@@ -157,10 +166,11 @@ def check(ctx: click.Context, environment: str | None, as_json: bool) -> int:
     if lacking:
         first = next(iter(lacking.items()))
         raise GateUnknown(
-            f"{first[0]} cannot send from here: {first[1]}", "set it, then: mobius notify check"
+            f"{first[0]} cannot send from here: {first[1]}",
+            f"set it, then: mobius notify check -e {settings.name}",
         )
     next_step(
-        "send one of each: mobius notify test" if names else "docs/how-to/notifications.md", quiet=as_json
+        f"send one of each: mobius notify test -e {settings.name}" if names else NO_CHANNEL, quiet=as_json
     )
     return 0
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 
 from mobius.adapters.journals import rows
 from mobius.adapters.journals.sql import Row, Sql
+from mobius.adapters.journals.tables import LARGEST_ID
 from mobius.adapters.journals.writing import Writer
 from mobius.model.notices import ChannelState, Delivery, Settlement
 from mobius.model.run import Event, OutboxRow
@@ -132,7 +133,7 @@ class Sending(Writer):
     def retry(self, environment: str, row_ids: Collection[int] | None, *, now: float) -> int:
         """Dead messages wait again, and every channel is tried at once."""
         with self._database.writing() as sql:
-            ids = sorted(row_ids or ())
+            ids = sorted(each for each in row_ids or () if 0 < each <= LARGEST_ID)
             only = "" if row_ids is None else f" AND outbox_id IN ({', '.join('?' * len(ids)) or 'NULL'})"
             again = sql.execute(
                 "UPDATE deliveries SET state = 'waiting', attempts = 0 WHERE environment = ? AND state = 'dead'"

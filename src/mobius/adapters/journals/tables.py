@@ -11,6 +11,8 @@ from mobius.errors import Fenced, Locked, MobiusError, UsageError
 from mobius.model.plan import Step
 from mobius.model.run import Run, StepRecord
 
+LARGEST_ID = 2**63 - 1  # what a database can hold
+
 
 def fence(sql: Sql, run: Run) -> Row:
     """The run's row, when its token is the environment's highest. Raises `Fenced` otherwise."""
@@ -63,7 +65,9 @@ def next_token(sql: Sql, environment: str) -> int:
 
 def run_row(sql: Sql, run_id: int) -> Row:
     """The run's row. Raises `UsageError` when there is none."""
-    row: Row | None = sql.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
+    row: Row | None = None
+    if 0 < run_id <= LARGEST_ID:
+        row = sql.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
     if row is None:
         raise UsageError(f"the journal has no run {run_id}", "list them: mobius history")
     return row
