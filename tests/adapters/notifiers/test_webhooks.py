@@ -49,6 +49,14 @@ def test_slack_and_teams_get_their_own_form(receiver: Receiver) -> None:
     assert receiver.bodies("teams")[0]["attachments"][0]["content"]["version"] == "1.2"
 
 
+def test_a_name_and_a_password_in_an_address_are_given_as_a_header(receiver: Receiver) -> None:
+    url = receiver.url.replace("://", "://ann:p%40ss@") + "/hook"
+    assert deliver(url, "webhook") == Sent("200 ok")
+    path, headers, _, _ = receiver.got[0]
+    assert (path, headers["authorization"]) == ("/hook", "Basic YW5uOnBAc3M=")
+    assert "@" not in headers["host"]
+
+
 def test_a_generic_webhook_can_prove_who_it_is_from_and_that_it_is_the_same(receiver: Receiver) -> None:
     for _ in range(2):
         assert deliver(receiver.url, "webhook", secret_env="KEY", environ={"KEY": "k3y"}) == Sent("200 ok")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import socket
 import ssl
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from mobius.adapters.checks.bounded import within
 from mobius.model.notices import NotSent
@@ -43,6 +44,10 @@ def post(
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             return NotSent("its address is no http or https address: correct it", final=True)
+        if "@" in parts.netloc:  # who we are goes into a header: no name is looked up with it
+            named = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}".encode()
+            headers = {**headers, "Authorization": f"Basic {base64.b64encode(named).decode()}"}
+            url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         context = tls_context(ca_file) if parts.scheme == "https" else None
         return within(timeout_s + 1.0, lambda: _posted(url, body, headers, timeout_s, context))
     except TimeoutError:
