@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 # A playlist or a list of files named .mp4 would make FFmpeg read other files, or the network (measured: it does).
-CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpeg,mpegts,avi,flv,wav,w64,flac,mp3,ogg,aiff,caf,au,aac,ac3,eac3"
+CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpeg,mpegts,avi,flv,wav,w64,flac,mp3,ogg,aiff,caf,au,aac,ac3,eac3"
+)
 MAX_PIXELS = 8192 * 4320  # a larger picture would take more memory than a child has
 INSTALL = "install it: pip install 'mobius[media]'"
 
@@ -31,7 +33,9 @@ def opened(path: Path) -> Iterator[InputContainer]:
         ) from missing
     av.logging.set_level(None)
     if not path.is_file():
-        raise UsageError(f"{path.name}: no such file", f"looked for {path}")
+        raise UsageError(
+            f"{path.name}: no such file", f"name a film or a sound that is there; looked for {path}"
+        )
     if path.stat().st_size == 0:
         raise GateUnknown(
             f"{path.name} is empty", "it was never written, or its writer was killed: render it again"
