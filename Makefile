@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-fleet bed docs pictures lint types layers unit requirements clean
+.PHONY: demo test fuzz test-slow test-fleet bed docs pictures lint types layers unit requirements clean
 
 demo: $(VENV)/installed
 	$(BIN)/mobius demo
@@ -23,6 +23,10 @@ layers: $(VENV)/installed-dev
 unit: $(VENV)/installed-dev
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not fleet"
 	@$(BIN)/python -m tests.beds.possible || true
+
+# The tests that make their own inputs, each time with others. What one finds becomes a case of its own.
+fuzz: $(VENV)/installed-dev
+	$(BIN)/pytest -n 2 -m "hypothesis and not slow and not fleet" --hypothesis-profile=search
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/pytest -m "slow and not fleet"

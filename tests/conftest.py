@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from beds.fixtures import bed, host, pytest_runtest_makereport  # noqa: F401
 from github_server import github  # noqa: F401
@@ -17,6 +18,11 @@ from postgres_server import new_database, postgres_server  # noqa: F401
 if TYPE_CHECKING:
     from journeys.service import Service
 
+
+# `make test` tries the same inputs on every machine, so that green stays green; `make fuzz` looks for others.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("search", print_blob=True, deadline=None)
+settings.load_profile("same")
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and all that they start with them.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -30,11 +30,10 @@ class Head:
 
 def head_in(payload: Mapping[str, Any]) -> str:
     """The head that a message of the outbox carries, as `Head` writes it; "" where it has none."""
-    try:
-        head = Head(int(payload["run_id"]), int(payload["seq"]), str(payload["head"]))
-    except (KeyError, TypeError, ValueError):
+    run_id, seq, found = (payload.get(name) for name in ("run_id", "seq", "head"))
+    if not (isinstance(run_id, int) and isinstance(seq, int) and isinstance(found, str)):
         return ""
-    return str(head)
+    return str(Head(run_id, seq, found))
 
 
 def read_head(text: str) -> Head | str:

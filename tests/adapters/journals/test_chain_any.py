@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
 from adapters.contracts.journal_facts import STAGE, opened
@@ -226,6 +226,7 @@ def test_whatever_is_given_as_a_head_is_one_or_is_refused(text: str) -> None:
 
 
 @given(some.dictionaries(some.sampled_from(["run_id", "seq", "head", "x"]), ANY_VALUE))
+@example({"run_id": float("inf"), "seq": 1, "head": 64 * "a"})
 def test_a_message_of_any_form_gives_a_head_or_none(payload: dict[str, Any]) -> None:
     assert isinstance(head_in(payload), str)
     assert head_in({"run_id": 3, "seq": 7, "head": 64 * "a"}) == f"3:7:{24 * 'a'}"
