@@ -22,6 +22,7 @@ from mobius.host.placed import Address, address_from
 from mobius.host.protocol import HostRefused, place_socket, remove_socket
 from mobius.host.reach import make_slot_folder
 from mobius.host.state import write_atomically
+from mobius.model.numbers import whole
 
 # Below the range from which the kernel takes ports for outgoing connections, so that none of those can take a
 # process's port between two of its lives.
@@ -294,7 +295,7 @@ def find_lost(root: Path) -> list[tuple[str, str, str, dict[str, Any]]]:
             continue
         spec = {"name": env["MOBIUS_PROCESS"], "kind": env.get("MOBIUS_KIND", "web"), "argv": found.cmdline()}
         life = Life(wanted=True, token=env[MARK_SPAWN], started_at=found.create_time())
-        port = int(env["PORT"]) if env.get("MOBIUS_KIND") == "web" and env.get("PORT", "").isdigit() else None
+        port = whole(env.get("PORT", "")) if env.get("MOBIUS_KIND") == "web" else None
         saved = {"spec": spec, "port": port, "socket": env.get("MOBIUS_SOCKET"), "life": life.as_json()}
         lost.append((env["MOBIUS_SLOT"], env["MOBIUS_RELEASE"], found.cwd(), saved))
     return lost

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mobius.model.adoption import Edit, ProxyFound
+from mobius.model.numbers import whole
 
 LOCAL = ("127.0.0.1", "localhost", "[::1]", "")
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -144,7 +145,7 @@ def _is_it(address: str, ports: Sequence[int], sockets: Sequence[str]) -> bool:
     if address.startswith("unix/"):
         return address.removeprefix("unix/") in sockets
     host, _, port = (address.partition("://")[2] or address).rpartition(":")
-    return port.isdigit() and int(port) in ports and host in LOCAL
+    return whole(port) in ports and host in LOCAL
 
 
 def _block(line: Line, every: Sequence[Line]) -> list[Line]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mobius.model.adoption import Edit, ProxyFound
+from mobius.model.numbers import whole
 
 LOCAL = ("127.0.0.1", "localhost", "[::1]", "::1", "*", "0.0.0.0")
 SECTION = re.compile(
@@ -179,7 +180,7 @@ def _blockers(section: Section, server: Line, times: int, every: Sequence[Sectio
 
 def _is_it(address: str, ports: Sequence[int]) -> bool:
     host, _, port = address.removeprefix("ipv4@").rpartition(":")
-    return port.isdigit() and int(port) in ports and host in LOCAL
+    return whole(port) in ports and host in LOCAL
 
 
 def _admin_socket(every: Sequence[Section]) -> str:
@@ -201,6 +202,6 @@ def _url(backend: Section, every: Sequence[Section]) -> str:
         for line in front.lines:
             if line.words[0] == "bind" and len(line.words) > 1 and "ssl" not in line.words:
                 host, _, port = line.words[1].rpartition(":")
-                if port.isdigit():
+                if whole(port):
                     return f"http://{'127.0.0.1' if host in ('', *LOCAL) else host}:{port}"
     return ""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mobius.model.adoption import Edit, ProxyFound
+from mobius.model.numbers import whole
 from mobius.rules.adopting_nginx_words import Directive as Directive
 from mobius.rules.adopting_nginx_words import Word
 from mobius.rules.adopting_nginx_words import every as every
@@ -123,7 +124,7 @@ class _Looking:
         if address.startswith("unix:"):
             return address.removeprefix("unix:").rstrip(":") in self.sockets
         host, _, port = address.rpartition(":")
-        return port.isdigit() and int(port) in self.ports and host in LOCAL
+        return whole(port) in self.ports and host in LOCAL
 
     def _edit(self, file: str, word: Word, new: str, why: str) -> None:
         self.edits.append(Edit(file, word.start, word.end, "", new, word.line, why))
@@ -189,8 +190,8 @@ def _listen(args: Sequence[str]) -> tuple[int, bool, bool]:
     if address.startswith("unix:"):
         return 0, False, False
     tail = address.rpartition(":")[2] if not address.endswith("]") else ""
-    port = int(tail) if tail.isdigit() else 80
-    return port, "ssl" in args, "default_server" in args
+    port = whole(tail)
+    return 80 if port is None else port, "ssl" in args, "default_server" in args
 
 
 def with_edits(text: str, edits: Sequence[Edit]) -> str:

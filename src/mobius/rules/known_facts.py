@@ -11,6 +11,7 @@ from typing import Any
 
 from mobius.model.linting import NOTHING_KNOWN, Dialect, FileReport, Hazard, Impact, Known
 from mobius.model.migrating import PendingMigration, TakenBack
+from mobius.model.numbers import whole
 from mobius.rules.migrations import lint
 from mobius.rules.migrations.reading import statement_of
 from mobius.rules.migrations.tokens import statements
@@ -118,8 +119,8 @@ def known_of(facts: Mapping[str, Any]) -> Known:
 
 def pg_major(version: str, otherwise: int = 15) -> int:
     """The 15 of "15.20"; `otherwise` where it says none."""
-    first = version.strip().partition(".")[0]
-    return int(first) if first.isdigit() else otherwise
+    first = whole(version.strip().partition(".")[0])
+    return otherwise if first is None else first
 
 
 def _place(hazard: Hazard) -> tuple[str, int, str]:

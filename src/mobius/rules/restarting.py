@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+from mobius.model.numbers import whole
 from mobius.model.plan import Plan, PlannedCheck, Way
 from mobius.model.release import Release, tree_of
 from mobius.model.settings import BackupSettings
@@ -82,5 +83,4 @@ def restarted(live: Release, known: Collection[str], config_digest: str) -> Rele
 
 
 def _number(release_id: str) -> int:
-    number = release_id.partition("+")[2]
-    return int(number) if number.isdigit() else 1
+    return whole(release_id.partition("+")[2]) or 1

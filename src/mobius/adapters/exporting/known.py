@@ -50,6 +50,7 @@ def known_events(file: Path) -> Known:
         ValueError,
         KeyError,
         TypeError,
+        OverflowError,
         RecursionError,
         NotImplementedError,
     ) as problem:

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from mobius.errors import MobiusError
+from mobius.model.numbers import whole
 
 DOOR = "door"
 KEPT = 16
@@ -123,8 +124,7 @@ class Faces:
 
 
 def _number(folder: Path) -> int:
-    digits = folder.name.partition(".")[0]
-    return int(digits) if digits.isdigit() else 0
+    return whole(folder.name.partition(".")[0]) or 0
 
 
 def _sync(folder: Path) -> None:

@@ -103,7 +103,7 @@ def _standing(line: bytes) -> Standing | None:
         releases = {str(slot): str(release) for slot, release in held["releases"].items()}
         done = at if "done" in held else float("inf")
         return Standing(at, done, str(held["via"]), weights, releases)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 
 

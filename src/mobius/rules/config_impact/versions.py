@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 
-_VERSION = re.compile(r"(\d+)(?:\.(\d+))?(?:\.(\d+))?")
+from mobius.model.numbers import whole
+
+_VERSION = re.compile(r"([0-9]+)(?:[.]([0-9]+))?(?:[.]([0-9]+))?")
 
 
 def numbers(version: str) -> tuple[int, int, int] | None:
     """Major, minor, patch of the first version in the text; None where there is none (`latest`, a git address)."""
     match = _VERSION.search(version)
-    return (int(match[1]), int(match[2] or 0), int(match[3] or 0)) if match else None
+    return (whole(match[1]) or 0, whole(match[2] or "") or 0, whole(match[3] or "") or 0) if match else None
 
 
 def is_major(was: str, becomes: str) -> bool:

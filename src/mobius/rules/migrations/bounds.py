@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mobius.model.numbers import whole
 from mobius.rules.migrations.cursor import Cursor, bare, split
 from mobius.rules.migrations.nouns import Statement
 from mobius.rules.migrations.tokens import Token
@@ -48,7 +49,16 @@ def why_unbounded(statement: Statement) -> str:
 
 
 def _limited(tokens: Sequence[Token]) -> bool:
-    return _says(tokens, "LIMIT") or _says(tokens, "FETCH")
+    """`LIMIT 5000`, `FETCH FIRST 5000 ROWS ONLY`, `LIMIT $1`; not `LIMIT ALL`, nor a number that is no batch."""
+    for place, token in enumerate(tokens):
+        if token.word in ("LIMIT", "FETCH"):
+            after = [each for each in tokens[place + 1 : place + 3] if each.word not in ("FIRST", "NEXT")]
+            if not after or after[0].word == "ALL":
+                continue
+            most = whole(after[0].text)
+            if most is None or most <= MOST_ROWS:
+                return True
+    return False
 
 
 def _says(tokens: Sequence[Token], word: str) -> bool:
@@ -89,13 +99,14 @@ def _names_few(condition: Sequence[Token]) -> bool:
         return _is_a_key(Cursor(condition[2:]).name())
     column = _column(cursor)
     if column == "ctid" or cursor.take("BETWEEN"):
-        numbers = [int(token.text) for token in condition if token.kind == "number" and token.text.isdigit()]
+        said = (whole(token.text) for token in condition if token.kind == "number")
+        numbers = [number for number in said if number is not None]
         return column == "ctid" or len(numbers) != 2 or numbers[1] - numbers[0] <= MOST_ROWS
     if not _is_a_key(column):
         return False
     if cursor.any_of("<", "<="):
-        last = condition[-1].text
-        return last.isdigit() and int(last) <= MOST_ROWS
+        last = whole(condition[-1].text)
+        return last is not None and last <= MOST_ROWS
     if cursor.take("IN", "("):
         return _is_constant(cursor)
     return cursor.take("=") and (

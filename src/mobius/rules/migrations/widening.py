@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from mobius.model.numbers import whole
+
 _TYPE = re.compile(
     r"\s*([a-z_ ]+?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*(with(?:out)? time zone)?\s*", re.IGNORECASE
 )
@@ -47,4 +49,4 @@ def _parts(name: str) -> tuple[str, int, int] | None:
     base = " ".join(match[1].lower().split())
     zone = (match[4] or "").lower()
     base = f"{base} with time zone" if zone == "with time zone" else base
-    return _SAME.get(base, base), int(match[2]) if match[2] else _NO_LIMIT, int(match[3] or 0)
+    return _SAME.get(base, base), whole(match[2] or "") or _NO_LIMIT, whole(match[3] or "") or 0

@@ -1,0 +1,4 @@
+-- expect: 
+DELETE FROM events WHERE id IN (SELECT id FROM events WHERE old LIMIT 5000);
+DELETE FROM events WHERE id IN (SELECT id FROM events WHERE old FETCH FIRST 5000 ROWS ONLY);
+DELETE FROM events WHERE id IN (SELECT id FROM events WHERE old LIMIT $1);
