@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mobius.adapters.fleet.line import HostLost, HostRefused, Line
+from mobius.adapters.fleet.line import Asks, HostLost, HostRefused
 from mobius.adapters.traffic.haproxy_kept import write_whole
 from mobius.errors import Fenced, MobiusError
 from mobius.model.fleet import Absence, FleetSettings, HostSettings
@@ -40,13 +40,16 @@ class Hosts:
         settings: FleetSettings,
         run: Path,
         clock: Clock,
-        line_to: Callable[[HostSettings], Line],
+        line_to: Callable[[HostSettings], Asks],
+        pool: Callable[[int], Executor] = ThreadPoolExecutor,
     ) -> None:
+        """`pool`: so many workers side by side."""
         self.all = {host.name: host for host in hosts}
         self.settings = settings
         self._file = run / "fleet.json"
         self._clock = clock
         self._lines = {host.name: line_to(host) for host in hosts}
+        self._pool = pool
         self._token: int | None = None
 
     # -- asking ----------------------------------------------------------------------------------------------
@@ -79,7 +82,7 @@ class Hosts:
                 failed[name] = problem
 
         if names:
-            with ThreadPoolExecutor(min(len(names), self.settings.max_parallel)) as pool:
+            with self._pool(min(len(names), self.settings.max_parallel)) as pool:
                 list(pool.map(one, names))
         overtaken = [problem for problem in failed.values() if isinstance(problem, Fenced)]
         if overtaken:

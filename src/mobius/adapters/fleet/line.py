@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from mobius.adapters.fleet.sending import agent_file, agent_sha256
 from mobius.errors import Fenced, MobiusError
@@ -34,6 +34,24 @@ class HostRefused(MobiusError):
     def __init__(self, message: str, hint: str, *, code: str) -> None:
         super().__init__(message, hint)
         self.code = code
+
+
+class Asks(Protocol):
+    """A line to one host. One thread at a time asks."""
+
+    def ask(
+        self,
+        verb: str,
+        *,
+        within_s: float = ASK_WITHIN_S,
+        stream: Callable[[], Iterator[bytes]] | None = None,
+        **asked: Any,
+    ) -> Mapping[str, Any]:
+        """The host's answer. `stream` follows the question. Raises `HostLost` when there is none in time, `Fenced` or
+        `HostRefused` when it is no."""
+
+    def close(self) -> None:
+        """Ends the line; what the host was told goes on."""
 
 
 class Line:
@@ -71,7 +89,7 @@ class Line:
             except BaseException:
                 self.close()
                 raise
-        return self._judged(told)
+        return judged(self.name, told)
 
     def close(self) -> None:
         """Ends the line; what the host was told goes on."""
@@ -117,7 +135,7 @@ class Line:
             os.set_blocking(end.fileno(), False)
         first = json.dumps({"root": self._root, "sha256": agent_sha256(), "size": len(agent_file())}).encode()
         self._write(b"%08d" % len(first) + first, until)
-        if not self._judged(self._read(until)).get("has"):
+        if not judged(self.name, self._read(until)).get("has"):
             self._write(agent_file(), until)
 
     def _write(self, content: bytes, until: float) -> None:
@@ -181,12 +199,12 @@ class Line:
             return lines[-1].strip()[:200] if lines else ""
         return ""
 
-    def _judged(self, told: Mapping[str, Any]) -> Mapping[str, Any]:
-        if told.get("ok") is True:
-            return told
-        message, hint, code = (str(told.get(key) or "") for key in ("message", "hint", "code"))
-        if code == "fenced":
-            raise Fenced(f"{self.name}: {message}", hint)
-        raise HostRefused(
-            f"{self.name}: {message or 'it refused'}", hint or f"look: ssh {self.name}", code=code
-        )
+
+def judged(name: str, told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the host of this name answered. Raises `Fenced` or `HostRefused` where it is no."""
+    if told.get("ok") is True:
+        return told
+    message, hint, code = (str(told.get(key) or "") for key in ("message", "hint", "code"))
+    if code == "fenced":
+        raise Fenced(f"{name}: {message}", hint)
+    raise HostRefused(f"{name}: {message or 'it refused'}", hint or f"look: ssh {name}", code=code)

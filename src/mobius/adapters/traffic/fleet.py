@@ -7,7 +7,6 @@ a host ends there, because its process stays.
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from mobius.adapters.traffic.haproxy_checks import haproxy_checks, split_check
 from mobius.adapters.traffic.haproxy_commands import MOST_WEIGHT, Wanted, holds
 from mobius.adapters.traffic.haproxy_kept import Kept, without_server
 from mobius.adapters.traffic.haproxy_reading import Row, Server
+from mobius.adapters.traffic.haproxy_socket import Asked
 from mobius.adapters.traffic.history import switching
 from mobius.errors import MobiusError
 from mobius.model.haproxy import SLOTS, HaproxyPlace, server_name
@@ -31,13 +31,21 @@ VIA = "haproxy"
 class FleetTraffic:
     """HAProxy is the truth of who gets requests; hosts that are out of the fleet get none."""
 
-    def __init__(self, place: HaproxyPlace, root: Path, hosts: Hosts, target: Target, clock: Clock) -> None:
+    def __init__(
+        self,
+        place: HaproxyPlace,
+        root: Path,
+        hosts: Hosts,
+        target: Target,
+        clock: Clock,
+        api: Asked | None = None,
+    ) -> None:
         self._place = place
         self._root = root
         self._hosts = hosts
         self._target = target
         self._clock = clock
-        self._backend = HaproxyBackend(place)
+        self._backend = HaproxyBackend(place, api, clock)
         self._file = root / "run" / "haproxy.json"
 
     # -- what the port promises ------------------------------------------------------------------------------
@@ -58,7 +66,7 @@ class FleetTraffic:
 
     def switch(self, weights: Mapping[str, int]) -> Switched:
         self._refuse(weights)
-        began = time.perf_counter()
+        began = self._clock.monotonic()
         with self._changing() as kept:
             first = kept.generation + 1
             present = self._hosts.present()
@@ -71,7 +79,7 @@ class FleetTraffic:
                         self._clock.wait(self._hosts.settings.pause_s)
                     kept = self._bring(kept, weights, batch, absent)
                     self._keep(kept)
-        took_ms = (time.perf_counter() - began) * 1000
+        took_ms = (self._clock.monotonic() - began) * 1000
         generation = min(first, kept.generation)
         return Switched(generation, took_ms, kept.failed_since(generation))
 
@@ -80,7 +88,7 @@ class FleetTraffic:
         if any(server.share for _, server in self._of(slot, servers)):
             raise MobiusError(f"slot {slot} still gets new requests, so it cannot be drained", "switch first")
         self._look()
-        until, cut = time.monotonic() + timeout_s, 0
+        until, cut = self._clock.monotonic() + timeout_s, 0
         for name, _ in self._of(slot, servers):
             if not self._backend.wait_until_empty(name, until):
                 self._look()

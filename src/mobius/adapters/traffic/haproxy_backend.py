@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mobius.adapters.clocks.system import SystemClock
 from mobius.adapters.traffic.haproxy_commands import Wanted, commands_to_reach, holds
 from mobius.adapters.traffic.haproxy_kept import write_whole
 from mobius.adapters.traffic.haproxy_reading import (
@@ -17,9 +17,10 @@ from mobius.adapters.traffic.haproxy_reading import (
     read_statistics,
     same_for_a_start,
 )
-from mobius.adapters.traffic.haproxy_socket import RuntimeApi
+from mobius.adapters.traffic.haproxy_socket import Asked, RuntimeApi
 from mobius.errors import MobiusError
 from mobius.model.haproxy import SLOTS, HaproxyPlace
+from mobius.ports import Clock
 
 EMPTY_LOOKS = 2  # a request that was just given to a server is counted a moment later
 CUT_WITHIN_S = 3.0
@@ -37,9 +38,10 @@ class Look:
 class HaproxyBackend:
     """Asks and tells it on HAProxy's runtime API. Every method raises `MobiusError` when it does not answer."""
 
-    def __init__(self, place: HaproxyPlace) -> None:
+    def __init__(self, place: HaproxyPlace, api: Asked | None = None, clock: Clock | None = None) -> None:
         self.name = place.backend
-        self.api = RuntimeApi(place.socket)
+        self.api = api or RuntimeApi(place.socket)
+        self._clock = clock or SystemClock()
         self._state_file = place.state_file
         self._stat = ("show", "stat", self.name, "6", "-1")  # the backend (2) and its servers (4)
         self._state = ("show", "servers", "state", self.name)
@@ -84,16 +86,16 @@ class HaproxyBackend:
             empty = 0 if self.in_flight(slot) else empty + 1
             if empty == EMPTY_LOOKS:
                 return True
-            if time.monotonic() > until and not empty:
+            if self._clock.monotonic() > until and not empty:
                 return False
-            time.sleep(pause_s)
+            self._clock.wait(pause_s)
             pause_s = min(0.1, pause_s * 1.5)
 
     def cut(self, slot: str) -> int:
         """Ends what is in flight on the server; how much that was."""
         left = self.in_flight(slot)
         self.api.ask(("shutdown", "sessions", "server", f"{self.name}/{slot}"))
-        self.wait_until_empty(slot, time.monotonic() + CUT_WITHIN_S)
+        self.wait_until_empty(slot, self._clock.monotonic() + CUT_WITHIN_S)
         return left
 
     def keep_state(self) -> None:

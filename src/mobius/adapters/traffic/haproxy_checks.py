@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from mobius.adapters.traffic.haproxy_reading import BACKEND, Row, Server, read_servers, read_statistics
-from mobius.adapters.traffic.haproxy_socket import RuntimeApi
+from mobius.adapters.traffic.haproxy_socket import Asked
 from mobius.errors import MobiusError
 from mobius.model.haproxy import USUAL_CONFIG, HaproxyPlace
 from mobius.model.verdict import CheckResult, Outcome
@@ -38,7 +38,7 @@ class Wrong(Exception):
         self.message, self.advice = message, advice
 
 
-def haproxy_checks(place: HaproxyPlace, api: RuntimeApi) -> tuple[CheckResult, ...]:
+def haproxy_checks(place: HaproxyPlace, api: Asked) -> tuple[CheckResult, ...]:
     """Looks, changes nothing. One that fails makes the next ones meaningless, so they are left out."""
     found: list[CheckResult] = []
     for name, look in (
@@ -87,7 +87,7 @@ def _asked(name: str, look: Callable[[], str]) -> CheckResult:
     return CheckResult(name, outcome, message, (time.perf_counter() - began) * 1000, advice)
 
 
-def _socket(place: HaproxyPlace, api: RuntimeApi) -> str:
+def _socket(place: HaproxyPlace, api: Asked) -> str:
     level = api.ask(("show", "cli", "level"))[0].strip()
     if level != "admin":
         raise Wrong(
@@ -97,7 +97,7 @@ def _socket(place: HaproxyPlace, api: RuntimeApi) -> str:
     return f"{place.socket} answers, and may change who gets requests"
 
 
-def _backend(place: HaproxyPlace, api: RuntimeApi) -> str:
+def _backend(place: HaproxyPlace, api: Asked) -> str:
     state, stat = api.ask(
         ("show", "servers", "state", place.backend), ("show", "stat", place.backend, "6", "-1")
     )
@@ -140,7 +140,7 @@ def _state_file(place: HaproxyPlace) -> str:
     return f"{path} can be written"
 
 
-def _configuration(place: HaproxyPlace, api: RuntimeApi) -> str:
+def _configuration(place: HaproxyPlace, api: Asked) -> str:
     """What the runtime API does not say stands in the file, where we may read it."""
     usual = place.config == USUAL_CONFIG
     try:

@@ -6,6 +6,7 @@ import re
 import socket
 import time
 from pathlib import Path
+from typing import Protocol
 
 from mobius.errors import MobiusError
 
@@ -13,6 +14,17 @@ TIMEOUT_S = 3.0
 PATIENCE_S = 0.5  # a restart of HAProxy takes its socket away for a moment
 SHOW_SNIPPET = "what its configuration needs: mobius traffic snippet"
 WORD = re.compile(r"[A-Za-z0-9_.:@/#-]+")
+
+
+class Asked(Protocol):
+    """Who carries out commands and answers, as HAProxy does on its socket."""
+
+    @property
+    def path(self) -> Path:
+        """Of the socket."""
+
+    def ask(self, *commands: tuple[str, ...]) -> tuple[str, ...]:
+        """The answer to each command, given as its words; all are carried out in order. Raises `MobiusError`."""
 
 
 class RuntimeApi:
