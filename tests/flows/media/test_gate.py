@@ -14,6 +14,7 @@ from mobius.errors import GateUnknown
 from mobius.flows.media.gate import How, judge_film, quality_gates, subjects, tolerances_of_settings
 from mobius.flows.media.golden import Wanted
 from mobius.flows.media.golden_folder import Home, Place
+from mobius.flows.media.suite import leave_first
 from mobius.model.golden import METER, YUV, Golden, GoldenFrame
 from mobius.model.quality import MediaSettings, QualityGates
 from mobius.model.verdict import Outcome
@@ -154,3 +155,17 @@ def test_two_goldens_and_one_pattern_are_a_question(tmp_path: Path) -> None:
     assert [subject.place for subject in named] == [
         Place("sushi", tmp_path / "golden" / "sushi", project=tmp_path)
     ]
+
+
+def test_films_that_only_their_own_limits_fail_are_not_opened_again_for_pictures(tmp_path: Path) -> None:
+    place, means = golden(tmp_path, "sushi", loudness={**LOUDNESS, "integrated_lufs": -30.0}), how(tmp_path)
+    quiet = Meter({**TOLD, "loudness": {**LOUDNESS, "integrated_lufs": -30.0}})
+    film = judge_film(quiet, Path("a.mp4"), means, place, at=NOW)
+    assert (film.outcome, film.differs) == (Outcome.FAIL, False)
+    assert leave_first(quiet, [film, film], place, means.wanted, at=NOW) is None
+    assert quiet.asked == ["compare"]
+
+
+def test_a_film_that_does_not_sound_like_its_golden_differs_from_it(tmp_path: Path) -> None:
+    loud = Meter({**TOLD, "loudness": {**LOUDNESS, "integrated_lufs": -13.0}})
+    assert judge_film(loud, Path("a.mp4"), how(tmp_path), golden(tmp_path, "sushi"), at=NOW).differs

@@ -8,7 +8,7 @@ from __future__ import annotations
 import glob
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,8 @@ class How:
 @dataclass(frozen=True, slots=True)
 class Film:
     """A film that was judged: `place` is that of its golden, None where it was held against none; `code` the exit
-    code; `told` what was measured, as the job `golden` answers, empty where nothing could be."""
+    code; `told` what was measured, as the job `golden` answers, empty where nothing could be; `differs`: it was held
+    against its golden and does not match it."""
 
     file: Path
     readings: tuple[Reading, ...]
@@ -45,6 +46,7 @@ class Film:
     place: Place | None = None
     took_ms: float = 0.0
     told: Mapping[str, Any] = field(default_factory=dict)
+    differs: bool = False
 
     @property
     def outcome(self) -> Outcome:
@@ -78,17 +80,15 @@ def tolerances_of_settings(media: MediaSettings) -> Tolerances:
 def judge_film(ask: Ask, file: Path, how: How, place: Place | None, *, at: str, why_none: str = "") -> Film:
     """Every gate of one film. Never raises: what cannot be measured is a reading that says so."""
     began = time.monotonic()
-    told: Mapping[str, Any] = {}
     try:
-        readings, code, told = _gates_of(ask, file, how, place, at, why_none or "no golden was named")
+        film = _gates_of(ask, file, how, place, at, why_none or "no golden was named")
     except MobiusError as problem:
         outcome = Outcome.FAIL if problem.exit_code == GateFailed.exit_code else Outcome.ERROR
-        readings, code = (
-            [Reading("film", outcome, None, "", problem.message, problem.hint)],
-            problem.exit_code,
-        )
-    code = code or CODES.get(worst([one.outcome for one in readings]), 4)
-    return Film(file, tuple(readings), code, place, 1000 * (time.monotonic() - began), told)
+        reading = Reading("film", outcome, None, "", problem.message, problem.hint)
+        film = Film(file, (reading,), problem.exit_code, place)
+    return replace(
+        film, code=film.code or CODES.get(film.outcome, 4), took_ms=1000 * (time.monotonic() - began)
+    )
 
 
 def not_judged(file: Path, problem: MobiusError, name: str = "film") -> Film:
@@ -161,19 +161,16 @@ def as_results(film: Film, group: str = "") -> tuple[CheckResult, ...]:
     )
 
 
-def _gates_of(
-    ask: Ask, file: Path, how: How, place: Place | None, at: str, why_none: str
-) -> tuple[Sequence[Reading], int, Mapping[str, Any]]:
+def _gates_of(ask: Ask, file: Path, how: How, place: Place | None, at: str, why_none: str) -> Film:
     required = how.media.required
     compared: Sequence[Reading] = without_golden(required, why_none) if place is None else ()
-    told, code = None, 0
+    told, code, differs = None, 0, False
     if place is not None:
         try:
             checked = check(ask, place, file, how.wanted, at=at)
             compared, told = checked.readings, checked.told
-        except (
-            MobiusError
-        ) as problem:  # the other gates can be asked nonetheless, unless it is the film itself
+            differs = checked.outcome is not Outcome.PASS
+        except MobiusError as problem:  # the other gates can be asked, unless it is the film itself
             outcome = Outcome.FAIL if problem.exit_code == GateFailed.exit_code else Outcome.ERROR
             compared = [Reading("golden", outcome, None, "", problem.message, problem.hint)]
             code = problem.exit_code
@@ -182,7 +179,8 @@ def _gates_of(
     if told is None:
         told = ask("golden", file, {"act": "describe", "deep": how.wanted.deep})
     sound = judge_sound(told, how.gates, is_required="sound" in required)
-    return [*judge_picture(told, how.gates), *sound, *compared], code, told
+    readings = (*judge_picture(told, how.gates), *sound, *compared)
+    return Film(file, readings, code, place, told=told, differs=differs)
 
 
 def _group(subject: Subject, file: Path | None) -> str:

@@ -62,11 +62,9 @@ def leave_first(ask: Ask, judged: Sequence[Film], place: Place, wanted: Wanted, 
     with suppress(OSError):
         store.clear_debug(place)
     for film in judged:
-        if film.told and film.outcome is not Outcome.PASS:
+        if film.differs:
             with suppress(MobiusError):
-                if (
-                    check(ask, place, film.file, replace(wanted, leaves=True), at=at).outcome
-                    is not Outcome.PASS
-                ):
+                again = check(ask, place, film.file, replace(wanted, leaves=True), at=at)
+                if again.outcome is not Outcome.PASS:
                     return film
     return None
