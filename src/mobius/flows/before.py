@@ -17,6 +17,7 @@ from mobius.report.words import counted
 from mobius.rules.adaptive.gauges import OWN, PERCENT, TOLERANCE, Usual
 from mobius.rules.adaptive.window import ROUTE, WHOLE, WindowTests, is_enough
 from mobius.rules.canary import first_stage, longest_s, past_stages
+from mobius.rules.hosts.worse import OF_THE_HOSTS
 
 ADAPTIVE = "adaptive"
 # How often traffic is counted, at least: a tick as long as the time to find what is bad would find nothing.
@@ -28,11 +29,17 @@ def is_adaptive(policy: PolicySettings) -> bool:
     return policy.base == ADAPTIVE
 
 
+def has_many_hosts(settings: EnvironmentSettings) -> bool:
+    """Whether several hosts serve the same release, so that one may be bad by itself."""
+    return len(settings.hosts) > 1
+
+
 def tick_s(settings: EnvironmentSettings, *, staged: bool = False) -> float:
     """How long it is from one look to the next; an even part of the interval, which probes keep. `staged`: of a stage,
-    which is ended by what both releases answer, whatever the policy."""
+    which is ended by what both releases answer, whatever the policy; as hosts are told apart."""
     interval_s = settings.monitor.interval_s
-    return interval_s / ceil(interval_s / TICK_S) if staged or is_adaptive(settings.policy) else interval_s
+    often = staged or is_adaptive(settings.policy) or has_many_hosts(settings)
+    return interval_s / ceil(interval_s / TICK_S) if often else interval_s
 
 
 def window_tests(record: Record) -> WindowTests | None:
@@ -70,7 +77,8 @@ def _tests(record: Record, opened_at: float, window_s: float) -> WindowTests:
     known = {signal: before.get(signal) for signal in wanted}
     blip_s = record.ports.settings.monitor.blip_tolerance_s
     slow_ms = record.ports.settings.quality_gates.performance.response_time_max
-    return WindowTests(known, opened_at, window_s, blip_s, _usual(record), slow_ms)
+    share = 1 - OF_THE_HOSTS if has_many_hosts(record.ports.settings) else 1.0
+    return WindowTests(known, opened_at, window_s, blip_s, _usual(record), slow_ms, share)
 
 
 def what_is_known(record: Record) -> str:

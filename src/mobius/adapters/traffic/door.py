@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from mobius.adapters.traffic.one_host import OneHostTraffic
 from mobius.host.client import HostClient, HostUnavailable
 from mobius.host.messages import Counters as Counted
 from mobius.model.verdict import CheckResult, Outcome
@@ -22,7 +23,7 @@ def whole(counted: Counted) -> Counted:
     return counted
 
 
-class DoorTraffic:
+class DoorTraffic(OneHostTraffic):
     """The front door of one root."""
 
     def __init__(self, root: Path) -> None:

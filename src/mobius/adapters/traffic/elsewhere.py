@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mobius.adapters.traffic.one_host import OneHostTraffic
 from mobius.errors import MobiusError
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Counters, Switched
@@ -11,7 +12,7 @@ from mobius.ports import Counters, Switched
 HINT = 'only target = "process" or "systemd" has slots that traffic is moved between'
 
 
-class ElsewhereTraffic:
+class ElsewhereTraffic(OneHostTraffic):
     """No slot of ours receives requests, nothing can be moved, held or counted."""
 
     def __init__(self, environment: str) -> None:

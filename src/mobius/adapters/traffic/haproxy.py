@@ -9,21 +9,22 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from mobius.adapters.signals.access_log_checks import access_log_checks
-from mobius.adapters.traffic import haproxy_kept as kept_file
 from mobius.adapters.traffic.haproxy_backend import HaproxyBackend
 from mobius.adapters.traffic.haproxy_checks import haproxy_checks, split_check
-from mobius.adapters.traffic.haproxy_commands import MOST_WEIGHT, Wanted, holds
+from mobius.adapters.traffic.haproxy_commands import Wanted, holds
 from mobius.adapters.traffic.haproxy_door import HoldingDoor
 from mobius.adapters.traffic.haproxy_kept import Kept, without_server
 from mobius.adapters.traffic.haproxy_reading import Row, Server
+from mobius.adapters.traffic.haproxy_remembering import Remembering, refuse_weights
 from mobius.adapters.traffic.history import DOOR as VIA_DOOR
 from mobius.adapters.traffic.history import switching
+from mobius.adapters.traffic.one_host import OneHostTraffic
 from mobius.errors import MobiusError
 from mobius.model.haproxy import DOOR, SLOTS, HaproxyPlace
 from mobius.model.settings import TrafficSettings
@@ -34,7 +35,7 @@ VIA_HAPROXY = "haproxy"  # its log names the server, which is the slot
 WHOLE = 100  # the weight of the door while it holds
 
 
-class HaproxyTraffic:
+class HaproxyTraffic(OneHostTraffic):
     """The servers `blue` and `green` of one backend, and `door` beside them, where requests wait in a hold."""
 
     def __init__(
@@ -46,8 +47,7 @@ class HaproxyTraffic:
         self._target = target
         self._backend = HaproxyBackend(place)
         self._door = HoldingDoor(root)
-        self._run = root / "run"
-        self._file = self._run / "haproxy.json"
+        self._memory = Remembering(root, self._backend)
 
     # -- what the port promises ------------------------------------------------------------------------------
 
@@ -70,7 +70,7 @@ class HaproxyTraffic:
 
     def switch(self, weights: Mapping[str, int]) -> Switched:
         began = time.perf_counter()
-        with self._changing() as kept:
+        with self._memory.changing() as kept:
             servers = self._backend.servers()
             self._refuse_what_cannot_be(weights, servers)
             wanted = {slot: weights.get(slot, 0) for slot in SLOTS}
@@ -78,7 +78,7 @@ class HaproxyTraffic:
                 kept = self._switch_behind_the_door(kept, wanted)
             else:
                 kept = self._bring(kept, servers, wanted)
-            self._keep(kept)
+            self._memory.keep(kept)
         took_ms = (time.perf_counter() - began) * 1000
         return Switched(kept.generation, took_ms, kept.failed.get(kept.generation, 0))
 
@@ -96,12 +96,12 @@ class HaproxyTraffic:
             self._look()
             cut = self._backend.cut(slot)
             self._look(forgiven=slot)
-        if kept_file.load(self._file).has_held:
+        if self._memory.load().has_held:
             cut += self._door.drain(slot, max(0.0, until - time.monotonic()), self._shares(servers))
         return cut
 
     def hold(self, max_s: float, max_requests: int, max_bytes: int) -> None:
-        with self._changing() as kept:
+        with self._memory.changing() as kept:
             servers = self._backend.servers()
             if DOOR not in servers:
                 raise MobiusError(
@@ -114,14 +114,14 @@ class HaproxyTraffic:
             where = self._door.hold(shares, max_s, max_requests, max_bytes)
             if not _is_held(servers):
                 wanted = {**{slot: Wanted(0) for slot in SLOTS}, DOOR: Wanted(WHOLE, *where)}
-                self._keep(kept := replace(kept, has_held=True))
+                self._memory.keep(kept := replace(kept, has_held=True))
                 with switching(self._root, via=VIA_DOOR, weights=shares, releases=self._releases(shares)):
                     kept, _ = self._carry_out(kept, servers, wanted)
-                self._keep(kept)
+                self._memory.keep(kept)
 
     def release_hold(self) -> int:
         released = 0
-        with self._changing() as kept:
+        with self._memory.changing() as kept:
             servers = self._backend.servers()
             if _is_held(servers):
                 shares = self._door.weights()
@@ -129,7 +129,7 @@ class HaproxyTraffic:
                 wanted = self._wanted(servers, shares)
                 with switching(self._root, via=VIA_HAPROXY, weights=shares, releases=self._releases(shares)):
                     kept, _ = self._carry_out(kept, servers, wanted)
-                self._keep(kept)
+                self._memory.keep(kept)
             elif kept.has_held:
                 released = self._door.release()
         return released
@@ -166,19 +166,9 @@ class HaproxyTraffic:
 
     # -- a change --------------------------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def _changing(self) -> Iterator[Kept]:
-        with kept_file.locked(self._run):
-            yield kept_file.load(self._file)
-
     def _refuse_what_cannot_be(self, weights: Mapping[str, int], servers: Mapping[str, Server]) -> None:
-        for slot, weight in weights.items():
-            if slot not in servers or slot not in SLOTS:
-                raise _unknown(slot, self._place.backend)
-            if not 0 <= weight <= MOST_WEIGHT:
-                raise MobiusError(
-                    f"slot {slot} cannot have the weight {weight} in HAProxy", f"give 0 to {MOST_WEIGHT}"
-                )
+        there = [slot for slot in SLOTS if slot in servers]
+        refuse_weights(weights, there, lambda slot: _unknown(slot, self._place.backend))
         for slot in SLOTS:
             if slot not in servers:
                 raise MobiusError(
@@ -266,21 +256,13 @@ class HaproxyTraffic:
         return {p.slot: p.release_id for p in there if p.kind == "web" and weights.get(p.slot)}
 
     def _look(self, *, forgiven: str = "") -> tuple[Kept, Mapping[str, Row]]:
-        """The counters, added to what was counted before. Keeps nothing where no switch ever did."""
-        if not self._file.exists():
-            self._backend.servers()  # nothing was counted, unless nobody can say
-            return Kept(), {}
-        with self._changing() as kept:
-            look = self._backend.look()
-            kept = kept.seen(look.process, look.rows, forgiven=forgiven)
-            if kept.has_held:
-                with contextlib.suppress(CountsPartial):  # told with the next look
-                    kept = kept.door_told(self._door.failed())
-            self._keep(kept)
-            return kept, look.rows
+        return self._memory.look(forgiven=forgiven, also=self._with_the_door)
 
-    def _keep(self, kept: Kept) -> None:
-        kept_file.save(self._file, kept)
+    def _with_the_door(self, kept: Kept) -> Kept:
+        if kept.has_held:
+            with contextlib.suppress(CountsPartial):  # told with the next look
+                return kept.door_told(self._door.failed())
+        return kept
 
 
 def _is_held(servers: Mapping[str, Server]) -> bool:

@@ -31,6 +31,10 @@ class Total:
     requests: int = 0
     errors: int = 0
 
+    def with_more(self, added: Count) -> Total:
+        """With what was added."""
+        return Total(self.requests + added.requests, self.errors + added.errors)
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -38,6 +42,7 @@ class Kept:
 
     `left_in`: in which generation a slot without weight lost it. `failed`: requests that failed because of the
     switch, by generation; `failed_before`: those of older ones. `door_failed`: what the front door says of itself.
+    `by_server`: of each server, the same as `totals`.
     """
 
     generation: int = 0
@@ -50,6 +55,7 @@ class Kept:
     failed_before: int = 0
     has_held: bool = False
     door_failed: int = 0
+    by_server: Mapping[str, Mapping[str, Total]] = field(default_factory=dict)
 
     def seen(self, process: str, rows: Mapping[str, Row], *, forgiven: str = "") -> Kept:
         """With what was added since the last look. A new process began at zero; what the old one counted between our
@@ -59,15 +65,23 @@ class Kept:
             return replace(self, process=process, counted=counted)
         before = self.counted if process == self.process else {}
         totals, failed = dict(self.totals), dict(self.failed)
+        by_server = {server: dict(of) for server, of in self.by_server.items()}
         for slot, release_id in self.releases.items():
             added = counted.get(slot, NOTHING).since(before.get(slot, NOTHING))
-            had = totals.get(release_id, Total())
-            totals[release_id] = Total(had.requests + added.requests, had.errors + added.errors)
+            totals[release_id] = totals.get(release_id, Total()).with_more(added)
+            there = by_server.setdefault(slot, {})
+            there[release_id] = there.get(release_id, Total()).with_more(added)
             if added.not_answered and slot in self.left_in and slot != forgiven:
                 failed[self.left_in[slot]] = failed.get(self.left_in[slot], 0) + added.not_answered
         for old in [one for one in totals if one not in self.releases.values()][:-RELEASES_KEPT]:
             del totals[old]
-        return replace(self, process=process, counted=counted, totals=totals, failed=failed)
+        by_server = {
+            server: {release_id: total for release_id, total in of.items() if release_id in totals}
+            for server, of in by_server.items()
+        }
+        return replace(
+            self, process=process, counted=counted, totals=totals, failed=failed, by_server=by_server
+        )
 
     def switched(
         self,
@@ -154,12 +168,17 @@ def load(path: Path) -> Kept:
             **{
                 **told,
                 "counted": {name: Count(**count) for name, count in told["counted"].items()},
-                "totals": {name: Total(**total) for name, total in told["totals"].items()},
+                "totals": _totals(told["totals"]),
+                "by_server": {name: _totals(of) for name, of in told.get("by_server", {}).items()},
                 "failed": {int(number): failed for number, failed in told["failed"].items()},
             }
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         return Kept(generation=int(time.time()))
+
+
+def _totals(told: Mapping[str, Mapping[str, int]]) -> dict[str, Total]:
+    return {release_id: Total(**total) for release_id, total in told.items()}
 
 
 def save(path: Path, kept: Kept) -> None:

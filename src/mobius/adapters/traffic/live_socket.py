@@ -17,6 +17,7 @@ from mobius.adapters.signals.access_log_checks import access_log_checks
 from mobius.adapters.traffic.door import DoorTraffic
 from mobius.adapters.traffic.faces import DOOR, Face, Faces
 from mobius.adapters.traffic.history import read_history, switching
+from mobius.adapters.traffic.one_host import OneHostTraffic
 from mobius.adapters.traffic.proxy_checks import proxy_checks
 from mobius.errors import MobiusError
 from mobius.host.client import HostClient
@@ -28,7 +29,7 @@ from mobius.model.verdict import CheckResult
 from mobius.ports import Counters, Switched
 
 
-class LiveSocketTraffic:
+class LiveSocketTraffic(OneHostTraffic):
     """`tree_of` says where a release's files are. `settings.traffic.access_log`: without one all goes by the door."""
 
     def __init__(self, root: Path, settings: EnvironmentSettings, tree_of: Callable[[str], Path]) -> None:

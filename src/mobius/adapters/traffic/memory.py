@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
+from mobius.adapters.traffic.one_host import OneHostTraffic
 from mobius.errors import MobiusError
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Counters, Switched
 
 
-class MemoryTraffic:
+class MemoryTraffic(OneHostTraffic):
     """Knows the slots that `slots` names. `moves` has the weights after every switch that changed something."""
 
     def __init__(self, slots: Callable[[], Collection[str]]) -> None:

@@ -15,7 +15,7 @@ from itertools import zip_longest
 from mobius.model.baseline import Baseline, Block
 from mobius.rules.adaptive.ceilings import ALPHA, BLIP_S, Ceiling, ceilings, without_ceiling
 from mobius.rules.adaptive.control import Counted
-from mobius.rules.adaptive.evidence import Evidence
+from mobius.rules.adaptive.evidence import RELEASE_BEFORE, Beside, Evidence
 from mobius.rules.adaptive.words import sentence
 
 THRESHOLD = 1 / (0.8 * ALPHA)  # the rest of it was spent on the ceilings
@@ -45,8 +45,9 @@ class Adaptive:
     """One release, held against `baseline` for `window_s` seconds, and against what the one before answers meanwhile.
 
     `share_of_alpha`: what part of the claimed chance of a false alarm this test may spend, where several are made.
-    `blip_s`: the longest bad moment that is forgiven; `slow_ms`: what the quality gates call slow. Without a baseline,
-    and while the release before answers nothing, only what fails as a whole is found.
+    `blip_s`: the longest bad moment that is forgiven; `slow_ms`: what the quality gates call slow; `tolerated`: beside
+    what answers meanwhile. Without a baseline, and while the release before answers nothing, only what fails as a whole
+    is found.
     """
 
     def __init__(
@@ -57,10 +58,11 @@ class Adaptive:
         share_of_alpha: float = 1.0,
         blip_s: float = BLIP_S,
         slow_ms: float | None = None,
+        tolerated: Beside = RELEASE_BEFORE,
     ) -> None:
         self.threshold = THRESHOLD / share_of_alpha
         self.evidence = 0.0  # as of the last tick, against the threshold
-        self._window_s, self._blip_s = window_s, blip_s
+        self._window_s, self._blip_s, self._tolerated = window_s, blip_s, tolerated
         self._evidence: list[Evidence] = []
         self._weights: list[float] = []
         self._weigh(ceilings(baseline, share_of_alpha, blip_s, slow_ms))
@@ -89,7 +91,7 @@ class Adaptive:
         counted = tuple(
             (
                 _counted(evidence.ceiling.above, requests, errors, histogram),
-                _control(evidence.ceiling.above, beside) if beside else None,
+                _control(evidence.ceiling.above, beside, self._tolerated.steps) if beside else None,
             )
             for evidence in self._evidence
         )
@@ -117,11 +119,12 @@ class Adaptive:
         of = sum(counted[channel][0][1] for _, counted in self._recent if channel < len(counted))
         evidence, (_, old) = self._evidence[channel], self._recent[-1][1][channel]
         beside = evidence.control if old and old[1] else None
-        return sentence(evidence.ceiling, bad / of if of else 0.0, self.threshold, beside)
+        share = bad / of if of else 0.0
+        return sentence(evidence.ceiling, share, self.threshold, beside, self._tolerated.whose)
 
     def _weigh(self, channels: Sequence[Ceiling]) -> None:
         """Errors have half of the bet, and all of it where nothing else can ever be judged."""
-        self._evidence += [Evidence(channel, self._window_s) for channel in channels]
+        self._evidence += [Evidence(channel, self._window_s, self._tolerated) for channel in channels]
         if len(self._evidence) == 1 and channels[0].is_known:
             self._weights = [1.0]
             return
@@ -131,7 +134,7 @@ class Adaptive:
     def _learn_edges(self, histogram: Sequence[int]) -> None:
         self._answers = tuple(a + b for a, b in zip_longest(self._answers, histogram, fillvalue=0))
         if sum(self._answers) >= ENOUGH_ANSWERS:
-            self._weigh(without_ceiling(self._answers, self._blip_s))
+            self._weigh(without_ceiling(self._answers, self._blip_s, self._tolerated.steps))
             self._knows_edges = True
 
     def _remember(self, counted: Tick) -> None:
@@ -172,6 +175,6 @@ def _counted(above: int, requests: int, errors: int, histogram: Sequence[int]) -
     return sum(histogram[above + 1 :]), sum(histogram)
 
 
-def _control(above: int, beside: Block) -> Counted:
-    """The same of the release before: what is slow begins one bucket lower there."""
-    return _counted(above if above < 0 else above - 1, beside.requests, beside.errors, beside.histogram)
+def _control(above: int, beside: Block, steps: int) -> Counted:
+    """The same of what answers beside it: what is slow begins so many buckets lower there."""
+    return _counted(above if above < 0 else above - steps, beside.requests, beside.errors, beside.histogram)

@@ -1,4 +1,4 @@
-"""Two quantiles of statistics, in plain Python: an upper bound of a share, and Student's t."""
+"""Statistics in plain Python: an upper bound of a share, the tail of a binomial, and a quantile of Student's t."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ def share_above(bad: float, of: float, level: float) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if _beta(bad + 1, of - bad, middle) < 1 - level else (low, middle)
     return high
+
+
+def chance_of_so_many(bad: int, of: int, part: float) -> float:
+    """That of so many, each with the chance `part`, as many as `bad` or more come."""
+    return 1.0 if bad <= 0 else _beta(bad, of - bad + 1, part) if part < 1 else 1.0
 
 
 def student(quantile: float, freedom: float, most: float) -> float:

@@ -78,12 +78,12 @@ def ceilings(
     return tuple(found)
 
 
-def without_ceiling(histogram: Sequence[int], blip_s: float = BLIP_S) -> tuple[Ceiling, ...]:
+def without_ceiling(histogram: Sequence[int], blip_s: float = BLIP_S, steps: int = 1) -> tuple[Ceiling, ...]:
     """The channels of slow answers where nothing is known but what the control has answered: no ceilings, only
-    where to count from."""
+    where to count from, which is so many steps of 25 % beyond its quantiles."""
     edges = [(quantile, _bucket_of(histogram, quantile)) for quantile in QUANTILES]
     return tuple(
-        Ceiling(f"slower than p{quantile * 100:g}", 1.0, 0.0, above=edge + 1, blip_s=SLOWER * blip_s)
+        Ceiling(f"slower than p{quantile * 100:g}", 1.0, 0.0, above=edge + steps, blip_s=SLOWER * blip_s)
         for quantile, edge in edges
     )
 

@@ -17,11 +17,21 @@ from mobius.rules.adaptive.stakes import Stakes
 ODDS = (1.5, 2.5, 5.0, 10.0, 30.0, 150.0, 2000.0)  # of the alternatives, relative to those of the ceiling
 CLUMPING = 1e-6  # less is none
 NOTHING = (0.0,) * len(ODDS)
-BESIDE_TIMES, BESIDE_MORE = (
-    1.3,
-    0.0003,
-)  # tolerated of errors where both answer: what befalls both is no excuse here
 KNOWN = 10_000.0  # requests of the control that the baseline is worth
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is tolerated where something else answers at the same time: so many `times` as many errors and so much
+    `more`, and answers that are `steps` of 25 % slower. `whose`: what that is, in words."""
+
+    times: float
+    more: float
+    steps: int
+    whose: str
+
+
+RELEASE_BEFORE = Beside(1.3, 0.0003, 1, "of the release before beside it")
 
 
 class Evidence:
@@ -29,9 +39,9 @@ class Evidence:
 
     odds = ODDS
 
-    def __init__(self, ceiling: Ceiling, window_s: float) -> None:
+    def __init__(self, ceiling: Ceiling, window_s: float, beside: Beside = RELEASE_BEFORE) -> None:
         self.ceiling = ceiling
-        self.control = control_for(ceiling)
+        self.control = control_for(ceiling, beside)
         self.bets = [Bet.at(odds, ceiling) for odds in ODDS] if ceiling.is_known else []
         self._plain = [(bet.if_bad, bet.if_good) for bet in self.bets]
         self._stakes = Stakes(len(ODDS), window_s, ceiling.blip_s)
@@ -59,10 +69,10 @@ class Evidence:
         return [bad * if_bad + good * if_good for if_bad, if_good in self._plain]
 
 
-def control_for(ceiling: Ceiling) -> Control:
-    """The control of a channel. Slow answers are counted one bucket lower there: 25 % slower is tolerated, and no
+def control_for(ceiling: Ceiling, beside: Beside) -> Control:
+    """The control of a channel. Slow answers are counted some buckets lower there: so much slower is tolerated, and no
     larger share of them."""
-    times, more = (BESIDE_TIMES, BESIDE_MORE) if ceiling.above < 0 else (1.0, 0.0)
+    times, more = (beside.times, beside.more) if ceiling.above < 0 else (1.0, 0.0)
     if not ceiling.is_known:
         return Control(times, more, ODDS)
     clumps_s = ceiling.clumping * ceiling.block_s

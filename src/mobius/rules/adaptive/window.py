@@ -42,6 +42,7 @@ class WindowTests:
     blip_s: float = BLIP_S  # the longest bad moment that is forgiven
     gauges: Mapping[str, Usual] = field(default_factory=dict)  # by signal: "memory", "gauge:queue"
     slow_ms: float | None = None  # what the quality gates call slow
+    share_of_alpha: float = 1.0  # of the claimed chance of a false alarm, where others are judged besides
     found: Finding | None = None
     _tests: dict[str, Adaptive] = field(default_factory=dict)
     _gauges: dict[str, Gauge] = field(default_factory=dict)
@@ -52,11 +53,11 @@ class WindowTests:
         routes = sum(signal.startswith(ROUTE) for signal in self.baselines)
         gauges = {signal: usual for signal, usual in self.gauges.items() if usual.is_enough(signal)}
         for signal, usual in gauges.items():
-            part = OF_THE_GAUGES / len(gauges)
+            part = self.share_of_alpha * OF_THE_GAUGES / len(gauges)
             self._gauges[signal] = Gauge(signal, usual, window_s=self.window_s, share_of_alpha=part)
         for signal, baseline in self.baselines.items():
             part = 1.0 if not routes else OF_THE_WHOLE if signal == WHOLE else (1 - OF_THE_WHOLE) / routes
-            part *= 1 - OF_THE_GAUGES if gauges else 1.0
+            part *= self.share_of_alpha * (1 - OF_THE_GAUGES if gauges else 1.0)
             there = baseline if is_enough(baseline) else None
             self._tests[signal] = Adaptive(
                 there, window_s=self.window_s, share_of_alpha=part, blip_s=self.blip_s, slow_ms=self.slow_ms

@@ -9,15 +9,17 @@ LEAST = 1e-5  # a smaller share is not worth its digits
 CLUMPING = 0.05  # of the rate of errors: below it nobody needs to hear of bursts
 
 
-def sentence(ceiling: Ceiling, now: float, threshold: float, beside: Control | None = None) -> str:
-    """Why this is worse than before: what it is, what it was (of the release before `beside` it: what it is there),
+def sentence(
+    ceiling: Ceiling, now: float, threshold: float, beside: Control | None = None, whose: str = ""
+) -> str:
+    """Why this is worse than before: what it is, what it was (of what is `beside` it: what it is there, and `whose`),
     what is tolerated, and the chance of a false alarm."""
     what = (
         "errors" if ceiling.above < 0 else f"answers {ceiling.name}{'' if ceiling.is_gate else ' of before'}"
     )
     worst = f", even without the worst {ceiling.blip_s:.0f} s" if ceiling.blip_s else ""
     if beside is not None:
-        there = f"{share(beside.share)} of the release before beside it ({share(beside.tolerated)} tolerated)"
+        there = f"{share(beside.share)} {whose} ({share(beside.tolerated)} tolerated)"
         one_sided = " (approximately: they come in bursts)" if beside.phi > 1 else ""
         return f"{what}: {share(now)} now, {there}; {chance(threshold)}{worst}{one_sided}"
     told = f"{what}: {share(now)} now, {share(ceiling.was)} before ({share(ceiling.share)} tolerated)"

@@ -1,0 +1,129 @@
+"""The judgement of a window over many hosts: is the release bad, or a host of it?
+
+The pool of all hosts is judged as one service is. Where that says no, it is asked once more without the hosts that
+stand out, as many as may be left out: still no is a bad release; otherwise those hosts are bad, and the window goes on
+without them, judged anew from its beginning as if they had never been there. A host may also be found bad while the
+pool is well. More bad hosts than may be left out are a bad release.
+
+The bound: a release is taken back only where the pool was found bad (its part of the chance of a false alarm), or where
+hosts were (theirs); asking again can only let it go. So both together stay within what is claimed of one service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+
+from mobius.model.sample import Sample
+from mobius.model.verdict import Finding, Outcome, Severity, Verdict
+from mobius.rules.disarming import Span, closed_up
+from mobius.rules.hosts.streams import Out, of_those_in, without
+from mobius.rules.hosts.suspects import suspects
+from mobius.rules.hosts.worse import HostTests, more_than_may
+from mobius.rules.judging import Judging
+
+RULE = "hosts"
+
+
+@dataclass(slots=True)
+class HostJudging:
+    """One window over `hosts`. `judging` and `tests` make new ones, which have seen nothing; `room`: so many hosts may
+    still be left out. `outs`: those that were, since the window opened."""
+
+    judging: Callable[[], Judging]
+    tests: Callable[[Sequence[str]], HostTests]
+    hosts: tuple[str, ...]
+    room: int
+    outs: tuple[Out, ...] = ()
+    taking_out: Mapping[str, str] = field(default_factory=dict)  # as of the last verdict: who, and why
+    _pool: Judging = field(init=False)
+    _each: HostTests = field(init=False)
+    _all: list[Sample] = field(default_factory=list)
+    _pooled: list[Sample] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._begin()
+
+    def hear(self, outs: Sequence[Out], room: int, spans: Sequence[Span]) -> None:
+        """Who is out by now. Where that has changed, everything is judged anew."""
+        self.room = room
+        if tuple(outs) != self.outs:
+            self.outs, seen = tuple(outs), self._all
+            self._all, self._pooled = [], []
+            self._begin()
+            self.feed(seen, spans)
+
+    def feed(
+        self, samples: Sequence[Sample], spans: Sequence[Span], *, is_disarmed: bool = False
+    ) -> Finding | None:
+        """What was found so far, of the release or of a host."""
+        self._all += samples
+        pooled = without(samples, self.outs)
+        self._pooled += pooled
+        found = self._pool.feed(pooled, spans, is_disarmed=is_disarmed)
+        self._each.feed(closed_up(of_those_in(samples, self.outs), spans))
+        bad = self._each.bad()
+        return found or (Finding(RULE, Severity.FAIL, next(iter(bad.values()))) if bad else None)
+
+    def evidence(self) -> Mapping[str, tuple[float, float]]:
+        """Of the pool, by signal; and of the host against which most speaks."""
+        told = dict(self._pool.evidence())
+        each = self._each.evidence()
+        if each:
+            worst = max(each, key=lambda host: each[host][0] / each[host][1])
+            told[f"host:{worst}"] = each[worst]
+        return told
+
+    def forgiven_s(self, now: float) -> float:
+        """As of one service."""
+        return self._pool.forgiven_s(now)
+
+    def verdict(self, samples: Sequence[Sample], now: float, spans: Sequence[Span]) -> Verdict:
+        """What they say of the release; and `taking_out`: which hosts are bad by themselves."""
+        self.taking_out = {}
+        bad, verdict = self._each.bad(), self._pool.verdict(self._pooled, now, spans)
+        if bad and len(bad) > self._may():
+            words = more_than_may(bad, self._may(), len(self._in()))
+            found = Finding(RULE, Severity.FAIL, words)
+            return Verdict(Outcome.FAIL, words, RULE, (found, *verdict.findings))
+        if bad:
+            there = self._without(bad, now, spans)
+            self.taking_out = {} if there.outcome is Outcome.FAIL else bad
+            return there
+        return self._asked_again(verdict, now, spans) if verdict.outcome is Outcome.FAIL else verdict
+
+    def if_it_were_armed(self, samples: Sequence[Sample], now: float, spans: Sequence[Span]) -> Verdict:
+        """Of the pool, while nothing acts."""
+        return self._pool.if_it_were_armed(self._pooled, now, spans)
+
+    def _asked_again(self, verdict: Verdict, now: float, spans: Sequence[Span]) -> Verdict:
+        """The pool was found bad: is it without those who stand out?"""
+        striking = suspects(of_those_in(self._all, self.outs))[: self._may()]
+        for many in range(1, len(striking) + 1):
+            there = self._without(striking[:many], now, spans)
+            if there.outcome is not Outcome.FAIL:
+                why = f"{verdict.sentence}; without {' and '.join(striking[:many])} it is not so"
+                self.taking_out = dict.fromkeys(striking[:many], why)
+                return there
+        return verdict
+
+    def _without(
+        self, hosts: Sequence[str] | Mapping[str, str], now: float, spans: Sequence[Span]
+    ) -> Verdict:
+        """The window as it would be if they had never been there."""
+        outs = (*self.outs, *(Out(host, now) for host in hosts))
+        pooled = without(self._all, outs)
+        pool = self.judging()
+        pool.feed(pooled, spans)
+        return pool.verdict(pooled, now, spans)
+
+    def _in(self) -> tuple[str, ...]:
+        return tuple(host for host in self.hosts if all(o.host != host or o.back_at < inf for o in self.outs))
+
+    def _may(self) -> int:
+        """So many may be left out now, and one host stays at least."""
+        return max(0, min(self.room, len(self._in()) - 1))
+
+    def _begin(self) -> None:
+        self._pool, self._each = self.judging(), self.tests(self._in())

@@ -1,0 +1,107 @@
+"""What each host answered in a window, and what all of them did without some: the same samples, added up anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from math import inf
+
+from mobius.model.baseline import Block
+from mobius.model.sample import Sample
+from mobius.rules.adaptive.window import ROUTE, WHOLE
+
+HOST = "host:"  # "host:web1", and "host:web1:/api" on one critical route
+CHECK = "host check:"  # the health check of one host, past whoever shares requests out
+BEFORE = "host before:"  # what that host had answered with the release before, when the window opened
+THROUGH_THE_DOOR = ("probe", "smoke")  # what any of the hosts may have answered
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """A host that takes no part from `at` until `back_at` (unix seconds): its answers until then do not count."""
+
+    host: str
+    at: float
+    back_at: float = inf
+
+
+def is_of_hosts(sample: Sample) -> bool:
+    """Whether it says something of one host alone."""
+    return sample.signal.startswith((HOST, CHECK, BEFORE))
+
+
+def blocks_at(samples: Iterable[Sample]) -> Mapping[float, Mapping[str, Block]]:
+    """By time and host: all requests that it answered since the look before."""
+    found: dict[float, dict[str, Block]] = {}
+    for sample in samples:
+        if sample.signal.startswith(HOST) and not sample.missing and ":" not in sample.signal[len(HOST) :]:
+            found.setdefault(sample.at, {})[_whose(sample.signal)] = block_of(sample)
+    return found
+
+
+def counts(host: str, at: float, outs: Sequence[Out]) -> bool:
+    """Whether what the host answered at this time is judged."""
+    return all(out.host != host or at > out.back_at for out in outs)
+
+
+def of_those_in(samples: Sequence[Sample], outs: Sequence[Out]) -> list[Sample]:
+    """What was measured of single hosts, while it counts."""
+    theirs = (sample for sample in samples if is_of_hosts(sample))
+    return [sample for sample in theirs if counts(_whose(sample.signal), sample.at, outs)]
+
+
+def without(samples: Sequence[Sample], outs: Sequence[Out]) -> tuple[Sample, ...]:
+    """The samples of the window as they are without these hosts; those of single hosts are left out.
+
+    A check through the door that failed while such a host still got requests may have been its answer. It is left out
+    where every other host answered its own check in the same look.
+    """
+    if not outs:
+        return tuple(sample for sample in samples if not is_of_hosts(sample))
+    answers: dict[tuple[float, str], list[tuple[str, Sample]]] = {}
+    checks: dict[float, list[tuple[str, bool]]] = {}
+    for sample in samples:
+        if sample.signal.startswith(HOST) and not sample.missing:
+            host, _, route = sample.signal.removeprefix(HOST).partition(":")
+            answers.setdefault((sample.at, f"{ROUTE}{route}" if route else WHOLE), []).append((host, sample))
+        elif sample.signal.startswith(CHECK) and sample.ok is not None:
+            checks.setdefault(sample.at, []).append((sample.signal.removeprefix(CHECK), sample.ok))
+    found = []
+    for sample in samples:
+        if is_of_hosts(sample):
+            continue
+        if (there := answers.get((sample.at, sample.signal))) is not None:
+            found.append(_sum(sample, [one for host, one in there if counts(host, sample.at, outs)]))
+        elif not _is_theirs(sample, checks.get(sample.at, []), outs):
+            found.append(sample)
+    return tuple(found)
+
+
+def block_of(sample: Sample) -> Block:
+    """What it counted."""
+    return Block(sample.requests, sample.errors, sample.histogram)
+
+
+def _whose(signal: str) -> str:
+    prefix = next(one for one in (HOST, CHECK, BEFORE) if signal.startswith(one))
+    return signal.removeprefix(prefix).partition(":")[0]
+
+
+def _sum(sample: Sample, parts: Sequence[Sample]) -> Sample:
+    columns = zip_longest(*(one.histogram for one in parts if one.histogram), fillvalue=0)
+    return replace(
+        sample,
+        requests=sum(one.requests for one in parts),
+        errors=sum(one.errors for one in parts),
+        histogram=tuple(sum(column) for column in columns),
+    )
+
+
+def _is_theirs(sample: Sample, checks: Sequence[tuple[str, bool]], outs: Sequence[Out]) -> bool:
+    """Whether a failed check may have been answered by a host that is out by now, and by no other."""
+    if sample.signal not in THROUGH_THE_DOOR or sample.ok is not False:
+        return False
+    there = {out.host for out in outs if sample.at <= out.at}
+    others = [ok for host, ok in checks if host not in there]
+    return bool(there) and bool(others) and all(others)
