@@ -30,12 +30,15 @@ class FleetSettings:
 
     `max_parallel`: so many hosts change at once, in a switch as in a start. `pause_s`: between such batches of a
     switch. `failure_budget`: so many hosts may be lost or fail in a deployment that goes on without them; they are
-    taken out of traffic. `root`: the folder on every host, below the home of whoever ssh arrives as.
+    taken out of traffic, and so are those that are bad by themselves. `canary_hosts`: so many get the new release
+    first, and the others once it was found no worse than theirs; 0 for none. `root`: the folder on every host, below
+    the home of whoever ssh arrives as.
     """
 
     max_parallel: int = 5
     pause_s: float = 0.0
     failure_budget: int = 0
+    canary_hosts: int = 0
     root: str = ""
     python: str = "python3"
     timeout_s: float = 60.0
@@ -43,12 +46,13 @@ class FleetSettings:
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """A host that is not part of the fleet for now: why, since when (Unix seconds), and the highest token with which
-    it may still come back believing that it acts."""
+    """A host that is not part of the fleet for now: why, and since when (Unix seconds). `is_bad`: it is reached, and
+    was found worse than the others; it comes back when it was started anew and is healthy."""
 
     host: str
     why: str
     since: float
+    is_bad: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +65,4 @@ class HostSeen:
     absent_since: float = 0.0
     slots: Mapping[str, str] = field(default_factory=dict)  # slot -> release
     live: str = ""
+    is_bad: bool = False  # taken out because it was worse than the others
