@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from mobius.adapters.checks.run import run
 from mobius.adapters.monitor_logs import monitor_logs
-from mobius.adapters.repository import git
 from mobius.errors import GateFailed, MobiusError, UsageError
 from mobius.flows.standing import standing
 from mobius.model.premerge import Skip, StepResult, StepState
@@ -22,15 +22,20 @@ from mobius.report.words import counted
 from mobius.rules.premerge import said_of, state_of
 from mobius.wiring.app import App
 from mobius.wiring.premerge_backup import SCRATCH_BACKUP, backup
+from mobius.wiring.scratch_data import with_known_databases
 
 MONITOR_LOGS = "monitor_logs"
+OF_THE_LIVE_DATA = ("deploy", "migrations")  # they ask what is live what it has already
 
 
 def step(name: str, app: App, environment: str, tag: str, *, rehearse: bool, run_folder: Path) -> StepResult:
     """Makes one step; what it could not do is said in its result. Raises nothing but what ends the process."""
     began = time.monotonic()
     try:
-        made = _made(name, app, environment, tag, rehearse=rehearse, run_folder=run_folder)
+        known = with_known_databases(app, environment) if name in OF_THE_LIVE_DATA else nullcontext((app, ""))
+        with known as (there, said):
+            made = _made(name, there, environment, tag, rehearse=rehearse, run_folder=run_folder)
+        made = replace(made, said=f"{made.said}; {said}" if said else made.said)
     except MobiusError as problem:
         outcome = Outcome.FAIL if problem.exit_code in (GateFailed.exit_code, 11) else Outcome.ERROR
         check = CheckResult(name, outcome, str(problem), 0.0, problem.hint.removeprefix("try: "))
@@ -112,12 +117,12 @@ def migrations(app: App, environment: str, tag: str, *, rehearse: bool) -> StepR
 
 def smoke(app: App, environment: str, tag: str, run_folder: Path) -> StepResult:
     """This checkout started in a scratch place, smoke-tested and watched; or what runs at the configured address."""
-    from mobius.wiring.scratch import start_here, way_of_starting
+    from mobius.wiring.scratch import advice_on, start_here, way_of_starting
 
     ports = app.ports(environment, read_only=True)
     how, why = way_of_starting(app, environment)
     if not how:
-        advice = 'apt install bubblewrap; or say how: [premerge] smoke = "plain" or "url"'
+        advice = advice_on(why)
         ports.artifact("postdeploy-smoketests.log", f"not made: {why}\n")
         return _result(
             (CheckResult("start", Outcome.ERROR, why, 0.0, advice),), "", "postdeploy-smoketests.log"
@@ -130,10 +135,13 @@ def smoke(app: App, environment: str, tag: str, run_folder: Path) -> StepResult:
         "start", seen.outcome, seen.sentence or f"{seen.release} was deployed in a scratch place", 0.0,
         seen.advice, "\n".join(map(ports.redact, seen.log)) if seen.outcome is not Outcome.PASS else "",
     )  # fmt: skip
-    text = smoke_text(seen.smoke) + f"\nstarted {_how(how)}: {started.outcome} {started.message}\n"
+    text = smoke_text(seen.smoke)
+    text += f"\nstarted {_how(how)}, {seen.data}: {started.outcome} {started.message}\n"
     text += f"left out, for they ask elsewhere: {', '.join(seen.left_out)}\n" if seen.left_out else ""
     ports.artifact("postdeploy-smoketests.log", text)
-    good = f"{len(seen.smoke)} passed, {counted(len(seen.looks), 'look')} good; started {_how(how)}"
+    good = (
+        f"{len(seen.smoke)} passed, {counted(len(seen.looks), 'look')} good; started {_how(how)}, {seen.data}"
+    )
     good += f"; {len(seen.left_out)} left out" if seen.left_out else ""
     return _result((started, *seen.smoke), good, "postdeploy-smoketests.log", f"{MONITOR_LOGS}/")
 
@@ -212,11 +220,6 @@ def own_tests(app: App, environment: str) -> StepResult:
         last = "\n".join(ran.output.splitlines()[-20:]) if outcome is not Outcome.PASS else ""
         checks.append(CheckResult(shlex.join(words), outcome, ran.reason, ran.seconds * 1000, output=last))
     return _result(tuple(checks), f"{counted(len(checks), 'command')} passed")
-
-
-def commit_of(project: Path) -> tuple[str, str]:
-    """(commit, branch) of the checkout, "" where git does not say."""
-    return git(project, "rev-parse", "HEAD"), git(project, "rev-parse", "--abbrev-ref", "HEAD")
 
 
 def _json(document: object) -> str:

@@ -9,8 +9,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,15 @@ from mobius.adapters.rehearsal.scratch import scratch_place
 from mobius.adapters.repository import git
 from mobius.adapters.scratch.cut_off import cut_off, why_not_here
 from mobius.adapters.scratch.ending import end_group, end_scratch
+from mobius.adapters.scratch.files import why_not_as_it_is, why_not_covered
+from mobius.adapters.scratch.servers import why_no_server
 from mobius.adapters.scratch.settings import left_out, scratch_settings, why_not
 from mobius.adapters.snapshot import save_settings
 from mobius.errors import GateUnknown
 from mobius.flows.plan import release_of
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.wiring.app import App
+from mobius.wiring.scratch_data import scratch_data
 
 INSIDE = "mobius.wiring.scratch_inside"
 ENDED_WITHIN_S = 10.0
@@ -33,7 +36,8 @@ WHERE = "scratch-root"  # the file that says where it was, for whoever has to en
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What came of it. `how`: "isolated" or "plain"; `backup`: of it, kept where the caller said."""
+    """What came of it. `how`: "isolated" or "plain"; `backup`: of it, kept where the caller said, None where it
+    stands on a copy of somebody's data; `data`: what it stood on, in words."""
 
     outcome: Outcome
     sentence: str
@@ -45,6 +49,7 @@ class Seen:
     left_out: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
     backup: Path | None = None
+    data: str = ""
 
 
 def way_of_starting(app: App, name: str) -> tuple[str, str]:
@@ -54,8 +59,17 @@ def way_of_starting(app: App, name: str) -> tuple[str, str]:
     asked = settings.premerge.smoke
     if asked == "url":
         return "url", ""
-    if reason := why_not(settings):
+    places = Places(app.settings.project, settings.root, settings.release.link)
+    if reason := why_not(settings) or why_no_server(settings):
         return "", f"this checkout cannot be started in a scratch place: {reason}"
+    how, reason = _isolated_or_plain(app, asked)
+    lacking = (why_not_covered if how == "isolated" else why_not_as_it_is)(settings, places) if how else ""
+    if lacking:
+        return "", f"this checkout cannot be started in a scratch place: {lacking}"
+    return how, reason
+
+
+def _isolated_or_plain(app: App, asked: str | None) -> tuple[str, str]:
     if asked == "plain":
         return "plain", ""
     reason = why_not_here()
@@ -66,19 +80,29 @@ def way_of_starting(app: App, name: str) -> tuple[str, str]:
     return "", reason
 
 
+def advice_on(why: str) -> str:
+    """What to do where nothing can be started, by the reason of `way_of_starting`."""
+    if "bubblewrap" in why:
+        return 'apt install bubblewrap; or say how: [premerge] smoke = "plain" or "url"'
+    return 'or ask what runs at the configured address: [premerge] smoke = "url"'
+
+
 def start_here(
     app: App, name: str, tag: str, *, how: str, keep: Path, progress: Callable[[str], None]
 ) -> Seen:
     """Stages `tag` in a scratch place, deploys it there, watches it for a while and backs it up; its backup is moved
     into `keep`. Raises `MobiusError` where it cannot be staged, `GateUnknown` where nothing was seen."""
     settings, project = app.environment(name), app.settings.project
-    with scratch_place(settings.root / "run", progress) as place:
-        env_files = how == "isolated"
-        moved = scratch_settings(app.settings, settings, place, _free_port(), env_files=env_files)
-        scratch = App(moved, app.environ)
-        if env_files:
+    with scratch_place(settings.root / "run", progress) as place, ExitStack() as stack:
+        is_cut_off = how == "isolated"
+        moved = scratch_settings(app.settings, settings, place, _free_port(), env_files=is_cut_off)
+        if is_cut_off:
             _copy_environment_files(app, name, place / "root")
-        ports = scratch.ports(name)
+        data = stack.enter_context(
+            scratch_data(app, name, moved.environment(name), place, how=how, progress=progress)
+        )
+        moved = replace(moved, environments={name: data.settings})
+        ports = App(moved, app.environ).ports(name)
         keep.parent.mkdir(parents=True, exist_ok=True)
         (keep.parent / WHERE).write_text(str(place / "root"), encoding="utf-8")
         progress("staging this checkout")
@@ -86,12 +110,29 @@ def start_here(
         (place / "artifacts").mkdir(exist_ok=True)
         save_settings(place / "settings.json", moved, name)
         out = place / "seen.json"
-        watch = str(settings.premerge.watch_s)
-        words = [sys.executable, "-m", INSIDE, str(place / "settings.json"), name, tag, watch, str(out)]
-        if how == "isolated":
+        watch, backed_up = str(settings.premerge.watch_s), "" if data.of else "backup"
+        words = [
+            sys.executable,
+            "-m",
+            INSIDE,
+            str(place / "settings.json"),
+            name,
+            tag,
+            watch,
+            backed_up,
+            str(out),
+        ]
+        if is_cut_off:
             shown = [project, *_repository_of(project)]
-            words = cut_off(words, place=place, hidden=[settings.root], shown=shown)
-        progress(f"deploying it in a scratch place, {'cut off' if how == 'isolated' else 'as it is'}")
+            words = cut_off(
+                words,
+                place=place,
+                hidden=[settings.root],
+                shown=shown,
+                bound=data.bound,
+                sockets=data.sockets,
+            )
+        progress(f"deploying it in a scratch place, {'cut off' if is_cut_off else 'as it is'}, {data.said}")
         with _ended(place / "root", how):
             code = _run(words, app.environ, place)
         if not out.is_file():
@@ -99,7 +140,8 @@ def start_here(
                 f"the start in a scratch place ended with exit code {code} and saw nothing",
                 "see what it said above; the release by itself: mobius smoke",
             )
-        return _read(json.loads(out.read_text(encoding="utf-8")), how, left_out(settings), keep)
+        seen = _read(json.loads(out.read_text(encoding="utf-8")), how, left_out(settings), keep)
+        return replace(seen, data=data.said)
 
 
 def _run(words: list[str], environ: Mapping[str, str], place: Path) -> int:

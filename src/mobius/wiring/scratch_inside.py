@@ -1,5 +1,5 @@
 """The program inside a scratch place: deploys this checkout there as any release is deployed, looks at it, backs it up,
-and writes down what it saw. `python -m mobius.wiring.scratch_inside SETTINGS ENVIRONMENT TAG WATCH_S OUT`."""
+and writes down what it saw. `python -m mobius.wiring.scratch_inside SETTINGS ENVIRONMENT TAG WATCH_S BACKUP OUT`."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ LOG_LINES = 20
 
 def main(words: list[str]) -> int:
     """Exit 0 where it was seen, whatever came of it; what was seen is in OUT, whole or not at all."""
-    settings, name, tag, watch_s, out = words
+    settings, name, tag, watch_s, backed_up, out = words
     app = App(load_settings(Path(settings)), dict(os.environ))
     try:
-        seen = _seen(app, name, tag, float(watch_s))
+        seen = _seen(app, name, tag, float(watch_s), backed_up=bool(backed_up))
     except MobiusError as problem:
         outcome = Outcome.FAIL if problem.exit_code in (1, 3) else Outcome.ERROR
         seen = {"outcome": outcome, "sentence": str(problem), "advice": problem.hint}
@@ -44,7 +44,7 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def _seen(app: App, name: str, tag: str, watch_s: float) -> dict[str, Any]:
+def _seen(app: App, name: str, tag: str, watch_s: float, *, backed_up: bool) -> dict[str, Any]:
     run = app.deploy(name, tag, detach=True, viewer=LiveText(sys.stdout, width=100, tell_next=False))
     ports = app.ports(name, read_only=True)
     if run.state is not RunState.OBSERVING:
@@ -56,7 +56,7 @@ def _seen(app: App, name: str, tag: str, watch_s: float) -> dict[str, Any]:
         }
     smoke = app.smoke(name)
     looks = _looks(ports, watch_s)
-    made = app.create_backup(name, progress=print)
+    made = str(app.create_backup(name, progress=print).path) if backed_up else ""
     bad = [look for look in looks if look["outcome"] != "PASS"]
     return {
         "outcome": Outcome.FAIL if bad else Outcome.PASS,
@@ -64,7 +64,7 @@ def _seen(app: App, name: str, tag: str, watch_s: float) -> dict[str, Any]:
         "release": run.plan.release_id,
         "smoke": [_told(result) for result in smoke],
         "looks": looks,
-        "backup": str(made.path),
+        "backup": made,
         "log": _logs(ports.settings.root)[-LOG_LINES:],
     }
 

@@ -11,7 +11,6 @@ from mobius.adapters.scratch.cut_off import cut_off, why_not_here
 from mobius.adapters.scratch.settings import left_out, scratch_settings, why_not
 from mobius.model.settings import (
     BackupSettings,
-    DatabaseSettings,
     EnvironmentSettings,
     GateCommand,
     MigrationSettings,
@@ -84,8 +83,6 @@ def test_smoke_tests_of_other_places_are_left_out_and_named() -> None:
     [
         ({"target": "observe"}, "somebody else starts the service"),
         ({"target": "command"}, "somebody else starts the service"),
-        ({"databases": (DatabaseSettings("orders", url="postgresql:///orders"),)}, "the database orders"),
-        ({"migrations": MigrationSettings(database="app.db")}, "lies beside mobius.toml"),
     ],
 )
 def test_what_cannot_be_started_there_says_why(changes: dict[str, object], why: str) -> None:

@@ -55,6 +55,14 @@ def program(name: str, server_major: int, *, same: bool = False) -> Program:
     raise MobiusError(told, f"apt install {package}-{server_major}")
 
 
+def newest_major(name: str) -> int:
+    """Of those installed here. Raises `MobiusError` where there is none."""
+    found = [each.major for each in _installed(name)]
+    if not found:
+        raise MobiusError(f"{name} of PostgreSQL is not installed here", "apt install postgresql")
+    return max(found)
+
+
 def _installed(name: str) -> Iterator[Program]:
     homes = [Path(home.format(major=major)) for home in _HOMES for major in range(9, _NEWEST)]
     on_path = shutil.which(name)

@@ -9,13 +9,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mobius.adapters.rehearsal.bubblewrap import PROGRAM, covered_proc, namespaces, own_programs
+from mobius.adapters.scratch.files import Bound
 
 HIDDEN = ("/tmp", "/run", "/var/run", "/var/tmp", "/dev/shm")  # sockets of what serves lie there
 
 
-def cut_off(words: Sequence[str], *, place: Path, hidden: Sequence[Path], shown: Sequence[Path]) -> list[str]:
+def cut_off(
+    words: Sequence[str],
+    *,
+    place: Path,
+    hidden: Sequence[Path],
+    shown: Sequence[Path],
+    bound: Sequence[Bound] = (),
+    sockets: Sequence[Path] = (),
+) -> list[str]:
     """The command line. `place` can be written; `hidden` folders are empty there, except for it; `shown` can be read
-    wherever they lie."""
+    wherever they lie; `bound` cover what is live; `sockets` are folders of sockets that may be asked."""
     program = shutil.which(PROGRAM)
     assert program is not None
     covers = [Path(folder) for folder in HIDDEN if _is_folder(Path(folder))]
@@ -28,6 +37,8 @@ def cut_off(words: Sequence[str], *, place: Path, hidden: Sequence[Path], shown:
         *(word for path in _once([*own_programs(), *shown]) for word in ("--ro-bind", str(path), str(path))),
         *(word for folder in hidden if _is_folder(folder) for word in ("--tmpfs", str(folder))),
         *("--bind", str(place), str(place), "--chdir", str(place)),
+        *(word for each in bound for word in ("--bind", str(each.source), str(each.at))),
+        *(word for path in sockets for word in ("--ro-bind", str(path), str(path))),
         *words,
     ]
 

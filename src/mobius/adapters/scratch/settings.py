@@ -1,4 +1,4 @@
-"""The settings of an environment, moved to a scratch place: web processes only, no data, no other machine."""
+"""The settings of an environment, moved to a scratch place: web processes only, nobody's data, no other machine."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def why_not(settings: EnvironmentSettings) -> str:
     """Why no release of this environment can be started in a scratch place; "" where one can."""
     if settings.target in ELSEWHERE:
         return f'with target = "{settings.target}" somebody else starts the service'
-    if settings.databases:
-        names = ", ".join(database.name for database in settings.databases)
-        return f"it needs the database {names} of a server"
-    database = settings.migrations.database if settings.migrations else None
-    if database and not _is_own(database, settings.release.link):
-        return f"its migrations are for {database}, which lies beside mobius.toml and is no scratch file"
     return ""
+
+
+def migrated_file(settings: EnvironmentSettings) -> str:
+    """The SQLite file that the migrations are for; "" where they are for a server's database, or there are none."""
+    named = settings.migrations.database if settings.migrations else None
+    return named if named and named not in {each.name for each in settings.databases} else ""
 
 
 def left_out(settings: EnvironmentSettings) -> tuple[str, ...]:
@@ -41,7 +41,12 @@ def left_out(settings: EnvironmentSettings) -> tuple[str, ...]:
 
 
 def scratch_settings(
-    all_settings: Settings, settings: EnvironmentSettings, place: Path, port: int, *, env_files: bool
+    all_settings: Settings,
+    settings: EnvironmentSettings,
+    place: Path,
+    port: int,
+    *,
+    env_files: bool,
 ) -> Settings:
     """All that one environment needs, at home in `place`. `env_files`: the files of variables are there, too."""
     address = f"127.0.0.1:{port}"
@@ -49,8 +54,8 @@ def scratch_settings(
     backup = replace(
         settings.backup,
         folder=place / "backups",
-        paths=tuple(path for path in settings.backup.paths if _is_own(path, link)),
-        databases=tuple(path for path in settings.backup.databases if _is_own(path, link)),
+        paths=tuple(path for path in settings.backup.paths if is_own(path, link)),
+        databases=tuple(path for path in settings.backup.databases if is_own(path, link)),
         sign_key=None,
         allowed_signers=None,
         require_signature=False,
@@ -86,7 +91,7 @@ def scratch_settings(
     return replace(all_settings, environments={settings.name: moved}, origins={})
 
 
-def _is_own(path: str, links: tuple[str, ...]) -> bool:
+def is_own(path: str, links: tuple[str, ...]) -> bool:
     """Whether it lies in the root, and so in the scratch place."""
     pure = PurePosixPath(path)
     return pure.parts[:1] == ("shared",) or any(pure.is_relative_to(link) for link in links)
