@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,11 +42,14 @@ def look(slot: str, ports: Ports) -> CheckResult | None:
     urls = ports.target.slot_urls(slot)
     if not urls or not all(urls.values()):
         return None
-    for host, url in urls.items():
-        answer = ports.checks.health(url)
+    if len(urls) == 1:
+        answers: Sequence[CheckResult] = [ports.checks.health(url) for url in urls.values()]
+    else:
+        answers = ports.checks.health_of_each(list(urls.values()))
+    for host, answer in zip(urls, answers, strict=True):
         if answer.outcome is not Outcome.PASS:
             return replace(answer, message=f"{host}: {answer.message}") if host else answer
-    return answer
+    return answers[0]
 
 
 def _pause(health: HealthSettings, good: int) -> float:

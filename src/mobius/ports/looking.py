@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -61,6 +61,9 @@ class Checks(Protocol):
 
     def health(self, base_url: str) -> CheckResult:
         """The health endpoint once."""
+
+    def health_of_each(self, base_urls: Sequence[str]) -> tuple[CheckResult, ...]:
+        """The same of each of these addresses, side by side, in their order: of a thousand hosts none waits for all."""
 
     def gate(self, name: str, file: str = "") -> CheckResult:
         """One configured gate command; of one with a pattern of files, `file` is asked about, or the newest."""

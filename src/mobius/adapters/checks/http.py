@@ -26,6 +26,7 @@ from mobius.rules.expect import Answer, evaluate, parse
 from mobius.rules.expect_grammar import Expectation
 
 AT_ONCE = 4
+HOSTS_AT_ONCE = 64
 SHOWN_BODY = 500
 DEFAULT_EXPECT = ("status in 200..299",)
 DEFAULT_TLS_DAYS = 14.0
@@ -64,6 +65,11 @@ class HttpChecks:
         health = self._settings.health
         look = partial(self._ask, base_url, health.path, Request(""), self._health, health.timeout_s)
         return self._result("health", "http", look, f"try: curl -i {shown(_joined(base_url, health.path))}")
+
+    def health_of_each(self, base_urls: Sequence[str]) -> tuple[CheckResult, ...]:
+        """The same of each address, many at a time."""
+        with ThreadPoolExecutor(max_workers=max(1, min(HOSTS_AT_ONCE, len(base_urls)))) as pool:
+            return tuple(pool.map(self.health, base_urls))
 
     def smoke(self, base_url: str) -> tuple[CheckResult, ...]:
         """Every smoke test in the order configured, a few at a time, then whether each gate can be run."""

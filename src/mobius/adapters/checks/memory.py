@@ -44,6 +44,10 @@ class MemoryChecks:
         script = self.by_url.get(base_url, self.healths)
         return script[min(turn, len(script) - 1)]
 
+    def health_of_each(self, base_urls: Sequence[str]) -> tuple[CheckResult, ...]:
+        """Of each address in turn."""
+        return tuple(self.health(url) for url in base_urls)
+
     def smoke(self, base_url: str) -> tuple[CheckResult, ...]:
         """The next scripted round."""
         return tuple(self.smokes[min(self._turn("smoke", base_url), len(self.smokes) - 1)])

@@ -20,6 +20,10 @@ from mobius.model.fleet import Absence, FleetSettings, HostSettings
 from mobius.ports import Clock
 
 SCHEMA_VERSION = 1
+LOOKS = ("hello", "processes", "tail")  # what changes nothing
+LOOK_WITHIN_S = 10.0  # a host that hangs must not hang whoever only looks
+QUIET_S = 10.0  # and is not waited for again, by those who look, for so long
+MOST_LOOKS = 64  # at once
 Answer = Mapping[str, Any]
 
 
@@ -50,7 +54,11 @@ class Hosts:
         self._clock = clock
         self._lines = {host.name: line_to(host) for host in hosts}
         self._pool = pool
+        self.goes_back = (
+            False  # from when a way back began: nothing is done in batches then, and nobody is waited for
+        )
         self._token: int | None = None
+        self._hung: dict[str, tuple[float, HostLost]] = {}  # until when nobody looks there, and why
 
     # -- asking ----------------------------------------------------------------------------------------------
 
@@ -62,8 +70,8 @@ class Hosts:
         each: Callable[[HostSettings], Mapping[str, Any] | None] | None = None,
         **asked: Any,
     ) -> Told:
-        """Asks these hosts (those that are present) at once, at most `max_parallel`. `each` adds what is for one host
-        alone; None leaves it out. A host that was overtaken raises `Fenced`: nobody goes on then."""
+        """Asks these hosts (those that are present) at once, to change something at most `max_parallel`. `each` adds
+        what is for one host alone; None leaves it out. One that was overtaken raises `Fenced`: nobody goes on."""
         names = list(self.present() if of is None else of)
         told: dict[str, Answer] = {}
         failed: dict[str, MobiusError] = {}
@@ -75,14 +83,20 @@ class Hosts:
             stream = more.get("stream")
             fields = {key: value for key, value in more.items() if key != "stream"}
             try:
+                self._refuse_hung(name, verb)
                 told[name] = self._lines[name].ask(
-                    verb, within_s=self.settings.timeout_s, stream=stream, **asked, **fields
+                    verb, within_s=self._within_s(verb), stream=stream, **asked, **fields
                 )
-            except (HostLost, HostRefused, Fenced) as problem:
+                self._hung.pop(name, None)
+            except HostLost as problem:
+                failed[name] = problem
+                self._hung.setdefault(name, (self._clock.monotonic() + QUIET_S, problem))
+            except (HostRefused, Fenced) as problem:
                 failed[name] = problem
 
         if names:
-            with self._pool(min(len(names), self.settings.max_parallel)) as pool:
+            most = MOST_LOOKS if verb in LOOKS else self.settings.max_parallel
+            with self._pool(min(len(names), most)) as pool:
                 list(pool.map(one, names))
         overtaken = [problem for problem in failed.values() if isinstance(problem, Fenced)]
         if overtaken:
@@ -100,16 +114,32 @@ class Hosts:
         """The same with the token of this run."""
         return self.ask(verb, of, each=each, token=self.token(), **asked)
 
-    def fence(self, token: int) -> Told:
-        """From here on every host that is reached refuses a lower token."""
+    def _within_s(self, verb: str) -> float:
+        return min(LOOK_WITHIN_S, self.settings.timeout_s) if verb in LOOKS else self.settings.timeout_s
+
+    def _refuse_hung(self, name: str, verb: str) -> None:
+        """Raises `HostLost` for one that was just waited for in vain, while nothing depends on it but a look."""
+        until, problem = self._hung.get(name, (0.0, None))
+        if problem is None:
+            return
+        if verb in LOOKS and self._clock.monotonic() < until:
+            raise problem
+        del self._hung[name]
+
+    def fence(self, token: int, *, by: str = "") -> Told:
+        """From here on every host that is reached refuses a lower token; `by`: whose emergency that is."""
         self._token = token
-        return self.ask("fence", list(self.all), token=token)
+        return self.ask("fence", list(self.all), token=token, by=by, at=self._clock.now())
+
+    def epoch(self) -> int:
+        """The highest token that the hosts have seen, of those that are reached."""
+        told = self.ask("hello", list(self.all))
+        return max((int(one["state"]["epoch"]) for one in told.answers.values()), default=0)
 
     def token(self) -> int:
         """Of this run; before a run has said its own, the highest that the hosts have seen, which overtakes nobody."""
         if self._token is None:
-            told = self.ask("hello", list(self.all))
-            self._token = max((int(one["state"]["epoch"]) for one in told.answers.values()), default=0)
+            self._token = self.epoch()
         return self._token
 
     def close(self) -> None:
@@ -138,13 +168,21 @@ class Hosts:
             ) from problem
         return {one.host: one for one in known if one.host in self.all}
 
-    def leave_out(self, failed: Mapping[str, MobiusError], doing: str, *, budget: int | None = None) -> None:
-        """Goes on without these hosts. Raises `MobiusError` naming each of them where that is more than the failure
-        budget allows (`budget`: another one than the configured), and then changes nothing."""
+    def leave_out(
+        self,
+        failed: Mapping[str, MobiusError],
+        doing: str,
+        *,
+        budget: int | None = None,
+        are_bad: bool = False,
+    ) -> None:
+        """Goes on without these hosts (`are_bad`: which were reached). Raises `MobiusError` naming each of them where
+        that is more than the failure budget allows (`budget`: another one than the configured), and then changes
+        nothing."""
         if not failed:
             return
         absent = self.absent()
-        out = {**absent, **{n: Absence(n, p.message, self._clock.now()) for n, p in failed.items()}}
+        out = {**absent, **{n: Absence(n, p.message, self._clock.now(), are_bad) for n, p in failed.items()}}
         budget = self.settings.failure_budget if budget is None else budget
         if len(out) > budget or len(out) == len(self.all):
             allowed = f"{budget} may fail" if budget else "none may fail"
@@ -160,9 +198,9 @@ class Hosts:
         out = {*self.absent(), *failed}
         return bool(failed) and (len(out) > self.settings.failure_budget or len(out) == len(self.all))
 
-    def take_back_in(self, name: str) -> None:
-        """The host is part of the fleet again."""
-        self._write({host: one for host, one in self.absent().items() if host != name})
+    def take_back_in(self, *names: str) -> None:
+        """These hosts are part of the fleet again."""
+        self._write({host: one for host, one in self.absent().items() if host not in names})
 
     def _write(self, absent: Mapping[str, Absence]) -> None:
         told = {"schema_version": SCHEMA_VERSION, "absent": [asdict(one) for one in absent.values()]}

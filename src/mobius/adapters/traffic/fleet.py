@@ -1,6 +1,7 @@
 """Traffic of a fleet: one HAProxy, and in its backend one server for every slot of every host.
 
-A switch goes from one batch of hosts to the next; within a batch it is one write. What is in flight on the old slot of
+A switch goes from one batch of hosts to the next, on a way back it is all of them at once; within a batch it is one
+write. What is in flight on the old slot of
 a host ends there, because its process stays.
 """
 
@@ -12,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from mobius.adapters.fleet.hosts import Hosts
-from mobius.adapters.traffic import haproxy_kept as kept_file
 from mobius.adapters.traffic.haproxy_backend import HaproxyBackend
 from mobius.adapters.traffic.haproxy_checks import haproxy_checks, split_check
-from mobius.adapters.traffic.haproxy_commands import MOST_WEIGHT, Wanted, holds
+from mobius.adapters.traffic.haproxy_commands import Wanted, holds
 from mobius.adapters.traffic.haproxy_kept import Kept, without_server
-from mobius.adapters.traffic.haproxy_reading import Row, Server
+from mobius.adapters.traffic.haproxy_reading import Server
+from mobius.adapters.traffic.haproxy_remembering import Remembering, refuse_weights
 from mobius.adapters.traffic.haproxy_socket import Asked
 from mobius.adapters.traffic.history import switching
 from mobius.errors import MobiusError
@@ -46,7 +47,7 @@ class FleetTraffic:
         self._target = target
         self._clock = clock
         self._backend = HaproxyBackend(place, api, clock)
-        self._file = root / "run" / "haproxy.json"
+        self._memory = Remembering(root, self._backend)
 
     # -- what the port promises ------------------------------------------------------------------------------
 
@@ -65,20 +66,26 @@ class FleetTraffic:
         return {slot: share for slot, share in shares.items() if share}
 
     def switch(self, weights: Mapping[str, int]) -> Switched:
-        self._refuse(weights)
+        present = self._hosts.present()
+        size = len(present) if self._hosts.goes_back else self._hosts.settings.max_parallel
+        return self._switch(weights, [present[i : i + size] for i in range(0, len(present), size)])
+
+    def switch_hosts(self, weights: Mapping[str, int], hosts: Sequence[str]) -> Switched:
+        return self._switch(weights, [[name for name in self._hosts.present() if name in hosts]])
+
+    def _switch(self, weights: Mapping[str, int], batches: Sequence[Sequence[str]]) -> Switched:
+        refuse_weights(weights, SLOTS, _unknown)
         began = self._clock.monotonic()
-        with self._changing() as kept:
+        processes = self._processes()
+        absent = list(self._hosts.absent())
+        with self._memory.changing() as kept:
             first = kept.generation + 1
-            present = self._hosts.present()
-            absent = [name for name in self._hosts.all if name not in present]
-            size = self._hosts.settings.max_parallel
-            batches = [present[i : i + size] for i in range(0, len(present), size)]
-            with self._told(weights):
+            with self._told(weights, processes):
                 for number, batch in enumerate(batches):
                     if number and self._hosts.settings.pause_s:
                         self._clock.wait(self._hosts.settings.pause_s)
-                    kept = self._bring(kept, weights, batch, absent)
-                    self._keep(kept)
+                    kept = self._bring(kept, weights, batch, absent, processes)
+                    self._memory.keep(kept)
         took_ms = (self._clock.monotonic() - began) * 1000
         generation = min(first, kept.generation)
         return Switched(generation, took_ms, kept.failed_since(generation))
@@ -87,13 +94,13 @@ class FleetTraffic:
         servers = self._backend.servers()
         if any(server.share for _, server in self._of(slot, servers)):
             raise MobiusError(f"slot {slot} still gets new requests, so it cannot be drained", "switch first")
-        self._look()
-        until, cut = self._clock.monotonic() + timeout_s, 0
-        for name, _ in self._of(slot, servers):
-            if not self._backend.wait_until_empty(name, until):
-                self._look()
-                cut += self._backend.cut(name)
-                self._look(forgiven=name)
+        self._memory.look()
+        names = [name for name, _ in self._of(slot, servers)]
+        cut = 0
+        for name in self._backend.wait_until_all_empty(names, self._clock.monotonic() + timeout_s):
+            self._memory.look()
+            cut += self._backend.cut(name)
+            self._memory.look(forgiven=name)
         return cut
 
     def hold(self, max_s: float, max_requests: int, max_bytes: int) -> None:
@@ -111,7 +118,7 @@ class FleetTraffic:
 
     def counters(self) -> Mapping[str, Counters]:
         """Over all hosts; without a histogram, of which HAProxy keeps averages only."""
-        kept, rows = self._look()
+        kept, rows = self._memory.look()
         in_flight: dict[str, int] = {}
         for server, release_id in kept.releases.items():
             in_flight[release_id] = in_flight.get(release_id, 0) + (
@@ -123,45 +130,60 @@ class FleetTraffic:
         }
 
     def failed_because_of_switches(self, since: int = 0) -> int:
-        kept, _ = self._look()
+        kept, _ = self._memory.look()
         return kept.failed_since(since)
 
-    def host_counters(self, slot: str) -> Mapping[str, Counters]:
-        """What each host answered in this slot since HAProxy started, by the host's name."""
-        rows = self._backend.look().rows
+    def host_weights(self) -> Mapping[str, Mapping[str, int]]:
+        servers = self._backend.servers()
+        names = {host: {slot: server_name(slot, host) for slot in SLOTS} for host in self._hosts.all}
         return {
-            host: Counters(count.requests, count.errors, (), rows[server_name(slot, host)].in_flight)
-            for host in self._hosts.all
-            if (row := rows.get(server_name(slot, host))) is not None
-            for count in (row.count,)
+            host: {
+                slot: servers[name].share
+                for slot, name in of.items()
+                if name in servers and servers[name].share
+            }
+            for host, of in names.items()
+        }
+
+    def host_counters(self) -> Mapping[str, Mapping[str, Counters]]:
+        kept, rows = self._memory.look()
+        found: dict[str, dict[str, Counters]] = {}
+        for host in self._hosts.all:
+            of = found.setdefault(host, {})
+            for slot in SLOTS:
+                name = server_name(slot, host)
+                for release_id, total in kept.by_server.get(name, {}).items():
+                    had = of.get(release_id, Counters(0, 0, ()))
+                    is_there = kept.releases.get(name) == release_id and name in rows
+                    in_flight = had.in_flight + (rows[name].in_flight if is_there else 0)
+                    of[release_id] = Counters(
+                        had.requests + total.requests, had.errors + total.errors, (), in_flight
+                    )
+        return found
+
+    def releases(self) -> Mapping[str, tuple[str, str]]:
+        """By server of HAProxy, whose host that is and which release it was last given requests for."""
+        named = {server_name(slot, host): host for host in self._hosts.all for slot in SLOTS}
+        there = self._memory.load().releases
+        return {
+            server: (named[server], release_id) for server, release_id in there.items() if server in named
         }
 
     # -- a change --------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _changing(self) -> Iterator[Kept]:
-        with kept_file.locked(self._root / "run"):
-            yield kept_file.load(self._file)
-
-    @contextlib.contextmanager
-    def _told(self, weights: Mapping[str, int]) -> Iterator[None]:
-        there = {p.slot: p.release_id for p in self._processes() if weights.get(p.slot)}
+    def _told(self, weights: Mapping[str, int], processes: Sequence[ProcessStatus]) -> Iterator[None]:
+        there = {p.slot: p.release_id for p in processes if weights.get(p.slot)}
         with switching(self._root, via=VIA, weights=dict(weights), releases=there):
             yield
 
-    def _refuse(self, weights: Mapping[str, int]) -> None:
-        for slot, weight in weights.items():
-            if slot not in SLOTS:
-                raise MobiusError(
-                    f"there is no slot {slot} to send traffic to", "mobius status names the slots"
-                )
-            if not 0 <= weight <= MOST_WEIGHT:
-                raise MobiusError(
-                    f"slot {slot} cannot have the weight {weight} in HAProxy", f"give 0 to {MOST_WEIGHT}"
-                )
-
     def _bring(
-        self, kept: Kept, weights: Mapping[str, int], batch: Sequence[str], absent: Sequence[str]
+        self,
+        kept: Kept,
+        weights: Mapping[str, int],
+        batch: Sequence[str],
+        absent: Sequence[str],
+        processes: Sequence[ProcessStatus],
     ) -> Kept:
         """One write for the hosts of the batch, and for those that are out."""
         servers = self._backend.servers()
@@ -176,7 +198,8 @@ class FleetTraffic:
                 f"HAProxy's backend {self._place.backend} has no server {missing[0]}",
                 "include what `mobius traffic snippet` prints, and reload HAProxy once",
             )
-        releases = self._releases(wanted)
+        there = {server_name(p.slot, p.host): p.release_id for p in processes}
+        releases = {name: there[name] for name, one in wanted.items() if one.weight and name in there}
         if holds(servers, wanted):
             self._backend.keep_state()
             return replace(kept, releases={**kept.releases, **releases})
@@ -185,10 +208,6 @@ class FleetTraffic:
         kept = kept.seen(before.process, before.rows).seen(after.process, after.rows)
         gap = without_server(before.rows, after.rows) if any(shares.values()) else 0
         return kept.switched(shares, {name: one.weight for name, one in wanted.items()}, releases, gap)
-
-    def _releases(self, wanted: Mapping[str, Wanted]) -> dict[str, str]:
-        there = {server_name(p.slot, p.host): p.release_id for p in self._processes()}
-        return {name: there[name] for name, one in wanted.items() if one.weight and name in there}
 
     def _processes(self) -> list[ProcessStatus]:
         try:
@@ -202,15 +221,6 @@ class FleetTraffic:
         names = [server_name(slot, host) for host in self._hosts.all]
         return [(name, servers[name]) for name in names if name in servers]
 
-    def _look(self, *, forgiven: str = "") -> tuple[Kept, Mapping[str, Row]]:
-        if not self._file.exists():
-            self._backend.servers()  # nothing was counted, unless nobody can say
-            return Kept(), {}
-        with self._changing() as kept:
-            look = self._backend.look()
-            kept = kept.seen(look.process, look.rows, forgiven=forgiven)
-            self._keep(kept)
-            return kept, look.rows
 
-    def _keep(self, kept: Kept) -> None:
-        kept_file.save(self._file, kept)
+def _unknown(slot: str) -> MobiusError:
+    return MobiusError(f"there is no slot {slot} to send traffic to", "mobius status names the slots")

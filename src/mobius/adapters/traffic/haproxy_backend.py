@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mobius.adapters.clocks.system import SystemClock
@@ -81,13 +81,20 @@ class HaproxyBackend:
 
     def wait_until_empty(self, slot: str, until: float) -> bool:
         """Whether nothing is in flight on the server before `until` (monotonic seconds)."""
-        empty, pause_s = 0, 0.01
+        return not self.wait_until_all_empty([slot], until)
+
+    def wait_until_all_empty(self, names: Sequence[str], until: float) -> list[str]:
+        """The same of all these servers with one look at a time; those that are not empty in time."""
+        empty, pause_s = dict.fromkeys(names, 0), 0.01
         while True:
-            empty = 0 if self.in_flight(slot) else empty + 1
-            if empty == EMPTY_LOOKS:
-                return True
-            if self._clock.monotonic() > until and not empty:
-                return False
+            rows = read_statistics(self.api.ask(self._stat)[0], self.name)
+            for name in names:
+                empty[name] = empty[name] + 1 if name not in rows or not rows[name].in_flight else 0
+            left = [name for name in names if empty[name] < EMPTY_LOOKS]
+            if not left:
+                return []
+            if self._clock.monotonic() > until and not any(empty[name] for name in left):
+                return left
             self._clock.wait(pause_s)
             pause_s = min(0.1, pause_s * 1.5)
 

@@ -10,8 +10,9 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 from mobius.adapters.traffic.haproxy_reading import BACKEND, Count, Row
 from mobius.archive.durable import in_words, lock_file, sync_folder
@@ -183,9 +184,14 @@ def _totals(told: Mapping[str, Mapping[str, int]]) -> dict[str, Total]:
 
 def save(path: Path, kept: Kept) -> None:
     """Writes it. A full disk must not keep anybody from going back, so it is no error when that cannot be done."""
-    text = json.dumps({"schema_version": SCHEMA_VERSION, **asdict(kept)})
+    text = json.dumps({"schema_version": SCHEMA_VERSION, **_plain(kept)}, default=_plain)
     with contextlib.suppress(OSError):
         write_whole(path, text, 0o600, durable=False)
+
+
+def _plain(one: Any) -> dict[str, Any]:
+    """Its fields as they are, where `asdict` would copy thousands of counts that nobody changes."""
+    return {field.name: getattr(one, field.name) for field in fields(one)}
 
 
 def write_whole(path: Path, text: str, mode: int, *, durable: bool) -> None:

@@ -15,6 +15,7 @@ STATE_COLUMNS = (
     "srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port "
     "srv_check_addr srv_agent_addr srv_agent_port"
 )
+STATE_REST = "1 0 1 0 0 0 0 0 0 - 80 - 0 0 - - 0"
 STAT_COLUMNS = (
     "pxname", "svname", "qcur", "scur", "econ", "eresp", "hrsp_5xx", "req_tot", "srv_abrt", "bck", "mode", "algo",
 )  # fmt: skip
@@ -112,7 +113,7 @@ class MemoryHaproxy:
 
     def _state(self) -> str:
         lines = [
-            f"3 {self.backend} {number} {name} 127.0.0.1 {one.op} {one.admin} {one.weight} 1 0 1 0 0 0 0 0 0 - 80 - 0 0 - - 0"
+            f"3 {self.backend} {number} {name} 127.0.0.1 {one.op} {one.admin} {one.weight} {STATE_REST}"
             for number, (name, one) in enumerate(self.servers.items(), 1)
         ]
         return "\n".join(["1", f"# {STATE_COLUMNS}", *lines, ""])

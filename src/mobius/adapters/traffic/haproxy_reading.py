@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mobius.errors import MobiusError
@@ -12,6 +12,8 @@ from mobius.errors import MobiusError
 IN_MAINTENANCE = 0x01 | 0x02 | 0x20 | 0x40
 IN_DRAIN = 0x08 | 0x10
 BACKEND = "BACKEND"
+COUNTED = ("req_tot", "hrsp_5xx", "econ", "eresp", "srv_abrt")
+READ = ("pxname", "svname", *COUNTED, "scur", "qcur", "mode", "algo", "bck")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +120,14 @@ def read_statistics(text: str, backend: str) -> Mapping[str, Row]:
     """By server, and `BACKEND` for all of it. Raises `MobiusError` when they are not what we know."""
     lines = text.splitlines()
     columns = lines[0].removeprefix("# ").split(",") if lines else []
+    place = {name: columns.index(name) for name in READ if name in columns}
     rows = {}
     try:
         for line in lines[1:]:
-            held = dict(zip(columns, line.split(","), strict=False))
-            if held["pxname"] == backend and held["svname"] != "FRONTEND":
-                rows[held["svname"]] = _row(held)
-    except (KeyError, ValueError) as unknown:
+            held = line.split(",")
+            if held[place["pxname"]] == backend and held[place["svname"]] != "FRONTEND":
+                rows[held[place["svname"]]] = _row(held, place)
+    except (KeyError, IndexError, ValueError) as unknown:
         raise MobiusError(
             f"HAProxy's statistics of {backend} cannot be read: {unknown!r}",
             "look what it says: mobius traffic check",
@@ -138,15 +141,16 @@ def read_process(text: str) -> str:
     return f"{held.get('Pid', '')}@{held.get('Start_time_sec', '')}"
 
 
-def _row(held: Mapping[str, str]) -> Row:
-    def number(name: str) -> int:
-        return int(held.get(name) or 0)
+def _row(held: Sequence[str], place: Mapping[str, int]) -> Row:
+    """`place`: of each column that is there. Of a hundred columns a few are read: a fleet has thousands of rows."""
 
-    count = Count(number("req_tot"), number("hrsp_5xx"), number("econ"), number("eresp"), number("srv_abrt"))
+    def text(name: str) -> str:
+        return held[place[name]] if place.get(name, len(held)) < len(held) else ""
+
+    def number(name: str) -> int:
+        return int(text(name) or 0)
+
+    count = Count(*(number(name) for name in COUNTED))
     return Row(
-        count,
-        number("scur") + number("qcur"),
-        held.get("mode", ""),
-        held.get("algo", ""),
-        is_backup=number("bck") > 0,
+        count, number("scur") + number("qcur"), text("mode"), text("algo"), is_backup=number("bck") > 0
     )
