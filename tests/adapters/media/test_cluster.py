@@ -15,6 +15,7 @@ from dask_cluster import dask_cluster
 from mobius.adapters.media.cluster import ClusterExecutor
 from mobius.cli.main import run
 from mobius.errors import GateUnknown
+from mobius.model.golden import METER
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +59,7 @@ def test_a_worker_that_measures_in_another_way_is_refused_before_anything(tmp_pa
         with ClusterExecutor(cluster.address) as executor, pytest.raises(GateUnknown) as refused:
             executor.meter()
     assert refused.value.message == "1 of 2 workers would measure in another way than this machine"
-    assert refused.value.details[0].endswith(": meter 0, here 1")
+    assert refused.value.details[0].endswith(f": meter 0, here {METER}")
 
 
 def test_a_worker_without_mobius_is_refused_with_its_name(tmp_path: Path) -> None:
