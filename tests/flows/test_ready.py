@@ -162,6 +162,16 @@ def test_a_release_with_all_its_evidence_is_ready() -> None:
     assert (seen.outcome, len(seen.asked)) == (PASS, 9)
 
 
+def test_a_golden_check_of_a_service_without_films_says_that_it_compared_nothing() -> None:
+    (ci,) = [answer for answer in Ground().look().answers if answer.point is Point.CI]
+    told = {
+        proof.what: "names no films: without a golden it compared nothing" in proof.value
+        for proof in ci.proofs
+    }
+    assert told == {name: name.startswith("golden-checks-") for name in GITHUB.contexts}
+    assert True in told.values() and False in told.values()
+
+
 def no_ci(ground: Ground) -> None:
     assert isinstance(ground.forge, MemoryForge)
     runs = ground.forge.runs[ground.commit]

@@ -120,6 +120,7 @@ def runner(tmp_path: Path, commit: str, environ: dict[str, str] | None = None, *
         "needs.golden-checks.result": "success",
     }
     env = {"GITHUB_SERVER_URL": f"file://{tmp_path / 'server'}", "GITHUB_REPOSITORY": "acme/dhash"}
+    env["GITHUB_STEP_SUMMARY"] = str(tmp_path / "runner" / "summary.md")
     return Runner(tmp_path / "runner", {**usual, **contexts}, {**env, **(environ or {})})
 
 
@@ -131,9 +132,22 @@ def test_the_golden_checks_run_on_a_fresh_machine(project: Path, tmp_path: Path)
     assert [name for name, _, _ in machine.done] == [
         "Fetch the commit", "Install mobius", "Check mobius.toml", "Plan the deployment", "Golden checks",
     ]  # fmt: skip
-    assert "there is no golden in tests/golden: nothing was compared" in machine.done[-1][2]
+    said = "mobius.toml names no films (media.latest), and there is no golden in tests/golden: nothing was compared"
+    assert f"::warning title=golden checks::SKIPPED: {said}" in machine.done[-1][2]
+    assert f"**golden checks: SKIPPED: {said}.**" in (tmp_path / "runner" / "summary.md").read_text()
     assert (tmp_path / "runner" / "pip.log").read_text() == "-m pip install --quiet mobius[media]==0.1.0\n"
     assert TOKEN not in "".join(said for _, _, said in machine.done)
+
+
+@needs_bash
+def test_a_service_that_makes_films_and_has_no_golden_fails_the_check(project: Path, tmp_path: Path) -> None:
+    config = project / "mobius.toml"
+    config.write_text(config.read_text() + '\n[media]\nlatest = "shared/out/*.mp4"\n')
+    machine = runner(tmp_path, served(project, tmp_path / "server"))
+    assert not machine.run(workflows(project)[VALIDATION], "golden-checks")
+    name, code, said = machine.done[-1]
+    assert (name, code) == ("Golden checks", 4)
+    assert "no golden in tests/golden: nothing was compared" in said and "mobius media golden record" in said
 
 
 @needs_bash

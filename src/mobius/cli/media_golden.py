@@ -84,6 +84,9 @@ def record(
 @variant_option
 @environment_option
 @click.option("--manifest", type=PATH, metavar="FILE", help="Many: JSON or TOML, game to film.")
+@click.option(
+    "--skip-without-films", is_flag=True, help="No golden, and no media.latest: SKIPPED is said, and exit 0."
+)
 @many_options
 @reported
 @json_option

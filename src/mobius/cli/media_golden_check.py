@@ -73,6 +73,8 @@ class GoldenCheck:
         try:
             self._set_limits()
             pairs = self._pairs()
+            if not pairs:
+                return self._skipped()
             for pair in pairs:
                 self._name_suite(pair)
             codes = [self._take(judged) for judged in self._judge_all(pairs)]
@@ -116,12 +118,25 @@ class GoldenCheck:
             place = place_of(options["game"], options["folder"], home, per_os=options["per_os"])
             return [Pair(place.game, place, options["film"])]
         places = all_places(home)
+        if not places and options.get("skip_without_films") and not self.here.how.media.latest:
+            return []
         if not places:
             raise GateUnknown(
                 f"no golden in {home.folder.as_posix()}: nothing was compared",
                 "record one: mobius media golden record --game NAME --in FILE",
             )
         return [Pair(place.game, place) for place in places]
+
+    def _skipped(self) -> int:
+        """Nothing was compared, for there is nothing to compare: never shown as a pass."""
+        folder = self.here.how.home.folder.as_posix()
+        told = f"mobius.toml names no films (media.latest), and there is no golden in {folder}"
+        if self.as_json:
+            event = {"schema_version": 1, "event": "skipped", "message": told}
+            click.echo(json.dumps(event, ensure_ascii=False))
+        else:
+            click.echo(f"SKIPPED: {told}: nothing was compared")
+        return 0
 
     def _of_manifest(self, manifest: Path) -> list[Pair]:
         from mobius.flows.media.golden_folder import all_places, place_of

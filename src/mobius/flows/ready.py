@@ -20,7 +20,7 @@ from mobius.rules.forge.checks import judge_checks
 from mobius.rules.ready.age import fresh
 from mobius.rules.ready.artifacts import PREMERGE, SCAN, Artifact, Found, judge_premerge, judge_scan
 from mobius.rules.ready.backup import judge_backup
-from mobius.rules.ready.forge import judged, with_runs
+from mobius.rules.ready.forge import judged, with_runs, without_films
 from mobius.rules.ready.people import judge_lead, judge_said, was_withdrawn
 from mobius.rules.ready.placeholders import Texts, judge_placeholders, judge_runbooks
 from mobius.rules.ready.telling import judge_announced, judge_telling
@@ -102,7 +102,8 @@ class _Look:
             return (Proof("checks", Outcome.ERROR, runs.reason, where, 0.0, runs.hint.removeprefix("try: ")),)
         found = judge_checks(runs, wanted, content)
         renew = "push the commit, and let its checks run again" if wanted else "name them in github.contexts"
-        return with_runs(judged(found, self._at_the_forge(content[:12]), renew), runs)
+        proofs = with_runs(judged(found, self._at_the_forge(content[:12]), renew), runs)
+        return proofs if self._ports.settings.media.latest else without_films(proofs)
 
     def _premerge(self) -> Sequence[Proof]:
         around, environment = self._around, self._around.premerge_from

@@ -10,6 +10,8 @@ from mobius.model.ready import Proof
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.rules.ready.age import moment
 
+GOLDEN_CHECKS = "golden-checks-"  # how the checks of the generated workflow begin
+
 
 def judged(results: Sequence[CheckResult], where: str, renew: str) -> tuple[Proof, ...]:
     """Findings of another rule as proofs; no finding at all proves nothing."""
@@ -26,6 +28,17 @@ def with_runs(proofs: Sequence[Proof], runs: Sequence[CheckRun]) -> tuple[Proof,
     return tuple(
         replace(proof, at=moment(run.at), where=run.url or proof.where)
         if (run := known.get(proof.what))
+        else proof
+        for proof in proofs
+    )
+
+
+def without_films(proofs: Sequence[Proof]) -> tuple[Proof, ...]:
+    """The proofs, where no films are made: a golden check that passed may have compared nothing, and says so."""
+    told = "; mobius.toml names no films: without a golden it compared nothing"
+    return tuple(
+        replace(proof, value=proof.value + told)
+        if proof.what.startswith(GOLDEN_CHECKS) and proof.outcome is Outcome.PASS
         else proof
         for proof in proofs
     )
