@@ -6,6 +6,7 @@ from datetime import UTC
 
 import pytest
 
+from mobius.model.fleet import HostSeen
 from mobius.model.plan import Way
 from mobius.model.run import RunState
 from mobius.model.status import BackupNow, ProcessNow, ReleaseNow, RunNow, Status, WayBackNow
@@ -62,6 +63,11 @@ def test_status_fits_a_phone() -> None:
     assert max(len(line) for line in text.splitlines()) <= 40
     assert ("way back: code alone, about 1 s, proven\n          02:10, nothing lost\n") in text
     assert text.endswith("next:     mobius accept -e production")
+
+
+def test_a_label_as_wide_as_all_labels_still_ends_before_its_fact() -> None:
+    host = HostSeen("web1", is_reached=True, slots={"blue": "v2.0.3-77aa01b"})
+    assert "\nhost web1: blue v2.0.3-77aa01b\n" in status_text(replace(STATUS, hosts=(host,)), 80, tz=UTC)
 
 
 def test_before_the_first_deployment_nothing_is_claimed() -> None:

@@ -26,7 +26,7 @@ def status_text(status: Status, width: int = 80, *, color: bool = False, tz: tzi
     paint = Paint(color)
     lines = [paint(line, BOLD) for line in wrapped(f"{status.service} {status.environment}", width)]
     for label, value, style in facts(status, tz):
-        body = wrapped(value, width, f"{label + ':':<{LABEL}}", " " * LABEL)
+        body = wrapped(value, width, f"{label}: ".ljust(LABEL), " " * LABEL)
         lines += [paint(line, style) for line in body]
     if status.next:
         command = command_lines(status.next.split(), width, " " * LABEL)
