@@ -207,6 +207,37 @@ def test_without_an_event_there_is_no_head(place: Place) -> None:
     assert as_json == {"schema_version": 1, "event": "audit_head", "environment": "production", "head": None}
 
 
+def test_a_log_in_which_nothing_was_written_yet_is_not_verified(place: Place) -> None:
+    done = run(place, audit, "verify")
+    assert (done.stdout, done.return_value) == ("production: nothing was written yet\n", 4)
+    assert done.stderr == "it begins with the first deployment: mobius plan -e production\n"
+    told = json.loads(run(place, audit, "verify", "--json").stdout)
+    assert (told["ok"], told["events"], told["gone"]) == (None, 0, False)
+
+
+def test_a_log_that_is_gone_is_not_verified_also_beside_one_that_holds(tmp_path: Path) -> None:
+    place = Place(tmp_path, "production", "staging")
+    written(place, "staging")
+    written(place, "production")
+    place.path("production").unlink()
+    (tmp_path / "production" / "releases" / "v1-1a2b3c4d").mkdir(parents=True)
+    done = run(place, audit, "verify")
+    assert done.return_value == 4
+    assert done.stdout.startswith("production: NOT VERIFIED: its log is gone or empty, though there is something")
+    assert "staging: 5 events, unbroken" in done.stdout
+    assert done.stderr.endswith("mobius audit verify -e production --against FILE\n")
+    assert run(place, audit, "verify", "-e", "staging").return_value == 0
+
+
+def test_the_advice_about_a_broken_log_names_its_environment_where_there_are_several(tmp_path: Path) -> None:
+    place = Place(tmp_path, "production", "staging")
+    written(place, "staging")
+    done = run(place, audit, "verify", "-e", "staging", "--head", "2:9:" + 12 * "ab")
+    assert done.return_value == 1
+    assert "mobius audit verify -e staging --head HASH" in done.stderr
+    assert run(place, audit, "log", "-e", "staging").stderr.endswith("mobius audit verify -e staging\n")
+
+
 def test_every_environment_is_looked_at_and_a_head_is_found_in_its_own(tmp_path: Path) -> None:
     place = Place(tmp_path, "production", "staging")
     _, head = written(place, "staging").verify_chain()
@@ -228,8 +259,8 @@ def test_every_environment_is_looked_at_and_a_head_is_found_in_its_own(tmp_path:
 
 
 def test_reading_leaves_no_trace(place: Place) -> None:
-    for command, *words in ((audit, "log"), (audit, "verify"), (history,)):
-        assert run(place, command, *words).return_value == 0
+    for code, command, *words in ((0, audit, "log"), (4, audit, "verify"), (0, history)):
+        assert run(place, command, *words).return_value == code
     assert list(place.folder.iterdir()) == []
 
 

@@ -40,6 +40,16 @@ def test_disarmed_and_armed_again_is_said_in_text_and_json(
     assert capsys.readouterr().out == "production: armed\n"
 
 
+@pytest.mark.parametrize("seconds", ["1e12", "0", "-5", "nan", "inf", "31622401"])
+def test_a_window_that_nobody_lives_to_see_is_refused(
+    shop: Path, seconds: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["monitor", "--duration", seconds]) == 2
+    told = capsys.readouterr().err
+    assert "longer than 0, and 366 days at most" in told
+    assert told.endswith("say it in seconds: mobius monitor --duration 3600\n")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mobius.cli.advice import for_environment
 from mobius.cli.context import app, environment_option, json_option, next_step
 from mobius.errors import MobiusError
 from mobius.model.audit import read_head
@@ -16,6 +17,7 @@ from mobius.model.audit import read_head
 if TYPE_CHECKING:
     from mobius.adapters.exporting.known import Known
     from mobius.model.run import Event
+    from mobius.model.settings import EnvironmentSettings
     from mobius.ports import Journal
     from mobius.wiring import App
 
@@ -53,7 +55,8 @@ def log(ctx: click.Context, environment: str | None, run_id: int | None, as_json
                 run = f"run {event.run_id}" if event.run_id else "-"
                 who = f"  ({printable(event.who)})" if event.who else ""
                 click.echo(f"{event.seq:>6}  {_when(event.at)}  {run:<7}  {event.kind}: {told(event)}{who}")
-    next_step("prove that nothing was changed: mobius audit verify", quiet=as_json)
+    advice = "prove that nothing was changed: mobius audit verify"
+    next_step(for_environment(environment, advice), quiet=as_json)
     return 0
 
 
@@ -99,6 +102,8 @@ def verify(
     Without -e, HEAD is looked for in every environment.
 
     With FILE, exit 1 also when the log has not every event that was in it, as it was.
+
+    Exit 4 when there is nothing to verify: no journal yet, or one that is gone.
     """
     the_app = app(ctx)
     if head is not None:
@@ -107,17 +112,26 @@ def verify(
     if known and environment is None and known.environment in the_app.environments:
         environment = known.environment
     names = [the_app.environment(environment).name] if known else _names(the_app, environment)
-    found = [_verified(the_app.journal(name), name, head or "", known) for name in names]
+    found = [_verified(the_app, name, head or "", known) for name in names]
     if head is not None:  # it is of one log: where none has it, each says so
         found = [one for one in found if one["ok"]] or found
     for one in found:
         click.echo(json.dumps(one, ensure_ascii=False) if as_json else _words(one))
-    broken = [one for one in found if not one["ok"]]
-    advice = (
-        broken[0]["hint"] if broken else "keep the head elsewhere, and later: mobius audit verify --head HEAD"
-    )
-    next_step(advice, quiet=as_json or not (broken or any(one["events"] for one in found)))
-    return 1 if broken else 0
+    code, advice = _answer(found)
+    next_step(advice, quiet=as_json)
+    return code
+
+
+def _answer(found: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
+    """The exit code of all of them together, and the next step. What is gone is no yes, whatever others say; an
+    environment that nothing has happened in is none where it is all there is."""
+    broken = [one for one in found if one["ok"] is False]
+    unknown = [one for one in found if one["ok"] is None]
+    if broken:
+        return 1, str(broken[0]["hint"])
+    if any(one["gone"] for one in unknown) or len(unknown) == len(found):
+        return 4, str(max(unknown, key=lambda one: bool(one["gone"]))["hint"])
+    return 0, "keep the head elsewhere, and later: mobius audit verify --head HEAD"
 
 
 def _names(the_app: App, environment: str | None) -> list[str]:
@@ -162,23 +176,51 @@ def _known(file: Path) -> Known:
     return known_events(file)
 
 
-def _verified(journal: Journal, environment: str, head: str, known: Known | None) -> dict[str, Any]:
+def _verified(the_app: App, environment: str, head: str, known: Known | None) -> dict[str, Any]:
+    """`ok` is null where there is no event to verify."""
+    journal = the_app.journal(environment)
     base = {"schema_version": 1, "event": "audit_verified", "environment": environment}
     try:
         count, last = journal.verify_chain(head)
         held = known.held_by(_every(journal, environment="", run_id=0)) if known else None
     except MobiusError as error:
-        return {**base, "ok": False, "finding": error.message, "hint": error.hint}
+        hint = for_environment(environment if len(the_app.environments) > 1 else None, error.hint)
+        return {**base, "ok": False, "finding": error.message, "hint": hint}
+    if not count:
+        return {**base, "ok": None, **_nothing(the_app.environment(environment))}
     more = {} if held is None else {"against": held}
     return {**base, "ok": True, "events": count, "head": last, **more}
+
+
+def _nothing(e: EnvironmentSettings) -> dict[str, Any]:
+    """Whether nothing has happened here yet, or what wrote it down is gone: then something else is still there."""
+    there = [name for name in ("releases", "current", "evidence") if _is_there(e.root / name)]
+    if not there:
+        finding, hint = (
+            "nothing was written yet",
+            f"it begins with the first deployment: mobius plan -e {e.name}",
+        )
+        return {"events": 0, "head": "", "gone": False, "finding": finding, "hint": hint}
+    finding = (
+        f"its log is gone or empty, though there is something that it should tell of: {', '.join(there)}"
+    )
+    hint = f"bring the journal back; what it said is in an export: mobius audit verify -e {e.name} --against FILE"
+    return {"events": 0, "head": "", "gone": True, "finding": finding, "hint": hint}
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_symlink() or any(path.iterdir())
+    except OSError:
+        return path.exists()
 
 
 def _words(one: dict[str, Any]) -> str:
     from mobius.report.words import counted
 
+    if one["ok"] is None:
+        return f"{one['environment']}: {'NOT VERIFIED: ' if one['gone'] else ''}{one['finding']}"
     if not one["ok"]:
         return f"{one['environment']}: BROKEN: {one['finding']}"
-    if not one["events"]:
-        return f"{one['environment']}: nothing was written yet"
     told = f"{one['environment']}: {counted(one['events'], 'event')}, unbroken\n  head {one['head']}"
     return f"{told}\n  holds all {counted(one['against'], 'event')} of the file" if "against" in one else told

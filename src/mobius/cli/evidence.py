@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mobius.cli.advice import addressed, for_environment
 from mobius.cli.context import app, environment_option, json_option, next_step
 from mobius.errors import GateUnknown, MobiusError, UsageError
 
@@ -42,13 +43,15 @@ def key_init(
     """Make an Ed25519 key, for its owner alone, and its public half beside it."""
     from mobius.adapters.evidence.keys import make_key, public_of
 
-    folder = _folder(ctx, environment)
-    path = Path(out).absolute() if out else folder.key
-    if why := folder.why_not_there(path):
-        raise UsageError(
-            f"a key must not lie there: {why}", "choose a folder outside of the project, or leave --out away"
-        )
-    made = make_key(path, rotate=rotate)
+    with addressed(environment):
+        folder = _folder(ctx, environment)
+        path = Path(out).absolute() if out else folder.key
+        if why := folder.why_not_there(path):
+            raise UsageError(
+                f"a key must not lie there: {why}",
+                "choose a folder outside of the project, or leave --out away",
+            )
+        made = make_key(path, rotate=rotate)
     facts = {"key": str(path), "public_key": str(public_of(path)), "keyid": made.keyid}
     if as_json:
         click.echo(json.dumps({"schema_version": 1, "event": "evidence_key", **facts}))
@@ -66,13 +69,15 @@ def key_init(
 @click.pass_context
 def listing(ctx: click.Context, environment: str | None, as_json: bool) -> int:
     """List the evidence there is, and whether each is signed by a key that is believed here."""
-    folder = _folder(ctx, environment)
-    found = [_checked(path, folder.believed()) for path in folder.files()]
+    with addressed(environment):
+        folder = _folder(ctx, environment)
+        found = [_checked(path, folder.believed(), environment) for path in folder.files()]
     for one in found:
         click.echo(json.dumps(one, ensure_ascii=False) if as_json else _line(one))
     if not found:
         click.echo("no evidence yet: it is written when a run ends", err=True)
-    next_step("hold it against the audit log, too: mobius evidence verify", quiet=as_json or not found)
+    advice = for_environment(environment, "hold it against the audit log, too: mobius evidence verify")
+    next_step(advice, quiet=as_json or not found)
     return 0
 
 
@@ -90,10 +95,11 @@ def show(
     from mobius.adapters.evidence.folder import read_file
     from mobius.report.evidence import statement_words
 
-    path = file or _newest(_folder(ctx, environment), run_id)
-    told = dsse.statement_of(dsse.read(read_file(path)))
+    with addressed(environment):
+        path = file or _newest(_folder(ctx, environment), run_id)
+        told = dsse.statement_of(dsse.read(read_file(path)))
     click.echo(json.dumps(told, ensure_ascii=False) if as_json else "\n".join(statement_words(told)))
-    next_step(f"is it true? mobius evidence verify {path}", quiet=as_json)
+    next_step(for_environment(environment, f"is it true? mobius evidence verify {path}"), quiet=as_json)
     return 0
 
 
@@ -125,14 +131,15 @@ def verify(
     from mobius.adapters.evidence.keys import read_public
 
     alone = bool(files and key_files)
-    folder = None if alone else _folder(ctx, environment)
-    believed: Sequence[PublicKey] = [key for file in key_files for key in read_public(file)]
-    if folder is not None and not key_files:
-        believed = folder.believed()
-    paths = files or (folder.files() if folder else ())
-    found = [_checked(path, believed) for path in paths]
-    if folder is not None:
-        _hold_against_the_log(ctx, environment, found, folder)
+    with addressed(environment):
+        folder = None if alone else _folder(ctx, environment)
+        believed: Sequence[PublicKey] = [key for file in key_files for key in read_public(file)]
+        if folder is not None and not key_files:
+            believed = folder.believed()
+        paths = files or (folder.files() if folder else ())
+        found = [_checked(path, believed, environment) for path in paths]
+        if folder is not None:
+            _hold_against_the_log(ctx, environment, found, folder)
     if as_json:
         ok = bool(found) and all(one["ok"] for one in found)
         click.echo(
@@ -144,9 +151,10 @@ def verify(
     else:
         click.echo("\n".join(_line(one) for one in found))
     if not found:
-        raise GateUnknown(
-            "there is no evidence to verify", "it is written when a run ends: mobius evidence write"
-        )
+        with addressed(environment):
+            raise GateUnknown(
+                "there is no evidence to verify", "it is written when a run ends: mobius evidence write"
+            )
     bad = next((one for one in found if not one["ok"]), None)
     advice = "where it matters, verify elsewhere, with a public key that was kept there: --key"
     next_step(bad["hint"] if bad else advice, quiet=as_json)
@@ -163,12 +171,14 @@ def write(ctx: click.Context, environment: str | None, as_json: bool) -> int:
     from mobius.wiring.evidence import write_evidence
 
     the_app = app(ctx)
-    for one in write_evidence(the_app, the_app.environment(environment).name):
+    with addressed(environment):
+        written = write_evidence(the_app, the_app.environment(environment).name)
+    for one in written:
         facts = {"run": one.run_id, "file": str(one.path), "signed_by": one.signed_by, "why_not": one.why_not}
         signed = f"signed by {one.signed_by}" if one.signed_by else f"UNSIGNED: {one.why_not}"
         as_object = json.dumps({"schema_version": 1, "event": "evidence", **facts}, ensure_ascii=False)
         click.echo(as_object if as_json else f"{one.path}: {signed}")
-    next_step("try: mobius evidence verify", quiet=as_json)
+    next_step(for_environment(environment, "try: mobius evidence verify"), quiet=as_json)
     return 0
 
 
@@ -188,7 +198,7 @@ def _newest(folder: EvidenceFolder, run_id: int | None) -> Path:
     return found
 
 
-def _checked(path: Path, believed: Sequence[PublicKey]) -> dict[str, Any]:
+def _checked(path: Path, believed: Sequence[PublicKey], environment: str | None) -> dict[str, Any]:
     """One file, as an object: whether it is believed, by whom it is signed, or what is wrong."""
     from mobius.adapters.evidence.folder import read_file, verify
 
@@ -196,7 +206,8 @@ def _checked(path: Path, believed: Sequence[PublicKey]) -> dict[str, Any]:
     try:
         return {**facts, **_told(verify(read_file(path), believed)), "ok": True}
     except MobiusError as problem:
-        return {**facts, "finding": problem.message, "hint": problem.hint, "exit_code": problem.exit_code}
+        hint = for_environment(environment, problem.hint)
+        return {**facts, "finding": problem.message, "hint": hint, "exit_code": problem.exit_code}
 
 
 def _told(found: Verified) -> dict[str, Any]:
@@ -219,7 +230,8 @@ def _hold_against_the_log(
             try:
                 journal.verify_chain(one["head"] or "none")
             except MobiusError as problem:
-                one |= {"ok": False, "finding": problem.message, "hint": problem.hint, "exit_code": 3}
+                hint = for_environment(environment, problem.hint)
+                one |= {"ok": False, "finding": problem.message, "hint": hint, "exit_code": 3}
     by_path = {Path(one["file"]).absolute(): one for one in found}
     for event in journal.events(environment=name, kinds=("evidence",)):
         file = folder.folder / Path(str(event.data.get("file") or "none")).name
@@ -228,7 +240,7 @@ def _hold_against_the_log(
             bad = {
                 "ok": False,
                 "finding": f"{why} (run {event.data.get('run')})",
-                "hint": LOOK,
+                "hint": for_environment(environment, LOOK),
                 "exit_code": 3,
             }
             one = by_path.setdefault(file.absolute(), {"file": str(file)})

@@ -8,12 +8,29 @@ from mobius.cli.context import app, environment_option, json_option, plain_optio
 from mobius.cli.following import follow
 from mobius.cli.monitor_said import arm, disarm, report_issue
 from mobius.cli.monitor_score import score
+from mobius.errors import UsageError
+
+
+def _seconds(ctx: click.Context, option: click.Parameter, seconds: float | None) -> float | None:
+    """What a window can last, as in mobius.toml. Raises `UsageError` for anything else, NaN and infinity too."""
+    from mobius.config.kinds import LONGEST_S
+
+    if seconds is None or 0 < seconds <= LONGEST_S:
+        return seconds
+    raise UsageError(
+        f"no window lasts {seconds:g} s: longer than 0, and {LONGEST_S / 86_400:g} days at most",
+        "say it in seconds: mobius monitor --duration 3600",
+    )
 
 
 @click.group("monitor", invoke_without_command=True)
 @environment_option
 @click.option(
-    "--duration", type=float, metavar="SECONDS", help="How long; default: the environment's window."
+    "--duration",
+    type=float,
+    callback=_seconds,
+    metavar="SECONDS",
+    help="How long; default: the environment's window.",
 )
 @click.option("--policy", metavar="NAME", help="conservative, strict, adaptive, or one of your own.")
 @click.option("--shadow", is_flag=True, help="Judge and keep score, and never act.")

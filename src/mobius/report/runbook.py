@@ -25,7 +25,10 @@ def deployment_runbook(settings: Settings, e: EnvironmentSettings, plan: Plan) -
         _title(f"Deploying {plan.tag} of {plan.service} to {e.name}", e, plan),
         _heading("Who to call", _people(e.escalation)),
         _heading(
-            "Before", _checks(plan), _shell(f"mobius doctor {on}", f"mobius plan {on} --tag {plan.tag}")
+            "Before",
+            _checks(plan),
+            _shell(f"mobius doctor {on}", f"mobius plan {on} --tag {plan.tag}"),
+            _readiness(e, f"mobius ready {on} --tag {plan.tag}"),
         ),
         _heading("Deploy", _shell(" ".join(deploy_command(plan))), _hash_note(plan), _exit_codes()),
         _heading("What it does, and when a step fails", _steps(plan.rollout)),
@@ -103,6 +106,11 @@ def _people(escalation: EscalationSettings) -> str:
         for number, step in enumerate(escalation.steps, 1)
     ]
     return _table(("", "role", "name", "contact", "waits"), rows) if rows else NOBODY
+
+
+def _readiness(e: EnvironmentSettings, command: str) -> str:
+    told = f"Nine points that should be true before, each with its proof and what mends it: `{command}`."
+    return f"{told} Without them this deployment is refused." if e.ready.required else told
 
 
 def _checks(plan: Plan) -> str:
