@@ -121,3 +121,40 @@ def test_a_file_that_is_no_export_cannot_be_held_against_the_log(
 ) -> None:
     assert run(["audit", "verify", "-e", "production", "--against", "mobius.toml"]) == 2
     assert "give an export" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        PermissionError(13, "Permission denied"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"),
+        OSError(5, "I/O"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_noted_and_the_rest_is_exported(
+    project: Path, problem: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> dict[str, object]:
+        raise problem
+
+    monkeypatch.setattr("mobius.adapters.exporting.facts.git_facts", broken)
+    assert run(["export", "-e", "production", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    found = members(Path(told["file"]))
+    assert "configuration/mobius.toml" in found
+    assert "journal/events.jsonl" in found
+    left_out = json.loads(found["MANIFEST.json"])["left_out"]
+    assert [one for one in left_out if one["name"] == "facts" and "cannot be read" in one["why"]], left_out
+
+
+def test_a_journal_that_cannot_be_read_is_noted_and_the_rest_is_exported(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = project / ".mobius" / "production" / "journal.db"
+    journal.parent.mkdir(parents=True)
+    journal.write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
+    assert run(["export", "-e", "production", "--json"]) == 0
+    found = members(Path(json.loads(capsys.readouterr().out)["file"]))
+    left_out = {one["name"] for one in json.loads(found["MANIFEST.json"])["left_out"]}
+    assert {"journal", "the head of the audit log"} <= left_out
+    assert "facts/system.json" in found

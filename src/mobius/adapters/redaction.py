@@ -7,6 +7,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import zip_longest
 from urllib.parse import parse_qs, quote, quote_plus, unquote, urlsplit
@@ -66,7 +67,12 @@ def _forms(secret: str) -> Iterator[str]:
         yield value
         raw = value.encode("utf-8", "surrogateescape")
         in_url = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
-        yield from in_url | {_ESCAPE.sub(lambda found: found[0].lower(), one) for one in in_url}
+        with suppress(UnicodeEncodeError):  # as older systems write it
+            latin = value.encode("latin-1")
+            in_url |= {quote(latin, safe=""), quote_plus(latin)}
+            yield latin.decode("utf-8", "surrogateescape")
+        in_url |= {_ESCAPE.sub(lambda found: found[0].lower(), one) for one in in_url}
+        yield from in_url | {one.replace("%", "%25") for one in in_url}  # an address in an address
         in_json = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]}
         yield from in_json | {json.dumps(one)[1:-1] for one in in_json}
         yield from {

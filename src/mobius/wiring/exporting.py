@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from mobius.wiring.evidence import evidence_folder
 EVENTS = 50_000  # of the audit log, the newest
 RUNS = 10_000
 PAGE = 1000
+UNREADABLE = (MobiusError, OSError, ValueError)  # ValueError: UnicodeError, and a name with a NUL
 BESIDE = ("runbooks", "notifications", ".github/workflows", "scripts")  # of what mobius init writes
 
 
@@ -35,14 +36,23 @@ def gather(app: App, name: str, *, with_secrets: bool = False) -> Contents:
     settings, project = app.environment(name), app.settings.project
     scrub = None if with_secrets else scrubber(app.settings, app.environ)
     collector = Collector((project, settings.root, settings.artifact_dir, settings.backup.folder), scrub)
-    journal = app.journal(name)
-    head = journal.head()
-    for part in (_configuration, _journal, _written, _evidence, _facts):
+    head = ""
+    for what, part in PARTS.items():
         try:
             part(app, settings, collector)
-        except MobiusError as problem:  # half of an export is better than none, when it says so
-            collector.leave_out(part.__name__.strip("_"), problem.message)
-    return Contents(tuple(collector.members), tuple(collector.left_out), str(head or ""), with_secrets)
+        except UNREADABLE as problem:  # half of an export is better than none, when it says so
+            collector.leave_out(what, _why(problem))
+    try:
+        head = str(app.journal(name).head() or "")
+    except UNREADABLE as problem:
+        collector.leave_out("the head of the audit log", _why(problem))
+    return Contents(tuple(collector.members), tuple(collector.left_out), head, with_secrets)
+
+
+def _why(problem: Exception) -> str:
+    if isinstance(problem, MobiusError):
+        return problem.message
+    return f"it cannot be read: {getattr(problem, 'strerror', None) or problem or type(problem).__name__}"
 
 
 def write(app: App, name: str, contents: Contents, out: Path | None, who: str) -> Exported:
@@ -70,10 +80,17 @@ def _configuration(app: App, settings: EnvironmentSettings, collector: Collector
     in_effect = effective(app.settings, [settings.name], origins=True)
     collector.add("configuration/effective.json", _json(_scrubbed(collector, in_effect)))
     collector.file_if_there("configuration/quality-gates.json", project / "quality-gates.json")
+
+
+def _beside(app: App, settings: EnvironmentSettings, collector: Collector) -> None:
+    project = app.settings.project
     for folder in BESIDE:
         collector.folder(f"configuration/{folder}", project / folder)
     for template in sorted(project.glob("PR_BODY_TEMPLATE*.md")):
         collector.file(f"configuration/{template.name}", template)
+
+
+def _environment_files(app: App, settings: EnvironmentSettings, collector: Collector) -> None:
     for file in environment_files(app.settings, settings):
         if collector.scrub is None:
             collector.file(f"configuration/environment/{file.name}", file)
@@ -105,10 +122,16 @@ def _written(app: App, settings: EnvironmentSettings, collector: Collector) -> N
     collector.folder("artefacts/quality", project / "logs" / "quality")
     collector.folder("artefacts/monitor_logs", project / "monitor_logs", tail=True)
     collector.file_if_there("artefacts/deployment.log", project / "logs" / "deployment.log", tail=True)
+
+
+def _beside_backups(app: App, settings: EnvironmentSettings, collector: Collector) -> None:
     for pattern in ("*.zip.sha256", "*.rehearsal.json"):
         for file in sorted(settings.backup.folder.glob(pattern)):
             collector.file(f"artefacts/backups/{file.name}", file)
-    places = (project, settings.artifact_dir, settings.root / "current")
+
+
+def _sboms(app: App, settings: EnvironmentSettings, collector: Collector) -> None:
+    places = (app.settings.project, settings.artifact_dir, settings.root / "current")
     for file in sorted({file for place in places for pattern in facts.SBOMS for file in place.glob(pattern)}):
         collector.file(f"dependencies/sbom/{file.name}", file)
 
@@ -117,6 +140,10 @@ def _evidence(app: App, settings: EnvironmentSettings, collector: Collector) -> 
     folder = evidence_folder(app, settings.name)
     for file in folder.files():
         collector.file(f"evidence/{file.name}", file, signed=True)
+
+
+def _public_keys(app: App, settings: EnvironmentSettings, collector: Collector) -> None:
+    folder = evidence_folder(app, settings.name)
     public = sorted(keys.public_of(folder.key).parent.glob(f"{folder.key.stem}*.pub"))
     for file in public:
         collector.file(f"evidence/keys/{file.name}", file)
@@ -132,8 +159,27 @@ def _facts(app: App, settings: EnvironmentSettings, collector: Collector) -> Non
     }
     for name, told in found.items():
         collector.add(f"facts/{name}.json", _json(_scrubbed(collector, told)))
-    for file in facts.declared_files(project):
+
+
+def _declared(app: App, settings: EnvironmentSettings, collector: Collector) -> None:
+    for file in facts.declared_files(app.settings.project):
         collector.file(f"dependencies/{file.name}", file)
+
+
+# In this order in the archive. What cannot be gathered is named so, and the rest goes on.
+PARTS: Mapping[str, Callable[[App, EnvironmentSettings, Collector], None]] = {
+    "configuration": _configuration,
+    "runbooks, notifications, workflows and scripts": _beside,
+    "environment files": _environment_files,
+    "journal": _journal,
+    "reports and artefacts": _written,
+    "checksums and rehearsals of backups": _beside_backups,
+    "SBOMs": _sboms,
+    "evidence": _evidence,
+    "public keys of evidence": _public_keys,
+    "facts": _facts,
+    "declared dependencies": _declared,
+}
 
 
 def _newest(journal: Journal) -> list[Event]:

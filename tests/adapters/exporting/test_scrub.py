@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import textwrap
+import time
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -72,3 +77,38 @@ def test_files_of_variables_are_found_and_examples_are_not(tmp_path: Path, made:
     settings = load(tmp_path / "mobius.toml", environ={})
     names = [file.name for file in environment_files(settings, settings.environments["production"])]
     assert names == [".env.broken", ".env.production", "given.env"]
+
+
+@pytest.mark.parametrize("width", [4, 20, 64, 76])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n    "])
+def test_one_in_base64_is_found_over_the_ends_of_lines(made: Scrubber, width: int, end: str) -> None:
+    coded = base64.b64encode(b"password of the service: of-the-toml-3333, and more words").decode()
+    wrapped = end.join(textwrap.wrap(coded, width))
+    left, found = made.text(f"-----BEGIN-----{end}{wrapped}{end}-----END-----")
+    assert found == {"a known value": 1}
+    assert coded[24:40] not in "".join(left.split())
+    in_json = json.dumps({"content": wrapped})
+    assert made.text(in_json)[1] == {"a known value": 1}
+
+
+def test_words_that_stand_one_on_a_line_stay(made: Scrubber) -> None:
+    text = "alpha\nbravo\ncharlie\ndelta\n"
+    assert made.text(text) == (text, {})
+
+
+def test_a_long_line_without_an_end_is_read_in_no_time(made: Scrubber) -> None:
+    text = "A" * 3_000_000
+    began = time.monotonic()
+    assert made.text(text)[0] == text
+    assert time.monotonic() - began < 20.0  # a search that began anew at each letter would take days
+
+
+def test_an_address_within_an_address_and_older_letters_are_found(tmp_path: Path) -> None:
+    (tmp_path / "mobius.toml").write_text(TOML)
+    secret = "grün & geheim"
+    made = scrubber(load(tmp_path / "mobius.toml", environ={}), {"MY_TOKEN": secret})
+    twice = quote(quote(f"x={secret}", safe=""), safe="")
+    assert made.text(f"go?to={twice}")[1] == {"a known value": 1}
+    assert made.text(quote(secret.encode("latin-1")))[1] == {"a known value": 1}
+    left, found = made.content(b"it is " + secret.encode("latin-1") + b" here")
+    assert (left, found) == ("it is «redacted» here".encode(), {"a known value": 1})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.contracts.journal_facts import moved, opened
 from flows.notify.people import MAIL, OPS, People
 from mobius.adapters.journals.memory import MemoryJournal
 from mobius.adapters.journals.sqlite import SqliteJournal
@@ -14,6 +15,8 @@ from mobius.flows.notify.look import route_new
 from mobius.flows.notify.send import send_next
 from mobius.flows.notify.standing import standing
 from mobius.model.notices import ChannelSettings, Message, NotifySettings, NotSent, Sent, Settlement
+from mobius.model.run import RunState
+from mobius.model.seen import Note
 
 DOWN = NotSent("connection refused")
 
@@ -100,6 +103,22 @@ def test_what_one_channel_could_not_send_is_told_through_the_others_once() -> No
     people.pass_time(600.0)
     words = "1 message could not be sent through ops: answered 404: no_service"
     assert people.said("mail") == ["5 % fail", words]
+
+
+def test_of_a_channel_that_stays_dead_the_others_hear_once_in_a_run() -> None:
+    people = People(channels=(OPS, MAIL))
+    people.ops.answer = lambda _: NotSent("answered 404: no_service", final=True)
+    words = "could not be sent through ops: answered 404: no_service"
+    for times in (1, 2):
+        run = opened(people.journal, now=people.clock.now())
+        for number in range(4):
+            people.journal.say(
+                run, "production", Note("page", f"{number}", topic="alert"), now=people.clock.now()
+            )
+            people.pass_time(300.0)
+        told = [sentence for sentence in people.said("mail") if words in sentence]
+        assert len(told) == times, told
+        moved(people.journal, run, RunState.ACCEPTED, now=people.clock.now())
 
 
 def test_a_channel_whose_secret_is_not_here_keeps_its_messages_for_who_has_it() -> None:

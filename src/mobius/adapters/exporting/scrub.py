@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,11 @@ from mobius.model.settings import EnvironmentSettings, Settings
 from mobius.rules.secret_patterns import without_patterns
 
 KNOWN = "a known value"
+# As base64 is written into mails, certificates and YAML; in JSON an end of line is two letters.
+_LINE_END = re.compile(r"[ \t]*(?:\r?\n|(?:\\r)?\\n)[ \t]*")
+_WRAPPED = re.compile(
+    rf"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{{4,}}{_LINE_END.pattern})+[A-Za-z0-9+/_=-]{{2,}}"
+)
 KEY_BYTES = 1 << 16
 MORE_ENV_FILES = (".env", ".env.*", "*.env", "config/.env", "config/.env.*", "shared/.env")
 NOT_FILLED_IN = (".example", ".sample", ".template", ".dist")
@@ -44,8 +50,17 @@ class Scrubber:
         for form in self.forms:
             if times := text.count(form):
                 text, found[KNOWN] = text.replace(form, SHOWN), found.get(KNOWN, 0) + times
+        text = _WRAPPED.sub(lambda block: self._unwrapped(block, found), text)
         text, by_form = without_patterns(text)
         return text, found | by_form
+
+    def _unwrapped(self, block: re.Match[str], found: dict[str, int]) -> str:
+        """A block of lines that are words alone: all of it goes where a secret runs over their ends."""
+        joined = _LINE_END.sub("", block[0])
+        if not any(form in joined for form in self.forms):
+            return block[0]
+        found[KNOWN] = found.get(KNOWN, 0) + 1
+        return SHOWN
 
     def content(self, content: bytes) -> tuple[bytes, dict[str, int]]:
         """The same for the bytes of a text in any encoding that agrees with ASCII."""

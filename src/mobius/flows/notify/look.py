@@ -9,7 +9,7 @@ from contextlib import suppress
 from mobius.errors import MobiusError
 from mobius.flows.notify.telling import Telling
 from mobius.model.notice_topics import topic_of
-from mobius.model.notices import Topic
+from mobius.model.notices import Delivery, Topic
 from mobius.model.run import Event
 from mobius.model.seen import Note
 from mobius.report.words import clock, counted, shortened
@@ -96,20 +96,22 @@ def _took_alerts(telling: Telling) -> list[str]:
 
 
 def tell_of_dead(telling: Telling) -> None:
-    """What one channel could not get rid of is told through the others, once."""
+    """What one channel could not get rid of is told through the others, once for each run: a channel that is dead
+    loses every message of it, and whoever was told knows."""
     if len(telling.notifiers) < 2:
         return
     environment, now = telling.settings.name, telling.clock.now()
-    dead: dict[str, list[int]] = {}
-    reasons: dict[str, str] = {}
+    dead: dict[str, list[Delivery]] = {}
     for delivery in telling.journal.deliveries(environment, states=("dead",)):
         if topic_of(delivery.topic, delivery.payload) is not Topic.UNSENT:
-            dead.setdefault(delivery.channel, []).append(delivery.id)
-            reasons[delivery.channel] = delivery.error
-    for channel, ids in dead.items():
-        words = f"{counted(len(ids), 'message')} could not be sent through {channel}: {reasons[channel]}"
-        note = Note("unsent", words, {"channel": channel, "messages": len(ids)}, topic="unsent")
-        telling.journal.say_once(environment, note, key=f"{channel}:{max(ids)}", after=0, now=now)
+            dead.setdefault(delivery.channel, []).append(delivery)
+    for channel, lost in dead.items():
+        newest = max(lost, key=lambda delivery: delivery.id)
+        words = f"{counted(len(lost), 'message')} could not be sent through {channel}: {newest.error}"
+        note = Note("unsent", words, {"channel": channel, "messages": len(lost)}, topic="unsent")
+        run = int(newest.payload.get("run_id") or 0)
+        key = f"{channel}:run {run}" if run else f"{channel}:{newest.id}"
+        telling.journal.say_once(environment, note, key=key, after=0, now=now)
 
 
 def _kinds_of_runs(telling: Telling, events: Sequence[Event]) -> Mapping[int, str]:
