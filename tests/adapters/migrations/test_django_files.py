@@ -241,3 +241,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, text: str, words: s
 def test_a_folder_without_manage_py_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GateFailed, match="there is no Django project in"):
         pending(tmp_path, Target("sqlite", path=tmp_path / "none.db"))
+
+
+def test_an_app_that_only_the_settings_of_production_install_is_migrated(tmp_path: Path) -> None:
+    root = project(
+        tmp_path, {"shop/0001_initial": migration()}, settings="INSTALLED_APPS = ['django.contrib.auth']"
+    )
+    (root / "site" / "production.py").write_text(
+        "from site.settings import *\nINSTALLED_APPS = [*INSTALLED_APPS, 'shop']\n"
+    )
+    (root / "site" / "python2.py").write_text("print 'of another age'\n")
+    assert pending(root, at(tmp_path)) == ["shop.0001_initial"]

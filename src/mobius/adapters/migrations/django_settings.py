@@ -28,10 +28,15 @@ def installed_apps(root: Path) -> list[str] | None:
     are none, or where something of them is computed: then every app may be installed."""
     names = ("*settings*.py", "*/*settings*.py", "*/settings/*.py", "*/*/settings/*.py", "*/*/*settings*.py")
     found: list[str] = []
-    for path in sorted({path for name in names for path in root.glob(name)}):
+    settings = {path for name in names for path in root.glob(name)}
+    # Production's own settings often lie beside them under another name: `production.py`, `local.py`.
+    beside = {path for file in settings for path in file.parent.glob("*.py")}
+    for path in sorted(settings | beside):
         try:
             tree = read_python(path).tree
         except GateFailed:
+            if path not in settings:
+                continue
             return None
         for value in _of_apps(tree):
             for node in ast.walk(value):
