@@ -171,8 +171,7 @@ def _is_clean(source: Source, ports: Ports) -> CheckResult:
 def _is_another(candidate: Release, now: Standing, ports: Ports) -> CheckResult:
     live = now.live
     same = live is not None and (
-        live.id == candidate.id
-        or (live.content_digest, live.config_digest) == (candidate.content_digest, candidate.config_digest)
+        live.id == candidate.id or _made_of(live) == _made_of(candidate)
     )  # after a restart the same content with the same configuration has another id
     if live is None or not same:
         return CheckResult("release", Outcome.PASS, f"{candidate.id} is not live yet", 0.0)
@@ -181,6 +180,11 @@ def _is_another(candidate: Release, now: Standing, ports: Ports) -> CheckResult:
         again = "there is nothing to do; "
     advice = f"{again}another tag or another configuration makes another release"
     return CheckResult("release", Outcome.FAIL, f"{live.id} is live already", 0.0, advice)
+
+
+def _made_of(release: Release) -> tuple[str, str, str]:
+    """The tag, too: a build may be told nothing else, as where it is the version of a package."""
+    return release.tag, release.content_digest, release.config_digest
 
 
 def live_is_seen(now: Standing) -> CheckResult:
