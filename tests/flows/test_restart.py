@@ -170,6 +170,13 @@ def test_what_is_live_already_is_not_deployed_again_under_its_first_id() -> None
     assert refused.advice.startswith("to start it anew: mobius restart -e production;")
 
 
+def test_another_tag_of_the_same_files_is_another_release() -> None:
+    world = with_v1()
+    world.releases.sources["v2"] = replace(world.releases.sources["v1"], tag="v2")
+
+    assert [check.answer for check in world.plan("v2").checks if check.outcome == "FAIL"] == []
+
+
 def test_there_is_nothing_to_restart_before_the_first_deployment() -> None:
     with pytest.raises(UsageError, match="nothing is live in production") as refused:
         plan_restart(World().ports, tool_version="0")
