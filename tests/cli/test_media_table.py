@@ -86,6 +86,7 @@ TABLE: dict[str, tuple[Callable[[Path], object], int, str]] = {
     "one frame late": (rendered(late=1), 3, "frame_2s"),
     "1.5 LU quieter": (rendered(gain_db=-1.5), 3, "audio_lufs"),
     "sound lost": (rendered(audio=False), 3, "sound"),
+    "sound that drops out": (rendered(audio_gap=(0.8, 1.9)), 3, "audio_silence"),
     "nine decibels louder": (rendered(gain_db=9.0), 3, "audio_peak"),
     "cut": (cut, 3, "complete"),
     "flipped": (flipped, 3, "frame_"),

@@ -8,7 +8,7 @@ from typing import Any
 
 YUV, LEGACY = "ffmpeg-yuv-all", "legacy-rgb"
 VARIANTS = (YUV, LEGACY)
-METER = "2"  # goes up when a reading of the same film may change
+METER = "3"  # goes up when a reading of the same film may change
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ class Loudness:
 
     LUFS for loudness, LU for the range, dBTP for the true peak (over all channels). None where there is no measurement:
     silence, or too short a file (0.4 s for momentary and integrated, 3 s for short-term and the range). `curve` is the
-    short-term loudness over time: (seconds at the end of the three, LUFS).
+    short-term loudness over time: (seconds at the end of the three, LUFS). `longest_silence_s`: for how long in a row
+    nothing was heard, not even the noise of a room (every 400 ms below -80 LUFS); 0 for never.
     """
 
     integrated_lufs: float | None
@@ -20,3 +21,4 @@ class Loudness:
     momentary_max_lufs: float | None
     short_term_max_lufs: float | None
     curve: tuple[tuple[float, float], ...] = ()
+    longest_silence_s: float | None = None

@@ -23,6 +23,7 @@ def film(
     options: dict[str, str] | None = None,
     audio: bool = True,
     audio_seconds: float | None = None,
+    audio_gap: tuple[float, float] | None = None,
     gain_db: float = 0.0,
     late: int = 0,
     draw: Callable[[int, np.ndarray], None] | None = None,
@@ -30,8 +31,8 @@ def film(
     colours: dict[str, int] | None = None,
     container: dict[str, str] | None = None,
 ) -> Path:
-    """A film with a steady picture sequence. `late`: shows each picture so many frames later; `draw` paints over a
-    picture; `times`: the time stamp of each frame, in frames."""
+    """A film with a steady picture sequence. `late`: shows each picture so many frames later; `audio_gap`: silent from
+    and to these seconds; `draw` paints over a picture; `times`: the time stamp of each frame, in frames."""
     wide, high = size
     with av.open(str(path), "w", options=container or {}) as out:
         video = out.add_stream(codec, rate=fps, options=options or {"preset": "veryfast", "g": "30"})
@@ -48,7 +49,7 @@ def film(
             out.mux(video.encode(frame))
         out.mux(video.encode(None))
         if sound is not None:
-            _play(out, sound, seconds if audio_seconds is None else audio_seconds, gain_db)
+            _play(out, sound, seconds if audio_seconds is None else audio_seconds, gain_db, audio_gap)
     return path
 
 
@@ -63,7 +64,7 @@ def picture_of(number: int, wide: int, high: int) -> np.ndarray:
     return picture
 
 
-def _play(out, sound, seconds: float, gain_db: float) -> None:
+def _play(out, sound, seconds: float, gain_db: float, gap: tuple[float, float] | None) -> None:
     random = np.random.default_rng(3)
     count = round(seconds * RATE)
     swell = 0.05 + 0.03 * np.sin(2 * np.pi * np.arange(count) / RATE / 1.7)
@@ -71,6 +72,8 @@ def _play(out, sound, seconds: float, gain_db: float) -> None:
         [np.convolve(random.standard_normal(count), np.hanning(12) / 6, "same") for _ in range(2)]
     )
     samples = (10 ** (gain_db / 20) * swell * noise).clip(-1, 1).astype(np.float32)
+    if gap is not None:
+        samples[:, round(gap[0] * RATE) : round(gap[1] * RATE)] = 0.0
     for at in range(0, count, 1024):
         piece = np.ascontiguousarray(samples[:, at : at + 1024])
         frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout="stereo")

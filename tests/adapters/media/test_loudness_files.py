@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from adapters.media.films import film
-from adapters.media.signals import RATE, silence, sine, stereo, write
+from adapters.media.signals import RATE, one_after_the_other, silence, sine, stereo, write
 from mobius.adapters.media.jobs import JOBS
 from mobius.adapters.media.loudness import measure
 from mobius.adapters.media.once import looked_at
@@ -148,3 +148,24 @@ def test_containers_whose_endings_are_those_of_films_can_be_read(
     file = film(tmp_path / name, seconds=1, codec=codec, options={"b": "2000000"}, audio=False)
     told, _ = looked_at(file)
     assert told["film"]["video"][0]["codec"] == codec
+
+
+@pytest.mark.parametrize(
+    ("parts", "longest"),
+    [
+        pytest.param([(-20.0, 3.0)], 0.0, id="sound all the time"),
+        pytest.param(
+            [(-20.0, 1.0), (None, 0.3), (-20.0, 1.0)], 0.0, id="a pause that no window is silent in"
+        ),
+        pytest.param([(-20.0, 1.0), (None, 1.5), (-20.0, 1.0), (None, 0.7)], 1.5, id="two pauses"),
+        pytest.param([(-20.0, 1.0), (-90.0, 1.5), (-20.0, 1.0)], 1.5, id="the noise of sixteen bits"),
+        pytest.param([(-20.0, 1.0), (-75.0, 1.5), (-20.0, 1.0)], 0.0, id="the noise of a room"),
+        pytest.param([(None, 2.0)], 2.0, id="nothing at all"),
+        pytest.param([(-20.0, 0.3)], None, id="too short to say"),
+    ],
+)
+def test_the_longest_silence_is_measured(
+    parts: list[tuple[float | None, float]], longest: float | None, tmp_path: Path
+) -> None:
+    found = measure(stereo(tmp_path / "a.wav", one_after_the_other(parts))).longest_silence_s
+    assert found is longest if longest is None else found == pytest.approx(longest, abs=0.021)

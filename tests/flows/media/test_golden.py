@@ -91,6 +91,7 @@ def test_what_looks_and_sounds_the_same_passes(place: Place, tmp_path: Path, cha
         pytest.param({"late": 1}, "frame_2s", id="one frame late"),
         pytest.param({"audio": False}, "audio_lufs", id="sound lost"),
         pytest.param({"audio_seconds": 1.5}, "audio_duration", id="sound that ends early"),
+        pytest.param({"audio_gap": (0.8, 1.9)}, "audio_silence", id="sound that drops out for a second"),
         pytest.param({"gain_db": 9.0}, "audio_lufs", id="nine decibels louder"),
         pytest.param({"gain_db": 9.0}, "audio_peak", id="nine decibels louder, by its peak"),
         pytest.param({"size": (160, 90)}, "container_resolution", id="half the size"),

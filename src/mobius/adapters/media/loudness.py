@@ -31,6 +31,7 @@ MOMENTARY, SHORT_TERM, STEP = (
 )  # hops of 10 ms: 400 ms, 3 s, and the 100 ms by which gated blocks move
 OFFSET = -0.691  # dB: the constant of BS.1770
 ABSOLUTE_LUFS = -70.0
+SILENT_LUFS = -80.0  # quieter than the noise of a room, louder than that of 16 bits
 RELATIVE_LU, RELATIVE_RANGE_LU = -10.0, -20.0
 LOW, HIGH = 0.10, 0.95  # percentiles of the range
 CURVE_POINTS = 2_000
@@ -186,6 +187,7 @@ def loudness(energies: NDArray[np.float64], peak: float) -> Loudness:
         momentary_max_lufs=_loudest(momentary),
         short_term_max_lufs=_loudest(short),
         curve=_curve(short),
+        longest_silence_s=_longest_silence(momentary),
     )
 
 
@@ -228,6 +230,16 @@ def _loudest(windows: NDArray[np.float64]) -> float | None:
     """None of silence: what is below the absolute gate is no loudness."""
     most = float(windows.max(initial=0.0))
     return _lufs(most) if most > _energy(ABSOLUTE_LUFS) else None
+
+
+def _longest_silence(momentary: NDArray[np.float64]) -> float | None:
+    """Seconds from the beginning of the first silent window in a row to the end of its last."""
+    if not momentary.size:
+        return None
+    heard = np.flatnonzero(momentary > _energy(SILENT_LUFS))
+    edges = np.concatenate([[-1], heard, [momentary.size]])
+    windows = int(np.diff(edges).max()) - 1
+    return (windows + MOMENTARY - 1) / HOPS_PER_S if windows else 0.0
 
 
 def _curve(short: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:

@@ -16,6 +16,7 @@ from mobius.rules.quality.readings import near, same, unread
 
 AGAIN = "render it again; if the change is wanted: mobius media golden approve --reason TEXT"
 LOOK = "look at the pictures (in debug beside the golden, or --html); if the change is wanted, approve it"
+SILENCE_S = 0.5  # more in a row than in the golden: a pause of speech may be cut elsewhere by so much
 SOUND_S = 0.15  # what encoders add before and after; a whole packet of any of them is shorter
 Film = Mapping[str, Any]
 
@@ -199,7 +200,20 @@ def _sound(golden: Golden, told: Film, tolerances: Tolerances) -> tuple[Reading,
         else:
             was, now = (golden.loudness or {}).get(key), (told["loudness"] or {}).get(key)
             found.append(_level(name, words, was, now, within, unit))
-    return tuple(found)
+    return (*found, *_silence(golden.loudness or {}, told["loudness"] or {}))
+
+
+def _silence(was: Film, now: Film) -> list[Reading]:
+    """Sound that drops out for a while hardly changes the loudness of the whole: pauses do not count in it. Nothing
+    where nobody measured it: an imported golden, or no sound."""
+    name, longest, found = "audio_silence", was.get("longest_silence_s"), now.get("longest_silence_s")
+    if longest is None or found is None:
+        return []
+    limit = f"at most {longest + SILENCE_S:.2g} s"
+    if found <= longest + SILENCE_S:
+        return [Reading(name, Outcome.PASS, found, limit, f"silent for at most {found:.2g} s in a row")]
+    message = f"the sound drops out: silent for {found:.3g} s in a row, the golden for {longest:.2g} s"
+    return [Reading(name, Outcome.FAIL, found, limit, message, AGAIN)]
 
 
 def _sound_length(golden: Film, film: Film) -> list[Reading]:
