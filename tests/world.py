@@ -44,7 +44,7 @@ from mobius.model.settings import (
     ProcessSettings,
 )
 from mobius.model.verdict import CheckResult
-from mobius.ports import Migration, Ports, Source
+from mobius.ports import Migration, NoSpool, Ports, Source, Spool
 
 LIVE = "memory://live"
 WEB = ProcessSettings("api", ("serve",))
@@ -74,11 +74,11 @@ def _names(words: str) -> frozenset[str]:
 EFFECTS: Mapping[str, frozenset[str]] = {
     "journal": _names(
         "open_run take_over move begin done failed say add_samples"
-        " put_release mark_live set_release_state put_backup"
+        " put_release mark_live set_release_state put_backup adopt raise_token"
     ),
     "releases": _names("stage configure register point_to remove"),
-    "target": _names("prepare start stop restart"),
-    "traffic": _names("switch drain hold release_hold"),
+    "target": _names("prepare start stop restart leave_out put_right take_back_in"),
+    "traffic": _names("switch switch_hosts drain hold release_hold"),
     "checks": _names("gate health smoke"),
     "backups": _names(
         "create verify rehearse prepare_data restore_data take_back_data restore_release let_go prune"
@@ -87,6 +87,7 @@ EFFECTS: Mapping[str, frozenset[str]] = {
     "store": _names("create replace remove"),
     "launcher": _names("launch"),
     "commands": _names("run end"),
+    "spool": _names("raise_epoch begin carry_on settle"),
 }
 
 
@@ -122,6 +123,7 @@ class World:
     kill_after: int | None = None  # the runner dies after this many more effects
     break_step: str = ""  # the next effect inside this step fails, once
     journal_down: bool = False  # nothing can be written: the disk is full
+    spool: Spool = field(default_factory=NoSpool)
     interruptions: list[tuple[Effect, Callable[[], object]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -250,6 +252,7 @@ class World:
             artifact=self._artifact,
             baselines=self._before,
             quality_report=self._keep_report,
+            spool=_hooked("spool", self.spool, self),
         )
 
     def _keep_report(self, suite: str, results: Sequence[CheckResult], at: float) -> None:

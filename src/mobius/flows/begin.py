@@ -5,7 +5,8 @@ from __future__ import annotations
 from mobius.errors import Locked, MobiusError, UsageError
 from mobius.flows.plan import refuse_unless_checks_pass
 from mobius.flows.record import Record
-from mobius.flows.rollback import go_back_unwritten, switch_at_once
+from mobius.flows.rollback import switch_at_once
+from mobius.flows.unwritten import go_back_unwritten
 from mobius.model.plan import Plan
 from mobius.model.run import PREEMPTIBLE, Run, RunState
 from mobius.ports import Ports

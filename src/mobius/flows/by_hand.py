@@ -9,11 +9,13 @@ from mobius.flows.carry_on import superseded_another, watch_what_is_live
 from mobius.flows.healthy import await_healthy
 from mobius.flows.monitor import accept
 from mobius.flows.perform import perform
+from mobius.flows.reconcile import reconcile
 from mobius.flows.record import Record
 from mobius.flows.standing import Standing, standing
 from mobius.flows.take_back import stop_for_a_person
 from mobius.flows.turn import turn
 from mobius.flows.way_back import proven_now, schema_now, way_now
+from mobius.model.emergency import TAKEN_IN
 from mobius.model.plan import FORWARD
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
@@ -25,7 +27,11 @@ ACCEPTABLE = (RunState.OBSERVING, RunState.INCONCLUSIVE, RunState.NEEDS_OPERATOR
 
 
 def resume(ports: Ports, *, step_done: bool | None = None) -> Run:
-    """Launches the runner of the run that stands still. `step_done` answers for the step nobody could see."""
+    """Launches the runner of the run that stands still. `step_done` answers for the step nobody could see. A way back
+    that went past the journal is written down there first; where that has ended, it is all there is to do."""
+    reconcile(ports)
+    if (done := _taken_in(ports)) is not None:
+        return done
     run = _standing_still(ports)
     if run.state is RunState.NEEDS_OPERATOR:
         run = _answered(run, ports, step_done)
@@ -34,6 +40,15 @@ def resume(ports: Ports, *, step_done: bool | None = None) -> Run:
     ports.target.prepare()
     ports.launcher.launch(run)
     return run
+
+
+def _taken_in(ports: Ports) -> Run | None:
+    """The newest run, where that went past the journal, has ended, and is written down."""
+    newest = ports.journal.runs(ports.settings.name, 1)
+    if not newest or not newest[0].ended or ports.journal.active_run(ports.settings.name) is not None:
+        return None
+    told = ports.journal.events(run_id=newest[0].id, kinds=(TAKEN_IN,))
+    return newest[0] if told else None
 
 
 def abort(ports: Ports, *, who: str) -> Run:

@@ -12,6 +12,7 @@ from mobius.flows.after_migrations import NO_MIGRATIONS, after_migrations
 from mobius.flows.latest_good import latest_good
 from mobius.flows.plan import asked, find_backup, proven_backup
 from mobius.flows.standing import Standing, live_side, standing
+from mobius.flows.unwritten import unfinished
 from mobius.flows.way_back import may_be_held
 from mobius.model.plan import Plan
 from mobius.model.release import BackupRecord, Release
@@ -45,6 +46,8 @@ def plan_rollback(
     good one, which is also where a service goes that is only observed. With `compare` it says what would be lost, which
     takes a moment. A migration tool that outlived its deployer is waited for, which `progress` hears, but not in an
     `emergency`. Raises `UsageError`, or `BackupInvalid` where what was named does not hold."""
+    if emergency and not (to or backup or latest) and (cut_off := unfinished(ports)) is not None:
+        return cut_off.run.plan  # what is live half way through it says nothing about where to go back to
     waited = [] if emergency else _end_of_migrations(ports, progress)
     now = standing(ports)
     if now.canary is not None and not (backup or latest) and to in _names(now.live):

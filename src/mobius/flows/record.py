@@ -99,8 +99,10 @@ class Record:
             return ()
 
     def write(self, write: Callable[[float], T]) -> T | None:
-        """Writes to the journal with the time of now; None where a forgiving record could not."""
+        """Writes to the journal with the time of now; None where a forgiving record could not. An emergency that went
+        past the journal since ends it here, before the effect that was to follow."""
         try:
+            self.ports.spool.check(self.run)
             return write(self.ports.clock.now())
         except MobiusError as problem:
             self.forgive(problem)

@@ -12,7 +12,6 @@ from mobius.flows.put_back import is_putting_back, put_back
 from mobius.flows.record import Record
 from mobius.flows.take_back import let_held_requests_go, stop_for_a_person
 from mobius.flows.turn import turn
-from mobius.model.plan import Plan
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
 from mobius.rules.steps import AFTERWARDS
@@ -24,7 +23,7 @@ def rollback(run: Run, ports: Ports) -> Run:
     """Carries a rollback to its end and watches what came back; a refusal changes nothing."""
     with turn(ports):
         record = Record(run, ports, forgiving=True)
-        _begin(record)
+        begin_going_back(record)
         try:
             ports.target.prepare()
             leave_out_lost(record)
@@ -39,7 +38,7 @@ def rollback(run: Run, ports: Ports) -> Run:
         except NeedsPerson as doubt:
             return stop_for_a_person(record, doubt)
         except Exception as problem:
-            return _refused_or_failed(record, problem)
+            return refused_or_failed(record, problem)
         open_window(record)
     return monitor(record.run, ports)
 
@@ -62,47 +61,14 @@ def switch_at_once(run: Run, ports: Ports) -> None:
     actions = [step.action for step in run.plan.rollout]
     with suppress(MobiusError), ports.lock.held():
         record = Record(run, ports, forgiving=True)
-        _begin(record)
+        begin_going_back(record)
         ports.target.prepare()
         leave_out_lost(record)
         perform(run.plan.rollout[: actions.index("switch") + 1], record)
 
 
-def go_back_unwritten(plan: Plan, ports: Ports, *, lead: str, why_not: MobiusError) -> Run:
-    """The rollback where no journal can be written (a full disk, a damaged file): here and now, told to the
-    deployment log alone. Its run is in no journal, so nobody watches what came back."""
-    now = ports.clock.now()
-    # No number that a journal gives, and another one each time: what belongs to a run is found by its number.
-    unwritten = -int(now)
-    run = Run(
-        unwritten, plan.environment, plan.kind, RunState.QUEUED, 0, plan, lead, now, holder=ports.holder()
-    )
-    _stop_the_watch(ports)
-    with turn(ports):
-        record = Record(run, ports, forgiving=True)
-        record.log(f"no journal, going back without it: {why_not.message}")
-        _begin(record)
-        try:
-            ports.target.prepare()
-            leave_out_lost(record)
-            perform(plan.rollout, record)
-        except Locked:
-            raise
-        except Exception as problem:
-            return _refused_or_failed(record, problem)
-        told = f"{plan.release_id} is live; {why_not.message}, so this is in logs/deployment.log alone"
-        return record.move(RunState.ROLLED_BACK, "rolled back", told, sentence=told)
-
-
-def _stop_the_watch(ports: Ports) -> None:
-    """Of the release that is left now, where the journal can still say which run that is."""
-    with suppress(MobiusError):
-        watching = ports.journal.active_run(ports.settings.name)
-        if watching is not None:
-            ports.launcher.stop(watching)
-
-
-def _begin(record: Record) -> None:
+def begin_going_back(record: Record) -> None:
+    """Says so, unless it was said."""
     run = record.run
     if run.state is not RunState.QUEUED:
         return
@@ -131,7 +97,8 @@ def _tell(record: Record) -> None:
     record.say("rolled back", words, told, topic="rolled back")
 
 
-def _refused_or_failed(record: Record, problem: Exception) -> Run:
+def refused_or_failed(record: Record, problem: Exception) -> Run:
+    """The run as it ends when going back did not work; what was live is live again where that is possible."""
     why = problem.message if isinstance(problem, MobiusError) else f"{type(problem).__name__}: {problem}"
     begun = record.steps()
     touched = any(step.effect and step.id in begun for step in record.run.plan.rollout)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from mobius.errors import Locked, MobiusError
 from mobius.flows.by_hand import bring_up
+from mobius.flows.reconcile import reconcile
 from mobius.flows.standing import Standing, standing
 from mobius.model.run import Run, RunState
 from mobius.ports import Ports
@@ -60,6 +61,10 @@ class Watchman:
             self._prepared = True
 
     def _keep(self) -> None:
+        for taken_in in reconcile(self.ports):
+            self.say(
+                f"run {taken_in.id} ({taken_in.kind} {taken_in.plan.tag}) went past the journal, which has it now"
+            )
         run = self.ports.journal.active_run(self.ports.settings.name)
         if run is None:
             self._keep_up(standing(self.ports))

@@ -7,7 +7,7 @@ holds every adapter to their words. All methods are synchronous; what needs conc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ from mobius.ports.measuring import Executor as Executor
 from mobius.ports.recording import Clock as Clock
 from mobius.ports.recording import Journal as Journal
 from mobius.ports.recording import Lock as Lock
+from mobius.ports.recording import NoSpool as NoSpool
+from mobius.ports.recording import Spool as Spool
 from mobius.ports.serving import CommandLost as CommandLost
 from mobius.ports.serving import Commands as Commands
 from mobius.ports.serving import CountsPartial as CountsPartial
@@ -125,6 +127,8 @@ class Ports:
     signals_beside: Callable[[Release, Release], Signals] = no_stages
     # whether a release is ready, where a deployment asks that: `mobius ready` as one check. Never raises
     ready: Callable[[Source], tuple[CheckResult, ...]] = nothing_required
+    # where a way back is written down that no journal can be told of
+    spool: Spool = field(default_factory=NoSpool)
     store: Store | None = None  # where copies of backups go; None where `store.url` is not set
 
 

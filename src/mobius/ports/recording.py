@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from mobius.errors import MobiusError
 from mobius.model.audit import Head
+from mobius.model.emergency import Epoch, Spooled
 from mobius.model.plan import Plan, Step
 from mobius.model.release import BackupRecord, Release, ReleaseState
 from mobius.model.run import Event, Holder, OutboxRow, Run, RunState, StepRecord
@@ -82,6 +84,13 @@ class Journal(Protocol):
     def put_backup(self, environment: str, backup: BackupRecord) -> None:
         """Adds or replaces the backup with this name."""
 
+    def adopt(self, spooled: Spooled, *, now: float, who: str = "") -> Run:
+        """Takes in what was done without it, in one transaction: the run with its events, with a token above all
+        before, over whatever was active. What it has already stays as it is; returns the run as it stands."""
+
+    def raise_token(self, environment: str, epoch: Epoch, *, now: float, who: str = "") -> bool:
+        """From here on every token of the environment is above this one. Whether that had to be raised."""
+
     def run(self, run_id: int) -> Run:
         """The run. Raises `UsageError` when there is none."""
 
@@ -131,6 +140,59 @@ class Journal(Protocol):
     def head(self) -> Head | None:
         """The newest event of all, as `str(head)` short enough for any message; None where nothing was written.
         One row is read, nothing is recomputed."""
+
+
+class Spool(Protocol):
+    """What is done on this machine while no journal can be written, until a journal has it; and the local epoch, the
+    token of the last emergency: whatever was begun before it may not act here any more."""
+
+    def epoch(self) -> Epoch:
+        """The last that was raised here. Raises `MobiusError` when that cannot be read."""
+
+    def raise_epoch(self, epoch: Epoch) -> None:
+        """Durable when this returns; a lower one than before changes nothing. Raises `MobiusError` where it cannot be
+        kept."""
+
+    def check(self, run: Run) -> None:
+        """Raises `Fenced` for a run with a lower token than the epoch, and `MobiusError` as `epoch` does."""
+
+    def begin(self, run: Run) -> Journal:
+        """The journal of a new run: each line of it is on the disk when it was told. Raises `MobiusError` where none
+        can be kept."""
+
+    def carry_on(self, spooled: Spooled, by: Run, *, now: float) -> tuple[Run, Journal]:
+        """The run as it stands, with the holder and the token of `by`, and its journal."""
+
+    def waiting(self) -> tuple[Spooled, ...]:
+        """What no journal has yet, oldest first. Raises `MobiusError` for one that is damaged from the start on."""
+
+    def settle(self, spooled: Spooled) -> None:
+        """A journal has it. Doing it again changes nothing."""
+
+
+class NoSpool:
+    """Where nothing can be kept beside the journal."""
+
+    def epoch(self) -> Epoch:
+        return Epoch()
+
+    def raise_epoch(self, epoch: Epoch) -> None:
+        raise MobiusError("there is nowhere to keep an epoch", "see logs/deployment.log")
+
+    def check(self, run: Run) -> None:
+        """Nobody went past the journal."""
+
+    def begin(self, run: Run) -> Journal:
+        raise MobiusError("there is nowhere to write down what is done", "see logs/deployment.log")
+
+    def carry_on(self, spooled: Spooled, by: Run, *, now: float) -> tuple[Run, Journal]:
+        raise MobiusError("there is nothing to carry on", "see logs/deployment.log")
+
+    def waiting(self) -> tuple[Spooled, ...]:
+        return ()
+
+    def settle(self, spooled: Spooled) -> None:
+        """There is none."""
 
 
 class Lock(Protocol):

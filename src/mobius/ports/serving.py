@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mobius.errors import MobiusError
+from mobius.model.emergency import Epoch
 from mobius.model.fleet import HostSeen
 from mobius.model.release import Release
 from mobius.model.run import Run
@@ -96,9 +97,14 @@ class Target(Protocol):
         """The same on every host on which the slot's web process belongs, by the host's name ("" where there is only
         one host); "" for one where it is not up."""
 
-    def fence(self, token: int) -> None:
+    def fence(self, token: int, *, by: str = "") -> None:
         """From here on nothing that is asked with a lower token has an effect on any host that is reached. Raises
-        `Fenced` where a host has seen a higher one."""
+        `Fenced` where a host has seen a higher one. `by`: whose emergency it is, which a host says to whom it refuses
+        then."""
+
+    def epoch(self) -> Epoch:
+        """The highest token that any host has seen, of those that are reached; 0 where there is one host only. Raises
+        `MobiusError` where none is reached."""
 
     def hosts(self) -> tuple[HostSeen, ...]:
         """How each host stands, also those that are not reached; empty where there is one host only. Never raises."""
@@ -166,6 +172,10 @@ class Launcher(Protocol):
 
     def stop(self, run: Run) -> None:
         """Ends the runner of this run, by force if it must; not there is a success."""
+
+    def stop_all(self) -> None:
+        """The same for every runner of the environment on this machine: for an emergency, which cannot ask which runs
+        there are."""
 
 
 class CommandLost(MobiusError):

@@ -30,6 +30,7 @@ from mobius.flows.off_site import copy_backup, stored_backups, tell_copied
 from mobius.flows.plan import plan_deploy
 from mobius.flows.plan_return import plan_rollback
 from mobius.flows.plan_watch import plan_watch_of_now
+from mobius.flows.reconcile import up_to_date
 from mobius.flows.rehearse import choose, rehearse
 from mobius.flows.releases import releases
 from mobius.flows.report_issue import report_issue
@@ -96,8 +97,9 @@ class App:
         return open_journal(self.settings, settings, self.environ, redact, read_only=read_only)
 
     def ports(self, name: str | None, *, read_only: bool = False) -> Ports:
-        """Everything the flows of one environment touch."""
-        return assemble(self.settings, self.environment(name), self.environ, read_only=read_only)
+        """Everything the flows of one environment touch; to write, with the journal knowing what went past it."""
+        made = assemble(self.settings, self.environment(name), self.environ, read_only=read_only)
+        return made if read_only else up_to_date(made)
 
     def plan(
         self,

@@ -14,6 +14,7 @@ from mobius.adapters.checks.http import HttpChecks
 from mobius.adapters.clocks.system import SystemClock
 from mobius.adapters.commands.kept import KeptCommands
 from mobius.adapters.databases.captures import Dumps
+from mobius.adapters.emergencies.spool import FileSpool
 from mobius.adapters.launchers.host_job import HostJobLauncher
 from mobius.adapters.migrations.configured import live_migrations, source_of
 from mobius.adapters.monitor_logs import monitor_logs
@@ -82,17 +83,17 @@ def assemble(
         redact=redact,
         source=source_of(settings.migrations) if settings.migrations else None,
     )
+    journal = journal_of(all_settings, settings, environ, redact, read_only=read_only)
     target: Target
     traffic: Traffic
     if settings.target == "ssh":
         from mobius.wiring.fleet import fleet
 
-        target, traffic, store = fleet(service, settings, places, environ, clock, *made_of)
+        target, traffic, store = fleet(service, settings, places, environ, clock, journal, made_of)
     else:
         target = _target(service, settings, places, environ, commands)
         traffic = _traffic(service, settings, places, target, store.path)
     checks = HttpChecks(settings, resolve=places.resolve, redact=redact, cwd=project)
-    journal = journal_of(all_settings, settings, environ, redact, read_only=read_only)
 
     def readers(release_id: str) -> list[Reader]:
         backend = haproxy_place(service, settings).backend
@@ -164,6 +165,7 @@ def assemble(
         note_usual=recorder(service, settings, places.root, traffic, target, clock).note,
         monitor_log=monitor_logs(project / "monitor_logs", settings.name, redact),
         quality_report=quality_reports(project, settings.media.keep, redact),
+        spool=FileSpool(places.root / "emergencies", redact),
         store=_store(settings, environ),
         ready=_ready(all_settings, settings, environ),
     )

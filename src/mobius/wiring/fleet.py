@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import weakref
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from mobius.adapters.fleet.hosts import Hosts
@@ -13,10 +15,11 @@ from mobius.adapters.places import Places
 from mobius.adapters.remote import KEEP_ALIVE
 from mobius.adapters.targets.fleet import FleetTarget
 from mobius.adapters.traffic.fleet import FleetTraffic
+from mobius.errors import MobiusError
 from mobius.model.fleet import FleetSettings, HostSettings
 from mobius.model.haproxy import haproxy_place
 from mobius.model.settings import EnvironmentSettings
-from mobius.ports import Clock
+from mobius.ports import Clock, Journal, Note
 
 CONNECT_TIMEOUT_S = 10
 
@@ -27,20 +30,33 @@ def fleet(
     places: Places,
     environ: Mapping[str, str],
     clock: Clock,
-    *releases: Any,
+    journal: Journal,
+    releases: Sequence[Any],
 ) -> tuple[FleetTarget, FleetTraffic, FleetReleases]:
-    """The hosts of one environment, HAProxy in front of them, and their releases, which are made of `releases`. Reaches
-    none of them yet."""
+    """The hosts of one environment, HAProxy in front of them, and their releases, which are made of `releases`.
+    Reaches none of them yet; the lines to them end with the target. The journal hears of hosts that are put right."""
     how = settings.fleet
     root = how.root or f"mobius/{service}-{settings.name}"
 
     def line_to(host: HostSettings) -> Line:
-        return Line(host.name, ssh_to(host, how), root)
+        lines.append(Line(host.name, ssh_to(host, how), root))
+        return lines[-1]
 
+    def say(words: str) -> None:
+        with suppress(MobiusError):  # a host is put right whether or not anybody hears of it
+            journal.say(None, settings.name, Note("hosts put right", words), now=clock.now())
+
+    lines: list[Line] = []
     hosts = Hosts(settings.hosts, how, places.root / "run", clock, line_to)
-    target = FleetTarget(settings, places, environ, hosts)
+    weakref.finalize(hosts, _end, lines)
+    target = FleetTarget(settings, places, environ, hosts, say)
     traffic = FleetTraffic(haproxy_place(service, settings), places.root, hosts, target, clock)
     return target, traffic, FleetReleases(target, *releases)
+
+
+def _end(lines: list[Line]) -> None:
+    for line in lines:
+        line.close()
 
 
 def ssh_to(host: HostSettings, fleet: FleetSettings) -> tuple[str, ...]:

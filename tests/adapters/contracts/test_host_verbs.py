@@ -55,6 +55,8 @@ QUESTIONS: Sequence[Question] = [
     ("point", {"token": 3, "live": "v2", "previous": "v1"}),
     ("remove", {"token": 3, "release": "v1"}),
     ("fence", {"token": 2}),
+    ("fence", {"token": 4, "by": "ann@laptop (pid 7)", "at": 5.0}),
+    ("stop", {"token": 3, "slot": "blue", "kinds": []}),
     ("stop", {"token": 4, "slot": "blue", "kinds": []}),
     ("stop", {"token": 4, "slot": "blue", "kinds": []}),
     ("remove", {"token": 3, "release": "v1"}),

@@ -78,7 +78,7 @@ class Line:
         `HostRefused` when it is no."""
         with self._lock:
             try:
-                self._open()
+                self._open(min(within_s, CONNECT_WITHIN_S))
                 until = time.monotonic() + within_s
                 self._write(json.dumps({"verb": verb, **asked}).encode() + b"\n", until)
                 for chunk in stream() if stream else ():
@@ -111,10 +111,10 @@ class Line:
 
     # -- one line --------------------------------------------------------------------------------------------
 
-    def _open(self) -> None:
+    def _open(self, within_s: float) -> None:
         if self._process is not None:
             return
-        until = time.monotonic() + CONNECT_WITHIN_S
+        until = time.monotonic() + within_s
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the line
         try:
             self._process = subprocess.Popen(

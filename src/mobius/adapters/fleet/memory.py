@@ -65,7 +65,8 @@ class MemoryHost:
         return {"text": ""}
 
     def _fence(self, asked: Asked) -> Answer:
-        self._take(asked)
+        state.check(self.told, int(asked["token"]))
+        state.fence(self.told, int(asked["token"]), str(asked.get("by") or ""), float(asked.get("at") or 0))
         return {"epoch": self.told["epoch"]}
 
     def _take(self, asked: Asked) -> None:

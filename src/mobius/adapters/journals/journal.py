@@ -1,181 +1,113 @@
-"""The journal's rules, in SQL: who may write, what is one transaction, what every change leaves behind."""
+"""The whole journal over any database with the tables of `schema`, with what a journal takes in that was done without
+it: the way back of an emergency is written down afterwards, wholly or not at all, and once."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TypeVar
 
-import msgspec
-
-from mobius.adapters.journals import chain, rows, tables
-from mobius.adapters.journals.sending import Sending
-from mobius.adapters.journals.sql import Row, Sql
-from mobius.adapters.journals.writing import who_acts
-from mobius.errors import MobiusError, UsageError
-from mobius.model.plan import Plan, Step
-from mobius.model.run import ENDED, PREEMPTIBLE, Holder, Run, RunState, StepRecord
+from mobius.adapters.journals import rows, tables
+from mobius.adapters.journals.replaying import replay
+from mobius.adapters.journals.runs import Runs
+from mobius.adapters.journals.sql import Sql
+from mobius.model.emergency import RAISED, TAKEN_IN, Epoch, Spooled
+from mobius.model.run import Run, RunState
 from mobius.ports import Note
 
-MOVABLE = frozenset({"exit_code", "sentence", "window_opened_at", "window_deadline"})
+T = TypeVar("T")
 
 
-class SqlJournal(Sending):
-    """What `mobius.ports.Journal` promises, over any database with the tables of `schema`."""
+class SqlJournal(Runs):
+    """What `mobius.ports.Journal` promises."""
 
-    # Runs
-
-    def open_run(self, environment: str, plan: Plan, *, lead: str, holder: Holder, now: float) -> Run:
-        """A new QUEUED run with the highest token. Raises `Locked`; supersedes a run that only observes."""
+    def adopt(self, spooled: Spooled, *, now: float, who: str = "") -> Run:
+        """The run as this journal has it from now on; one that it has already stays as it is."""
+        run = spooled.run
         with self._database.writing() as sql:
+            if known := self._taken_in(sql, run.environment, spooled.key):
+                return rows.run(tables.run_row(sql, known))
             run_id = int(sql.execute("SELECT coalesce(max(id), 0) + 1 FROM runs").fetchone()[0])
-            act = f"{plan.kind} {plan.tag}".strip()
-            self._supersede(sql, environment, f"run {run_id} ({act}, {holder})", run_id, now)
-            tables.insert(
-                sql,
-                "runs",
-                id=run_id,
-                environment=environment,
-                kind=plan.kind,
-                state=RunState.QUEUED,
-                ended=0,
-                token=tables.next_token(sql, environment),
-                plan=rows.plan_text(plan),
-                plan_schema=plan.schema_version,
-                plan_hash=plan.hash,
-                tool_version=plan.tool_version,
-                lead=self._clean(lead),
-                holder=msgspec.json.encode(holder).decode(),
-                started_at=float(now),
-                ended_at=0.0,
-                window_opened_at=0.0,
-                window_deadline=0.0,
-                exit_code=0,
-                sentence="",
-            )
-            facts = {"plan": plan.hash, "tag": plan.tag, "release_id": plan.release_id}
-            note = Note("run queued", f"{act} to {environment} queued by {lead or holder}", facts)
-            self._append(sql, run_id, environment, note, now, str(holder))
-            self._in_our_hands(sql, environment, run_id, holder)
+            about = f"run {run_id} ({run.kind} {run.plan.tag}, {run.holder}), which went past the journal"
+            if (active := tables.active_row(sql, run.environment)) is not None:
+                self._overtake(sql, active, about, run_id, now)
+            token = max(run.token, tables.token_of(sql, run.environment) + 1)
+            tables.raise_token(sql, run.environment, token)
+            inside = Runs(_Inside(sql), self._redact)
+            numbered = replace(run, id=run_id, token=token)
+            inside._queue(sql, numbered)
+            ended = _closed(replay(inside, numbered, spooled.lines), inside, now)
+            facts = {
+                "key": spooled.key,
+                "token": token,
+                "lines": len(spooled.lines),
+                "damage": spooled.damage,
+            }
+            words = f"run {run_id}, which went past the journal, is written down: {ended.state}"
+            words += f"; not all of it: {spooled.damage}" if spooled.damage else ""
+            inside._append(sql, run_id, run.environment, Note(TAKEN_IN, words, facts), now, who)
             return rows.run(tables.run_row(sql, run_id))
 
-    def _supersede(self, sql: Sql, environment: str, by: str, by_id: int, now: float) -> None:
-        active = tables.active_row(sql, environment)
-        if active is None:
-            return
-        if active["state"] not in PREEMPTIBLE:
-            raise tables.locked(active)
-        sentence = f"superseded by {by}"
-        tables.update_run(
-            sql,
-            active["id"],
-            state=RunState.SUPERSEDED,
-            ended=1,
-            ended_at=float(now),
-            sentence=self._clean(sentence),
-        )
-        facts = {"by": by, "by_run": by_id, "was": active["state"]}
-        note = Note("superseded", f"run {active['id']} was {sentence}", facts)
-        self._append(sql, active["id"], environment, note, now, "")
-
-    def take_over(self, run: Run, *, holder: Holder, now: float) -> Run:
-        """The same run with a fresh token, for a new runner. Raises `Fenced` when a newer run is active."""
+    def raise_token(self, environment: str, epoch: Epoch, *, now: float, who: str = "") -> bool:
+        """Whether the environment's token had to be raised to this one, which then fences every run before."""
+        if self._database.read(lambda sql: tables.token_of(sql, environment)) >= epoch.token:
+            return False
         with self._database.writing() as sql:
-            row = tables.run_row(sql, run.id)
-            active = tables.active_row(sql, row["environment"])
-            if active is not None and active["id"] != run.id and active["token"] > row["token"]:
-                raise tables.fenced(row, active)
-            self._refuse_if_elsewhere(sql, row)
-            token = tables.next_token(sql, row["environment"])
-            tables.update_run(sql, run.id, token=token, holder=msgspec.json.encode(holder).decode())
-            note = Note("runner started", f"run {run.id} is now in the hands of {holder}", {"token": token})
-            self._append(sql, run.id, row["environment"], note, now, str(holder))
-            self._in_our_hands(sql, row["environment"], run.id, holder)
-            return rows.run(tables.run_row(sql, run.id))
+            if tables.token_of(sql, environment) >= epoch.token:
+                return False
+            tables.raise_token(sql, environment, epoch.token)
+            if (active := tables.active_row(sql, environment)) is not None:
+                self._overtake(sql, active, f"an emergency of {epoch.by} that is not written down", 0, now)
+            facts = {"token": epoch.token, "by": epoch.by, "at": epoch.at}
+            words = f"runs before the emergency of {epoch.by or 'nobody knows whom'} may not act any more"
+            self._append(sql, 0, environment, Note(RAISED, words, facts), now, who)
+            return True
 
-    def _refuse_if_elsewhere(self, sql: Sql, row: Row) -> None:
-        """Raises `Locked` where another machine carries the run on and lives. A journal of one machine has none."""
-
-    def _in_our_hands(self, sql: Sql, environment: str, run_id: int, holder: Holder) -> None:
-        """Writes down that this machine carries the run on, where there are others."""
-
-    def move(self, run: Run, state: RunState, note: Note, *, now: float, **changes: Any) -> Run:
-        """The run in its new state, with the event. An ended run stays in the state it ended in."""
-        if unknown := sorted(changes.keys() - MOVABLE):
-            raise UsageError(
-                f"a run cannot be given {', '.join(unknown)}", f"only {', '.join(sorted(MOVABLE))}"
-            )
-        with self._database.writing() as sql:
-            row = tables.fence(sql, run)
-            if row["ended"] and row["state"] != state:
-                raise MobiusError(
-                    f"run {run.id} is {row['state']}, which is final: it cannot become {state}",
-                    "start a new run for what is to be done now",
-                )
-            if "sentence" in changes:
-                changes["sentence"] = self._clean(changes["sentence"])
-            if state in ENDED and not row["ended"]:
-                changes |= {"ended": 1, "ended_at": float(now)}
-            tables.update_run(sql, run.id, state=state, **changes)
-            self._append(sql, run.id, run.environment, note, now, who_acts(run))
-            return rows.run(tables.run_row(sql, run.id))
-
-    # Steps
-
-    def begin(self, run: Run, step: Step, *, now: float) -> StepRecord:
-        """`begun`, durable before the effect; a new attempt if there was one."""
-        with self._database.writing() as sql:
-            tables.fence(sql, run)
-            last = tables.last_attempt(sql, run.id, step.id)
-            attempt = 1 if last is None else int(last["attempt"]) + 1
-            again = "" if attempt == 1 else f" (attempt {attempt})"
-            note = _step_note("step begun", step, attempt, f"{step.title}{again}")
-            event = self._append(sql, run.id, run.environment, note, now, who_acts(run))
-            tables.insert(
-                sql,
-                "steps",
-                run_id=run.id,
-                step_id=step.id,
-                attempt=attempt,
-                begun_seq=event.seq,
-                begun_at=float(now),
-                done_at=0.0,
-                failed="",
-                result="{}",
-            )
-            return StepRecord(run.id, step.id, attempt, float(now))
-
-    def done(self, run: Run, step: Step, result: Mapping[str, Any], *, now: float) -> StepRecord:
-        """`done`, after the effect. The first one stays. Raises `MobiusError` for a step that never began."""
-        with self._database.writing() as sql:
-            tables.fence(sql, run)
-            last = rows.step(tables.begun(sql, run, step))
-            if last.is_done:
-                return last
-            stored = chain.canonical(chain.plain(result, self._redact))
-            tables.update_step(sql, last, done_at=float(now), failed="", result=stored)
-            took_s = max(0.0, now - last.begun_at)
-            more = {"took_s": round(took_s, 3), "result": json.loads(stored)}
-            note = _step_note("step done", step, last.attempt, f"{step.title}: done in {took_s:.1f} s", more)
-            self._append(sql, run.id, run.environment, note, now, who_acts(run))
-            return rows.step(tables.begun(sql, run, step))
-
-    def failed(self, run: Run, step: Step, reason: str, *, now: float) -> StepRecord:
-        """The last attempt failed. What is done stays done. Raises `MobiusError` as `done` does."""
-        with self._database.writing() as sql:
-            tables.fence(sql, run)
-            last = rows.step(tables.begun(sql, run, step))
-            if last.is_done:
-                return last
-            why = self._clean(reason) or "failed without a reason"
-            tables.update_step(sql, last, failed=why)
-            note = _step_note("step failed", step, last.attempt, f"{step.title}: {why}", {"reason": why})
-            self._append(sql, run.id, run.environment, note, now, who_acts(run))
-            return rows.step(tables.begun(sql, run, step))
+    def _taken_in(self, sql: Sql, environment: str, key: str) -> int:
+        """The run that this became, 0 while it is none."""
+        query = "SELECT run_id, data FROM events WHERE environment = ? AND kind = ?"
+        for row in sql.execute(query, (environment, TAKEN_IN)):
+            if json.loads(row["data"]).get("key") == key:
+                return int(row["run_id"])
+        return 0
 
 
-def _step_note(
-    kind: str, step: Step, attempt: int, message: str, more: Mapping[str, Any] | None = None
-) -> Note:
-    facts = {"step": step.id, "title": step.title, "phase": step.phase, "attempt": attempt}
-    return Note(kind, message, {**facts, **(more or {})})
+def _closed(run: Run, inside: Runs, now: float) -> Run:
+    """One that was cut off waits for whoever carries it on, unless it never began, or only a person can say."""
+    if run.ended:
+        return run
+    begun = [record for record in inside.steps(run.id) if not record.is_done and not record.failed]
+    if run.state is RunState.QUEUED:
+        words = "it was cut off before it began"
+        return inside.move(run, RunState.ABORTED, Note("run ended", words), now=now, sentence=words)
+    if run.plan.facts.get("backup") or any(_is_of_a_command(run, record.step_id) for record in begun):
+        words = "it was cut off, and no journal knew how far it was"
+        facts = {"sentence": words, "exit_code": 13, "choices": [f"mobius status -e {run.environment}"]}
+        note = Note("page", f"going back was cut off: {words}", facts, "alert")
+        return inside.move(run, RunState.FAILED, note, now=now, exit_code=13, sentence=words)
+    return run
+
+
+def _is_of_a_command(run: Run, step_id: str) -> bool:
+    """What such a step began is known by the run's number, which is another one now."""
+    step = run.plan.step(step_id)
+    return step is None or step.action == "command"
+
+
+class _Inside:
+    """A database that is one transaction which somebody else has begun, and will end."""
+
+    def __init__(self, sql: Sql) -> None:
+        self._sql = sql
+
+    @contextmanager
+    def writing(self) -> Iterator[Sql]:
+        yield self._sql
+
+    def read(self, query: Callable[[Sql], T]) -> T:
+        return query(self._sql)
+
+    def close(self) -> None:
+        """It is not ours to close."""

@@ -21,6 +21,7 @@ WRITING = (
     *("open_run", "move", "begin", "done", "failed", "say", "add_samples", "mark_sent"),
     *("put_release", "mark_live", "set_release_state", "put_backup"),
     *("route", "claim", "settle", "retry", "say_once"),
+    *("adopt", "raise_token"),
 )
 
 

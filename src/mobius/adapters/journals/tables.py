@@ -28,8 +28,13 @@ def fence(sql: Sql, run: Run) -> Row:
     raise fenced(row, newest)
 
 
-def fenced(row: Row, newer: Row) -> Fenced:
-    """What a run is told that may not act any more."""
+def fenced(row: Row, newer: Row | None) -> Fenced:
+    """What a run is told that may not act any more; `newer` None: the token was raised by an emergency alone."""
+    if newer is None:
+        return Fenced(
+            f"run {row['id']} may not act on {row['environment']} any more: an emergency went past the journal",
+            f"see what is live: mobius status -e {row['environment']}",
+        )
     by = f"run {newer['id']} ({newer['kind']})" if newer["id"] != row["id"] else "another runner of it"
     return Fenced(
         f"run {row['id']} may not act on {row['environment']} any more: {by} has taken over,"
@@ -63,10 +68,25 @@ def next_token(sql: Sql, environment: str) -> int:
     return int(row[0])
 
 
+def token_of(sql: Sql, environment: str) -> int:
+    """The highest that was given in this environment, 0 where none was."""
+    row = sql.execute("SELECT token FROM environments WHERE name = ?", (environment,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def raise_token(sql: Sql, environment: str, token: int) -> None:
+    """The environment's token is this one; it must be higher than the one before."""
+    sql.execute(
+        "INSERT INTO environments (name, token) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET token = excluded.token",
+        (environment, token),
+    )
+
+
 def run_row(sql: Sql, run_id: int) -> Row:
     """The run's row. Raises `UsageError` when there is none."""
     row: Row | None = None
-    if 0 < run_id <= LARGEST_ID:
+    if abs(run_id) <= LARGEST_ID:
         row = sql.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
     if row is None:
         raise UsageError(f"the journal has no run {run_id}", "list them: mobius history")

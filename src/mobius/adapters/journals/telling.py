@@ -9,6 +9,7 @@ from typing import Any
 from mobius.adapters.journals.journal import SqlJournal
 from mobius.adapters.journals.sqlite import SqliteJournal
 from mobius.adapters.journals.writing import unredacted
+from mobius.model.emergency import Spooled
 from mobius.model.run import Event, Run, RunState
 from mobius.model.seen import Note
 
@@ -33,6 +34,11 @@ class Telling(SqlJournal):
         if note.topic:
             self.wake()
         return said
+
+    def adopt(self, spooled: Spooled, *, now: float, who: str = "") -> Run:
+        taken = super().adopt(spooled, now=now, who=who)
+        self.wake()
+        return taken
 
 
 class TellingJournal(Telling, SqliteJournal):

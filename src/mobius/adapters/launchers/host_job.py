@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from mobius.adapters.snapshot import save_settings
@@ -58,6 +59,16 @@ class HostJobLauncher:
             if run.holder is not None and is_running(run.holder.pid):
                 ensure_running(self._root).stop_job(_name(run), timeout_s=5.0)
 
+    def stop_all(self) -> None:
+        client = HostClient(self._root)
+        try:
+            runners = [name for name, job in client.status().jobs.items() if _is_runner(name, job.state)]
+        except HostUnavailable:
+            return  # without it nobody knows their names; the local epoch keeps them from acting
+        for name in runners:
+            with suppress(HostRefused):
+                client.stop_job(name, timeout_s=5.0)
+
 
 def keep_settings(root: Path, run: Run, settings: Settings) -> Path:
     """Writes the settings that the run began with, once; forgets those of runs long ended."""
@@ -88,6 +99,10 @@ def _forget_older(jobs: Path) -> None:
 
 def _name(run: Run) -> str:
     return f"run-{run.id}"
+
+
+def _is_runner(job: str, state: str) -> bool:
+    return job.startswith("run-") and state in ("running", "backoff")
 
 
 def is_about_to_launch(run: Run) -> bool:

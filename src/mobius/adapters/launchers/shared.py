@@ -29,6 +29,10 @@ class SharedLauncher:
         if not self._is_elsewhere(run, unknown=False):  # its process number means another process here
             self._here.stop(run)
 
+    def stop_all(self) -> None:
+        """Ends every runner on this machine. Those elsewhere are fenced."""
+        self._here.stop_all()
+
     def _is_elsewhere(self, run: Run, *, unknown: bool) -> bool:
         try:
             return bool(self._lease.held_elsewhere(run.id))

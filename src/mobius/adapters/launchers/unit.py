@@ -59,6 +59,13 @@ class UnitLauncher:
         if systemd.show([unit])[0].is_alive:
             systemd.act("stop", [unit], within_s=WITHIN_S)
 
+    def stop_all(self) -> None:
+        folder = unit_file(self._root, RUN, "0").parent
+        known = [process_unit(self._prefix, RUN, file.stem) for file in sorted(folder.glob("[0-9]*.json"))]
+        alive = [state.name for state in systemd.show(known) if state.is_alive] if known else []
+        if alive:
+            systemd.act("stop", alive, within_s=WITHIN_S)
+
     def _unit(self, run: Run) -> str:
         return process_unit(self._prefix, RUN, str(run.id))
 

@@ -9,15 +9,18 @@ from typing import Any
 from mobius.adapters.fleet.hosts import Hosts, Told
 from mobius.adapters.fleet.line import HostLost
 from mobius.adapters.fleet.packing import packed
+from mobius.adapters.fleet.repair import Repair
 from mobius.adapters.places import Places
 from mobius.adapters.releases.tree import tree_digest
 from mobius.adapters.targets.front_door import shared_out
 from mobius.errors import MobiusError
+from mobius.model.emergency import Epoch
 from mobius.model.fleet import HostSeen, HostSettings
 from mobius.model.haproxy import SLOTS
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import ProcessStatus
+from mobius.rules.placing import placed
 
 LEAST_FREE_BYTES = 200 << 20
 
@@ -42,8 +45,16 @@ class FleetTarget:
     def prepare(self) -> None:
         """Hosts that were out and answer again are put right, and take part from then on."""
         self._places.root.mkdir(parents=True, exist_ok=True)
-        for name in self._hosts.absent():
-            self._repair(name)
+        self.repair(list(self._hosts.absent()))
+
+    def repair(self, names: Sequence[str]) -> tuple[str, ...]:
+        """These hosts, if they answer, run what the others run; those that are part of the fleet again."""
+        repair = Repair(self._hosts, self._settings.processes, self.bring, self._places.releases.joinpath)
+        put_right = repair.put_right(names)
+        if put_right:
+            self._hosts.take_back_in(*put_right)
+            self._say(f"{', '.join(put_right)}: back in the fleet")
+        return put_right
 
     def preflight(self) -> tuple[CheckResult, ...]:
         told, absent = self._hosts.ask("hello", list(self._hosts.all)), self._hosts.absent()
@@ -59,39 +70,72 @@ class FleetTarget:
 
     # -- acting ----------------------------------------------------------------------------------------------
 
-    def fence(self, token: int) -> None:
+    def fence(self, token: int, *, by: str = "") -> None:
         """Who is not reached learns of it when it is: with the first thing it is asked."""
-        self._hosts.fence(token)
+        self._hosts.fence(token, by=by)
+
+    def epoch(self) -> Epoch:
+        told = self._hosts.ask("hello", list(self._hosts.all))
+        if not told.answers:
+            raise next(iter(told.failed.values()))
+        found = [
+            (int(one["state"]["epoch"]), one["state"].get("emergency") or {}) for one in told.answers.values()
+        ]
+        token, emergency = max(found, key=lambda one: one[0])
+        return Epoch(token, str(emergency.get("by") or ""), float(emergency.get("at") or 0))
 
     def leave_out_lost(self) -> tuple[str, ...]:
+        """From here on, until this target is made anew, no host that is lost stops a way back."""
+        self._hosts.goes_back = True
         told = self._hosts.ask("hello")
         lost = {name: problem for name, problem in told.failed.items() if isinstance(problem, HostLost)}
-        self._hosts.leave_out(lost, "going back", budget=len(self._hosts.all) - 1)
+        self._go_on_without(lost, "going back")
         return tuple(lost)
 
     def start(self, slot: str, release_id: str, cwd: Path, processes: Sequence[ProcessSettings]) -> None:
-        staged = self._stage(release_id, cwd, self._takers(processes))
-        self._hosts.leave_out(staged.failed, f"sending {release_id}")
+        """A singleton whose host is lost meanwhile is started on the next one."""
+        while True:
+            seen = self._hosts.ask("hello")
+            failed: Mapping[str, MobiusError] = seen.failed
+            if not failed:
+                there = {name: _names(answer, slot) for name, answer in seen.answers.items()}
+                self._refuse_two(slot, processes, seen)
+                failed = self.bring(slot, release_id, cwd, self._placed(processes, there))
+            if not failed:
+                return
+            self._go_on_without(failed, f"starting {release_id}")
+
+    def bring(
+        self, slot: str, release_id: str, cwd: Path, wanted: Mapping[str, Sequence[ProcessSettings]]
+    ) -> Mapping[str, MobiusError]:
+        """These processes of the release run on these hosts; where not, and why."""
+        if not wanted:
+            return {}
+        staged = self._stage(release_id, cwd, list(wanted))
         told = self._hosts.change(
-            "start", each=lambda host: self._wanted(host, slot, processes), slot=slot, release=release_id
+            "start",
+            [name for name in wanted if name not in staged.failed],
+            each=lambda host: {"processes": [self._told(host, slot, one) for one in wanted[host.name]]},
+            slot=slot,
+            release=release_id,
         )
-        self._hosts.leave_out(told.failed, f"starting {release_id}")
+        return {**staged.failed, **told.failed}
 
     def stop(self, slot: str, kinds: Sequence[str] = ()) -> None:
         told = self._hosts.change("stop", slot=slot, kinds=list(kinds))
-        self._hosts.leave_out(told.failed, f"stopping {slot}")
+        self._go_on_without(told.failed, f"stopping {slot}")
 
     def restart(self, slot: str, name: str) -> None:
         on = [one.host for one in self.processes() if (one.slot, one.name) == (slot, name)]
         if not on:
             raise MobiusError(f"there is no {name} in {slot}", f"mobius status -e {self._settings.name}")
         told = self._hosts.change("restart", on, slot=slot, name=name)
-        self._hosts.leave_out(told.failed, f"restarting {name}")
+        self._go_on_without(told.failed, f"restarting {name}")
 
     def point_to(self, live: str, previous: str) -> None:
         """Every host keeps by itself which releases are live and previous."""
         told = self._hosts.change("point", live=live, previous=previous)
-        self._hosts.leave_out(told.failed, "naming the live release")
+        self._go_on_without(told.failed, "naming the live release")
 
     def remove(self, release_id: str) -> None:
         """Takes the release away from every host that is reached. Raises `MobiusError` for what would not."""
@@ -148,19 +192,37 @@ class FleetTarget:
                 absent[name].since if name in absent else 0.0,
                 _slots(told.answers.get(name, {})),
                 str(told.answers.get(name, {}).get("state", {}).get("live", "")),
+                name in absent and absent[name].is_bad,
             )
             for name in self._hosts.all
         )
 
     # -- one host --------------------------------------------------------------------------------------------
 
+    def _go_on_without(self, failed: Mapping[str, MobiusError], doing: str) -> None:
+        """Within the failure budget; on a way back, as long as one host is left."""
+        budget = len(self._hosts.all) - 1 if self._hosts.goes_back else None
+        self._hosts.leave_out(failed, doing, budget=budget)
+
     def _takers(self, processes: Sequence[ProcessSettings]) -> list[str]:
         """The hosts that take part and run any of these."""
-        return [
-            name
-            for name in self._hosts.present()
-            if any(_runs(self._hosts.all[name], process) for process in processes)
-        ]
+        return list(self._placed(processes, {}))
+
+    def _placed(
+        self, processes: Sequence[ProcessSettings], there: Mapping[str, Sequence[str]]
+    ) -> Mapping[str, Sequence[ProcessSettings]]:
+        return placed(processes, [self._hosts.all[name] for name in self._hosts.present()], there)
+
+    def _refuse_two(self, slot: str, processes: Sequence[ProcessSettings], seen: Told) -> None:
+        """Workers and singletons never run in two slots, on whichever hosts."""
+        for process in processes:
+            for name, answer in seen.answers.items():
+                for other in _slots(answer) if process.kind != "web" else ():
+                    if other != slot and process.name in _names(answer, other):
+                        raise MobiusError(
+                            f"{process.name} is a {process.kind} and still runs in {other} on {name}",
+                            f"see what is live: mobius status -e {self._settings.name}",
+                        )
 
     def _stage(self, release_id: str, cwd: Path, names: Sequence[str]) -> Told:
         tree = cwd.resolve()
@@ -175,15 +237,6 @@ class FleetTarget:
             digest=digest,
         )
         return Told(sent.answers, {**has.failed, **sent.failed})
-
-    def _wanted(
-        self, host: HostSettings, slot: str, processes: Sequence[ProcessSettings]
-    ) -> Mapping[str, Any] | None:
-        """What this host is told to run; None where it runs none of it."""
-        mine = [process for process in processes if _runs(host, process)]
-        if not mine:
-            return None
-        return {"processes": [self._told(host, slot, process) for process in mine]}
 
     def _told(self, host: HostSettings, slot: str, process: ProcessSettings) -> Mapping[str, Any]:
         passed = {name: self._environ[name] for name in process.pass_env if name in self._environ}
@@ -236,52 +289,15 @@ class FleetTarget:
         again = ", it was out of the fleet and is put right first" if name in absent else ""
         return CheckResult(title, Outcome.PASS, f"answers, Python {answer['python']}{again}", 0.0)
 
-    def _repair(self, name: str) -> None:
-        """A host that comes back runs what the others run, and nothing else; it cannot before, so it stays out."""
-        pattern = self._pattern()
-        if pattern is None:
-            return
-        told = self._hosts.change("hello", [name])
-        if told.failed:
-            return
-        for slot in _slots(told.answers[name]):
-            if _slots(told.answers[name])[slot] != pattern.get(slot):
-                told = self._hosts.change("stop", [name], slot=slot, kinds=[])
-                if told.failed:
-                    return
-        if all(self._bring(name, slot, release_id) for slot, release_id in pattern.items()):
-            self._hosts.take_back_in(name)
-            self._say(f"{name} is back in the fleet")
-
-    def _pattern(self) -> Mapping[str, str] | None:
-        """Which release every host that takes part has in each slot; None where they do not agree."""
-        told = self._hosts.ask("hello")
-        seen = [_slots(answer) for answer in told.answers.values()]
-        return seen[0] if seen and not told.failed and all(one == seen[0] for one in seen) else None
-
-    def _bring(self, name: str, slot: str, release_id: str) -> bool:
-        cwd = self._places.releases / release_id
-        processes = [one for one in self._settings.processes if one.kind == "web"]
-        if not cwd.is_dir() or self._stage(release_id, cwd, [name]).failed:
-            return False
-        told = self._hosts.change(
-            "start",
-            [name],
-            each=lambda host: self._wanted(host, slot, processes),
-            slot=slot,
-            release=release_id,
-        )
-        return not told.failed
-
-
-def _runs(host: HostSettings, process: ProcessSettings) -> bool:
-    roles = host.roles or ("web",)
-    return process.kind in roles or process.name in roles
-
 
 def _slots(answer: Mapping[str, Any]) -> dict[str, str]:
     there = answer.get("state", {}).get("slots", {})
     return {slot: str(one["release"]) for slot, one in there.items()}
+
+
+def _names(answer: Mapping[str, Any], slot: str) -> tuple[str, ...]:
+    """The processes that a host was told to run in this slot."""
+    return tuple(answer.get("state", {}).get("slots", {}).get(slot, {}).get("processes", {}))
 
 
 def _why(told: Told, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from mobius.model.emergency import Epoch
 from mobius.model.fleet import HostSeen
 
 
@@ -24,5 +25,8 @@ class OneHost:
     def leave_out_lost(self) -> tuple[str, ...]:
         return ()
 
-    def fence(self, token: int) -> None:
-        """Nobody else acts here: the lock of this machine sees to that."""
+    def fence(self, token: int, *, by: str = "") -> None:
+        """Nobody else acts here: the lock and the local epoch of this machine see to that."""
+
+    def epoch(self) -> Epoch:
+        return Epoch()

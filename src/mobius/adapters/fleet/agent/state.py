@@ -115,12 +115,29 @@ def changing(root: Path, token: int) -> Iterator[State]:
 
 def check(state: State, token: int) -> None:
     """Raises `Refusal` for a token lower than the highest that came here."""
-    if token < int(state["epoch"]):
+    if token >= int(state["epoch"]):
+        return
+    emergency = state.get("emergency") or {}
+    if token < int(emergency.get("token", 0)):
         raise Refusal(
             "fenced",
-            f"token {token} is no longer valid here: this host has seen {int(state['epoch'])}",
-            "another run has taken over; look: mobius status",
+            "an emergency of {} went past the journal, and this host takes nothing from before it".format(
+                emergency.get("by")
+            ),
+            "on the machine where that was: mobius resume, which writes it down; look: mobius status",
         )
+    raise Refusal(
+        "fenced",
+        f"token {token} is no longer valid here: this host has seen {int(state['epoch'])}",
+        "another run has taken over; look: mobius status",
+    )
+
+
+def fence(state: State, token: int, by: str, at: float) -> None:
+    """The token is the lowest that has an effect from here on; `by`: whose emergency that is, "" for no emergency."""
+    state["epoch"] = token
+    if by:
+        state["emergency"] = {"token": token, "by": by, "at": at}
 
 
 def _write_durably(path: Path, content: bytes) -> None:

@@ -95,6 +95,7 @@ class Host:
     def fence(self, asked: Asked) -> Answer:
         """From here on nothing with a lower token has an effect."""
         with state.changing(self._root, int(asked["token"])) as told:
+            state.fence(told, int(asked["token"]), str(asked.get("by") or ""), float(asked.get("at") or 0))
             return {"epoch": told["epoch"]}
 
     def stage(self, asked: Asked) -> Answer:
@@ -124,7 +125,7 @@ class Host:
         return {"sent": tree.receive(self._stream, self._root / "releases", release_id, str(asked["digest"]))}
 
     def start(self, asked: Asked) -> Answer:
-        """Processes of a release run in a slot; returns when they are started, not when they are healthy."""
+        """Processes of a release run in a slot; returns when all of them were seen to run, not when they are healthy."""
         slot, release_id = _plain(asked["slot"]), _plain(asked["release"])
         cwd = self._root / "releases" / release_id
         if not cwd.is_dir():
@@ -232,15 +233,23 @@ class Host:
         )
         while True:
             seen = keeper.read_seen(self._root)["processes"]
-            left = [
-                key
-                for key, one in wanted.items()
-                if seen.get(key, {}).get("generation") != one["generation"]
-                or seen[key]["state"] == "stopping"
-            ]
+            ours = {
+                key: one
+                for key, one in seen.items()
+                if one["generation"] == wanted.get(key, {}).get("generation")
+            }
+            for key, one in ours.items():
+                if one["state"] == "failed":
+                    raise Refusal(
+                        "failed", "{} cannot be started: {}".format(key, one.get("why")), "mend that"
+                    )
+            left = [key for key in wanted if ours.get(key, {}).get("state") != "running"]
             if not left:
                 return
-            self._go_on(until, f"{left[0]} was not started")
+            died = ours.get(left[0], {}).get("state") == "backoff"
+            self._go_on(
+                until, f"{left[0]} " + ("ends as soon as it is started" if died else "was not started")
+            )
 
     def _wait_gone(self, keys: list[str], within_s: float) -> None:
         until = time.monotonic() + within_s
