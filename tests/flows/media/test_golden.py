@@ -179,7 +179,9 @@ def test_a_golden_of_another_variant_meter_or_ffmpeg_is_not_compared(place: Plac
     record_.write_text(json.dumps({**told, "ffmpeg": "5.1.9"}))
     with pytest.raises(UsageError, match=r"measured with FFmpeg 5\.1\.9, here is"):
         held(place, film_)
-    assert held(place, film_, across=True).outcome is Outcome.PASS
+    assert said(held(place, film_, across=True)) == {
+        "golden_approved": Outcome.FAIL
+    }  # it was changed by hand
     record_.write_text(json.dumps({**told, "meter": "0"}))
     with pytest.raises(UsageError, match="measured by meter 0"):
         held(place, film_)
@@ -320,8 +322,12 @@ def test_a_history_or_golden_changed_by_hand_is_found_out(place: Place, tmp_path
     assert store.history(place)[1] == "line 2 of history.jsonl does not follow the one before: it was changed"
     history.write_text(whole)
     record_ = place.folder / "golden.json"
-    record_.write_text(record_.read_text() + "\n")
+    whole_record = record_.read_bytes()
+    record_.write_bytes(whole_record + b"\n")
     assert store.history(place)[1] == "golden.json was changed without an approval"
+    assert said(held(place, tmp_path / "b.mp4")) == {"golden_approved": Outcome.FAIL}
+    record_.write_bytes(whole_record.replace(b"\n", b"\r\n"))  # as version control on Windows may write it
+    assert said(held(place, tmp_path / "b.mp4")) == {}
 
 
 def test_a_golden_of_this_system_comes_first(place: Place, tmp_path: Path) -> None:

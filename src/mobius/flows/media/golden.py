@@ -106,11 +106,27 @@ def check(ask: Ask, place: Place, film: Path | None, wanted: Wanted, *, at: str)
     refuse_mixed(golden, variant=wanted.variant, ffmpeg=golden.ffmpeg, across=True)
     told = ask("golden", film, options)
     refuse_mixed(golden, variant=wanted.variant, ffmpeg=told["ffmpeg"], across=wanted.across)
-    readings = judge(golden, told, wanted.tolerances)
+    readings = (*judge(golden, told, wanted.tolerances), *_approved(place))
     checked = Checked(golden, place, film, readings, told)
     if wanted.leaves and checked.outcome is not Outcome.PASS:
         leave(ask, checked, frames, digest, at)
     return checked
+
+
+def _approved(place: Place) -> list[Reading]:
+    """That the golden is the one a person stands for. Nothing of one that was made without a history."""
+    name, wanted = "golden_approved", "by a person"
+    if not (place.folder / store.HISTORY).exists():
+        return []
+    try:
+        told, wrong = store.history(place)
+    except OSError as problem:
+        told, wrong = [], f"{store.HISTORY} cannot be read: {problem.strerror or problem}"
+    if wrong:
+        advice = "take the golden back from version control, or approve the film: mobius media golden approve"
+        return [Reading(name, Outcome.FAIL, None, wanted, wrong, advice)]
+    by = str(told[-1]["by"])
+    return [Reading(name, Outcome.PASS, by, wanted, f"the golden was approved by {by}")]
 
 
 def diff(ask: Ask, place: Place, film: Path | None, wanted: Wanted, into: Path) -> list[Path]:
