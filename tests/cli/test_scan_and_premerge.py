@@ -76,6 +76,27 @@ def test_a_waiver_answers_for_it_and_one_that_expired_does_not(
     assert "it expired on 2020-01-01" in " ".join(capsys.readouterr().out.split())
 
 
+def test_a_checkout_that_changes_under_a_scan_is_not_the_one_that_was_scanned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = project(tmp_path / "dhash", WAIVER.format(until="2999-12-31"))
+    tool = tmp_path / "npm.py"
+    tool.write_text(
+        "import subprocess\n"
+        f"subprocess.run(['git', '-C', {str(at)!r}, *'commit -q --allow-empty -m More'.split()], check=True)\n"
+        "raise SystemExit('no network')\n"
+    )
+    config = (at / "mobius.toml").read_text().splitlines()
+    told = [f"npm = [{json.dumps(sys.executable)}, {json.dumps(str(tool))}]" if line.startswith("npm =") else line
+            for line in config]  # fmt: skip
+    (at / "mobius.toml").write_text("\n".join(told))
+    git_in(at, "commit", "-q", "-am", "Ask another npm")
+    assert mobius(at, "scan") == 4
+    assert "was checked out meanwhile" in " ".join(capsys.readouterr().out.split())
+    report = json.loads((at / "premerge_artifacts/scan.json").read_text())
+    assert report["outcome"] == "ERROR" and report["commit"] != git_in(at, "rev-parse", "HEAD").strip()
+
+
 @pytest.mark.parametrize("until", ['"soon"', "2026-13-01", '"2026-02-30"', "2026-12-31T10:00:00Z", "7"])
 def test_a_day_that_is_none_is_a_mistake_of_the_configuration(tmp_path: Path, until: str) -> None:
     assert mobius(project(tmp_path, WAIVER.format(until=until)), "scan") == 2

@@ -90,6 +90,7 @@ class Ground:
         at = self.world.clock.now()
         made = {
             "schema_version": 1,
+            "service": self.world.ports.service,
             "commit": self.commit,
             "dirty": False,
             "environment": "staging",
@@ -99,8 +100,10 @@ class Ground:
         }
         scanned = {
             "schema_version": 1,
+            "service": self.world.ports.service,
             "commit": self.commit,
             "dirty": False,
+            "environment": "staging",
             "at": at,
             "sources": [{"name": "npm", "outcome": "PASS"}],
         }
@@ -120,6 +123,7 @@ class Ground:
             gates=lambda: self.films,
             deliveries=lambda: self.deliveries,
             premerge_from="staging",
+            scanned_in=("production", "staging"),
         )
 
     def look(self) -> Readiness:

@@ -82,6 +82,14 @@ def changed_in(folder: Path) -> list[str]:
     return git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".").splitlines()
 
 
+def moved_since(folder: Path, commit: str) -> str:
+    """ "" while `commit` is checked out; else what is, in words."""
+    found = git(folder, "rev-parse", "HEAD")
+    if found == commit:
+        return ""
+    return f"{found[:12] or 'nothing'} was checked out meanwhile, and not {commit[:12] or 'nothing'}"
+
+
 def tags_in(folder: Path) -> tuple[str, ...]:
     """The newest tags of the repository, newest first."""
     return tuple(git(folder, "tag", "--sort=-creatordate").split()[:20])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 CODES = {Outcome.PASS: 0, Outcome.FAIL: 3}
 POINTS = ("lead", "contacts")  # mobius.model.ready.BY_PEOPLE, which is not loaded for help
+Said = Callable[..., int]
 tag_option = click.option("--tag", metavar="TAG", help="The release; default: RELEASE_TAG.")
 by_option = click.option("--by", metavar="NAME", help="Who says so.")
 note_option = click.option("--note", metavar="TEXT", default="", help="What was said, and to whom.")
@@ -65,50 +67,31 @@ def command(
     return CODES.get(seen.outcome, 4)
 
 
+def said_options(called: Said) -> Said:
+    """Of what a person says: of which point and release, and who."""
+    for option in (json_option, note_option, by_option, tag_option, environment_option):
+        called = option(called)
+    return click.argument("point", type=click.Choice(POINTS))(called)
+
+
 @command.command("confirm")
-@click.argument("point", type=click.Choice(POINTS))
-@environment_option
-@tag_option
-@by_option
-@note_option
-@json_option
+@said_options
 @click.pass_context
-def confirm(
-    ctx: click.Context,
-    point: str,
-    environment: str | None,
-    tag: str | None,
-    by: str | None,
-    note: str,
-    as_json: bool,
-) -> int:
+def confirm(ctx: click.Context, /, **said: Any) -> int:
     """Say that POINT holds for TAG: `lead` by whoever leads, `contacts` by whoever told them.
 
     It is recorded with the name, the account and the time, holds for this release in this environment, and expires
     (`ready.max_age`).
     """
-    return _record(ctx, point, environment, tag, by, note, as_json, withdrawn=False)
+    return _record(ctx, **said, withdrawn=False)
 
 
 @command.command("withdraw")
-@click.argument("point", type=click.Choice(POINTS))
-@environment_option
-@tag_option
-@by_option
-@note_option
-@json_option
+@said_options
 @click.pass_context
-def withdraw(
-    ctx: click.Context,
-    point: str,
-    environment: str | None,
-    tag: str | None,
-    by: str | None,
-    note: str,
-    as_json: bool,
-) -> int:
+def withdraw(ctx: click.Context, /, **said: Any) -> int:
     """Take back what was confirmed of POINT. Nothing is removed: both are on record."""
-    return _record(ctx, point, environment, tag, by, note, as_json, withdrawn=True)
+    return _record(ctx, **said, withdrawn=True)
 
 
 def _seen(the_app: App, environment: str | None, tag: str | None, *, may_ask: bool) -> Readiness:
@@ -136,13 +119,13 @@ def _asked(the_app: App, seen: Readiness, point: Point, title: str) -> bool:
 
 def _record(
     ctx: click.Context,
+    *,
     point: str,
     environment: str | None,
     tag: str | None,
     by: str | None,
     note: str,
     as_json: bool,
-    *,
     withdrawn: bool,
 ) -> int:
     from mobius.model.ready import Point

@@ -29,8 +29,8 @@ from mobius.rules.ready.telling import judge_announced, judge_telling
 @dataclass(frozen=True, slots=True)
 class Around:
     """What lies outside the environment. `found`: a file of ARTIFACT_DIR; `artifacts`: those a validation leaves;
-    `texts`: the documents of the release; `gates`: the quality gates of films, asked now; `deliveries`: what
-    became of the messages of this environment."""
+    `texts`: the documents of the release; `gates`: the quality gates of films, asked now; `deliveries`: what became of
+    the messages of this environment; `scanned_in`: the environments whose scan counts for this one, itself first."""
 
     forge: Callable[[], Forge | Unknown]
     found: Callable[[str], Found]
@@ -39,6 +39,7 @@ class Around:
     gates: Callable[[], Sequence[CheckResult]]
     deliveries: Callable[[], Sequence[Delivery]]
     premerge_from: str
+    scanned_in: tuple[str, ...]
 
 
 def subject_of(source: Source, ports: Ports) -> Subject:
@@ -110,7 +111,8 @@ class _Look:
         validated = judge_premerge(
             around.found(PREMERGE), around.artifacts(), self.subject, environment=environment
         )
-        return (*validated, *judge_scan(around.found(SCAN), self.subject, environment=environment))
+        scanned = judge_scan(around.found(SCAN), self.subject, environments=around.scanned_in)
+        return (*validated, *scanned)
 
     def _backup(self) -> Sequence[Proof]:
         ports = self._ports

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mobius.adapters.premerge.children import ChildSteps
 from mobius.adapters.premerge.folder import LOG, SUMMARY_VARIABLE, Folder
-from mobius.adapters.repository import changed_in, git
+from mobius.adapters.repository import changed_in, git, moved_since
 from mobius.adapters.scratch.ending import end_scratch
 from mobius.archive.durable import lock_file
 from mobius.errors import Locked, MobiusError, UsageError
@@ -149,9 +149,7 @@ def _commit_of(app: App, environment: str, tag: str) -> str:
 
 def _as_checked_out(project: Path, head: str, now: Premerge) -> Premerge:
     """What the steps say is worth nothing where another commit was checked out meanwhile; a changed file is told."""
-    found = git(project, "rev-parse", "HEAD")
-    if found != head:
-        told = f"{found[:12] or 'nothing'} was checked out meanwhile, and not {head[:12] or 'nothing'}"
+    if told := moved_since(project, head):
         return of_one_checkout(now, told)
     return replace(now, dirty=now.dirty or bool(changed_in(project)))
 

@@ -57,7 +57,8 @@ def around_of(app: App, settings: EnvironmentSettings) -> Around:
         texts=texts,
         gates=partial(film_gates, app, settings.name),
         deliveries=deliveries,
-        premerge_from=validated_in(app.settings, settings),
+        premerge_from=(validated := validated_in(app.settings, settings)),
+        scanned_in=scanned_in(app.settings, settings, validated),
     )
 
 
@@ -68,6 +69,12 @@ def validated_in(all_settings: Settings, settings: EnvironmentSettings) -> str:
     if named:
         return all_settings.environment(named).name
     return STAGING if STAGING in all_settings.environments else settings.name
+
+
+def scanned_in(all_settings: Settings, settings: EnvironmentSettings, validated: str) -> tuple[str, ...]:
+    """Itself; and where it is validated, if a scan there is held against the same limits and waivers."""
+    is_same = all_settings.environment(validated).scan == settings.scan
+    return tuple(dict.fromkeys((settings.name, *((validated,) if is_same else ()))))
 
 
 def gate(

@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mobius.adapters.repository import changed_in, files_in, git
+from mobius.adapters.repository import changed_in, files_in, git, moved_since
 from mobius.adapters.scanners.calling import content_of
 from mobius.adapters.scanners.together import ProjectScanners
 from mobius.errors import MobiusError
@@ -17,6 +17,7 @@ from mobius.report.junit import junit
 from mobius.report.sbom import cyclonedx
 from mobius.report.scan import scan_checks, scan_json, scan_sarif
 from mobius.report.words import iso
+from mobius.rules.scanning.judging import of_one_checkout
 from mobius.rules.scanning.manifests import NPM_LOCKS, manifests, npm_packages, requirement_packages
 from mobius.rules.scanning.shapes import Unread
 from mobius.wiring.app import App, version
@@ -41,6 +42,7 @@ def scan_project(app: App, name: str) -> Scan:
         dirty=bool(changed_in(project)),
         at=ports.clock.now(),
     )
+    made = of_one_checkout(made, moved_since(project, commit), dirty=bool(changed_in(project)))
     ports.artifact(SARIF, as_text(scan_sarif(made)))
     ports.artifact(JUNIT, junit("known vulnerabilities", scan_checks(made), at=made.at))
     ports.artifact(REPORT, as_text(scan_json(made)))

@@ -21,6 +21,7 @@ ENDED = 1_790_000_000.0
 THERE = tuple(Artifact(name, True, ENDED - 5) for name in FILES)
 PREMERGE: dict[str, Any] = {
     "schema_version": 1,
+    "service": "dhash",
     "commit": COMMIT,
     "dirty": False,
     "environment": "staging",
@@ -30,8 +31,10 @@ PREMERGE: dict[str, Any] = {
 }
 SCAN: dict[str, Any] = {
     "schema_version": 1,
+    "service": "dhash",
     "commit": COMMIT,
     "dirty": False,
+    "environment": "production",
     "at": {"unix": ENDED, "iso": ""},
     "sources": [{"name": "npm", "of": "package-lock.json", "outcome": "PASS", "known": True}],
 }
@@ -50,7 +53,9 @@ def premerge(report: Any, artifacts: tuple[Artifact, ...] = THERE) -> tuple[Proo
 
 def scan(report: Any) -> tuple[Proof, ...]:
     text = report if isinstance(report, str) else json.dumps(report)
-    return judge_scan(Found("premerge_artifacts/scan.json", text), SUBJECT, environment="staging")
+    return judge_scan(
+        Found("premerge_artifacts/scan.json", text), SUBJECT, environments=("production", "staging")
+    )
 
 
 def told(proofs: tuple[Proof, ...]) -> tuple[Outcome, str]:
@@ -161,6 +166,9 @@ def test_a_scan_names_what_it_looked_at_and_what_somebody_answers_for() -> None:
     [
         ({"commit": OTHER}, Outcome.FAIL, "of commit ffffffffffff, and v2 is 1a2b3c4d5e6f"),
         ({"sources": []}, Outcome.ERROR, "it does not say what it looked at"),
+        ({"environment": "qa"}, Outcome.FAIL, "of qa, and production is asked for"),
+        ({"environment": None}, Outcome.FAIL, "of no environment, and production is asked for"),
+        ({"service": "other"}, Outcome.FAIL, "of other, and dhash is asked for"),
         ({"at": "yesterday"}, Outcome.ERROR, "it does not say when it was made"),
         ({"dirty": True}, Outcome.FAIL, "it ran on a work tree with uncommitted changes"),
         ({"sources": [{"name": "npm", "outcome": "FAIL"}]}, Outcome.FAIL, "failed"),

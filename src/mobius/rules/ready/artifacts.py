@@ -55,7 +55,7 @@ def judge_premerge(
     if not at or not isinstance(steps, list) or not steps:
         lacks = "when it ended" if not at else "what it did"
         return (_unknown(PREMERGE, f"it does not say {lacks}", found.path, renew),)
-    why_not = _not_ours(report, subject, environment)
+    why_not = _not_ours(report, subject, (environment,))
     if why_not:
         return (Proof(PREMERGE, Outcome.FAIL, why_not, found.path, at, renew),)
     # What mobius.toml has nothing of was not left out by anybody; the points of its own ask for it.
@@ -72,9 +72,10 @@ def judge_premerge(
     return (*(bad or [whole]), *_files(artifacts, _time(report.get("started_at")), found, renew))
 
 
-def judge_scan(found: Found, subject: Subject, *, environment: str) -> tuple[Proof, ...]:
-    """The record of `mobius scan`: each source, with the age of the data it went by."""
-    renew = f"mobius scan -e {environment}"
+def judge_scan(found: Found, subject: Subject, *, environments: Sequence[str]) -> tuple[Proof, ...]:
+    """The record of `mobius scan`: each source, with the age of the data it went by. `environments`: those whose
+    waivers and limits are those of this one; the scan must be of one of them."""
+    renew = f"mobius scan -e {subject.environment}"
     report = _read(found, renew, "the scan for known vulnerabilities")
     if isinstance(report, Proof):
         return (report,)
@@ -82,7 +83,7 @@ def judge_scan(found: Found, subject: Subject, *, environment: str) -> tuple[Pro
     if not at or not isinstance(sources, list) or not sources:
         lacks = "when it was made" if not at else "what it looked at"
         return (_unknown(SCAN, f"it does not say {lacks}", found.path, renew),)
-    why_not = other_release(_text(report.get("commit")), subject) or _dirty(report)
+    why_not = _not_ours(report, subject, environments)
     if why_not:
         return (Proof(SCAN, Outcome.FAIL, why_not, found.path, at, renew),)
     looked = [_source(source, found.path, at, renew) for source in sources]
@@ -91,13 +92,17 @@ def judge_scan(found: Found, subject: Subject, *, environment: str) -> tuple[Pro
     return tuple(bad) or (Proof(SCAN, Outcome.PASS, told, found.path, at, renew),)
 
 
-def _not_ours(report: Mapping[str, Any], subject: Subject, environment: str) -> str:
+def _not_ours(report: Mapping[str, Any], subject: Subject, environments: Sequence[str]) -> str:
     if why_not := other_release(_text(report.get("commit")), subject):
         return why_not
     if why_not := _dirty(report):
         return why_not
-    where = _text(report.get("environment"))
-    return "" if where == environment else f"of {where or 'no environment'}, and {environment} is asked for"
+    service, where = _text(report.get("service")), _text(report.get("environment"))
+    if service != subject.service:
+        return f"of {service or 'no service'}, and {subject.service} is asked for"
+    if where not in environments:
+        return f"of {where or 'no environment'}, and {environments[0]} is asked for"
+    return ""
 
 
 def _dirty(report: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from mobius.model.scan import (
     Known,
     Level,
     NotKnown,
+    Scan,
     ScanSettings,
     Vulnerability,
     Waiver,
@@ -158,3 +159,18 @@ def _cure(refused: Sequence[Vulnerability]) -> str:
 
 def _days(seconds: float) -> str:
     return f"{seconds / 86_400:.1f} days" if seconds >= 86_400 else f"{seconds / 3600:.1f} hours"
+
+
+def of_one_checkout(scan: Scan, moved: str, *, dirty: bool) -> Scan:
+    """The same; where the checkout `moved` while it was scanned, no source says anything of this commit; a file that
+    was changed meanwhile (`dirty`) is told."""
+    if not moved:
+        return replace(scan, dirty=scan.dirty or dirty)
+    advice = "leave it as it is until mobius scan has ended"
+    sources = (
+        replace(each, outcome=Outcome.ERROR, message=moved, advice=advice, waived=None)
+        if each.outcome is Outcome.PASS
+        else each
+        for each in scan.sources
+    )
+    return replace(scan, dirty=scan.dirty or dirty, sources=tuple(sources))
