@@ -23,7 +23,8 @@ SCHEMA_VERSION = 1
 LOOKS = ("hello", "processes", "tail")  # what changes nothing
 LOOK_WITHIN_S = 10.0  # a host that hangs must not hang whoever only looks
 QUIET_S = 10.0  # and is not waited for again, by those who look, for so long
-MOST_LOOKS = 64  # at once
+TOUCHES_NO_PROCESS = (*LOOKS, "fence", "point")
+MOST_LOOKS = 64  # hosts at once, where no process is touched
 Answer = Mapping[str, Any]
 
 
@@ -57,6 +58,7 @@ class Hosts:
         self.goes_back = (
             False  # from when a way back began: nothing is done in batches then, and nobody is waited for
         )
+        self.when_out: Callable[[Sequence[str]], None] = lambda _: None  # takes hosts out of traffic, too
         self._token: int | None = None
         self._hung: dict[str, tuple[float, HostLost]] = {}  # until when nobody looks there, and why
 
@@ -70,8 +72,9 @@ class Hosts:
         each: Callable[[HostSettings], Mapping[str, Any] | None] | None = None,
         **asked: Any,
     ) -> Told:
-        """Asks these hosts (those that are present) at once, to change something at most `max_parallel`. `each` adds
-        what is for one host alone; None leaves it out. One that was overtaken raises `Fenced`: nobody goes on."""
+        """Asks these hosts (those that are present) side by side, where processes are touched at most `max_parallel`.
+        `each` adds what is for one host alone; None leaves it out. One that was overtaken raises `Fenced`: nobody goes
+        on."""
         names = list(self.present() if of is None else of)
         told: dict[str, Answer] = {}
         failed: dict[str, MobiusError] = {}
@@ -95,7 +98,7 @@ class Hosts:
                 failed[name] = problem
 
         if names:
-            most = MOST_LOOKS if verb in LOOKS else self.settings.max_parallel
+            most = MOST_LOOKS if verb in TOUCHES_NO_PROCESS else self.settings.max_parallel
             with self._pool(min(len(names), most)) as pool:
                 list(pool.map(one, names))
         overtaken = [problem for problem in failed.values() if isinstance(problem, Fenced)]
@@ -192,6 +195,7 @@ class Hosts:
                 details=tuple(problem.message for problem in failed.values()),
             )
         self._write(out)
+        self.when_out(list(failed))
 
     def is_too_many(self, failed: Mapping[str, MobiusError]) -> bool:
         """Whether these are more than the failure budget allows, with those that are out already."""

@@ -1,7 +1,8 @@
 """Hosts that come back run what the others run, and nothing else; until then they stay out of the fleet.
 
-What the others run is asked once, of all that take part; where they do not agree, nobody is put right. Hosts are put
-right side by side, each under the token of the run that does it, so that what was told them before has no effect.
+What the others run is asked once, of all that take part; where they do not agree, or nobody can say where a worker
+runs, nobody is put right. Hosts are put right side by side, each under the token of the run that does it, so that what
+was told them before has no effect.
 """
 
 from __future__ import annotations
@@ -76,8 +77,9 @@ class Repair:
         webs = [
             one for one in slots if one
         ]  # a host of workers alone has nothing in a slot that is only warm
-        if not webs or told.failed or len(lives) != 1:
-            return None
+        has_others = any(process.kind != "web" for process in self._processes)
+        if not webs or (told.failed and has_others) or len(lives) != 1:
+            return None  # a worker may run on a host that does not say
         most = max(webs, key=len)
         agrees = all(one.items() <= most.items() for one in webs)
         return _Pattern(most, lives.pop(), there) if agrees else None
@@ -98,7 +100,11 @@ class Repair:
         }
         mine = []
         for process in self._processes:
-            has_it = slot in elsewhere[process.name] if elsewhere[process.name] else pattern.slots[slot] == pattern.live
+            has_it = (
+                slot in elsewhere[process.name]
+                if elsewhere[process.name]
+                else pattern.slots[slot] == pattern.live
+            )
             if process.kind == "web" or has_it:
                 mine.append(process)
         present = [name for name in self._hosts.all if name in pattern.there or name in names]

@@ -48,6 +48,7 @@ class FleetTraffic:
         self._clock = clock
         self._backend = HaproxyBackend(place, api, clock)
         self._memory = Remembering(root, self._backend)
+        hosts.when_out = self._take_out
 
     # -- what the port promises ------------------------------------------------------------------------------
 
@@ -170,6 +171,11 @@ class FleetTraffic:
         }
 
     # -- a change --------------------------------------------------------------------------------------------
+
+    def _take_out(self, hosts: Sequence[str]) -> None:
+        """At once, also where no switch follows; where HAProxy does not hear it, the next switch says it again."""
+        with contextlib.suppress(MobiusError), self._memory.changing() as kept:
+            self._memory.keep(self._bring(kept, {}, (), hosts, ()))
 
     @contextlib.contextmanager
     def _told(self, weights: Mapping[str, int], processes: Sequence[ProcessStatus]) -> Iterator[None]:
