@@ -8,12 +8,16 @@ from typing import Any, TypeVar
 import click
 
 from mobius.errors import UsageError
+from mobius.model.fleet import OnHosts
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def canary_options(command: Command) -> Command:
-    """Both options, for a command that plans a deployment."""
+    """These options, for a command that plans a deployment."""
+    command = click.option(
+        "--canary-hosts", type=click.IntRange(1), metavar="N", help="So many hosts of a fleet first."
+    )(command)
     command = click.option(
         "--no-canary", is_flag=True, help="All requests at once, whatever the configuration says."
     )(command)
@@ -22,9 +26,15 @@ def canary_options(command: Command) -> Command:
     )(command)
 
 
-def stages_of(given: str | None, none: bool) -> tuple[int, ...] | None:
+def stages_of(given: str | None, none: bool, hosts: int | None = None) -> tuple[int, ...] | OnHosts | None:
     """The stages that were asked for, without the last of 100; () for none, None for what the configuration says.
     Raises `UsageError`."""
+    if hosts is not None:
+        if given is not None or none:
+            raise UsageError(
+                "--canary-hosts, --canary and --no-canary exclude each other", "leave two of them out"
+            )
+        return OnHosts(hosts)
     if given is None:
         return () if none else None
     if none:

@@ -35,6 +35,7 @@ def command(
     detach: bool,
     canary: str | None,
     no_canary: bool,
+    canary_hosts: int | None,
     as_json: bool,
     plain: bool,
     quiet: bool,
@@ -46,7 +47,7 @@ def command(
     refused before any effect; 12: failed and rolled back. With stages (--canary) 4 also says that one could not
     be judged, and that all requests went back.
     """
-    despite_freeze, stages = reason_of(despite), stages_of(canary, no_canary)
+    despite_freeze, stages = reason_of(despite), stages_of(canary, no_canary, canary_hosts)
     if dry_run:
         return print_the_plan(
             ctx, environment, tag, as_json=as_json, plain=plain, despite_freeze=despite_freeze, canary=stages

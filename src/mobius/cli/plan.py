@@ -10,6 +10,7 @@ import click
 
 from mobius.cli.canary import canary_options, stages_of
 from mobius.cli.context import app, color, environment_option, json_option, plain_option, width
+from mobius.model.fleet import OnHosts
 from mobius.model.plan import Plan
 
 LOG = "deploy-dryrun.log"
@@ -28,6 +29,7 @@ def command(
     tag: str | None,
     canary: str | None,
     no_canary: bool,
+    canary_hosts: int | None,
     as_json: bool,
     plain: bool,
 ) -> int:
@@ -35,7 +37,7 @@ def command(
 
     Exit 3 when a check says no, 4 when one could not be asked. Writes nothing but deploy-dryrun.log.
     """
-    stages = stages_of(canary, no_canary)
+    stages = stages_of(canary, no_canary, canary_hosts)
     return dry_run(ctx, environment, tag, as_json=as_json, plain=plain, canary=stages)
 
 
@@ -47,7 +49,7 @@ def dry_run(
     as_json: bool,
     plain: bool,
     despite_freeze: str = "",
-    canary: Sequence[int] | None = None,
+    canary: Sequence[int] | OnHosts | None = None,
 ) -> int:
     """Prints the plan of a deployment and writes it to the artifacts; returns the exit code of its checks."""
     made = app(ctx).plan(environment, tag, despite_freeze=despite_freeze, canary=canary)

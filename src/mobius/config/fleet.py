@@ -65,6 +65,11 @@ FLEET = Section(
             "So many hosts may be lost or fail while a deployment goes on without them.",
         ),
         Field(
+            "canary_hosts",
+            Number(0, 999, whole=True),
+            "So many get the new release first, and the others once it is no worse than theirs; 0: none.",
+        ),
+        Field(
             "root",
             Text("a folder", r"[~/A-Za-z0-9_.][~/A-Za-z0-9_. +@-]*", empty=True),
             "The folder on every host.",
@@ -89,6 +94,11 @@ def check_fleet(values: dict[str, Any], tree: Tree, mistakes: Mistakes) -> None:
             mistakes.add(place, 'means nothing without target = "ssh"')
         return
     where = target.place if target else Place("target", "", 0)
+    first = at(tree, "fleet", "canary_hosts")
+    if first and isinstance(hosts, list) and values["fleet"]["canary_hosts"] >= max(1, len(hosts)):
+        mistakes.add(first.place, f"must leave a host with the release before: there are {len(hosts)}")
+    if first and values["fleet"]["canary_hosts"] and values["canary"]["stages"]:
+        mistakes.add(first.place, "and canary.stages exclude each other: leave one of them out")
     if not isinstance(hosts, list) or not hosts:
         mistakes.add(where, '"ssh" needs at least one [[host]] with name, address and port')
     if values["traffic"]["kind"] != "haproxy":

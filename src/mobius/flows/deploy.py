@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mobius.errors import Fenced, GateFailed, Locked, MobiusError
 from mobius.flows.actions.action import own_backup_name
+from mobius.flows.bad_hosts import put_back_before
 from mobius.flows.canary import canary, turn_in_a_stage
 from mobius.flows.monitor import monitor, open_window
 from mobius.flows.perform import NeedsPerson, perform
@@ -51,6 +52,7 @@ def _bring_up(record: Record, until: int) -> None:
     proving, touching = before_and_from_the_first_effect(record.run.plan.rollout[:until])
     perform(proving, record)
     record.ports.target.prepare()
+    put_back_before(record)
     perform(touching, record)
 
 

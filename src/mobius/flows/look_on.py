@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mobius.flows.before import tick_s, window_tests
+from mobius.flows.bad_hosts import outs_of
+from mobius.flows.before import has_many_hosts, tick_s, window_tests
 from mobius.flows.heard import Heard
 from mobius.flows.record import Record
 from mobius.model.policies import PRESETS
@@ -15,23 +16,42 @@ from mobius.model.status import DisarmNow
 from mobius.model.tick import Figures, Tick
 from mobius.model.verdict import Verdict
 from mobius.ports import Ports
+from mobius.rules.hosts.judging import HostJudging
+from mobius.rules.hosts.worse import HostTests
 from mobius.rules.judging import Judging
 from mobius.rules.ticking import Tally, binned
 
 LISTEN_EVERY_S = 2.0
 
 
-def judging_of(record: Record) -> Judging:
-    """What the window of this run is judged by."""
+def judging_of(record: Record) -> Judging | HostJudging:
+    """What the window of this run is judged by: as one service, and where many hosts serve it, those too."""
     run, settings = record.run, record.ports.settings
-    return Judging(
-        settings.policy,
-        settings.monitor,
-        run.window_opened_at,
-        run.window_deadline,
-        window_tests(record),
-        settings.signals,
-    )
+
+    def as_one() -> Judging:
+        return Judging(
+            settings.policy,
+            settings.monitor,
+            run.window_opened_at,
+            run.window_deadline,
+            window_tests(record),
+            settings.signals,
+        )
+
+    if not has_many_hosts(settings):
+        return as_one()
+
+    def tests(hosts: Sequence[str]) -> HostTests:
+        return HostTests(
+            hosts,
+            opened_at=run.window_opened_at,
+            window_s=max(1.0, run.window_deadline - run.window_opened_at),
+            monitor=settings.monitor,
+            max_failed_checks=settings.policy.max_failed_checks,
+        )
+
+    names = tuple(host.name for host in settings.hosts)
+    return HostJudging(as_one, tests, names, settings.fleet.failure_budget, outs_of(record))
 
 
 class LookingOn:
@@ -41,7 +61,7 @@ class LookingOn:
     def __init__(self, run: Run, ports: Ports, *, way_back: str = "") -> None:
         self.run, self.way_back, self.service = run, way_back, ports.service
         self._ports = _as_it_began(run, ports)
-        record = Record(run, self._ports, forgiving=True)
+        record = self._record = Record(run, self._ports, forgiving=True)
         settings = self._ports.settings
         self._judging = judging_of(record)
         self._tally = Tally(settings.policy, settings.monitor, run.window_opened_at, run.window_deadline)
@@ -96,7 +116,10 @@ class LookingOn:
         at = self._ports.clock.monotonic()
         if at >= self._listened_at + LISTEN_EVERY_S:
             self._listened_at = at
-            self._heard.listen(self._ports.clock.now())
+            now = self._ports.clock.now()
+            self._heard.listen(now)
+            if isinstance(judging := self._judging, HostJudging):
+                judging.hear(outs_of(self._record), self._ports.target.left_out(), self._heard.spans(now))
 
 
 def _as_it_began(run: Run, ports: Ports) -> Ports:

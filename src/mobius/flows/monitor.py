@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mobius.errors import Fenced, Locked, MobiusError
+from mobius.flows.bad_hosts import take_out
 from mobius.flows.before import what_is_known
 from mobius.flows.perform import perform
 from mobius.flows.record import Record
@@ -80,6 +81,9 @@ def settle(verdict: Verdict, watch: Watch, record: Record) -> Run | None:
     Where another holds the environment, or the end cannot be written down, the next tick tries again.
     """
     try:
+        if bad := watch.bad_hosts():
+            take_out(record.on_the_way_back(), bad)
+            return None
         match verdict.outcome:
             case Outcome.FAIL if not watch.why_not() and (way := watch.way_back()) is not None:
                 return roll_back(record, verdict, way)

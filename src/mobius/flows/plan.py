@@ -17,6 +17,7 @@ from mobius.flows.migrating_programs import has_programs
 from mobius.flows.plan_canary import plan_stages
 from mobius.flows.seen_before import old_release_check
 from mobius.flows.standing import Standing, live_side, standing
+from mobius.model.fleet import OnHosts
 from mobius.model.linting import Dialect
 from mobius.model.migrating import PendingMigration
 from mobius.model.plan import Plan, PlannedCheck, Way, WayBack
@@ -39,7 +40,7 @@ def plan_deploy(
     *,
     tool_version: str,
     despite_freeze: str = "",
-    canary: Sequence[int] | None = None,
+    canary: Sequence[int] | OnHosts | None = None,
     asks_ready: bool = True,
 ) -> Plan:
     """The plan of deploying `tag`, its checks answered; `canary`: the stages, None for what the configuration says.
@@ -88,6 +89,7 @@ def plan_deploy(
         live_tag=now.live.tag if now.live else "",
         stages=stages.percents,
         stages_need_s=stages.need_s,
+        stage_hosts=stages.hosts,
         without_stages=stages.waived,
         split_with=now.canary_slot,
     )

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mobius.errors import MobiusError
 from mobius.flows.actions.action import known_releases, own_backup_name
+from mobius.flows.bad_hosts import outs_of
 from mobius.flows.before import tick_s
 from mobius.flows.heard import Heard
 from mobius.flows.look_on import judging_of
@@ -26,7 +28,8 @@ from mobius.report.watching_text import look_line
 from mobius.report.ways import choices_between
 from mobius.report.words import clock
 from mobius.rules.choosing import AFTER, unasked
-from mobius.rules.disarming import at_the_end
+from mobius.rules.disarming import Span, at_the_end
+from mobius.rules.hosts.judging import HostJudging
 from mobius.rules.shadow import WOULD
 from mobius.rules.ticking import Tally
 
@@ -84,6 +87,7 @@ class Watch:
             self._write_down(self.verdict, now)
             return self.verdict  # between two probes only the traffic can say anything new
         spans = self.heard.spans(now)
+        self._hear_of_hosts(spans)
         verdict = self.verdict = self.judging.verdict(self.samples, now, spans)
         if (disarm := self.heard.disarm(now)) is not None:
             self._page_disarmed(self.judging.if_it_were_armed(self.samples, now, spans), disarm)
@@ -94,20 +98,37 @@ class Watch:
             self.paged.add(WARM)
         return verdict
 
+    def bad_hosts(self) -> Mapping[str, str]:
+        """The hosts that are bad by themselves as of the last look, with the reasons; none where nothing is done by
+        itself: then the first look that finds one calls a person."""
+        found = self.judging.taking_out if isinstance(self.judging, HostJudging) else {}
+        if not found or not (why := self._why_nothing()):
+            return found
+        key = f"host {', '.join(sorted(found))}"
+        if key not in self.paged:
+            self.paged.add(key)
+            words = "; ".join(f"{host} is bad by itself: {reason}" for host, reason in found.items())
+            told = {"rule": key, "sentence": words, "why_not": why, "choices": self.ways()}
+            self.record.say("page", f"{words}; nothing is done by itself: {why}", told, topic="alert")
+        return {}
+
     def why_not(self) -> str:
         """Why a no is not acted on: one automatic rollback, where there is a way back and nobody switched it off.
         "" where it is."""
-        settings, plan = self.ports.settings, self.record.run.plan
-        now = self.ports.clock.now()
+        plan = self.record.run.plan
+        if why := self._why_nothing():
+            return why
+        if not plan.previous_id:
+            return "there is nothing before it that it could go back to"
+        return "" if self.way_back() is not None else "no way back may be taken without asking"
+
+    def _why_nothing(self) -> str:
+        settings, now = self.ports.settings, self.ports.clock.now()
         if settings.monitor.shadow:
             return "this window is a shadow"
         if (disarm := self.heard.disarm(now)) is not None:
             return f"disarmed {disarm_words(disarm, now)}"
-        if not settings.auto_rollback:
-            return "auto_rollback is off"
-        if not plan.previous_id:
-            return "there is nothing before it that it could go back to"
-        return "" if self.way_back() is not None else "no way back may be taken without asking"
+        return "" if settings.auto_rollback else "auto_rollback is off"
 
     def last_word(self, verdict: Verdict) -> Verdict:
         """What the window ends with: a no that nothing was done about stands, and what was not judged is said."""
@@ -229,6 +250,14 @@ class Watch:
         self.tally.add(fresh)
         is_disarmed = self.heard.disarm(now) is not None
         return self.judging.feed(fresh, self.heard.spans(now), is_disarmed=is_disarmed)
+
+    def _hear_of_hosts(self, spans: Sequence[Span]) -> None:
+        if not isinstance(judging := self.judging, HostJudging):
+            return
+        try:
+            judging.hear(outs_of(self.record), self.ports.target.left_out(), spans)
+        except MobiusError as problem:
+            self.record.log(f"which hosts are out is not known: {problem.message}")
 
     def _write_down(self, verdict: Verdict, now: float) -> None:
         """For `monitor_logs/`, which stops nothing where it cannot be written."""

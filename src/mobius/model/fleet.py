@@ -45,6 +45,13 @@ class FleetSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OnHosts:
+    """A canary by host: so many get the new release, and all others once it was found no worse than theirs."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Absence:
     """A host that is not part of the fleet for now: why, and since when (Unix seconds). `is_bad`: it is reached, and
     was found worse than the others; it comes back when it was started anew and is healthy."""

@@ -109,6 +109,25 @@ class Target(Protocol):
     def hosts(self) -> tuple[HostSeen, ...]:
         """How each host stands, also those that are not reached; empty where there is one host only. Never raises."""
 
+    def leave_out(self, hosts: Mapping[str, str]) -> None:
+        """These hosts, each with the reason, take no part any more: they are bad by themselves. Out already is a
+        success. Raises `MobiusError`, nothing changed, where that is more than the failure budget allows."""
+
+    def left_out(self) -> tuple[str, ...]:
+        """The hosts that take no part now, for whatever reason. Asks nobody. Raises `MobiusError` where that cannot be
+        read."""
+
+    def put_right(self) -> tuple[str, ...]:
+        """Hosts that take no part, and are reached, run what the others run, started anew where they were bad; their
+        names. They still take no part: nobody has seen yet that they are healthy."""
+
+    def take_back_in(self, hosts: Sequence[str]) -> None:
+        """These hosts take part again; those that do already are left alone."""
+
+    def addresses(self, slot: str) -> Mapping[str, str]:
+        """Where the slot's web process answers on each host on which it belongs, whether or not it is up there or the
+        host takes part; empty where there is one host only. Asks nobody."""
+
     def leave_out_lost(self) -> tuple[str, ...]:
         """For a way back, which waits for nobody: hosts that are not reached take no part any more, until they come
         back and are put right; their names. Raises `MobiusError` where no host is left."""
@@ -140,6 +159,17 @@ class Traffic(Protocol):
         """Moves traffic; the same weights again change nothing. Where clients stay with a slot, those of the one that
         is named first do so as its share grows. Raises `MobiusError`, nothing changed, for a
         slot that does not exist."""
+
+    def switch_hosts(self, weights: Mapping[str, int], hosts: Sequence[str]) -> Switched:
+        """The same on these hosts of a fleet alone, in one write, and on those that take no part, which get nothing.
+        Raises `MobiusError` where there is one host only."""
+
+    def host_weights(self) -> Mapping[str, Mapping[str, int]]:
+        """Slot to weight, of each host of a fleet; empty where there is one host only. Raises `MobiusError` when it
+        cannot be seen."""
+
+    def host_counters(self) -> Mapping[str, Mapping[str, Counters]]:
+        """By host of a fleet, and by release id there; empty where there is one host only. Raises like `counters`."""
 
     def drain(self, slot: str, timeout_s: float) -> int:
         """Waits until no request is in flight on the slot; at the timeout cuts what is left, and counts."""

@@ -55,7 +55,9 @@ def deploy_command(plan: Plan) -> list[str]:
         named += ["--even-if-open"] if restore and restore.params.get("even_if_open") else []
         return ["mobius", "rollback", "-e", plan.environment, *named]
     words = ["mobius", "deploy", "-e", plan.environment, "--tag", plan.tag]
-    if stages := plan.facts.get("stages"):
+    if hosts := plan.facts.get("stage_hosts"):
+        words += ["--canary-hosts", str(len(hosts))]
+    elif stages := plan.facts.get("stages"):
         words += ["--canary", ",".join(str(percent) for percent in stages)]
     words += ["--no-canary"] if plan.facts.get("without_stages") else []
     if plan.kind == "restart":

@@ -112,11 +112,14 @@ def _release(release: ReleaseNow, now: float, tz: tzinfo | None) -> str:
 
 def _host(one: HostSeen, status: Status) -> tuple[str, str]:
     """How one host of a fleet stands, and the style of that line."""
-    out = f"; out of the fleet since {duration(status.at - one.absent_since)}" if one.absent_since else ""
+    since = duration(status.at - one.absent_since)
+    out = f"; {'taken out' if one.is_bad else 'out of the fleet'} since {since}" if one.absent_since else ""
     if not one.is_reached:
         return f"not reached{out}: what it runs is not known ({one.why})", BAD
     there = ", ".join(f"{slot} {release_id}" for slot, release_id in sorted(one.slots.items()))
-    return f"{there or 'runs nothing'}{out}", WARN if out else ""
+    why = f": {one.why}" if out and one.why else ""
+    why += f"; put it back: mobius resume -e {status.environment}" if out else ""
+    return f"{there or 'runs nothing'}{out}{why}", WARN if out else ""
 
 
 def _processes(processes: tuple[ProcessNow, ...], slot: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 from mobius.model.baseline import Baseline, Block, added
 from mobius.model.plan import Plan, Repeat, Step
@@ -25,10 +26,12 @@ AFTERWARDS_S = 600.0  # the most between the last stage and its window: the swit
 # -- steps ----------------------------------------------------------------------------------------------------
 
 
-def split(percent: int, to: str, away_from: str) -> Step:
-    """One write that shares new requests out between two slots."""
-    what = {"percent": percent, "to": to, "from": away_from}
+def split(percent: int, to: str, away_from: str, hosts: Sequence[str] = ()) -> Step:
+    """One write that shares new requests out between two slots; or that gives these hosts the new one alone."""
+    what: dict[str, Any] = {"percent": percent, "to": to, "from": away_from}
     title = f"send {percent} % of the requests to {to}"
+    if hosts:
+        what["hosts"], title = list(hosts), f"send all requests of {', '.join(hosts)} to {to}"
     return Step("", PHASE, "split", title, what, Repeat.OBSERVABLE, 0.1, effect=True)
 
 
@@ -55,12 +58,18 @@ def end_split(live_slot: str, other_slot: str, release_id: str) -> Step:
 
 
 def stages(
-    percents: Sequence[int], canary: CanarySettings, to: str, away_from: str, expected_s: Sequence[float]
+    percents: Sequence[int],
+    canary: CanarySettings,
+    to: str,
+    away_from: str,
+    expected_s: Sequence[float],
+    hosts: Sequence[str] = (),
 ) -> list[Step]:
-    """Two steps for each: the write, and the watching. `expected_s`: of each, at the present traffic."""
+    """Two steps for each: the write, and the watching. `expected_s`: of each, at the present traffic; `hosts`: those
+    that get the new release in the only stage there is, by which its share of the requests comes about."""
     found = []
     for percent, after, takes_s in zip(percents, (*percents, 100)[1:], expected_s, strict=True):
-        found += [split(percent, to, away_from), see_stage(percent, after, canary, takes_s)]
+        found += [split(percent, to, away_from, hosts), see_stage(percent, after, canary, takes_s)]
     return found
 
 

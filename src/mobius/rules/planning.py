@@ -46,6 +46,9 @@ class Facts:
     despite_freeze: str = ""  # why this goes on although the environment is frozen
     stages: tuple[int, ...] = ()  # percent of requests, one after the other, before all of them
     stages_need_s: tuple[float, ...] = ()  # how long each has to be at the present traffic
+    stage_hosts: tuple[
+        str, ...
+    ] = ()  # the hosts that get the new release first, in the one stage there is then
     without_stages: bool = False  # although the configuration asks for some
     split_with: str = ""  # the slot of an earlier canary that still gets requests
 
@@ -165,7 +168,9 @@ def bring_up(facts: Facts) -> list[Step]:
 def take_traffic(facts: Facts) -> list[Step]:
     """Traffic first, then what may never run twice, then the version markers."""
     slot, old, release_id = facts.slot, facts.live, facts.release.id
-    steps = canary.stages(facts.stages, facts.settings.canary, slot, old.slot, facts.stages_need_s)
+    steps = canary.stages(
+        facts.stages, facts.settings.canary, slot, old.slot, facts.stages_need_s, facts.stage_hosts
+    )
     steps.append(make.switch(slot, old.slot, f"switch traffic to {slot}"))
     if facts.hold_s:
         steps.append(make.release_hold())
@@ -206,6 +211,7 @@ def remembered(facts: Facts) -> dict[str, Any]:
         "url": settings.url,
         "auto_rollback": settings.auto_rollback,
         **({"stages": list(facts.stages)} if facts.stages else {}),
+        **({"stage_hosts": list(facts.stage_hosts)} if facts.stage_hosts else {}),
         **({"without_stages": True} if facts.without_stages else {}),
     }
 

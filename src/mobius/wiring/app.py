@@ -38,6 +38,7 @@ from mobius.flows.restart import plan_restart
 from mobius.flows.shadow import scored
 from mobius.flows.standing import standing
 from mobius.flows.status import status
+from mobius.model.fleet import OnHosts
 from mobius.model.migrating import MigrationLook
 from mobius.model.plan import Plan
 from mobius.model.quality import Reading
@@ -107,15 +108,14 @@ class App:
         tag: str | None = None,
         *,
         despite_freeze: str = "",
-        canary: Sequence[int] | None = None,
+        canary: Sequence[int] | OnHosts | None = None,
         asks_ready: bool = True,
     ) -> Plan:
-        """The plan of a deployment, its checks answered; nothing is changed. `canary`: the stages (percent), () for
-        none, None for those of the configuration. `asks_ready`: where that is required."""
-        ports = self.ports(name, read_only=True)
+        """The plan of a deployment, its checks answered; nothing is changed. `canary`: the stages (percent, or on
+        hosts), () for none, None for those of the configuration. `asks_ready`: where that is required."""
         return plan_deploy(
             self._tag(tag),
-            ports,
+            self.ports(name, read_only=True),
             tool_version=version(),
             despite_freeze=despite_freeze,
             canary=canary,
@@ -213,7 +213,7 @@ class App:
         plan_hash: str = "",
         detach: bool = False,
         despite_freeze: str = "",
-        canary: Sequence[int] | None = None,
+        canary: Sequence[int] | OnHosts | None = None,
         viewer: Viewer | None = None,
     ) -> Run:
         """Deploys `tag` and follows until the verdict (with `detach`: until the window is open).

@@ -36,7 +36,7 @@ from mobius.adapters.traffic.elsewhere import ElsewhereTraffic
 from mobius.adapters.traffic.haproxy import HaproxyTraffic
 from mobius.adapters.traffic.live_socket import LiveSocketTraffic
 from mobius.errors import UsageError
-from mobius.flows.before import is_adaptive, tick_s
+from mobius.flows.before import has_many_hosts, is_adaptive, tick_s
 from mobius.model.haproxy import haproxy_place
 from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings, Settings
@@ -55,7 +55,7 @@ from mobius.ports import (
 )
 from mobius.rules.commanding import ELSEWHERE
 from mobius.wiring.counting import counting, noted_files, recorder
-from mobius.wiring.journal import lock_of, shared_launcher
+from mobius.wiring.journal import lock_of, refuse_elsewhere, shared_launcher
 from mobius.wiring.media_signals import film_signals
 from mobius.wiring.telling import journal_of
 
@@ -86,14 +86,20 @@ def assemble(
     journal = journal_of(all_settings, settings, environ, redact, read_only=read_only)
     target: Target
     traffic: Traffic
+    checks = HttpChecks(settings, resolve=places.resolve, redact=redact, cwd=project)
+    of_hosts: Callable[[Signals, Release], Signals] | None = None
     if settings.target == "ssh":
+        from mobius.wiring.each_host import of_each_host
         from mobius.wiring.fleet import fleet
 
-        target, traffic, store = fleet(service, settings, places, environ, clock, journal, made_of)
+        fleet_target, fleet_traffic, store = fleet(
+            service, settings, places, environ, clock, journal, made_of
+        )
+        of_hosts = of_each_host(service, settings, fleet_target, fleet_traffic, checks, clock)
+        target, traffic = fleet_target, fleet_traffic
     else:
         target = _target(service, settings, places, environ, commands)
         traffic = _traffic(service, settings, places, target, store.path)
-    checks = HttpChecks(settings, resolve=places.resolve, redact=redact, cwd=project)
 
     def readers(release_id: str) -> list[Reader]:
         backend = haproxy_place(service, settings).backend
@@ -110,7 +116,7 @@ def assemble(
 
     def signals(release: Release, beside: Release | None = None) -> Signals:
         counted = counting(service, settings, places.root, traffic, target, clock.now, release.id)
-        return WindowSignals(
+        whole = WindowSignals(
             settings,
             checks,
             clock=clock,
@@ -125,7 +131,7 @@ def assemble(
                 p.pid for p in target.processes() if p.slot == release.slot and p.pid and not p.host
             ],
             probe_every_s=settings.monitor.interval_s - tick_s(settings, staged=True) / 2
-            if beside or is_adaptive(settings.policy)
+            if beside or is_adaptive(settings.policy) or has_many_hosts(settings)
             else 0.0,
             restarts=None
             if commands
@@ -138,6 +144,7 @@ def assemble(
             resolve=places.resolve,
             made_since=release.live_since,
         )
+        return of_hosts(whole, release) if of_hosts and not beside else whole
 
     return Ports(
         settings=settings,
@@ -165,6 +172,7 @@ def assemble(
         note_usual=recorder(service, settings, places.root, traffic, target, clock).note,
         monitor_log=monitor_logs(project / "monitor_logs", settings.name, redact),
         quality_report=quality_reports(project, settings.media.keep, redact),
+        refuse_elsewhere=refuse_elsewhere(all_settings, settings, journal),
         spool=FileSpool(places.root / "emergencies", redact),
         store=_store(settings, environ),
         ready=_ready(all_settings, settings, environ),

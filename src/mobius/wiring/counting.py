@@ -13,7 +13,7 @@ from mobius.adapters.signals.recorder import FILE as COUNTED
 from mobius.adapters.signals.recorder import Recorder, live_alone
 from mobius.adapters.traffic.door import DoorTraffic
 from mobius.host.history import FILE
-from mobius.model.haproxy import haproxy_place
+from mobius.model.haproxy import haproxy_place, server_name
 from mobius.model.settings import EnvironmentSettings
 from mobius.ports import Clock, Counters, Target, Traffic
 
@@ -51,7 +51,8 @@ def counting(
     is_haproxy = kind == "haproxy"
 
     def releases() -> Mapping[str, str]:
-        return {process.slot: process.release_id for process in target.processes() if process.kind == "web"}
+        webs = [process for process in target.processes() if process.kind == "web"]
+        return {server_name(p.slot, p.host) if p.host else p.slot: p.release_id for p in webs}
 
     whose = ByServer(haproxy_place(service, settings).backend, releases) if is_haproxy else BySwitches(root)
     log = AccessLog(path, whose, log_format=log_format, routes=routes, now=now)

@@ -45,7 +45,7 @@ HOME="$top/home" exec sh -c "$last"
 
 CONFIG = """
 service = "shop"
-policy = "conservative"
+policy = "<policy>"
 
 [release]
 source = "releases/{tag}"
@@ -72,7 +72,7 @@ drain_timeout = "5s"
 
 [monitor]
 interval = "200ms"
-
+<monitor>
 [traffic]
 kind = "haproxy"
 socket = "proxy/admin.sock"
@@ -103,7 +103,17 @@ class Fleet:
     """The project, its hosts and HAProxy. `close` ends all that was started for them."""
 
     def __init__(
-        self, folder: Path, *, ssh: str, hosts: Sequence[str], python: str, window: str, fleet: str, more: str
+        self,
+        folder: Path,
+        *,
+        ssh: str,
+        hosts: Sequence[str],
+        python: str,
+        window: str,
+        fleet: str,
+        more: str,
+        policy: str = "conservative",
+        monitor: str = "",
     ) -> None:
         self.folder = folder
         self.root = folder / ".mobius" / "production"
@@ -121,6 +131,7 @@ class Fleet:
         }
         text = CONFIG.replace("<python>", json.dumps(python)).replace("<port>", str(self.port))
         text = text.replace("<window>", window).replace("<fleet>", fleet).replace("<more>", more)
+        text = text.replace("<policy>", policy).replace("<monitor>", monitor)
         self.config = folder / "mobius.toml"
         self.config.write_text(text + "".join(hosts))
 
@@ -132,6 +143,10 @@ class Fleet:
         shutil.copy(Path(__file__).parents[1] / "program" / "alone.py", folder)
         (folder / "release.txt").write_text(tag)
         (folder / "ails.txt").write_text(ails)
+
+    def ail(self, host: str, what: str) -> None:
+        """From now on what runs on this host ails of that: "fails", "v2-fails", "sick"; of nothing again by ""."""
+        (self.host_root(host) / "ails.txt").write_text(what)
 
     def mobius(self, *words: str, expect: int | None = None, within_s: float = LONG_S) -> Done:
         """The command, as people type it."""
@@ -260,7 +275,13 @@ class Load:
 
 @contextlib.contextmanager
 def a_fleet(
-    *, window: str = "1s", fleet: str = "", more: str = "", roles: dict[str, list[str]] | None = None
+    *,
+    window: str = "1s",
+    fleet: str = "",
+    more: str = "",
+    roles: dict[str, list[str]] | None = None,
+    policy: str = "conservative",
+    monitor: str = "",
 ) -> Iterator[Fleet]:
     """Three hosts with nothing on them yet, behind HAProxy. Skips where there is no HAProxy."""
     if WHY_NOT:
@@ -272,7 +293,17 @@ def a_fleet(
         given = json.dumps((roles or {}).get(name, ["web"]))
         rows.append(HOST.format(name=name, address=name, at="127.0.0.1", port=_two_free_ports(), roles=given))
     ssh = SSH % {"top": folder / "hosts"}
-    made = Fleet(folder, ssh=ssh, hosts=rows, python=sys.executable, window=window, fleet=fleet, more=more)
+    made = Fleet(
+        folder,
+        ssh=ssh,
+        hosts=rows,
+        python=sys.executable,
+        window=window,
+        fleet=fleet,
+        more=more,
+        policy=policy,
+        monitor=monitor,
+    )
     try:
         settings = load(made.config, environ=os.environ).environment("production")
         with Haproxy(folder / "proxy", "shop", settings):

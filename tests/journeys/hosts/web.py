@@ -10,7 +10,15 @@ from socketserver import TCPServer
 HERE = Path(__file__).parent
 RELEASE = (HERE / "release.txt").read_text().strip()
 AILS = (HERE / "ails.txt").read_text().split() if (HERE / "ails.txt").exists() else []
-HOST = os.environ["MOBIUS_HOST"]
+HOST = os.environ.get("MOBIUS_HOST", "nowhere")  # where it is rehearsed
+
+
+def ails_now() -> list[str]:
+    """What ails this host since somebody wrote it there."""
+    try:
+        return (HERE.parents[1] / "ails.txt").read_text().split()
+    except OSError:
+        return []
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -18,12 +26,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         code = 200
+        now = ails_now()
         if self.path == "/slow":
             time.sleep(0.3)
         elif self.path == "/" and ("fails" in AILS or f"fails-on-{HOST}" in AILS):
             code = 500
-        elif self.path == "/health" and f"sick-on-{HOST}" in AILS:
+        elif self.path == "/health" and (f"sick-on-{HOST}" in AILS or "sick" in now):
             code = 503
+        if self.path != "/health" and ("fails" in now or f"{RELEASE}-fails" in now):
+            code = 500
         body = f"{RELEASE} {HOST}\n".encode()
         self.send_response(code)
         self.send_header("Content-Length", str(len(body)))

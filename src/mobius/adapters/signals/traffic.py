@@ -28,9 +28,9 @@ class TrafficDelta:
     ) -> None:
         self._read = counters
         self._remark = remark
-        self._watched = [_Release(release_id, "traffic", ROUTE, routes)]
+        self._watched = [Stream(release_id, "traffic", ROUTE, routes)]
         if beside:
-            self._watched.append(_Release(beside, CONTROL, CONTROL_ROUTE, routes))
+            self._watched.append(Stream(beside, CONTROL, CONTROL_ROUTE, routes))
         self.samples(0.0)  # what was counted before the window is not of the window
 
     def samples(self, now: float) -> tuple[Sample, ...]:
@@ -46,8 +46,9 @@ class TrafficDelta:
         return tuple(sample for release in self._watched for sample in release.added(counted, now, remark))
 
 
-class _Release:
-    """One that is counted, and what was counted of it when it was looked at last."""
+class Stream:
+    """One that is counted, and what was counted of it when it was looked at last: all of it as `whole`, and each of
+    `routes` as `route` and its path."""
 
     def __init__(self, release_id: str, whole: str, route: str, routes: Sequence[str]) -> None:
         self.whole = whole
@@ -55,7 +56,8 @@ class _Release:
         self._last: Counters | None = None
         self._last_of: dict[str, Counters] = {}
 
-    def added(self, counters: Mapping[str, Counters], now: float, remark: str) -> tuple[Sample, ...]:
+    def added(self, counters: Mapping[str, Counters], now: float, remark: str = "") -> tuple[Sample, ...]:
+        """What came since the look before; missing at the first."""
         current = counters.get(self._id, NO_TRAFFIC)
         last, self._last = self._last, current
         counted = [(route, current.routes[route]) for route in self._routes if route in current.routes]

@@ -20,7 +20,7 @@ from mobius.model.haproxy import SLOTS
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import ProcessStatus
-from mobius.rules.placing import placed
+from mobius.rules.placing import belongs, placed
 
 LEAST_FREE_BYTES = 200 << 20
 
@@ -45,7 +45,7 @@ class FleetTarget:
     def prepare(self) -> None:
         """Hosts that were out and answer again are put right, and take part from then on."""
         self._places.root.mkdir(parents=True, exist_ok=True)
-        self.repair(list(self._hosts.absent()))
+        self.repair([name for name, one in self._hosts.absent().items() if not one.is_bad])
 
     def repair(self, names: Sequence[str]) -> tuple[str, ...]:
         """These hosts, if they answer, run what the others run; those that are part of the fleet again."""
@@ -91,6 +91,35 @@ class FleetTarget:
         lost = {name: problem for name, problem in told.failed.items() if isinstance(problem, HostLost)}
         self._go_on_without(lost, "going back")
         return tuple(lost)
+
+    def leave_out(self, hosts: Mapping[str, str]) -> None:
+        bad = {host: MobiusError(why) for host, why in hosts.items() if host not in self._hosts.absent()}
+        self._hosts.leave_out(bad, "judging", are_bad=True)
+
+    def left_out(self) -> tuple[str, ...]:
+        return tuple(self._hosts.absent())
+
+    def put_right(self) -> tuple[str, ...]:
+        """Each is started anew, for what made it bad may be in what runs there."""
+        out = self._hosts.absent()
+        for slot in SLOTS:
+            bad = [name for name, one in out.items() if one.is_bad]
+            there = self._hosts.ask("hello", bad).answers
+            on = [name for name, answer in there.items() if slot in _slots(answer)]
+            self._hosts.change("stop", on, slot=slot, kinds=["web"])
+        repair = Repair(self._hosts, self._settings.processes, self.bring, self._places.releases.joinpath)
+        return repair.put_right(list(out))
+
+    def take_back_in(self, hosts: Sequence[str]) -> None:
+        self._hosts.take_back_in(*hosts)
+
+    def addresses(self, slot: str) -> Mapping[str, str]:
+        web = next((one for one in self._settings.processes if one.kind == "web"), None)
+        there = [host for host in self._hosts.all.values() if web is not None and belongs(host, web)]
+        return {
+            host.name: f"http://{host.host}:{self._port(host, slot, web.name if web else '')}"
+            for host in there
+        }
 
     def start(self, slot: str, release_id: str, cwd: Path, processes: Sequence[ProcessSettings]) -> None:
         """A singleton whose host is lost meanwhile is started on the next one."""

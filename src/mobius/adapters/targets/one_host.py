@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from mobius.model.emergency import Epoch
@@ -21,6 +21,21 @@ class OneHost:
 
     def hosts(self) -> tuple[HostSeen, ...]:
         return ()
+
+    def leave_out(self, hosts: Mapping[str, str]) -> None:
+        """There is none to leave out."""
+
+    def left_out(self) -> tuple[str, ...]:
+        return ()
+
+    def put_right(self) -> tuple[str, ...]:
+        return ()
+
+    def take_back_in(self, hosts: Sequence[str]) -> None:
+        """None is ever out."""
+
+    def addresses(self, slot: str) -> Mapping[str, str]:
+        return {}
 
     def leave_out_lost(self) -> tuple[str, ...]:
         return ()

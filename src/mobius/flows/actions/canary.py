@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mobius.errors import GateFailed
@@ -12,21 +12,39 @@ from mobius.flows.actions.stage import Stage
 from mobius.flows.record import Record
 from mobius.model.plan import Step
 
+WHOLE = 100
+
 
 def split(step: Step, record: Record) -> Mapping[str, Any]:
     """From here on that share of new requests goes to the new release; named first, it keeps its clients."""
-    switched = record.ports.traffic.switch(_weights(step))
+    traffic = record.ports.traffic
+    hosts = step.params.get("hosts")
+    weights = {step.params["to"]: WHOLE} if hosts else _weights(step)
+    switched = traffic.switch_hosts(weights, hosts) if hosts else traffic.switch(weights)
     _tell(step, record)
     return {"generation": switched.generation, "took_ms": round(switched.took_ms, 3)}
 
 
 def is_split(step: Step, record: Record) -> Observed:
     """By the weights as they are now."""
+    if hosts := step.params.get("hosts"):
+        return _is_split_by_host(step, hosts, record)
     there = {slot: weight for slot, weight in record.ports.traffic.weights().items() if weight}
     seen = (
         ", ".join(f"{slot} has {weight}" for slot, weight in sorted(there.items())) or "nothing has traffic"
     )
     if there != _weights(step):
+        return Answer.NOT_DONE, seen
+    _tell(step, record)
+    return Answer.DONE, seen
+
+
+def _is_split_by_host(step: Step, hosts: Sequence[str], record: Record) -> Observed:
+    to = step.params["to"]
+    there = [host for host, weights in record.ports.traffic.host_weights().items() if weights.get(to)]
+    seen = f"{', '.join(there) or 'no host'} sends requests to {to}"
+    out = record.ports.target.left_out()
+    if set(there) != set(hosts) - set(out):
         return Answer.NOT_DONE, seen
     _tell(step, record)
     return Answer.DONE, seen
@@ -66,4 +84,7 @@ def _tell(step: Step, record: Record) -> None:
     events = record.read(lambda: record.ports.journal.events(run_id=record.run.id))
     if not any(event.kind == "split" and event.data.get("percent") == percent for event in events):
         told = {"percent": percent, "to": to, "from": step.params["from"]}
-        record.say("split", f"{percent} % of the requests go to {to}", told)
+        words = f"{percent} % of the requests go to {to}"
+        if hosts := step.params.get("hosts"):
+            told, words = {**told, "hosts": hosts}, f"all requests of {', '.join(hosts)} go to {to}"
+        record.say("split", words, told)

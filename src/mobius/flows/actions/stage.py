@@ -184,7 +184,9 @@ class Stage:
             return
         deadline = self.since + self.step.params["max_s"]
         told = {"percent": percent, "deadline": deadline, "new": self.new.tag, "old": self.old.tag}
-        words = f"{self._share()} of the requests go to {self.new.tag}, the others to {self.old.tag}"
+        of = "" if run.plan.facts.get("stage_hosts") else " of the requests"
+        words = f"{self._share()}{of} go to {self.new.tag}, the others to {self.old.tag}"
+        words = f"requests of {words}" if not of else words
         self.record.say("stage opened", words, told)
 
     def _tell(self) -> None:
@@ -210,7 +212,7 @@ class Stage:
         return Sides.of(self.samples, self.since)
 
     def _share(self) -> str:
-        return f"{self.step.params['percent']} %"
+        return _share(self.record.run, self.step)
 
     def _tags(self) -> tuple[str, str]:
         return self.new.tag, self.old.tag
@@ -228,7 +230,12 @@ def canary_words(run: Run, ports: Ports) -> str:
     new, old = _both(record)
     _, since = _times(step, record)
     sides = Sides.of(ports.journal.samples(run.id, since=since), since)
-    return f"canary {step.params['percent']} %: {sides.words(new.tag, old.tag)}"
+    return f"canary {_share(run, step)}: {sides.words(new.tag, old.tag)}"
+
+
+def _share(run: Run, step: Step) -> str:
+    """ "10 %", or "web1" where a host gets the new release first."""
+    return ", ".join(run.plan.facts.get("stage_hosts") or ()) or f"{step.params['percent']} %"
 
 
 def _missing(enough: Enough, seen_s: float) -> str:

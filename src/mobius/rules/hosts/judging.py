@@ -11,7 +11,7 @@ hosts were (theirs); asking again can only let it go. So both together stay with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -19,7 +19,7 @@ from mobius.model.sample import Sample
 from mobius.model.verdict import Finding, Outcome, Severity, Verdict
 from mobius.rules.disarming import Span, closed_up
 from mobius.rules.hosts.streams import Out, of_those_in, without
-from mobius.rules.hosts.suspects import suspects
+from mobius.rules.hosts.suspects import answered, suspects
 from mobius.rules.hosts.worse import HostTests, more_than_may
 from mobius.rules.judging import Judging
 
@@ -28,14 +28,16 @@ RULE = "hosts"
 
 @dataclass(slots=True)
 class HostJudging:
-    """One window over `hosts`. `judging` and `tests` make new ones, which have seen nothing; `room`: so many hosts may
-    still be left out. `outs`: those that were, since the window opened."""
+    """One window over `hosts`. `judging` and `tests` make new ones, which have seen nothing; `budget`: so many hosts
+    may be out. `outs`: those that were taken out since the window opened; `left_out`: all that take no part now, for
+    whatever reason: also one that was just taken out, by a runner that died before it could say so."""
 
     judging: Callable[[], Judging]
     tests: Callable[[Sequence[str]], HostTests]
     hosts: tuple[str, ...]
-    room: int
+    budget: int
     outs: tuple[Out, ...] = ()
+    left_out: frozenset[str] = frozenset()
     taking_out: Mapping[str, str] = field(default_factory=dict)  # as of the last verdict: who, and why
     _pool: Judging = field(init=False)
     _each: HostTests = field(init=False)
@@ -45,9 +47,9 @@ class HostJudging:
     def __post_init__(self) -> None:
         self._begin()
 
-    def hear(self, outs: Sequence[Out], room: int, spans: Sequence[Span]) -> None:
+    def hear(self, outs: Sequence[Out], left_out: Sequence[str], spans: Sequence[Span]) -> None:
         """Who is out by now. Where that has changed, everything is judged anew."""
-        self.room = room
+        self.left_out = frozenset(left_out)
         if tuple(outs) != self.outs:
             self.outs, seen = tuple(outs), self._all
             self._all, self._pooled = [], []
@@ -83,8 +85,8 @@ class HostJudging:
         """What they say of the release; and `taking_out`: which hosts are bad by themselves."""
         self.taking_out = {}
         bad, verdict = self._each.bad(), self._pool.verdict(self._pooled, now, spans)
-        if bad and len(bad) > self._may():
-            words = more_than_may(bad, self._may(), len(self._in()))
+        if bad and len(bad) > (may := self._may(bad)):
+            words = more_than_may(bad, may, len(self._in()))
             found = Finding(RULE, Severity.FAIL, words)
             return Verdict(Outcome.FAIL, words, RULE, (found, *verdict.findings))
         if bad:
@@ -99,12 +101,14 @@ class HostJudging:
 
     def _asked_again(self, verdict: Verdict, now: float, spans: Sequence[Span]) -> Verdict:
         """The pool was found bad: is it without those who stand out?"""
-        striking = suspects(of_those_in(self._all, self.outs))[: self._may()]
+        theirs = of_those_in(self._all, self.outs)
+        striking = suspects(theirs)
+        striking = striking[: self._may(striking)]
         for many in range(1, len(striking) + 1):
             there = self._without(striking[:many], now, spans)
             if there.outcome is not Outcome.FAIL:
                 why = f"{verdict.sentence}; without {' and '.join(striking[:many])} it is not so"
-                self.taking_out = dict.fromkeys(striking[:many], why)
+                self.taking_out = {host: f"{answered(host, theirs)}{why}" for host in striking[:many]}
                 return there
         return verdict
 
@@ -121,9 +125,10 @@ class HostJudging:
     def _in(self) -> tuple[str, ...]:
         return tuple(host for host in self.hosts if all(o.host != host or o.back_at < inf for o in self.outs))
 
-    def _may(self) -> int:
-        """So many may be left out now, and one host stays at least."""
-        return max(0, min(self.room, len(self._in()) - 1))
+    def _may(self, bad: Collection[str]) -> int:
+        """So many of these may be left out, besides those that are; and one host stays at least."""
+        others = self.left_out - set(bad)
+        return max(0, min(self.budget - len(others), len(set(self._in()) - others) - 1))
 
     def _begin(self) -> None:
         self._pool, self._each = self.judging(), self.tests(self._in())

@@ -33,6 +33,16 @@ def suspects(samples: Sequence[Sample]) -> tuple[str, ...]:
     return tuple(sorted(standing_out, key=lambda host: (chances[host], host)))
 
 
+def answered(host: str, samples: Sequence[Sample]) -> str:
+    """ "12 of 46 requests failed there, 1 of 93 on the others; " and nothing where none did."""
+    totals = _totals(blocks_at(samples))
+    whole, there = added(totals.values()), totals.get(host, Block(0, 0))
+    if not there.errors:
+        return ""
+    others = f"{whole.errors - there.errors:,} of {whole.requests - there.requests:,} on the others"
+    return f"{there.errors:,} of {there.requests:,} requests failed there, {others}; "
+
+
 def _totals(blocks: Mapping[float, Mapping[str, Block]]) -> Mapping[str, Block]:
     found: dict[str, list[Block]] = {}
     for there in blocks.values():

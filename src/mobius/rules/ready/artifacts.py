@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mobius.model.premerge import STEPS, StepState
+from mobius.model.premerge import CONFIGURATION, STEPS, StepState
 from mobius.model.ready import Proof, Subject
 from mobius.model.verdict import Outcome
 from mobius.rules.ready.age import moment, other_release
@@ -20,7 +20,6 @@ FILES = (
     "test_logging.log",
     "monitor_logs/",
 )
-CONFIGURATION = "mobius.toml"  # who skipped a step that it has nothing for
 LARGEST_BYTES = 32 << 20
 KNOWN = {str(outcome): outcome for outcome in Outcome}
 
