@@ -24,9 +24,11 @@ unit: $(VENV)/installed-dev
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not fleet"
 	@$(BIN)/python -m tests.beds.possible || true
 
-# The tests that make their own inputs, each time with others. What one finds becomes a case of its own.
+# The tests that make their own inputs, each time with others; then every reader of what others wrote, led by coverage
+# (Linux only). What they find becomes a case of its own.
 fuzz: $(VENV)/installed-dev
 	$(BIN)/pytest -n 2 -m "hypothesis and not slow and not fleet" --hypothesis-profile=search
+	$(BIN)/python -m tests.fuzz.hunt --seconds 20
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/pytest -m "slow and not fleet"

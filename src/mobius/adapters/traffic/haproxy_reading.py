@@ -84,7 +84,8 @@ class Row:
 
 
 def read_servers(text: str, backend: str) -> Mapping[str, Server]:
-    """By name, in the order of the configuration. Raises `MobiusError` for a backend that is not there."""
+    """By name, in the order of the configuration. Raises `MobiusError` for a backend that is not there, and for lines
+    that were cut or are not what we know."""
     lines = text.splitlines()
     if len(lines) < 2 or not lines[1].startswith("#"):
         raise MobiusError(
@@ -97,16 +98,25 @@ def read_servers(text: str, backend: str) -> Mapping[str, Server]:
         held = dict(zip(columns, line.split(), strict=False))
         if held.get("be_name") != backend:
             continue
-        admin = int(held["srv_admin_state"])
-        servers[held["srv_name"]] = Server(
-            name=held["srv_name"],
-            address="" if held["srv_addr"] == "-" else held["srv_addr"],
-            port=int(held["srv_port"]),
-            is_up=int(held["srv_op_state"]) > 0,
-            is_ready=not admin & (IN_MAINTENANCE | IN_DRAIN),
-            weight=int(held["srv_uweight"]),
-        )
+        try:
+            servers[held["srv_name"]] = _server(held)
+        except (KeyError, ValueError) as unknown:
+            raise MobiusError(
+                f"HAProxy's servers of {backend} cannot be read: {unknown!r}",
+                "look what it says: mobius traffic check",
+            ) from unknown
     return servers
+
+
+def _server(held: Mapping[str, str]) -> Server:
+    return Server(
+        name=held["srv_name"],
+        address="" if held["srv_addr"] == "-" else held["srv_addr"],
+        port=int(held["srv_port"]),
+        is_up=int(held["srv_op_state"]) > 0,
+        is_ready=not int(held["srv_admin_state"]) & (IN_MAINTENANCE | IN_DRAIN),
+        weight=int(held["srv_uweight"]),
+    )
 
 
 def same_for_a_start(kept: Mapping[str, Server], now: Mapping[str, Server]) -> bool:
