@@ -227,6 +227,13 @@ def _unattended(now: Standing, ports: Ports) -> tuple[str, ...]:
     return ("the supervisor does not run: what dies now is not started again",)
 
 
+def _is_a_host_out(ports: Ports) -> bool:
+    try:
+        return bool(ports.target.left_out())
+    except MobiusError:
+        return False
+
+
 def _next(
     now: Standing, run: Run | None, alive: bool | None, way_back: WayBackNow | None, ports: Ports
 ) -> str:
@@ -250,4 +257,6 @@ def _next(
         return f"mobius deploy -e {environment} --tag TAG"
     if way_back is not None and way_back.instead:
         return way_back.instead
+    if _is_a_host_out(ports):
+        return f"mobius resume -e {environment}"
     return f"mobius rollback -e {environment}" if now.previous else f"mobius plan -e {environment} --tag TAG"
