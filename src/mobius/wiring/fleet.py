@@ -22,6 +22,8 @@ from mobius.model.settings import EnvironmentSettings
 from mobius.ports import Clock, Journal, Note
 
 CONNECT_TIMEOUT_S = 10
+FILES_A_LINE = 3  # two ends of it, and what ssh says on the side
+OTHER_FILES = 512
 
 
 def fleet(
@@ -46,6 +48,7 @@ def fleet(
         with suppress(MobiusError):  # a host is put right whether or not anybody hears of it
             journal.say(None, settings.name, Note("hosts put right", words), now=clock.now())
 
+    make_room(len(settings.hosts))
     lines: list[Line] = []
     hosts = Hosts(settings.hosts, how, places.root / "run", clock, line_to)
     weakref.finalize(hosts, _end, lines)
@@ -54,7 +57,22 @@ def fleet(
     return target, traffic, FleetReleases(target, *releases)
 
 
+def make_room(lines: int) -> None:
+    """For the open files of so many lines, as far as this user may: the usual 1,024 are too few from 330 hosts on."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        needed = lines * FILES_A_LINE + OTHER_FILES
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard != resource.RLIM_INFINITY:
+            needed = min(needed, hard)
+        if soft != resource.RLIM_INFINITY and soft < needed:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
 def _end(lines: list[Line]) -> None:
+    for line in lines:
+        line.hang_up()
     for line in lines:
         line.close()
 

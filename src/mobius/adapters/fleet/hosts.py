@@ -12,6 +12,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from weakref import WeakMethod
 
 from mobius.adapters.fleet.line import Asks, HostLost, HostRefused
 from mobius.adapters.traffic.haproxy_kept import write_whole
@@ -58,7 +59,7 @@ class Hosts:
         self.goes_back = (
             False  # from when a way back began: nothing is done in batches then, and nobody is waited for
         )
-        self.when_out: Callable[[Sequence[str]], None] = lambda _: None  # takes hosts out of traffic, too
+        self._when_out: Callable[[], Callable[[Sequence[str]], None] | None] = lambda: None
         self._token: int | None = None
         self._hung: dict[str, tuple[float, HostLost]] = {}  # until when nobody looks there, and why
 
@@ -195,7 +196,13 @@ class Hosts:
                 details=tuple(problem.message for problem in failed.values()),
             )
         self._write(out)
-        self.when_out(list(failed))
+        if (take_out := self._when_out()) is not None:
+            take_out(list(failed))
+
+    def when_out(self, act: Callable[[Sequence[str]], None]) -> None:
+        """This method is called with the names of hosts at the moment at which they are left out, as long as there is
+        what it is of."""
+        self._when_out = WeakMethod(act)
 
     def is_too_many(self, failed: Mapping[str, MobiusError]) -> bool:
         """Whether these are more than the failure budget allows, with those that are out already."""

@@ -93,13 +93,10 @@ class Line:
 
     def close(self) -> None:
         """Ends the line; what the host was told goes on."""
+        self.hang_up()
         process, self._process = self._process, None
         self._rest = b""
         if process is not None:
-            for end in (process.stdin, process.stdout):
-                with contextlib.suppress(OSError):
-                    assert end is not None
-                    end.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(0.5)
             if process.poll() is None:
@@ -108,6 +105,14 @@ class Line:
         if self._said is not None:
             self._said.close()
             self._said = None
+
+    def hang_up(self) -> None:
+        """Lets it end without waiting for that: of many lines all end at once then, before the first is closed."""
+        if self._process is not None:
+            for end in (self._process.stdin, self._process.stdout):
+                with contextlib.suppress(OSError):
+                    assert end is not None
+                    end.close()
 
     # -- one line --------------------------------------------------------------------------------------------
 

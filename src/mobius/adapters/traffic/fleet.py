@@ -48,7 +48,7 @@ class FleetTraffic:
         self._clock = clock
         self._backend = HaproxyBackend(place, api, clock)
         self._memory = Remembering(root, self._backend)
-        hosts.when_out = self._take_out
+        hosts.when_out(self._take_out)
 
     # -- what the port promises ------------------------------------------------------------------------------
 
