@@ -47,13 +47,22 @@ class Bed:
         """This machine, as the hosts see it."""
         return self.ground.address(MACHINE)
 
-    def host(self, name: str, *, boot: bool = True, like: Host | None = None) -> Host:
+    def host(self, name: str, *, boot: bool = True, like: Host | None = None, disk_mib: int = 0) -> Host:
         """A new systemd host; it is up when this returns. The other hosts know it by name.
 
         `like` another, which is down and may be of another bed: with all its files, but a name and keys of its own.
+        `disk_mib`: all it writes is on a disk of that size, which can be filled.
         """
         namespace, address, link = self._end(name)
-        host = Host(self.ground, name, namespace=namespace, address=address, link=link, like=like)
+        host = Host(
+            self.ground,
+            name,
+            namespace=namespace,
+            address=address,
+            link=link,
+            like=like,
+            disk_mib=disk_mib,
+        )
         self.hosts[name] = host
         for each in self.hosts.values():
             each.introduce({other.name: other.address for other in self.hosts.values()})

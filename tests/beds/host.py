@@ -25,12 +25,17 @@ from .ground import Ground, hierarchies, ip, members
 from .identity import Identity
 from .inside import Inside, WentWrong
 
-BOOT_S = 60.0  # on a machine that does other things, too
+BOOT_S = 120.0  # on a machine that does other things, too
 ROOT = Path(__file__).parents[2]
 
 # The overlay is mounted where only nspawn and what it starts can see it: it goes when they go.
 START = """\
 for group in $GROUPS_OF_HOST; do echo $$ > "$group/cgroup.procs"; done
+if [ -n "$DISK" ]; then
+  mkdir -p "$DISK.is" && mount -o loop "$DISK" "$DISK.is"
+  [ -d "$DISK.is/upper" ] || { mkdir "$DISK.is/work" && cp --archive "$UPPER" "$DISK.is/upper"; }
+  UPPER=$DISK.is/upper WORK=$DISK.is/work
+fi
 mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=$UPPER,workdir=$WORK" "$MERGED"
 exec "$@"
 """
@@ -40,7 +45,15 @@ class Host(Inside):
     """One host. Made by `Bed.host`, or by `Host.alone` with a bed of its own."""
 
     def __init__(
-        self, ground: Ground, name: str, *, namespace: str, address: str, link: str, like: Host | None = None
+        self,
+        ground: Ground,
+        name: str,
+        *,
+        namespace: str,
+        address: str,
+        link: str,
+        like: Host | None = None,
+        disk_mib: int = 0,
     ) -> None:
         self.name, self.address, self.link, self.namespace = name, address, link, namespace
         self.folder = ground.room / name
@@ -52,6 +65,10 @@ class Host(Inside):
             self._take_over(like)
         self.identity = Identity(name, address, folder=self.folder / "keys")
         self.identity.write_into(self.folder / "upper")
+        self._disk = self.folder / "disk" if disk_mib else None
+        if self._disk is not None:
+            subprocess.run(["truncate", f"--size={disk_mib}M", self._disk], check=True)
+            subprocess.run(["mkfs.ext4", "-q", "-m", "0", self._disk], check=True, capture_output=True)
 
     def _take_over(self, like: Host) -> None:
         if like.is_up:
@@ -84,6 +101,7 @@ class Host(Inside):
             **os.environ,
             "GROUPS_OF_HOST": " ".join(map(str, groups)),
             "LOWER": str(rootfs()),
+            "DISK": str(self._disk or ""),
             **{part.upper(): str(self.folder / part) for part in ("upper", "work", "merged")},
         }
         alone = ("unshare", "--mount", "--propagation", "slave", "--", "sh", "-euc", START, "sh")

@@ -5,7 +5,8 @@ folder   where writes are noted (`writes.txt`) and a strike leaves its mark (`st
 when     "before" the write, after the effect it tells of; or "after" it, before the next effect
 number   the how manyth write of this run to strike at, over all its runners; or
 label    the write to strike at by its name, such as "done go-*-migrate" or "rollback begun"
-who      "runner", "host", "door"; or "nobody", only to note the writes
+who      "runner", "host", "door"; or "nobody", only to note the writes; or "waits": the runner notes its `pid` and
+         stands there until somebody writes into the pipe `go`
 signal   its number
 times    how many strikes in all
 root     of the environment
@@ -74,6 +75,8 @@ def hit(strike, label):
             return
     elif not fnmatch.fnmatchcase(label, strike["label"]):
         return
+    if strike["who"] == "waits":
+        Path(strike["folder"], "pid").write_text(str(os.getpid()))
     for number in range(strike["times"]):
         try:
             mark = os.open(Path(strike["folder"], f"struck-{number}"), os.O_WRONLY | os.O_CREAT | os.O_EXCL)
@@ -81,7 +84,10 @@ def hit(strike, label):
             continue
         os.write(mark, label.encode())
         os.close(mark)
-        os.kill(victim(strike), strike["signal"])
+        if strike["who"] == "waits":
+            Path(strike["folder"], "go").read_text()
+        else:
+            os.kill(victim(strike), strike["signal"])
         return
 
 
