@@ -35,6 +35,7 @@ from mobius.host.messages import (
 )
 from mobius.host.protocol import (
     ELSEWHERE,
+    SLOTS_VARIABLE,
     HostRefused,
     HostUnavailable,
     ask,
@@ -343,7 +344,11 @@ def _start_detached(root: Path, timeout_s: float) -> str:
             "check who may write there, or set another `root`",
         ) from error
     # MOBIUS_* of a slot or job that starts us must not mark the supervisor as one of its children.
-    env = {name: value for name, value in os.environ.items() if not name.startswith("MOBIUS_")}
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MOBIUS_") or name == SLOTS_VARIABLE
+    }
     argv = [sys.executable, "-P", "-m", "mobius.host", "--root", str(root), "--detach"]
     try:
         done = subprocess.run(

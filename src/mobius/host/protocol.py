@@ -84,11 +84,20 @@ def _runtime_folder() -> Path:
     return Path("/tmp")
 
 
+SLOTS_VARIABLE = "MOBIUS_SLOTS"
+
+
 def why_no_supervisor() -> str:
     """Why none can run on this system, in one sentence; "" where one can."""
     if hasattr(socket, "AF_UNIX") and hasattr(os, "fork"):
         return ""
     return f"services run on Linux and macOS: this is {sys.platform}, without Unix sockets and fork"
+
+
+def slots_have_sockets() -> bool:
+    """Whether a web process may listen on a Unix socket. Where there are none, as on Windows, its loopback port is all
+    it has; `MOBIUS_SLOTS=port` in the environment of the supervisor makes it so on any system."""
+    return hasattr(socket, "AF_UNIX") and os.environ.get(SLOTS_VARIABLE) != "port"
 
 
 def ask(path: Path, op: str, params: dict[str, Any], *, timeout_s: float) -> Answer:

@@ -19,7 +19,7 @@ from mobius.host.kept import Kept, Life
 from mobius.host.logs import set_aside
 from mobius.host.messages import ProcessSpec, ProcessState, ProcessStatus, SlotStatus, build
 from mobius.host.placed import Address, address_from
-from mobius.host.protocol import HostRefused, place_socket, remove_socket
+from mobius.host.protocol import HostRefused, place_socket, remove_socket, slots_have_sockets
 from mobius.host.reach import make_slot_folder
 from mobius.host.state import write_atomically
 from mobius.model.numbers import whole
@@ -211,13 +211,24 @@ class Slot:
         if spec.kind == "web":
             port = port or free_port(used_ports)
             used_ports.add(port)
-            path = str(place_socket(self.run, f"{spec.name}.sock"))
+            path = self._socket_of(spec)
         process = Process(spec, port, path, self.run / f"{spec.name}.log")
         if before is not None:
             process.life = before.life
         process.life.restarts = 0
         process.kept = Kept(process.life, lambda: self._command(process), self._save)
         return process
+
+    def _socket_of(self, spec: ProcessSpec) -> str | None:
+        """None where there are none: its port is all it has. Raises HostRefused where it would listen on no port."""
+        if slots_have_sockets():
+            return str(place_socket(self.run, f"{spec.name}.sock"))
+        if spec.listen == "socket":
+            raise HostRefused(
+                f'{spec.name} listens on a Unix socket (listen = "socket"), and slots have none here',
+                'let it listen on PORT, and set listen = "port"',
+            )
+        return None
 
     def _command(self, process: Process) -> Command:
         """What to start, now: also where it may listen this time."""

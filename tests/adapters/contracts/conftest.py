@@ -16,6 +16,7 @@ from mobius.adapters.places import Places
 from mobius.adapters.targets.process import ProcessTarget
 from mobius.adapters.traffic.door import DoorTraffic
 from mobius.adapters.traffic.live_socket import LiveSocketTraffic
+from mobius.host.protocol import SLOTS_VARIABLE
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
 from mobius.ports import Traffic
 
@@ -75,6 +76,18 @@ class Ground:
 
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Ground]:
+    yield from _made()
+
+
+@pytest.fixture(scope="module")
+def ground_on_ports() -> Iterator[Ground]:
+    """As on a system without Unix sockets: what runs in a slot has a loopback port and nothing else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(SLOTS_VARIABLE, "port")
+        yield from _made()
+
+
+def _made() -> Iterator[Ground]:
     os.environ["PYTHONPATH"] = os.pathsep.join([str(SOURCE), os.environ.get("PYTHONPATH", "")]).rstrip(":")
     for site in new_site():
         settings = EnvironmentSettings(

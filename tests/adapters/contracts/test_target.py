@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from adapters.contracts.conftest import Ground, other, wait_for, web
@@ -25,7 +26,8 @@ UP = {"running", "starting"}  # a real process takes a moment to be seen listeni
 
 
 # Inside of a bed also under its systemd: tests/journeys/fleet/test_systemd_contract.py
-REAL = ["process", "systemd"] if systemd.is_here() else ["process"]
+GROUNDS = {"process": "ground", "process on ports": "ground_on_ports", "systemd": "unit_ground"}
+REAL = [name for name in GROUNDS if name != "systemd" or systemd.is_here()]
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +53,7 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
 
 
 def _ground(request: pytest.FixtureRequest) -> Ground | UnitGround:
-    name = "unit_ground" if request.param == "systemd" else "ground"
-    made: Ground | UnitGround = request.getfixturevalue(name)
+    made: Ground | UnitGround = request.getfixturevalue(GROUNDS[request.param])
     return made
 
 
@@ -239,3 +240,19 @@ def test_a_process_that_dies_is_started_again_and_counted(real: Ground | UnitGro
     pid = seen().pid
     os.kill(pid, 9)
     wait_for("another to run", lambda: seen().pid not in (0, pid) and seen().restarts == 1)
+
+
+def test_where_there_are_no_unix_sockets_a_slot_has_its_port_alone(ground_on_ports: Ground) -> None:
+    try:
+        start(ground_on_ports.target, "blue", "v1")
+        wait_for(
+            "it to listen", lambda: up(ground_on_ports.target, "blue").get("api", NONE).state == "running"
+        )
+        given = psutil.Process(ground_on_ports.site.pid_of("blue")).environ()
+        assert int(given["PORT"]) > 1024 and "MOBIUS_SOCKET" not in given
+        assert not list((ground_on_ports.site.root / "run/blue").rglob("*.sock"))
+        alone = ProcessSettings("api", web().start, listen="socket")
+        with pytest.raises(MobiusError, match="slots have none here"):
+            start(ground_on_ports.target, "green", "v2", alone)
+    finally:
+        ground_on_ports.empty()
