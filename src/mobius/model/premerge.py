@@ -12,6 +12,7 @@ StepName = Literal["backup", "deploy", "migrations", "smoke", "gates", "scan", "
 STEPS: tuple[StepName, ...] = (
     "backup", "deploy", "migrations", "smoke", "gates", "scan", "protection", "tests",
 )  # fmt: skip
+CONFIGURATION = "mobius.toml"  # who skipped a step that it has nothing for
 TITLES: dict[str, str] = {
     "backup": "a backup, made and verified",
     "deploy": "the deployment, without doing it",

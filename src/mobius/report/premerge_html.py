@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mobius.model.premerge import TITLES, Premerge, StepResult, StepState
+from mobius.model.premerge import CONFIGURATION, TITLES, Premerge, StepResult, StepState
 from mobius.model.verdict import Outcome
 from mobius.report.page import page_template
 from mobius.report.premerge import INCOMPLETE, next_words, outcome_of
@@ -36,7 +36,16 @@ def premerge_html(validation: Premerge) -> str:
         titles=TITLES,
         words={step.name: WORDS.get(step.state, ("not known", "unsure")) for step in validation.steps},
         bad={step.name: _bad(step) for step in validation.steps},
+        found={step.name: _found(step) for step in validation.steps},
     )
+
+
+def _found(step: StepResult) -> str:
+    """Who left it out is said where that was a person."""
+    if step.skipped is None:
+        return step.said
+    by = f"by {step.skipped.by}: " if step.skipped.by != CONFIGURATION else ""
+    return by + step.skipped.reason
 
 
 def _bad(step: StepResult) -> list[tuple[str, str, str, str, str]]:

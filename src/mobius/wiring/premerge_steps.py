@@ -14,7 +14,7 @@ from mobius.adapters.checks.run import run
 from mobius.adapters.monitor_logs import monitor_logs
 from mobius.errors import GateFailed, MobiusError, UsageError
 from mobius.flows.standing import standing
-from mobius.model.premerge import Skip, StepResult, StepState
+from mobius.model.premerge import CONFIGURATION, Skip, StepResult, StepState
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Ports
 from mobius.report.smoke import smoke_text
@@ -71,7 +71,7 @@ def _result(checks: tuple[CheckResult, ...], good: str, *files: str) -> StepResu
 
 def _nothing(reason: str, *files: str) -> StepResult:
     """There is nothing of the kind in this project: no answer, and shown as that."""
-    return StepResult("", StepState.SKIPPED, reason, skipped=Skip("mobius.toml", reason), files=files)
+    return StepResult("", StepState.SKIPPED, reason, skipped=Skip(CONFIGURATION, reason), files=files)
 
 
 def deployment(app: App, environment: str, tag: str) -> StepResult:
