@@ -11,11 +11,13 @@ import argparse
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import msgspec
 
-from bench.common import number, parser, table, write_entry
+from bench import fleet_picture
+from bench.common import BenchFailed, number, parser, table, write_entry
 from bench.fleet_cost import Cost, measure
 from bench.fleet_faults import Broken, Story, live_through
 from bench.fleet_network import HELD_UP, TAIL, Conditions
@@ -31,7 +33,7 @@ random message and another carrying on; afterwards every host must be known, non
 release, and the next deployment must put right whoever is back."""
 FLEETS = ((3, 5), (10, 5), (100, 5), (100, 10), (1000, 5), (1000, 50), (1000, 100))
 SHARES = (0.0, 0.01, 0.05)
-SIZES = (10, 10, 10, 30, 100)  # of the fleets in the stories, in turn
+SIZES = (10, 10, 10, 30, 10, 10, 10, 100)  # of the fleets in the stories, in turn
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -41,18 +43,26 @@ def main(words: Sequence[str] | None = None) -> None:
         hosts, max_parallel = map(int, options.one.split(","))
         print(msgspec.json.encode(measure(hosts, max_parallel)).decode())
         return
-    costs = [_in_a_process(*fleet) for fleet in FLEETS]
-    entry = "\n\n".join([_conditions(Conditions()), _times(costs), _price(costs), _stories(options.stories)])
+    with ThreadPoolExecutor(2) as fleets, ProcessPoolExecutor(2) as seeds:
+        measured = fleets.map(_in_a_process, FLEETS)
+        lived = {share: list(_lived(place, options.stories, seeds)) for place, share in enumerate(SHARES)}
+        costs = list(measured)
+        told = _stories({share: [one.result() for one in stories] for share, stories in lived.items()})
+    entry = "\n\n".join([_conditions(Conditions()), _times(costs), _price(costs), told])
     print(entry)
     if options.write:
         write_entry("fleet_sim", QUESTION, entry)
+        fleet_picture.main()
 
 
-def _in_a_process(hosts: int, max_parallel: int) -> Cost:
+def _in_a_process(fleet: tuple[int, int]) -> Cost:
     """So that its memory is its own."""
-    print(f"{hosts} hosts, max_parallel {max_parallel} …", file=sys.stderr, flush=True)
+    hosts, max_parallel = fleet
     words = [sys.executable, "-m", "bench.fleet_sim", "--one", f"{hosts},{max_parallel}"]
-    return msgspec.json.decode(subprocess.run(words, check=True, capture_output=True).stdout, type=Cost)
+    done = subprocess.run(words, capture_output=True)
+    if done.returncode:
+        raise BenchFailed(done.stderr.decode(errors="replace"))
+    return msgspec.json.decode(done.stdout, type=Cost)
 
 
 def _conditions(of: Conditions) -> str:
@@ -105,27 +115,27 @@ def _price(costs: Sequence[Cost]) -> str:
     )
 
 
-def _stories(count: int) -> str:
-    """Raises `Broken` for the first story after which anything is not as it has to be."""
+def _lived(place: int, count: int, seeds: Executor) -> Iterator[Future[Story]]:
+    """So many stories, shared out between the shares of hosts that are struck. Each raises `Broken` where anything is
+    not as it has to be afterwards."""
+    for number_of in range(count // len(SHARES)):
+        size = SIZES[number_of % len(SIZES)]
+        yield seeds.submit(live_through, 1000 * place + number_of, size, SHARES[place])
+
+
+def _stories(lived: Mapping[float, Sequence[Story]]) -> str:
     header = [
         "of the hosts die or are cut off", "stories", "deployers killed", "as asked", "taken back",
         "refused, or a person called", "broken",
     ]  # fmt: skip
     rows = []
-    for place, share in enumerate(SHARES):
-        print(f"stories with {share:.0%} …", file=sys.stderr, flush=True)
-        lived = list(_lived(1000 * place, count // len(SHARES), share))
-        ended = Counter(_how(story) for story in lived)
-        hosts = f"{sum(s.hit for s in lived):,} of {sum(s.size for s in lived):,}"
+    for share, stories in lived.items():
+        ended = Counter(_how(story) for story in stories)
+        hosts = f"{sum(s.hit for s in stories):,} of {sum(s.size for s in stories):,}"
         counts = (ended[how] for how in ("as asked", "taken back", "else"))
-        killed = sum(story.was_killed for story in lived)
-        rows.append([f"{share:.0%} ({hosts})", str(len(lived)), str(killed), *map(str, counts), "0"])
+        killed = sum(story.was_killed for story in stories)
+        rows.append([f"{share:.0%} ({hosts})", str(len(stories)), str(killed), *map(str, counts), "0"])
     return f"Stories on fleets of 10, 30 and 100 hosts:\n\n{table(header, rows)}"
-
-
-def _lived(first: int, count: int, share: float) -> Iterator[Story]:
-    for seed in range(first, first + count):
-        yield live_through(seed, SIZES[seed % len(SIZES)], share)
 
 
 def _how(story: Story) -> str:
