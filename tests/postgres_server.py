@@ -136,6 +136,11 @@ class PostgresServer:
             assert not ended and time.monotonic() < until, f"PostgreSQL did not start\n{self.log.read_text()}"
             time.sleep(0.02)
 
+    @property
+    def pid(self) -> int | None:
+        """Of its first process, which leads the group of all of them."""
+        return self._process.pid if self._process else None
+
     def stop(self) -> None:
         """At once; not running is a success."""
         process, self._process = self._process, None

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "history": ("mobius.cli.history", "What was deployed and rolled back, newest first."),
     "host": ("mobius.cli.host", "The supervisor of an environment: start, stop, look."),
     "init": ("mobius.cli.init", "Write mobius.toml and the files around it into this folder."),
+    "journal": ("mobius.cli.journal", "Move the journal into the database that machines share, or back."),
     "logs": ("mobius.cli.logs", "What the processes of a slot wrote."),
     "media": ("mobius.cli.media", "Measure loudness and streams of sound and video files."),
     "migrate": ("mobius.cli.migrate", "Judge migrations before they run."),

@@ -29,6 +29,7 @@ def begin(plan: Plan, ports: Ports, *, lead: str, wanted_hash: str = "") -> Run:
             f"the plan {wanted_hash} does not hold any more: it would be {plan.hash} now",
             f"look at it: mobius plan -e {plan.environment} --tag {plan.tag}",
         )
+    ports.refuse_elsewhere()
     refuse_unless_checks_pass(plan)
     try:
         clear_the_way(ports)

@@ -29,6 +29,7 @@ ACCEPTABLE = (RunState.OBSERVING, RunState.INCONCLUSIVE, RunState.NEEDS_OPERATOR
 def resume(ports: Ports, *, step_done: bool | None = None) -> Run:
     """Launches the runner of the run that stands still. `step_done` answers for the step nobody could see. A way back
     that went past the journal is written down there first; where that has ended, it is all there is to do."""
+    ports.refuse_elsewhere()
     reconcile(ports)
     if (done := _taken_in(ports)) is not None:
         return done
@@ -53,6 +54,7 @@ def _taken_in(ports: Ports) -> Run | None:
 
 def abort(ports: Ports, *, who: str) -> Run:
     """Stops the run where it is and takes back what it did, in its window too."""
+    ports.refuse_elsewhere()
     run = ports.journal.active_run(ports.settings.name)
     if run is None:
         raise UsageError("there is nothing to abort", f"to go back: mobius rollback -e {ports.settings.name}")
@@ -131,6 +133,7 @@ def _stopped_without_a_way_back(record: Record, because: str) -> Run:
 
 def accept_by_hand(ports: Ports, *, who: str) -> Run:
     """Ends the window now: the live release is kept, the old one stops."""
+    ports.refuse_elsewhere()
     environment = ports.settings.name
     run = ports.journal.active_run(environment)
     if run is None:
@@ -163,6 +166,7 @@ def accept_by_hand(ports: Ports, *, who: str) -> Run:
 def bring_up(ports: Ports) -> Standing:
     """What was live is live again, as after `host stop`: processes, health gate, traffic, then workers.
     While a run is active, traffic that goes somewhere is that run's to move."""
+    ports.refuse_elsewhere()
     ports.target.prepare()
     now = standing(ports)
     if now.live is None or not now.live_slot:

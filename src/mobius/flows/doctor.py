@@ -101,6 +101,10 @@ def _journal(ports: Ports) -> Iterator[CheckResult]:
         yield _no("clock", ahead, "set the clock: timedatectl set-ntp true")
     else:
         yield _yes("clock", "later than everything recorded")
+    if not ports.journal.is_writable():
+        told = "it is read, and cannot be written: rights, a full disk, or a server that only reads"
+        yield _no("journal", told, "see where it lies ([journal] in mobius.toml), and who may write there")
+        return
     yield _yes("journal", f"{count} events, and the chain holds" if count else "nothing is recorded yet")
 
 

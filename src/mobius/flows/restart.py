@@ -70,6 +70,7 @@ def restart_in_place(ports: Ports, name: str, *, who: str, despite_freeze: str =
     """Stops one worker or singleton and starts it again, as the live release has it; an open window goes on.
     Returns it once it stayed up. Raises `GateFailed` while frozen or when its configuration has changed (then the
     whole release wants a restart), `Locked` while a deployment acts, `MobiusError` when it does not stay up."""
+    ports.refuse_elsewhere()
     _refuse(check_freeze(ports, despite_freeze), name)
     now = standing(ports)
     if now.live is None:

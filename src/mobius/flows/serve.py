@@ -61,6 +61,7 @@ class Watchman:
             self._prepared = True
 
     def _keep(self) -> None:
+        self.ports.refuse_elsewhere()
         for taken_in in reconcile(self.ports):
             self.say(
                 f"run {taken_in.id} ({taken_in.kind} {taken_in.plan.tag}) went past the journal, which has it now"

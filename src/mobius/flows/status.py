@@ -13,6 +13,7 @@ from mobius.flows.report_issue import issues_of
 from mobius.flows.schema_moves import fit_of, made_for, rollback_with_data, rollback_with_its_backup
 from mobius.flows.standing import Standing, standing
 from mobius.flows.way_back import proven_of, run_that_made_live
+from mobius.model.emergency import RAISED, Spooled
 from mobius.model.plan import Way
 from mobius.model.proven import Fit
 from mobius.model.release import BackupRecord, Release
@@ -22,6 +23,7 @@ from mobius.model.verdict import Outcome
 from mobius.ports import Ports
 from mobius.report.next_step import held
 from mobius.report.ways import moved_words
+from mobius.report.words import clock
 from mobius.rules.canary import is_in_a_stage
 from mobius.rules.choosing import AFTER, unasked
 from mobius.rules.commanding import NO_CODE, can_restore
@@ -68,6 +70,7 @@ def status(ports: Ports) -> Status:
         oldest_unsent_at=outbox[0].created_at if outbox else 0.0,
         warnings=(
             *now.doubts,
+            *_unwritten(ports),
             *_left_alone(run, alive),
             *_unattended(now, ports),
             *_by_other_means(now, ports),
@@ -227,6 +230,35 @@ def _unattended(now: Standing, ports: Ports) -> tuple[str, ...]:
     return ("the supervisor does not run: what dies now is not started again",)
 
 
+def _unwritten(ports: Ports) -> tuple[str, ...]:
+    """What went past the journal and is not in it yet; an emergency of another machine, as far as hosts tell of it."""
+    on = f"mobius resume -e {ports.settings.name}"
+    try:
+        waiting, here = ports.spool.waiting(), ports.spool.epoch()
+    except MobiusError as problem:
+        return (f"{problem.message}; {problem.hint}",)
+    told = [_of_an_emergency(one, ports, on) for one in waiting]
+    if not waiting and here.token and _is_below(here.token, ports):
+        told.append(f"an emergency of {here.by} went past the journal, which does not know of it yet: {on}")
+    return tuple(told)
+
+
+def _of_an_emergency(one: Spooled, ports: Ports, on: str) -> str:
+    when = clock(one.run.started_at, ports.clock.now(), None)
+    cut_off = "" if one.is_ended or one.is_going_on else ", and was cut off in the middle"
+    return f"an emergency rollback of {when} by {one.run.holder} is not yet in the journal{cut_off}: {on}"
+
+
+def _is_below(token: int, ports: Ports) -> bool:
+    try:
+        newest = ports.journal.runs(ports.settings.name, 1)
+        raised = ports.journal.last_event(ports.settings.name, (RAISED,))
+    except MobiusError:
+        return False  # that it cannot be read is said already
+    known = max(newest[0].token if newest else 0, int(raised.data.get("token") or 0) if raised else 0)
+    return known < token
+
+
 def _is_a_host_out(ports: Ports) -> bool:
     try:
         return bool(ports.target.left_out())
@@ -238,6 +270,8 @@ def _next(
     now: Standing, run: Run | None, alive: bool | None, way_back: WayBackNow | None, ports: Ports
 ) -> str:
     environment = ports.settings.name
+    if _unwritten(ports):
+        return f"mobius resume -e {environment}"
     if _unattended(now, ports):
         return f"mobius host start -e {environment}"
     if run is not None and not run.ended:

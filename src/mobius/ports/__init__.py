@@ -127,6 +127,8 @@ class Ports:
     signals_beside: Callable[[Release, Release], Signals] = no_stages
     # whether a release is ready, where a deployment asks that: `mobius ready` as one check. Never raises
     ready: Callable[[Source], tuple[CheckResult, ...]] = nothing_required
+    # raises `UsageError` where what this environment runs is on another machine, which alone may change it
+    refuse_elsewhere: Callable[[], None] = nothing_to_note
     # where a way back is written down that no journal can be told of
     spool: Spool = field(default_factory=NoSpool)
     store: Store | None = None  # where copies of backups go; None where `store.url` is not set

@@ -91,6 +91,9 @@ class Journal(Protocol):
     def raise_token(self, environment: str, epoch: Epoch, *, now: float, who: str = "") -> bool:
         """From here on every token of the environment is above this one. Whether that had to be raised."""
 
+    def is_writable(self) -> bool:
+        """Whether it could be written now, as far as can be seen without writing. Never raises."""
+
     def run(self, run_id: int) -> Run:
         """The run. Raises `UsageError` when there is none."""
 

@@ -16,8 +16,6 @@ from mobius.web.looking import Looker
 from mobius.web.server import Limits, Server
 from mobius.web.site import Site
 
-JOURNAL = "journal.db"
-
 
 class Face:
     """Begun once. `ports` are read-only; `say` is told in one line where it answers, or why it does not."""
@@ -74,8 +72,8 @@ class Face:
         token = self._environ.get(serve.token_env) if serve.token_env else None
         guard = guard_of(wanted, serve.hosts, serve.token_env, token)
         listening = listen_near(wanted)
-        journal = self._ports.settings.root / JOURNAL
-        site = Site(Looker(self._ports), guard, self._version, self._say, journal)
+        writable = self._ports.journal.is_writable
+        site = Site(Looker(self._ports), guard, self._version, self._say, writable)
         server = Server(site.answer, self._limits)
         self._thread = threading.Thread(target=self._run, args=(server, listening), daemon=True, name="web")
         self._thread.start()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from mobius.errors import MobiusError, UsageError
@@ -26,7 +24,6 @@ from mobius.web.verdict import run_asked_for, taken_back_by, verdict_json
 READING = ("GET", "HEAD")
 RUN = re.compile(r"/runs/([0-9]{1,9})")
 SHOWN_RUNS = 12
-LEAST_FREE_BYTES = 1 << 20  # with less nothing durable is written any more
 # What a caller who looks at the status code only may ask for, and the outcomes that are a yes.
 REQUIRED: Mapping[str, frozenset[Outcome]] = {
     "pass": frozenset({Outcome.PASS}),
@@ -39,14 +36,14 @@ Json = dict[str, Any]
 
 @dataclass(slots=True)
 class Site:
-    """One environment. `say` is told in one line of what nobody foresaw; `journal` is the file that must be
-    writable, None where there is no such file."""
+    """One environment. `say` is told in one line of what nobody foresaw; `journal` says whether
+    the journal could be written now, None where nobody asks."""
 
     looker: Looker
     guard: Guard
     version: str
     say: Callable[[str], None]
-    journal: Path | None = None
+    journal: Callable[[], bool] | None = None
     _told: set[str] = field(default_factory=set)
 
     def answer(self, request: Request) -> Answer:
@@ -84,7 +81,7 @@ class Site:
             self.looker.counted(),
             names=(ports.service, settings.name),
             version=self.version,
-            journal_writable=is_writable(self.journal) if self.journal else None,
+            journal_writable=self.journal() if self.journal else None,
             redact=ports.redact,
             accept=request.accept,
         )
@@ -208,17 +205,6 @@ PAGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "/api/v1/status": ("_status", READING),
     OPEN: ("_health", READING),
 }
-
-
-def is_writable(journal: Path) -> bool:
-    """As far as can be seen without writing: rights of file and folder, a file system that takes writes, and room."""
-    there = journal if journal.exists() else journal.parent
-    try:
-        room = os.statvfs(journal.parent)
-    except OSError:
-        return False
-    may = os.access(there, os.W_OK) and os.access(journal.parent, os.W_OK)
-    return may and room.f_bavail * room.f_frsize >= LEAST_FREE_BYTES
 
 
 def _policy_of(run: Run) -> Any:

@@ -15,9 +15,11 @@ from mobius.model.settings import EnvironmentSettings, Settings
 from mobius.ports import Journal, Launcher, Lock
 
 if TYPE_CHECKING:
+    from mobius.adapters.journals.home import Home
     from mobius.adapters.journals.postgres import TellingPostgresJournal
 
 _MACHINE = Path("/etc/machine-id")
+ON_ONE_MACHINE = ("process", "systemd")  # targets whose processes are where mobius is
 
 
 def open_journal(
@@ -93,10 +95,30 @@ def _in_postgres(
     )
 
 
+def home_of(all_settings: Settings, settings: EnvironmentSettings, journal: Journal) -> Home:
+    """Where the environment's own processes live, by the journal."""
+    from mobius.adapters.journals.home import Home, Place
+
+    place = Place(socket.gethostname(), _machine(), str(settings.root), str(all_settings.project))
+    return Home(journal, settings.name, place)
+
+
+def refuse_elsewhere(
+    all_settings: Settings, settings: EnvironmentSettings, journal: Journal
+) -> Callable[[], None]:
+    """What is asked before anything is changed, where machines share a journal and the processes are on one of them."""
+    if settings.journal.kind != "postgres" or settings.target not in ON_ONE_MACHINE:
+        return nobody
+    return home_of(all_settings, settings, journal).refuse_elsewhere
+
+
 def _owner(settings: EnvironmentSettings) -> str:
     """This root on this machine, and no other."""
+    return f"{socket.gethostname()} {_machine()} {settings.root}"
+
+
+def _machine() -> str:
     try:
-        machine = _MACHINE.read_text(encoding="ascii").strip()
+        return _MACHINE.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
-        machine = ""
-    return f"{socket.gethostname()} {machine} {settings.root}"
+        return ""

@@ -33,7 +33,8 @@ LINES: tuple[dict[str, Any], ...] = (
     {"do": "say", "note": note("noted"), "at": 205.0, "who": ""},
 )  # fmt: skip
 ENDED = {
-    "do": "move", "state": "rolled back", "note": note("rolled back"), "at": 206.0, "changes": {"sentence": "r1 is live"},
+    "do": "move", "state": "rolled back", "note": note("rolled back"), "at": 206.0,
+    "changes": {"sentence": "r1 is live"},
 }  # fmt: skip
 WHOLE = Spooled("key-1", PAST, (*LINES, ENDED), is_ended=True)
 CUT_OFF = Spooled("key-2", PAST, LINES)

@@ -414,3 +414,9 @@ def run_python(code: str, path: Path) -> subprocess.CompletedProcess[str]:
     process = start_python(code, path)
     out, err = process.communicate(timeout=60)
     return subprocess.CompletedProcess([], process.returncode, out, err)
+
+
+def test_a_journal_is_writable_by_its_rights_and_its_room(tmp_path: Path) -> None:
+    assert SqliteJournal(tmp_path / "journal.db", read_only=True).is_writable()
+    assert SqliteJournal(tmp_path / "not" / "yet" / "journal.db").is_writable()
+    assert not SqliteJournal(Path("/proc/journal.db")).is_writable()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,8 +102,90 @@ def test_without_its_journal_status_says_so_and_an_emergency_goes_back(
         assert service.get()["release"] == "v1"
         log = (service.folder / "logs" / "deployment.log").read_text()
         assert "no journal, going back without it: the journal in postgres" in log
+        said = service.mobius("status").out
+        assert "an emergency rollback of" in " ".join(said.split())
+        assert "is not yet in the journal" in " ".join(said.split())
+        assert "next:     mobius resume -e production" in said
         own_server.start()
         assert service.status()["live"]["tag"] == "v1"
+        kept = service.status()
+        assert not any("not yet in the journal" in words for words in kept["warnings"])
+        assert (kept["run"]["kind"], kept["run"]["state"]) == ("rollback", "rolled back")
+        told = "SELECT count(*) FROM mobius.events WHERE kind = 'emergency recorded'"
+        service.mobius("resume", expect=0)
+        assert own_server.query(told)[0][0] == 1
+        assert "unbroken" in service.mobius("audit", "verify", expect=0).out
+        service.mobius("deploy", "--tag", "v2", expect=0)
+        assert service.get()["release"] == "v2"
+
+
+def test_an_emergency_that_is_killed_is_carried_on_when_the_journal_is_back(
+    tmp_path: Path, own_server: PostgresServer
+) -> None:
+    with operator(tmp_path, own_server.url()) as service:
+        service.mobius("deploy", "--tag", "v1", expect=0)
+        service.mobius("deploy", "--tag", "v2", expect=0)
+        own_server.stop()
+        spool = service.root / "emergencies"
+        for lines in (2, 5):
+            going = service.start("rollback", "--emergency")
+            wait_until(lambda n=lines, one=going: _longest(spool) >= n or one.poll() is not None)
+            going.kill()
+            service.finish(going)
+        own_server.start()
+        service.mobius("resume")
+        wait_until(lambda: _state(own_server, 3) in ("observing", "rolled back", "accepted"))
+        assert service.get()["release"] == "v1"
+        assert own_server.query("SELECT count(*) FROM mobius.runs")[0][0] == 3
+        assert list(spool.glob("*.jsonl")) == []
+        service.mobius("audit", "verify", expect=0)
+
+
+def test_the_processes_of_one_machine_are_changed_there_alone(
+    tmp_path: Path, new_database: Callable[..., Database]
+) -> None:
+    database = new_database("journal")
+    with operator(tmp_path / "anna", database.url) as anna, operator(tmp_path / "ben", database.url) as ben:
+        anna.mobius("deploy", "--tag", "v1", expect=0)
+        for words in (("deploy", "--tag", "v2"), ("rollback", "--yes"), ("resume",), ("abort",), ("accept",)):
+            refused = ben.mobius(*words)
+            assert refused.code in (1, 2), refused
+        refused = ben.mobius("deploy", "--tag", "v2")
+        assert f"production lives on {socket.gethostname()}, in {anna.root.resolve()}" in refused.err
+        assert f"mobius --on {socket.gethostname()}:{anna.folder.resolve()}" in refused.err
+        assert "v1" in ben.mobius("history", expect=0).out
+        ben.mobius("audit", "verify", expect=0)
+        assert anna.get()["release"] == "v1"
+
+
+def test_a_journal_moves_into_postgresql_and_back(
+    tmp_path: Path, new_database: Callable[..., Database]
+) -> None:
+    database = new_database("journal")
+    with Service(tmp_path, alone=False, environ={"JOURNAL_URL": database.url}) as service:
+        for tag in ("v1", "v2"):
+            service.add_release(tag)
+        service.mobius("deploy", "--tag", "v1", expect=0)
+        head = service.mobius("audit", "head", expect=0).out.strip()
+        to = ("journal", "copy", "--to", "postgres", "--url-env", "JOURNAL_URL", "--schema", "mobius")
+        assert "would be copied" in service.mobius(*to, "--dry-run", expect=0).out
+        assert database.one("SELECT to_regclass('mobius.runs') IS NULL")
+        assert service.mobius(*to).code == 2  # asks, and nobody is there
+        service.mobius(*to, "--yes", expect=0)
+        assert "a journal in the destination already" in service.mobius(*to, "--yes").err
+        config = service.folder / "mobius.toml"
+        before = config.read_text()
+        config.write_text(before + SHARED)
+        assert service.mobius("audit", "head", expect=0).out.strip() == head
+        service.mobius("audit", "verify", "--head", head, expect=0)
+        service.mobius("deploy", "--tag", "v2", expect=0)
+        (service.root / "journal.db").rename(service.root / "journal.old")
+        service.mobius("journal", "copy", "--to", "sqlite", "--yes", expect=0)
+        config.write_text(before)
+        service.mobius("audit", "verify", "--head", head, expect=0)
+        assert service.status()["live"]["tag"] == "v2"
+        service.mobius("rollback", "--yes", expect=0)
+        assert service.get()["release"] == "v1"
 
 
 def test_two_operators_deploy_strictly_one_after_the_other(
@@ -120,6 +203,7 @@ def test_two_operators_deploy_strictly_one_after_the_other(
         runner.suspend()  # a deployment that takes long
         try:
             assert _state(database.server, 1, database.name) == "running"
+            ben.mobius("journal", "home", "--yes", expect=0)
             for words in (("deploy", "--tag", "v1"), ("abort", "--yes"), ("resume",)):
                 refused = ben.mobius(*words)
                 assert refused.code in (2, 10), refused
@@ -132,6 +216,11 @@ def test_two_operators_deploy_strictly_one_after_the_other(
         runs = database.execute("SELECT id, state, started_at, ended_at FROM mobius.runs ORDER BY id")
         assert [(run[0], run[1]) for run in runs][:1] == [(1, "accepted")]
         anna.mobius("audit", "verify", expect=0)
+
+
+def _longest(spool: Path) -> int:
+    """Lines of the longest file."""
+    return max((len(file.read_bytes().splitlines()) for file in spool.glob("*.jsonl")), default=0)
 
 
 def _state(server: PostgresServer, run_id: int, database: str = "postgres") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -18,6 +19,7 @@ from mobius.errors import MobiusError
 
 T = TypeVar("T")
 BUSY_S = 10.0
+LEAST_FREE_BYTES = 1 << 20  # with less on its disk, the next lines do not fit
 _CREATING = threading.Lock()
 EMERGENCY = "`mobius rollback --emergency` works without the journal"
 
@@ -30,6 +32,9 @@ class Database(Protocol):
 
     def read(self, query: Callable[[Sql], T]) -> T:
         """The answer of `query` on one unchanging state. It may be called more than once."""
+
+    def is_writable(self) -> bool:
+        """Whether it could be written now, as far as can be seen without writing. Never raises."""
 
     def close(self) -> None:
         """Lets go of what is open."""
@@ -68,6 +73,18 @@ class FileDatabase:
                 with transaction(self._writer, "DEFERRED"):
                     return query(self._writer)
             return self._read_file(query)
+
+    def is_writable(self) -> bool:
+        """Rights of file and folder, a file system that takes writes, and room."""
+        folder = next(
+            each for each in self.path.absolute().parents if each.exists()
+        )  # the rest would be made
+        there = self.path if self.path.exists() else folder
+        try:
+            free_bytes = shutil.disk_usage(folder).free
+        except OSError:
+            return False
+        return os.access(there, os.W_OK) and os.access(folder, os.W_OK) and free_bytes >= LEAST_FREE_BYTES
 
     def close(self) -> None:
         """Lets go of the file; a later call opens it again."""
@@ -169,6 +186,10 @@ class MemoryDatabase:
         """The answer of `query`."""
         with self._turn:
             return query(self._sql)
+
+    def is_writable(self) -> bool:
+        """As long as there is memory."""
+        return True
 
     def close(self) -> None:
         """Nothing is left open that anybody could miss."""

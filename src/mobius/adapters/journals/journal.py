@@ -109,5 +109,8 @@ class _Inside:
     def read(self, query: Callable[[Sql], T]) -> T:
         return query(self._sql)
 
+    def is_writable(self) -> bool:
+        return True
+
     def close(self) -> None:
         """It is not ours to close."""

@@ -30,6 +30,10 @@ _FOR_THIS = """SELECT set_config('search_path', %s, true), set_config('lock_time
  set_config('statement_timeout', %s, true), set_config('idle_in_transaction_session_timeout', %s, true),
  CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
  THEN set_config('synchronous_commit', 'on', true) END"""
+_TAKES_WRITES = "NOT pg_is_in_recovery() AND current_setting('default_transaction_read_only') = 'off'"
+_OURS = "has_table_privilege('events', 'INSERT') AND has_table_privilege('journal', 'UPDATE')"
+_MAY_WRITE = f"SELECT {_TAKES_WRITES} AND {_OURS}"
+_MAY_MAKE = f"SELECT {_TAKES_WRITES} AND has_database_privilege(current_database(), 'CREATE')"
 _LOCKED = "SELECT schema_version, service FROM journal FOR UPDATE"
 
 
@@ -104,6 +108,17 @@ class PostgresDatabase:
                         raise MobiusError(lost.message, lost.hint, details=lost.details) from lost
                     time.sleep(BETWEEN_TRIES_S)
                     self._reach_until(until)
+
+    def is_writable(self) -> bool:
+        """A primary server that answers at once, and lets this user write the tables, or make them."""
+        try:
+            with self._turn, self._explained(), self._line.transaction("READ ONLY") as connection:
+                self._settle(connection)
+                asked = _MAY_WRITE if schema.exists(connection, self.schema) else _MAY_MAKE
+                return bool(connection.execute(asked).fetchone()[0])
+        except (MobiusError, CutOff):
+            self._line.close()
+            return False
 
     def close(self) -> None:
         """Lets go of the connection; a later call opens it again."""

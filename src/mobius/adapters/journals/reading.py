@@ -32,6 +32,10 @@ class Reader:
         """Lets go of the database."""
         self._database.close()
 
+    def is_writable(self) -> bool:
+        """Whether it could be written now, as far as can be seen without writing."""
+        return self._database.is_writable()
+
     def run(self, run_id: int) -> Run:
         """The run. Raises `UsageError` when there is none."""
         return self._database.read(lambda sql: rows.run(tables.run_row(sql, run_id)))
