@@ -15,6 +15,7 @@ from mobius.model.haproxy import USUAL_CONFIG, HaproxyPlace
 from mobius.model.verdict import CheckResult, Outcome
 
 BY_WEIGHT = ("roundrobin", "leastconn", "random")
+MOST_NAMED = 12
 PRINTED = "include what `mobius traffic snippet` prints, and reload HAProxy once"
 SECTIONS = (
     "backend",
@@ -118,7 +119,9 @@ def _backend(place: HaproxyPlace, api: Asked) -> str:
             f"its server {others[0]} gets requests, too, whatever is live",
             "take it out of the backend, or write `backup` behind it",
         )
-    return f"has {', '.join(place.servers)}, by weights"
+    named = ", ".join(place.servers[:MOST_NAMED])
+    more = len(place.servers) - MOST_NAMED
+    return f"has {named}{f' and {more:,} more' if more > 0 else ''}, by weights"
 
 
 def _others(place: HaproxyPlace, servers: Mapping[str, Server], rows: Mapping[str, Row]) -> list[str]:
