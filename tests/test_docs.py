@@ -14,6 +14,7 @@ import pytest
 
 from mobius import config, errors
 from mobius.cli.main import mobius
+from pages import reading
 
 
 def _load(name: str) -> ModuleType:
@@ -25,7 +26,7 @@ def _load(name: str) -> ModuleType:
     return module
 
 
-reading, commands_page = _load("reading"), _load("commands_page")
+commands_page = _load("commands_page")
 PAGES = reading.pages()
 FLOWS = reading.ROOT / "src" / "mobius"
 
