@@ -70,6 +70,45 @@ def test_one_value_that_changed_is_seen_in_the_pages_of_its_table_alone(
     assert pages_between(*two).written_bytes > 0
 
 
+@pytest.mark.parametrize("order", [(), ("a", "b"), ("b", "a")])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE INDEX by_text ON a (text); INSERT INTO b SELECT 10000 + id, text FROM a",  # where pages were free
+        "DELETE FROM b WHERE id % 3 = 0; UPDATE small SET text = 'y'",
+        "DROP TABLE small; CREATE TABLE c AS SELECT * FROM a",
+        "UPDATE a SET text = text || 'longer' WHERE id % 2 = 0",
+        "INSERT INTO small VALUES (2, hex(zeroblob(20000)))",
+        "",
+    ],
+)
+def test_in_whatever_order_it_is_asked_the_answer_is_that_of_every_page(
+    two: tuple[Path, Path], sql: str, order: tuple[str, ...]
+) -> None:
+    for path in two:
+        changed(
+            path,
+            "CREATE TABLE small (id INTEGER PRIMARY KEY, text TEXT); INSERT INTO small VALUES (1, 'x');"
+            " CREATE INDEX b_text ON b (text); CREATE TABLE gone AS SELECT * FROM a; DROP TABLE gone;",
+        )
+    changed(two[1], sql)
+    pages, names = pages_between(*two), ("a", "small", "b", "b_text")
+    assert pages.differing is not None
+    owners, told = Owners(two[0], order), {}
+    with closing(sqlite3.connect(two[0])) as db:
+        for name in names:
+            rows = db.execute("SELECT pageno FROM dbstat WHERE name = ?", (name,)).fetchall()
+            told[name] = pages.differing.isdisjoint(page for (page,) in rows)
+    assert {name: owners.are_as_they_were([name], pages) for name in names} == told
+
+
+def test_a_table_of_no_pages_of_its_own_is_never_told_to_be_as_it_was(two: tuple[Path, Path]) -> None:
+    for path in two:
+        changed(path, "CREATE VIRTUAL TABLE words USING fts5(word)")
+    assert not Owners(two[0]).are_as_they_were(["words"], pages_between(*two))
+    assert not Owners(two[0]).are_as_they_were(["not there"], pages_between(*two))
+
+
 @pytest.mark.parametrize("sql", ["PRAGMA page_size = 8192; VACUUM", "DELETE FROM a; VACUUM"])
 def test_nothing_is_told_by_pages_that_lie_elsewhere(two: tuple[Path, Path], sql: str) -> None:
     changed(two[1], sql)

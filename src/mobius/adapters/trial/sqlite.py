@@ -95,15 +95,15 @@ def _tried(bench: _Bench, changes: Sequence[Change], progress: Callable[[str], N
     versions = [change.version or change.name for change in changes]
     goes_down = not error and bench.source.can_go_down(bench.root, versions)
     progress("comparing rows" + (", and trying the way down" if goes_down else ""))
-    becomes = state_of(bench.migrated)
+    pages = pages_between(bench.scratch, bench.migrated)
+    owners = Owners(bench.scratch, sorted(was.tables, key=lambda name: was.tables[name].rows))
+    becomes = state_of(bench.migrated, was, lambda name: owners.are_as_they_were([name], pages))
     named = watch.names | _named_in(changes)
     if bench.source.opaque and not named:
         # Nothing is known of what it meant to do: only rows that are gone are strange.
         named = {name for name, table in was.tables.items() if _has_as_many(table, becomes.tables.get(name))}
-    owners = Owners(bench.scratch)
     with ThreadPoolExecutor(1) as beside:
         going = beside.submit(_down, bench, versions, was, named, owners) if goes_down else None
-        pages = pages_between(bench.scratch, bench.migrated)
         trial = replace(
             trial,
             statements=_with_bytes(watch.statements(error, _called(changes)), pages.written_bytes),
@@ -193,8 +193,8 @@ def _down(
                 return DownTrial(True, time.monotonic() - began, error.message)
             seconds = time.monotonic() - began
             settled(scratch)
-            then = state_of(scratch)
             pages = pages_between(bench.scratch, scratch)
+            then = state_of(scratch, was, lambda name: owners.are_as_they_were([name], pages))
             rows = rows_between(bench.scratch, scratch, was, then, pages=pages, owners=owners, touched=named)
             differs = narrower(was, then) or shapes_differ(was, then)
             return DownTrial(True, seconds, rows=rows, schema_differs=differs)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,28 +39,75 @@ def pages_between(before: Path, after: Path) -> Pages:
 
 @dataclass(slots=True)
 class Owners:
-    """Whose pages the pages of the file `before` are, asked once for each table and index."""
+    """Whose pages the pages of the file `before` are, asked at most once for each table and index. `smallest_first`:
+    names of tables, in the order in which it costs least to ask. The file must be sound: no page of two tables."""
 
     before: Path
+    smallest_first: Sequence[str] = ()
     _pages: dict[str, frozenset[int]] = field(default_factory=dict)
+    _trees: list[str] | None = None
+    _asking: threading.Lock = field(default_factory=threading.Lock)
 
     def are_as_they_were(self, names: Iterable[str], pages: Pages) -> bool:
         """Whether every page of these tables and indexes is in the later file as it was. False where that cannot be
         told: this SQLite does not say which pages are whose (dbstat)."""
-        if pages.differing is None:
+        differing = pages.differing
+        if differing is None:
             return False
-        return all(self._is_as_it_was(name, pages.differing) for name in names)
+        with self._asking:
+            return all(self._is_as_it_was(name, differing) for name in names)
 
     def _is_as_it_was(self, name: str, differing: frozenset[int]) -> bool:
         if name not in self._pages:
-            found = set()
             with contextlib.closing(reading(self.before)) as db, contextlib.suppress(sqlite3.Error):
+                trees = self._all(db)
+                if name not in trees:
+                    return False  # a virtual table
+                if self._are_others(db, trees[: trees.index(name)], differing):
+                    return True
+                found = set()
                 for (page,) in db.execute(_WHOSE, (name,)):
                     if page in differing:
                         return False
                     found.add(page)
-            self._pages[name] = frozenset(found)  # none: a virtual table, or nobody knows
-        return bool(self._pages[name]) and self._pages[name].isdisjoint(differing)
+                self._pages[name] = frozenset(found)
+        return bool(self._pages.get(name)) and self._pages[name].isdisjoint(differing)
+
+    def _are_others(self, db: sqlite3.Connection, names: Iterable[str], differing: frozenset[int]) -> bool:
+        """Whether each page that differs is one of these, or was free: so that no other need be looked at."""
+        left = differing - _free(self.before) if differing else differing
+        for name in names:
+            if not left:
+                break
+            if name not in self._pages:
+                self._pages[name] = frozenset(page for (page,) in db.execute(_WHOSE, (name,)))
+            left -= self._pages[name]
+        return not left
+
+    def _all(self, db: sqlite3.Connection) -> list[str]:
+        """Every table and index that has pages, the schema's own first."""
+        if self._trees is None:
+            rows = db.execute("SELECT name, tbl_name FROM sqlite_master WHERE rootpage <> 0").fetchall()
+            places = {name: place for place, name in enumerate(self.smallest_first)}
+            found = {name.decode(): places.get(table.decode(), len(places)) for name, table in rows}
+            self._trees = ["sqlite_schema", *sorted(found, key=lambda name: found[name])]
+        return self._trees
+
+
+def _free(path: Path) -> frozenset[int]:
+    """The pages that nobody uses: trunks, each with the next one, a number, and so many others (Database File Format,
+    1.5)."""
+    size, found = _page_size(path), set()
+    with path.open("rb") as file:
+        file.seek(32)
+        trunk = int.from_bytes(file.read(4), "big")
+        while trunk and trunk not in found:
+            file.seek((trunk - 1) * size)
+            page = file.read(size)
+            numbers = [int.from_bytes(page[at : at + 4], "big") for at in range(0, size, 4)]
+            found |= {trunk, *numbers[2 : 2 + min(numbers[1], size // 4 - 2)]} if page else {trunk}
+            trunk = numbers[0]
+    return frozenset(found)
 
 
 def _differing(before: Path, after: Path, size: int) -> Iterator[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,17 +52,22 @@ class State:
 NOTHING = State({}, ())  # before the first migration
 
 
-def state_of(path: Path) -> State:
-    """Looks at the database at `path`; its rows are counted, not read."""
+def state_of(
+    path: Path, was: State = NOTHING, has_its_pages: Callable[[str], bool] = lambda _: False
+) -> State:
+    """Looks at the database at `path`; its rows are counted, not read; nor counted of a table that begins where it
+    `was`, and of which every page is as it was (`has_its_pages`)."""
     with contextlib.closing(reading(path)) as db:
         tables = {}
         for name in _named(db):
             with contextlib.suppress(sqlite3.OperationalError):  # a virtual table whose module is not here
-                tables[name] = _table(db, name)
+                tables[name] = _table(db, name, was.tables.get(name), has_its_pages)
         return State(tables, _schema(db))
 
 
-def _table(db: sqlite3.Connection, name: str) -> Table:
+def _table(
+    db: sqlite3.Connection, name: str, was: Table | None, has_its_pages: Callable[[str], bool]
+) -> Table:
     columns = {
         column.decode(): Column(place, kind.decode(), default, key)
         for place, column, kind, _, default, key, hidden in db.execute(f"PRAGMA table_xinfo({quoted(name)})")
@@ -75,8 +80,11 @@ def _table(db: sqlite3.Connection, name: str) -> Table:
             (name,),
         )
     }
+    root = declared[name][0]
+    if was is not None and root and was.root == root and has_its_pages(name):
+        return Table(columns, was.rows, root, declared)
     rows = db.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()[0]
-    return Table(columns, rows, declared[name][0], declared)
+    return Table(columns, rows, root, declared)
 
 
 def reading(path: Path) -> sqlite3.Connection:
