@@ -219,3 +219,15 @@ def test_the_machine_keeps_its_own_name_and_processes(host: Host) -> None:
     assert os.uname().nodename != "host"
     assert seen[0] == "systemd"
     assert "pytest" not in seen
+
+
+def test_a_disk_of_its_own_can_be_full_and_is_kept_over_a_crash(bed: Bed) -> None:
+    host = bed.host("small", disk_mib=128)
+    host.write("/root/kept", "kept")
+    fill = "fallocate -l $(df --output=avail -B1 / | tail -1) /full; cat /dev/zero >/full.rest"
+    assert "No space left" in host.run(["sh", "-c", fill], check=False).stderr
+    host.crash()
+    host.boot()
+    assert host.read("/root/kept") == "kept"
+    host.run(["rm", "/full", "/full.rest"])
+    host.write("/root/more", "more")

@@ -62,7 +62,7 @@ def run_cell(ground: Ground, fault_name: str, moment: str) -> None:
         late = clients.since(struck_at + fault.hurts) if fault.hurts else clients.failures
         assert late == [], f"{len(late)} requests failed that may not: {late[:5]}"
         assert clients.sent > 20
-    except BaseException as problem:
+    except Exception as problem:
         found.outcome = found.outcome or "FAILED"
         problem.add_note(ground.log())
         _note({**asdict(found), "problem": str(problem).splitlines()[0][:300] if str(problem) else "?"})
@@ -105,12 +105,13 @@ def run_timed(ground: Ground, what: str, goal_s: float, *words: str) -> None:
 
 def _struck(ground: Ground, fault: Fault, moment: str, found: Found) -> tuple[float, Ran]:
     """The run, ended, and when it was struck."""
+    environ = fault.environ(ground)
     words = ("deploy", "--tag", ground.next_tag())
     if moment == "rollback":
         ground.mobius(*words, expect=0)
         words = ("rollback", "-e", "production", "--yes")
     label, when = MOMENTS[moment]
-    command = ground.halted(label, when, words, fault.environ(ground))
+    command = ground.halted(label, when, words, environ)
     try:
         struck_at = time.monotonic()
         try:
@@ -141,10 +142,12 @@ def _settled(ground: Ground, found: Found) -> Ran:
         return next(one for one in ground.runs() if one.kind != "monitor")
 
     def is_at_rest() -> bool:
-        return run().state in (*map(str, ENDED), "observing", "needs a person")
+        now = run()
+        watched = now.kind == "rollback" and now.state == "observing"  # what came back, for two hours
+        return watched or now.state in (*map(str, ENDED), "needs a person")
 
     if run().state == "needs a person" or not is_at_rest():
-        found.outcome += "resumed, "
+        found.outcome = "resumed, "
         ground.mobius("resume", "-e", "production")
     until(is_at_rest, "the run ends", ENDS_WITHIN_S)
     last = run()
@@ -180,7 +183,10 @@ def _line(said: str, label: str) -> str:
 
 
 def _served(ground: Ground) -> set[str]:
-    return {answer.split()[0] for answer in ground.answers(9)}
+    try:
+        return {answer.split()[0] for answer in ground.answers(9)}
+    except OSError as problem:
+        return {str(problem)}
 
 
 def _deploy_again(ground: Ground) -> None:

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +78,7 @@ class Ran:
 class Ground(Fleet):
     """The project. `deploy` and `rollback` begin a run that stands still at a moment; `go_on` lets it go."""
 
-    def __init__(self, bed: Bed, folder: Path, server: PostgresServer) -> None:
+    def __init__(self, bed: Bed, folder: Path, aside: Path, server: PostgresServer) -> None:
         self.machines: dict[str, Host] = {name: bed.host(name, disk_mib=HOST_DISK_MIB) for name in HOSTS}
         config = folder / "ssh_config"
         config.write_text("\n".join(one.ssh_config.read_text() for one in self.machines.values()))
@@ -91,6 +91,7 @@ class Ground(Fleet):
             fleet="failure_budget = 1", more=MORE,
         )  # fmt: skip
         self.server = server
+        self.aside = aside  # for what the test itself writes, when the disk of `folder` is full
         server.query("CREATE DATABASE journal")
         self.environ["COLUMNS"] = "1000"  # a fact is a line
         self.environ["JOURNAL_URL"] = server.url("journal")
@@ -134,7 +135,7 @@ class Ground(Fleet):
 
     @property
     def strike_folder(self) -> Path:
-        return self.folder / "strikes" / str(self.strikes)
+        return self.aside / "strikes" / str(self.strikes)
 
     def halted(
         self, moment: str, when: str, words: Sequence[str], environ: Mapping[str, str]
@@ -214,22 +215,19 @@ class Ground(Fleet):
 @contextmanager
 def a_ground() -> Iterator[Ground]:
     """With a release to go back to. Its folder is a small disk of its own, which can be filled."""
-    folder = Path(tempfile.mkdtemp(prefix="mobius-fm-"))
-    subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={HERE_DISK_MIB}m,mode=755", "tmpfs", folder], check=True
-    )
-    server = new_server(fsync="on", full_page_writes="on").start()
-    try:
-        with Bed() as bed:
-            ground = Ground(bed, folder, server)
-            settings = load(ground.config, environ=ground.environ).environment("production")
-            try:
-                with Haproxy(folder / "proxy", "shop", settings) as ground.proxy:
-                    ground.begin()
-                    yield ground
-            finally:
-                ground.close()
-    finally:
-        server.close()
-        subprocess.run(["umount", "--lazy", folder], check=False)
-        shutil.rmtree(folder, ignore_errors=True)
+    with ExitStack() as standing:
+        server = new_server(fsync="on", full_page_writes="on")
+        standing.callback(server.close)
+        server.start()
+        folder, aside = (Path(tempfile.mkdtemp(prefix=f"mobius-{name}-")) for name in ("fm", "fa"))
+        for place in (folder, aside):
+            standing.callback(shutil.rmtree, place, ignore_errors=True)
+        disk = ("-t", "tmpfs", "-o", f"size={HERE_DISK_MIB}m,mode=755", "tmpfs")
+        subprocess.run(["mount", *disk, folder], check=True)
+        standing.callback(subprocess.run, ["umount", "--lazy", folder], check=False)
+        ground = Ground(standing.enter_context(Bed()), folder, aside, server)
+        standing.callback(ground.close)
+        settings = load(ground.config, environ=ground.environ).environment("production")
+        ground.proxy = standing.enter_context(Haproxy(folder / "proxy", "shop", settings))
+        ground.begin()
+        yield ground
