@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import erf, exp, log, sqrt
 from typing import Any
@@ -76,15 +76,12 @@ def main() -> None:
     asked.add_argument("--healthy", type=int, default=200)
     asked.add_argument("--bad", type=int, default=50)
     asked.add_argument("--seed", type=int, default=1)
+    asked.add_argument("--window", type=float, default=1800.0, help="seconds")
     asked.add_argument("--only", default="")
     said = asked.parse_args()
-    for fleet in [kind for kind in (*HEALTHY, *BAD) if said.only in kind.name]:
-        runs = max(
-            1,
-            (said.bad if fleet.is_bad else said.healthy)
-            * 3
-            // max(3, fleet.hosts if not fleet.is_bad else 3),
-        )
+    for kind in [kind for kind in (*BAD, *HEALTHY) if said.only in kind.name]:
+        fleet = replace(kind, window_s=said.window)
+        runs = max(1, (said.bad if fleet.is_bad else said.healthy) * 3 // fleet.hosts)
         began = time.perf_counter()
         found = [play(fleet, np.random.default_rng([said.seed, number])) for number in range(runs)]
         print(f"{fleet.name}: {line(fleet, found)}; {time.perf_counter() - began:.0f} s", flush=True)

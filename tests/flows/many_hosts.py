@@ -20,7 +20,7 @@ HOSTS = ("web1", "web2", "web3")
 REQUESTS = 200  # of each host in a look
 ON_HOSTS = replace(
     SETTINGS,
-    window_s=1200.0,
+    window_s=300.0,
     checks=(),
     hosts=tuple(HostSettings(name, name, 8001) for name in HOSTS),
     fleet=FleetSettings(failure_budget=1),
@@ -35,13 +35,18 @@ class HostsTarget(MemoryTarget):
         super().__init__()
         self.budget = budget
         self.out: dict[str, str] = {}
+        self.goes_back = False
         self.mended: set[str] = set()  # started anew
 
     def leave_out(self, hosts: Mapping[str, str]) -> None:
         out = {**self.out, **hosts}
-        if len(out) > self.budget:
+        if len(out) > (len(HOSTS) - 1 if self.goes_back else self.budget):
             raise MobiusError("more than the failure budget allows", "mobius status")
         self.out = out
+
+    def leave_out_lost(self) -> tuple[str, ...]:
+        self.goes_back = True
+        return ()
 
     def left_out(self) -> tuple[str, ...]:
         return tuple(self.out)
@@ -52,6 +57,10 @@ class HostsTarget(MemoryTarget):
 
     def take_back_in(self, hosts: Sequence[str]) -> None:
         self.out = {host: why for host, why in self.out.items() if host not in hosts}
+
+    def slot_urls(self, slot: str) -> Mapping[str, str]:
+        url = self.slot_url(slot)
+        return {host: url and f"{url}@{host}" for host in HOSTS if host not in self.out}
 
     def addresses(self, slot: str) -> Mapping[str, str]:
         return {host: f"memory://{slot}@{host}" for host in HOSTS}

@@ -64,12 +64,30 @@ def test_a_second_bad_host_is_one_more_than_the_budget_allows() -> None:
 
 def test_without_a_budget_one_bad_host_takes_the_release_back_and_is_named() -> None:
     made = world(budget=0)
-    made.sick.add("web3")
+    made.interrupt(lambda name, _: name == "traffic.switch", lambda: made.sick.add("web3"))
     run = made.deploy("v2")
     assert run.state is RunState.ROLLED_BACK
     assert run.sentence.startswith(
         "web3 of 3 hosts is bad, and none may be left out (fleet.failure_budget): "
     )
+    assert serving(made) == {"web1": "v1", "web2": "v1", "web3": ""}, "what is sick there stops no way back"
+
+
+def test_a_host_that_is_not_healthy_before_traffic_is_left_out_within_the_budget() -> None:
+    made = world()
+    made.sick.add("web3")
+    run = made.deploy("v2")
+    assert run.state is RunState.ACCEPTED, run.sentence
+    assert serving(made) == {"web1": "v2", "web2": "v2", "web3": ""}
+    assert [event.data["hosts"] for event in made.events(run, "host taken out")] == [["web3"]]
+
+
+def test_without_a_budget_a_host_that_is_not_healthy_before_traffic_stops_the_deployment() -> None:
+    made = world(budget=0)
+    made.sick.add("web3")
+    run = made.deploy("v2")
+    assert (run.state, run.exit_code) == (RunState.ROLLED_BACK, 12)
+    assert "web3: 503" in run.sentence
     assert serving(made) == dict.fromkeys(HOSTS, "v1")
 
 
@@ -100,7 +118,7 @@ def test_killed_after_any_effect_the_host_is_out_and_it_was_told_once(effects: i
 
 def test_a_host_is_put_back_once_it_is_healthy_and_not_before() -> None:
     made = world()
-    made.sick.add("web2")
+    made.interrupt(lambda name, _: name == "traffic.switch", lambda: made.sick.add("web2"))
     made.deploy("v2")
     with pytest.raises(GateFailed, match="web2: not put back"):
         resume_hosts(made.ports)

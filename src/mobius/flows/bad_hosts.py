@@ -49,10 +49,11 @@ def take_out(record: Record, bad: Mapping[str, str]) -> None:
         ports.target.leave_out(bad)
         ports.traffic.switch_hosts(ports.traffic.weights(), ())
         for host, why in bad.items():
-            _tell(host, why, record)
+            tell_taken_out(host, why, record)
 
 
-def _tell(host: str, why: str, record: Record) -> None:
+def tell_taken_out(host: str, why: str, record: Record) -> None:
+    """Written down, and somebody is told."""
     environment, run = record.run.environment, record.run
     sentence = f"{host} is bad by itself and gets no requests any more: {why}"
     told = {

@@ -52,6 +52,20 @@ def look(slot: str, ports: Ports) -> CheckResult | None:
     return answers[0]
 
 
+def sick_alone(slot: str, ports: Ports) -> Mapping[str, str]:
+    """The hosts on which the slot is not healthy now, with the reasons, where it is on another."""
+    urls = ports.target.slot_urls(slot)
+    up = [host for host, url in urls.items() if url]
+    answers = dict(zip(up, ports.checks.health_of_each([urls[host] for host in up]), strict=True))
+    sick = {host: one.message for host, one in answers.items() if one.outcome is not Outcome.PASS}
+    sick |= {host: "its web process is not up" for host in urls if host not in answers}
+    return (
+        {host: f"not healthy before traffic: {why}" for host, why in sick.items()}
+        if len(sick) < len(urls)
+        else {}
+    )
+
+
 def _pause(health: HealthSettings, good: int) -> float:
     """Quick looks until the first good answer, then the configured interval."""
     return health.interval_s if good else min(health.interval_s, 0.2)

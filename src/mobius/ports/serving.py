@@ -111,7 +111,8 @@ class Target(Protocol):
 
     def leave_out(self, hosts: Mapping[str, str]) -> None:
         """These hosts, each with the reason, take no part any more: they are bad by themselves. Out already is a
-        success. Raises `MobiusError`, nothing changed, where that is more than the failure budget allows."""
+        success. Raises `MobiusError`, nothing changed, where that is more than the failure budget allows, or, on a
+        way back, where no host would be left."""
 
     def left_out(self) -> tuple[str, ...]:
         """The hosts that take no part now, for whatever reason. Asks nobody. Raises `MobiusError` where that cannot be

@@ -11,6 +11,7 @@ from mobius.errors import Locked, MobiusError
 from mobius.flows import healthy, keep
 from mobius.flows import smoke as smoking
 from mobius.flows.actions.action import Answer, Observed, remember_release
+from mobius.flows.bad_hosts import tell_taken_out
 from mobius.flows.record import Record
 from mobius.model.plan import Step
 from mobius.model.release import ReleaseState
@@ -43,7 +44,32 @@ def stop(step: Step, record: Record) -> Mapping[str, Any]:
 
 
 def await_healthy(step: Step, record: Record) -> Mapping[str, Any]:
-    return healthy.await_healthy(step.params["slot"], step.params["release_id"], record.ports)
+    """On all hosts; those that alone are not healthy are left out, as many as the failure budget allows."""
+    slot, release_id, ports = step.params["slot"], step.params["release_id"], record.ports
+    try:
+        return healthy.await_healthy(slot, release_id, ports)
+    except Locked:
+        raise
+    except MobiusError as problem:
+        bad = _left_out(slot, record)
+        if not bad:
+            raise problem
+    return {**healthy.await_healthy(slot, release_id, ports), "left_out": sorted(bad)}
+
+
+def _left_out(slot: str, record: Record) -> Mapping[str, str]:
+    """The hosts that were left out because they alone are not healthy; none where the failure budget does not allow
+    it, which a way back does not ask."""
+    bad = healthy.sick_alone(slot, record.ports)
+    try:
+        record.ports.target.leave_out(bad)
+    except Locked:
+        raise
+    except MobiusError:
+        return {}
+    for host, why in bad.items():
+        tell_taken_out(host, why, record)
+    return bad
 
 
 def ensure_up(step: Step, record: Record) -> Mapping[str, Any]:
@@ -58,6 +84,8 @@ def ensure_up(step: Step, record: Record) -> Mapping[str, Any]:
         answer = healthy.look(slot, ports)
         if answer is not None and answer.outcome is Outcome.PASS:
             return {"warm": True}
+        if bad := _left_out(slot, record):  # where the others answer nobody waits for it
+            return {"warm": True, "left_out": sorted(bad)}
     else:
         every = ports.releases.processes(release_id)
         wanted = [process for process in every if process.kind == "web"]
