@@ -14,6 +14,7 @@ from mobius.ports import Ports
 def back_up(ports: Ports, *, progress: Callable[[str], None]) -> BackupRecord:
     """The backup of what is live now. Where somebody else deploys nobody has watched it: it must answer now, or its
     backup is one of a state not known to be good, `emergency_*`, which nothing goes back to by itself."""
+    ports.refuse_elsewhere()
     live, kind = standing(ports).live, "release"
     if ports.commands is not None:
         live = live or WHAT_RUNS

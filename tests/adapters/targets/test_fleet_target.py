@@ -178,3 +178,15 @@ def test_a_host_that_hangs_is_waited_for_once_by_whoever_only_looks(ground: Grou
     ground.clock.wait(QUIET_S + 1)
     ground.lines["web2"].is_cut = False
     assert target.hosts()[1].is_reached
+
+
+def test_an_emergency_waits_for_a_host_that_hangs_once(ground: Ground) -> None:
+    target = ground.target()
+    ground.start(target, "v1", "blue")
+    ground.lines["web2"].is_cut = True
+    before = ground.lines["web2"].asked
+    target.epoch()
+    target.fence(1 << 40, by="anna@laptop")
+    target.leave_out_lost()
+    assert ground.lines["web2"].asked == before + 1
+    assert ground.lines["web1"].host.told["epoch"] == 1 << 40

@@ -24,7 +24,8 @@ SCHEMA_VERSION = 1
 LOOKS = ("hello", "processes", "tail")  # what changes nothing
 LOOK_WITHIN_S = 10.0  # a host that hangs must not hang whoever only looks
 QUIET_S = 10.0  # and is not waited for again, by those who look, for so long
-TOUCHES_NO_PROCESS = (*LOOKS, "fence", "point")
+BRIEF = (*LOOKS, "fence")  # a host that hangs learns of a token later: with the first thing it is asked
+TOUCHES_NO_PROCESS = (*BRIEF, "point")
 MOST_LOOKS = 64  # hosts at once, where no process is touched
 Answer = Mapping[str, Any]
 
@@ -119,14 +120,14 @@ class Hosts:
         return self.ask(verb, of, each=each, token=self.token(), **asked)
 
     def _within_s(self, verb: str) -> float:
-        return min(LOOK_WITHIN_S, self.settings.timeout_s) if verb in LOOKS else self.settings.timeout_s
+        return min(LOOK_WITHIN_S, self.settings.timeout_s) if verb in BRIEF else self.settings.timeout_s
 
     def _refuse_hung(self, name: str, verb: str) -> None:
         """Raises `HostLost` for one that was just waited for in vain, while nothing depends on it but a look."""
         until, problem = self._hung.get(name, (0.0, None))
         if problem is None:
             return
-        if verb in LOOKS and self._clock.monotonic() < until:
+        if verb in BRIEF and self._clock.monotonic() < until:
             raise problem
         del self._hung[name]
 

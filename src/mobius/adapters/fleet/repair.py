@@ -53,7 +53,8 @@ class Repair:
         pattern = self._pattern() if names else None
         if pattern is None:
             return ()
-        left = list(self._hosts.change("fence", names).answers)
+        answering = list(self._hosts.ask("hello", names).answers)
+        left = list(self._hosts.change("fence", answering).answers)
         seen = self._hosts.ask("hello", left)
         left = [name for name in left if name in seen.answers]
         wanted = {slot: self._wanted(slot, left, pattern) for slot in pattern.slots}
