@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,6 +13,7 @@ from init.samples import git_in
 from journeys.service import Service, free_port
 from pages import reading
 from pages.followed import follow
+from pages.shop import end_all
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
@@ -44,13 +45,14 @@ MAILER = "setInterval(() => {}, 1000);\nprocess.on('SIGTERM', () => process.exit
 
 
 @pytest.fixture
-def project(new_service: Callable[..., Service]) -> Service:
+def project(new_service: Callable[..., Service]) -> Iterator[Service]:
     """A git repository, and nothing in it yet."""
     service = new_service()
     git_in(service.folder, "init", "-q")
     git_in(service.folder, "config", "user.name", "Ada Example")
     git_in(service.folder, "config", "user.email", "ada@example.org")
-    return service
+    yield service
+    end_all(service.folder / ".mobius" / "staging")
 
 
 def commit(service: Service, tag: str, **files: str) -> None:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sys
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from journeys.service import free_port
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
-from mobius.host.children import MARK_ROOT, find_marked
 from pages import reading
 from pages.followed import follow
+from pages.shop import end_all
 
 
 @pytest.mark.journey
@@ -37,7 +34,7 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
             before={"mobius config check": ours},
         )
     finally:
-        _end_whatever_is_left(project / ".mobius" / "production")
+        end_all(project / ".mobius" / "production")
 
     broken = told.after("mobius deploy --tag v3")
     assert "exit code 12" in broken
@@ -51,20 +48,3 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
         way_back = r"^way back: code alone, not proven: the schema has moved on since \(002_titles\)"
     assert re.search(way_back, told.after("mobius status", 1), re.MULTILINE)
     assert not project.exists()
-
-
-def _end_whatever_is_left(root: Path) -> None:
-    """A tutorial that broke off half way leaves its supervisor, and that its processes."""
-    until = time.monotonic() + 10
-    while (left := _of(root)) and time.monotonic() < until:
-        for process in left:
-            try:
-                process.kill()
-            except psutil.Error:
-                continue
-        psutil.wait_procs(left, timeout=1)
-
-
-def _of(root: Path) -> list[psutil.Process]:
-    marked = list(find_marked(MARK_ROOT, str(root)))
-    return [process for process in marked if process.pid != os.getpid()]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
+import psutil
+
 from journeys.service import Service
+from mobius.host.children import MARK_ROOT, find_marked
+from mobius.host.client import HostClient, HostRefused, HostUnavailable
 
 STAGING = """
 [environments.staging]
@@ -41,3 +46,19 @@ def logo(service: Service) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"\x89PNG" + bytes(48_000))
     return file
+
+
+def end_all(root: Path) -> None:
+    """Ends what a page left running in the root of an environment, its supervisor first."""
+    with contextlib.suppress(HostUnavailable, HostRefused):
+        HostClient(root, timeout_s=20.0).shutdown(stop_slots=True)
+    supervisors = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            words = process.cmdline()
+            supervisors += [process] if "mobius.host" in words and str(root.resolve()) in words else []
+    left = [*supervisors, *find_marked(MARK_ROOT, str(root.resolve()))]
+    for process in left:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(left, timeout=10)
