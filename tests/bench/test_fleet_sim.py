@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import log10
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
+from bench.common import RESULTS
 from bench.fleet_clock import SimulatedClock
 from bench.fleet_cost import measure
 from bench.fleet_faults import SMALL, Broken, Story, in_memory_folder, judge, live_through
 from bench.fleet_network import Outage
+from bench.fleet_picture import INNER, PICTURE, TOP, picture
 from bench.fleet_world import FleetWorld
 
+from mobius.flows.plan import plan_deploy
 from mobius.model.fleet import FleetSettings
 from mobius.model.run import Run
 
@@ -69,6 +74,21 @@ def test_a_host_that_is_left_out_gets_no_requests_from_that_moment_on(world: Fle
     assert shares == {"web0001": 100, "web0002": 0, "web0003": 100, "web0004": 100}
 
 
+def test_a_plan_of_many_hosts_names_those_that_do_not_answer_and_counts_the_others(folder: Path) -> None:
+    world = FleetWorld(folder, 40, fleet=FleetSettings(failure_budget=1), conditions=SMALL)
+    plan = plan_deploy("v1", world.ports, tool_version="0")
+    told = {check.name: check.answer for check in plan.checks}
+    assert told["fleet"] == "all 40 hosts answer"
+    assert told["HAProxy's backend shop"].endswith("and 68 more, by weights")
+    assert not [name for name in told if name.startswith("host ")]
+
+    for name in ("web0007", "web0009"):
+        world.network.hosts[name].outages.append(Outage(0.0, 1e9, "off"))
+    plan = plan_deploy("v1", world.new_process(), tool_version="0")
+    told = {check.name: check.outcome for check in plan.checks if check.name.startswith(("host ", "fleet"))}
+    assert told == {"host web0007": "ERROR", "host web0009": "ERROR"}
+
+
 def test_the_stories_notice_requests_that_go_to_a_host_where_nothing_runs(world: FleetWorld) -> None:
     judge(world, _run(world), Story(0, 4, "deploy", 0))
     world.haproxy.servers["green-web0003"].admin = world.haproxy.servers["blue-web0003"].admin = 0
@@ -91,6 +111,37 @@ def test_the_stories_notice_another_release_than_the_live_one(world: FleetWorld)
         one["release"] = before
     with pytest.raises(Broken, match="serve, live is"):
         judge(world, replace(run), Story(0, 4, "deploy", 0))
+
+
+def test_the_picture_is_drawn_from_the_newest_numbers() -> None:
+    assert PICTURE.read_text(encoding="utf-8") == picture(RESULTS.read_text(encoding="utf-8"))
+
+
+def test_the_picture_takes_the_fleet_with_the_most_hosts_at_once() -> None:
+    page = """# Results
+
+## fleet_sim
+
+### today
+
+| hosts | max_parallel | deployed | emergency | back, cold |
+| ----- | -----------: | -------: | --------: | ---------: |
+| 3     | 5 | 10 s | 1 s, all 2 s | 3 s, all 4 s |
+| 1,000 | 5 | 11.0 min | 20 s, all 4.5 min | 3.0 min, all 6.0 min |
+| 1,000 | 100 | 9.0 min | 20 s, all 30 s | 60 s, all 90 s |
+
+| hosts | max_parallel | questions a host | back | CPU | back |
+| ----- | -----------: | ---------------: | ---: | --: | ---: |
+| 3     | 5 | 40 | 9 | 0.02 s | 0.01 s |
+| 1,000 | 100 | 20 | 9 | 2.00 s | 0.70 s |
+
+### before
+"""
+    drawn = ElementTree.fromstring(picture(page))
+    lines = [one.get("points", "").split() for one in drawn.iter("{http://www.w3.org/2000/svg}polyline")]
+    assert [len(points) for points in lines] == [2] * 6
+    heights = sorted(float(points[-1].split(",")[1]) for points in lines[:4])
+    assert heights == pytest.approx([TOP + INNER * (1 - log10(s) / 3) for s in (540, 90, 30, 20)], abs=0.1)
 
 
 def _run(world: FleetWorld) -> Run:

@@ -57,8 +57,12 @@ FLEET = Section(
     "fleet",
     with_defaults_of(
         FleetSettings,
-        Field("max_parallel", Number(1, 1000, whole=True), "So many hosts change at once."),
-        Field("pause", Duration(), "Between such batches, when traffic is switched."),
+        Field(
+            "max_parallel",
+            Number(1, 1000, whole=True),
+            "So many hosts change at once; a way back moves traffic on all of them at once.",
+        ),
+        Field("pause", Duration(), "Between such batches, when a deployment moves traffic."),
         Field(
             "failure_budget",
             Number(0, 1000, whole=True),
