@@ -145,7 +145,7 @@ class Fleet:
         (folder / "ails.txt").write_text(ails)
 
     def ail(self, host: str, what: str) -> None:
-        """From now on what runs on this host ails of that: "fails", "v2-fails", "sick"; of nothing again by ""."""
+        """From now on what runs there ails of that: "fails", "v2-fails", "v2-fails-slowly", "sick"."""
         (self.host_root(host) / "ails.txt").write_text(what)
 
     def mobius(self, *words: str, expect: int | None = None, within_s: float = LONG_S) -> Done:

@@ -35,6 +35,8 @@ class Handler(BaseHTTPRequestHandler):
             code = 503
         if self.path != "/health" and ("fails" in now or f"{RELEASE}-fails" in now):
             code = 500
+        if self.path == "/slow" and f"{RELEASE}-fails-slowly" in now:
+            code = 500
         body = f"{RELEASE} {HOST}\n".encode()
         self.send_response(code)
         self.send_header("Content-Length", str(len(body)))
