@@ -24,6 +24,10 @@ QUESTION = (
 )
 TESTS = "tests/journeys/fleet/test_fault_matrix.py"
 MOMENTS = ("stage", "backup", "migrate", "start", "switch", "drain", "window", "rollback")
+FAULTS = (
+    *("link_cut", "power_off", "sshd_killed", "disk_full", "disk_full_here"),
+    *("deployer_killed", "deployer_stopped", "postgres_restart", "haproxy_restart", "clock_jump"),
+)
 Cells = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
@@ -55,7 +59,7 @@ def report(lines: Sequence[Mapping[str, Any]]) -> str:
     times = {one["what"]: one for one in lines if "what" in one}
     bad = [one for one in cells.values() if one.get("problem")]
     said = [
-        f"{len(cells)} cells, {len(bad)} not as they must be. "
+        f"{len(cells)} of {len(FAULTS) * len(MOMENTS)} cells were run, {len(bad)} are not as they must be. "
         "A cell: what came of the run; failed of all requests; seconds.",
         matrix(cells),
     ]
@@ -67,10 +71,8 @@ def report(lines: Sequence[Mapping[str, Any]]) -> str:
 
 def matrix(cells: Cells) -> str:
     """A row for each fault, a column for each moment."""
-    faults = list(dict.fromkeys(fault for fault, _ in cells))
-    moments = sorted({moment for _, moment in cells}, key=MOMENTS.index)
-    rows = [[fault, *(worded(cells.get((fault, moment))) for moment in moments)] for fault in faults]
-    return table(["fault", *moments], rows)
+    rows = [[fault, *(worded(cells.get((fault, moment))) for moment in MOMENTS)] for fault in FAULTS]
+    return table(["fault", *MOMENTS], rows)
 
 
 def worded(cell: Mapping[str, Any] | None) -> str:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from bench.fault_matrix import FAULTS, MOMENTS
 
 from adapters.traffic.haproxies import WHY_NOT
 from beds.possible import why_not
-from journeys.fleet.matrix.cell import MOMENTS, is_usable, run_cell, run_timed
-from journeys.fleet.matrix.faults import FAULTS
+from journeys.fleet.matrix.cell import is_usable, run_cell, run_timed
 from journeys.fleet.matrix.ground import Ground, a_ground
 
 pytestmark = pytest.mark.fleet
