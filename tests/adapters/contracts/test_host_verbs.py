@@ -102,7 +102,14 @@ def test_in_memory_too_nothing_changes_for_a_token_that_was_overtaken(verb: str)
     line.ask("start", token=1, slot="blue", release="v1", processes=[API])
     line.ask("fence", token=7)
     before = (line.ask("hello"), line.ask("processes"))
-    asked = {"slot": "blue", "release": "v1", "digest": "e", "processes": [JOBS], "name": "api", "live": "v2"}
+    asked: dict[str, Any] = {
+        "slot": "blue",
+        "release": "v1",
+        "digest": "e",
+        "processes": [JOBS],
+        "name": "api",
+        "live": "v2",
+    }
     with pytest.raises(Fenced, match="has seen 7"):
         line.ask(verb, token=6, previous="", **asked)
     assert (line.ask("hello"), line.ask("processes")) == before
