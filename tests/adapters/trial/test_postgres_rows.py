@@ -9,10 +9,13 @@ import pytest
 
 from mobius.adapters.databases.postgres_address import parsed
 from mobius.adapters.trial.postgres_copies import onlooker
-from mobius.adapters.trial.postgres_rows import Compared, transaction_now
+from mobius.adapters.trial.postgres_rows import Compared
+from mobius.adapters.trial.postgres_written import never_written, transaction_now
 from mobius.adapters.trial.tried import SAME
 from mobius.model.trial import Rows
 from postgres_server import Database
+
+ENDED = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
 
 Rowing = Callable[..., dict[str, Rows]]
 
@@ -42,8 +45,11 @@ def rows(new_database: Callable[..., Database]) -> Iterator[Rowing]:
                 since = transaction_now(old)
                 for sql in changes:
                     copy.execute(sql)
+                gone = admin.execute(ENDED, (copy.name,)).fetchall()
                 with closing(onlooker(parsed("rows", copy.url))) as new:
-                    found = Compared(old, touched, (), fast, since).rows(new)
+                    found = Compared(old, touched, (), fast, since).rows(
+                        new, all_gone=all(row[0] for row in gone)
+                    )
             return {each.table: each for each in found}
 
         yield compared
@@ -122,6 +128,78 @@ def test_rows_that_were_written_anew_as_they_were_are_the_same(
     users = rows(*changes)["users"]
     assert not users.is_changed
     assert users.checksum_before not in ("", SAME)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO moods VALUES (99, 'sad'); DELETE FROM moods WHERE id = 99",
+        "DELETE FROM moods WHERE id = 7",
+        "UPDATE moods SET mood = 'glad' WHERE id = 7",
+        "BEGIN; DELETE FROM moods; ROLLBACK",
+        "TRUNCATE moods",
+        "COPY moods FROM PROGRAM 'echo 99,sad' WITH (FORMAT csv)",
+    ],
+)
+def test_the_server_says_of_a_table_that_it_was_written_to_and_of_no_other(
+    new_database: Callable[..., Database], sql: str
+) -> None:
+    shop = new_database("counted")
+    for name in ("users", "moods"):
+        shop.execute(f"CREATE TABLE {name} (id int PRIMARY KEY, mood text)")
+        shop.execute(f"INSERT INTO {name} SELECT i, 'sad' FROM generate_series(1, 20) i")
+    copy = Database(shop.server, f"{shop.name}_copy")
+    with closing(onlooker(parsed("counted", shop.url).at("postgres"))) as admin:
+        admin.execute(f'CREATE DATABASE "{copy.name}" TEMPLATE "{shop.name}"')
+        with closing(onlooker(parsed("counted", copy.url))) as db:
+            oids = {
+                name: db.execute(f"SELECT '{name}'::regclass::oid").fetchone()[0]
+                for name in ("users", "moods")
+            }
+            assert never_written(db, list(oids.values())) == frozenset(oids.values())
+            copy.execute(sql)
+            admin.execute(f"{ENDED} AND pid <> %s", (copy.name, db.info.backend_pid))
+            written = frozenset(oids.values()) - never_written(db, list(oids.values()))
+            is_rewritten = "TRUNCATE" in sql  # another file, which is looked at as well
+            assert written == (frozenset() if is_rewritten else {oids["moods"]})
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT pg_stat_reset()",
+        "SELECT pg_stat_reset_single_table_counters('users'::regclass)",
+        "ALTER DATABASE {} SET track_counts = off",
+    ],
+)
+def test_a_server_that_does_not_count_or_forgot_says_nothing(
+    new_database: Callable[..., Database], sql: str
+) -> None:
+    shop = new_database("forgotten")
+    shop.execute("CREATE TABLE users (id int PRIMARY KEY)")
+    shop.execute(sql.format(f'"{shop.name}"'))
+    with closing(onlooker(parsed("forgotten", shop.url))) as db:
+        oid = db.execute("SELECT 'users'::regclass::oid").fetchone()[0]
+        assert never_written(db, [oid]) == frozenset()
+
+
+def test_a_null_that_became_an_empty_text_or_a_nought_is_another_value(rows: Rowing) -> None:
+    nulls = (
+        "ALTER TABLE users ALTER id TYPE bigint",
+        "UPDATE users SET nick = NULL, score = NULL WHERE id = 7",
+    )
+    assert rows(*nulls, fast=True, touched=("users",))["users"].is_changed
+
+
+@pytest.mark.parametrize(
+    "swap",
+    [
+        "UPDATE users SET nick = CASE id WHEN 1 THEN 'nick2' ELSE 'nick1' END WHERE id IN (1, 2)",
+        "UPDATE users SET name = nick, nick = name WHERE id = 7",
+    ],
+)
+def test_values_that_changed_places_between_rows_or_columns_are_seen(rows: Rowing, swap: str) -> None:
+    assert rows(swap, fast=True, touched=("users",))["users"].is_changed
 
 
 def test_a_table_that_nobody_named_is_read_all_the_same_where_its_rows_were_written(rows: Rowing) -> None:

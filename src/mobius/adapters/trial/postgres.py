@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mobius.adapters.databases.postgres_address import Address, in_plain_words
+from mobius.adapters.databases.postgres_address import Address, driver, in_plain_words
 from mobius.adapters.databases.postgres_programs import program
 from mobius.adapters.migrations.source import Change, MigrationSource, Runner, Target
 from mobius.adapters.trial import postgres_catalog as catalog
@@ -22,8 +22,9 @@ from mobius.adapters.trial.postgres_copies import Copies, copies_of, onlooker
 from mobius.adapters.trial.postgres_looking import Before, Onlookers, Watched, before, ended_after, named_in
 from mobius.adapters.trial.postgres_observers import WRITING
 from mobius.adapters.trial.postgres_queue import LOCK_TIMEOUT_S, Queued, queued
-from mobius.adapters.trial.postgres_rows import Compared, transaction_now
+from mobius.adapters.trial.postgres_rows import Compared
 from mobius.adapters.trial.postgres_shapes import narrower, shapes_of
+from mobius.adapters.trial.postgres_written import transaction_now
 from mobius.adapters.trial.tried import Tried
 from mobius.errors import MobiusError
 from mobius.model.trial import DownTrial, Trial, TrialStatement
@@ -186,13 +187,14 @@ def _compared(
     back), and the same of what it leaves."""
     scratch, migrated = bench.scratch.address, bench.migrated
     assert scratch is not None
+    all_gone = _are_all_gone(bench, migrated)
     with ThreadPoolExecutor(2) as looking:
         schema = looking.submit(_schema, bench, scratch)
         becomes = looking.submit(_schema, bench, migrated)
         with contextlib.closing(onlooker(migrated)) as new:
             trial = replace(
                 trial,
-                rows=compared.rows(new),
+                rows=compared.rows(new, all_gone=all_gone),
                 broken_checks=tuple(sorted(catalog.broken_in(new) - was_broken)),
                 schema_diff=catalog.difference(schema.result(), becomes.result()),
             )
@@ -203,13 +205,23 @@ def _compared(
             seconds, error = _go_down(bench, down, versions)
             if error:
                 return replace(trial, down=DownTrial(True, seconds, error))
+            all_gone = _are_all_gone(bench, down)
             back = looking.submit(_schema, bench, down)
             with contextlib.closing(onlooker(down)) as new:
-                rows, lacking = compared.rows(new), narrower(compared.was, shapes_of(new))
+                rows, lacking = compared.rows(new, all_gone=all_gone), narrower(compared.was, shapes_of(new))
             differs = lacking or "; ".join(
                 catalog.difference(schema.result(), back.result()).splitlines()[:3]
             )
             return replace(trial, down=DownTrial(True, seconds, rows=rows, schema_differs=differs))
+
+
+def _are_all_gone(bench: _Bench, copy: Address) -> bool:
+    """Ends what sessions are left there. Whether all are known to be gone, so that the server counted what they wrote;
+    only a fast trial asks it."""
+    if bench.fast:
+        with contextlib.suppress(driver().Error):
+            return bench.copies.end_sessions(copy.database)
+    return False
 
 
 def _schema(bench: _Bench, address: Address) -> tuple[str, ...]:

@@ -105,9 +105,10 @@ class Copies:
         """Also while somebody is connected to it."""
         _drop(self.admin, database)
 
-    def end_sessions(self, database: str, but: Sequence[int] = ()) -> None:
-        """Those that a pool or an onlooker left, but for these; waits until they are gone."""
-        self.admin.execute(_END, (database, list(but)))
+    def end_sessions(self, database: str, but: Sequence[int] = ()) -> bool:
+        """Those that a pool or an onlooker left, but for these; waits until they are gone. False where one may not be
+        (a server before version 14 only says that it was told)."""
+        return all(row[0] for row in self.admin.execute(_END, (database, list(but))).fetchall())
 
     def _settings_of(self, database: str) -> list[str]:
         query = """

@@ -14,7 +14,8 @@ from mobius.adapters.migrations.source import Change, Statement
 from mobius.adapters.trial import postgres_catalog as catalog
 from mobius.adapters.trial.postgres_copies import Copies, onlooker
 from mobius.adapters.trial.postgres_events import events_of, install, remove
-from mobius.adapters.trial.postgres_observers import MODES, PostgresProbes, Sampler, strongest
+from mobius.adapters.trial.postgres_observers import MODES, Sampler, strongest
+from mobius.adapters.trial.postgres_probes import PostgresProbes
 from mobius.adapters.trial.postgres_statements import locked, shown, statements_of
 from mobius.errors import MobiusError
 from mobius.model.trial import TrialStatement
@@ -86,20 +87,22 @@ class Onlookers:
         self._sampler = Sampler(address, queries=opaque, on_lock=self._on_lock)
         self._timed: list[tuple[float, float]] = []
         self._quoted = {relation.oid: relation.quoted for relation in there.tables.values()}
-        self._running = ""
+        self._running = self._migration = ""
         self.seen = Watched()
         self.is_over = False  # whether the time was up
 
     @contextlib.contextmanager
     def looking(self, tables: list[str], *, within_s: float) -> Iterator[Onlookers]:
-        """`tables` are probed from the start, others when they are locked; whoever is not done in time is ended."""
+        """`tables` are probed from the start where nobody says what runs, others when they are locked; whoever is not
+        done in time is ended."""
         with contextlib.ExitStack() as stack:
             if self._opaque:
                 with contextlib.closing(onlooker(self._address)) as db:
                     relations = list(self._there.tables.values())
                     self.seen.warnings += install(db, relations, powerful=self._copies.powerful)
             stack.enter_context(self._probes.looking())
-            self._probe(tables[:MOST_PROBED])
+            if self._opaque:
+                self._probe(tables[:MOST_PROBED])
             stack.enter_context(self._sampler.looking())
             with ended_after(within_s, self._end):
                 yield self
@@ -135,11 +138,14 @@ class Onlookers:
         """Notes one statement of ours with its locks, rewrites and log."""
         text = "COMMIT" if statement is None else shown(statement.sql)
         self._running = text
+        if change.name != self._migration:  # with the one before it, its locks went
+            self._migration = change.name
+            self._probes.leave()
         if statement is not None:
             self.seen.texts.append(statement.sql)
             self._probe(named_in([statement.sql], self._there)[:MOST_PROBED])
         files, wal = _files_and_log(connection)
-        self._sampler.taken()
+        self._sampler.taken(is_told=statement is not None and _in_transaction(connection))
         self._probes.runs()
         began, error = time.monotonic(), ""
         try:
@@ -172,6 +178,7 @@ class Onlookers:
     def _probe(self, tables: list[str]) -> None:
         for name in reversed(tables):
             self._probes.at(self._there.tables[name].quoted)
+        self._probes.await_ready()
 
     def _on_lock(self, relation: int, mode: str) -> None:
         if relation in self._quoted and mode in _WORTH_A_PROBE:
@@ -188,7 +195,7 @@ class Onlookers:
 
 
 @contextlib.contextmanager
-def ended_after(within_s: float, end: Callable[[], None]) -> Iterator[None]:
+def ended_after(within_s: float, end: Callable[[], object]) -> Iterator[None]:
     """Calls `end` when the time is up, and once more each second after it, as long as somebody tries again."""
     done = threading.Event()
 

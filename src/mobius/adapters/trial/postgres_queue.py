@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from mobius.adapters.databases.postgres_address import Address, driver
 from mobius.adapters.trial.postgres_copies import Copies, onlooker
 from mobius.adapters.trial.postgres_looking import MOST_PROBED, Before
-from mobius.adapters.trial.postgres_observers import MODES, PostgresProbes, Sampler
+from mobius.adapters.trial.postgres_observers import MODES, Sampler
+from mobius.adapters.trial.postgres_probes import PostgresProbes
 from mobius.model.trial import Trial
 
 HOLD_S = 1.5  # how long the open query lasts once somebody waits behind it

@@ -14,29 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 from mobius.adapters.trial.postgres_catalog import Relation, quoted
 from mobius.adapters.trial.postgres_shapes import Shape, shapes_of
+from mobius.adapters.trial.postgres_written import never_written, rows_written
 from mobius.adapters.trial.tried import SAME
 from mobius.model.trial import Rows
 
 if TYPE_CHECKING:
     import psycopg
 
-# Hashed as they are, twice as fast as their text: of these, values that are equal are the same to anybody.
+# Numbers and texts each by the function of their own, twice as fast as a record of them.
+_INTEGERS = frozenset(("smallint", "integer", "bigint"))
+_TEXTS = frozenset(("text", "character varying"))
+# Hashed as a record, twice as fast as their text: of these, values that are equal are the same to anybody.
 _PLAIN = frozenset(
     (
-        "text", "character varying", "boolean", "date", "uuid", "bytea",
-        "timestamp without time zone", "timestamp with time zone", "time without time zone", "oid",
+        "boolean", "date", "uuid", "bytea", "timestamp without time zone", "timestamp with time zone",
+        "time without time zone", "oid",
     )
 )  # fmt: skip
-_INTEGERS = frozenset(("smallint", "integer", "bigint"))  # hashed as the largest: one may become another
 _MOST_MATCHED = 200_000  # rows of a table that came to more: beyond it they are not matched one by one
 _RECORDS_SINCE = 140_000  # the first server that hashes records
-
-
-def transaction_now(db: psycopg.Connection[Any]) -> int:
-    """The number of a transaction of this moment: whatever is written from now on has a later one."""
-    row = db.execute("SELECT txid_current() % 4294967296").fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,33 +50,43 @@ class _Pair:
 
 @dataclass(slots=True)
 class Compared:
-    """The database before, beside copies of it after, over the columns that both have. `since`: the transaction after
-    which anything was changed in a copy. Where the transactions of its rows do not tell that a table is the same:
-    checksums of the tables in `touched` (names) and `written` (which a trigger or a cascade may have written to), and
-    of the others unless `only_touched`. What was read of the database before is not read again."""
+    """The database before, beside copies of it after, over the columns that both have; or beside copies of those, in
+    turn. `since`: the transaction after which anything was changed in a copy. Where the transactions of its rows do not
+    tell that a table is the same: checksums of the tables in `touched` (names) and `written` (which a trigger or a
+    cascade may have written to), and of the others unless `fast`. Where it is, nor are the rows counted of a table of
+    which the server says that nobody wrote to it. What was read of the database before is not read again."""
 
     before: psycopg.Connection[Any]
     touched: Collection[str]
     written: Collection[str]
-    only_touched: bool
+    fast: bool
     since: int
     was: Mapping[str, Shape] = field(init=False)
     _sums: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+    _same: set[str] | None = None  # of what was compared last; None: nothing was, all of a copy is the same
 
     def __post_init__(self) -> None:
         self.was = shapes_of(self.before)
 
-    def rows(self, after: psycopg.Connection[Any]) -> tuple[Rows, ...]:
-        """Table by table; both databases are read at the same time."""
+    def rows(self, after: psycopg.Connection[Any], *, all_gone: bool = False) -> tuple[Rows, ...]:
+        """Table by table; both databases are read at the same time. `all_gone`: whether every session that may have
+        written to `after` is, so that the server has counted what it wrote."""
         becomes = shapes_of(after)
+        unwritten = self._unwritten(becomes, after) if self.fast and all_gone else frozenset()
         with ThreadPoolExecutor(1) as beside:
             counting = beside.submit(lambda: {shown: self._of(was, "")[0] for shown, was in self.was.items()})
             pairs = {
                 shown: self._pair(was, becomes[shown], after)
                 for shown, was in self.was.items()
-                if shown in becomes
+                if shown in becomes and shown not in unwritten
             }
             counts = counting.result()
+            for shown in unwritten:
+                is_touched = self.was[shown].relation.name in self.touched
+                pairs[shown] = _Pair(self.was[shown], becomes[shown], counts[shown], 0, "", is_touched)
+            self._same = {
+                shown for shown, pair in pairs.items() if pair.fresh == 0 and pair.count == counts[shown]
+            }
             unclear = [pair for shown, pair in pairs.items() if pair.count == counts[shown] and pair.row]
             summing = beside.submit(lambda: [self._of(pair.was, pair.row)[1] for pair in unclear])
             later = [_sum(after, pair.then.relation, pair.row)[1] for pair in unclear]
@@ -92,14 +98,24 @@ class Compared:
             self._told(was, counts[shown], pairs.get(shown), sums, after) for shown, was in self.was.items()
         )
 
+    def _unwritten(self, becomes: Mapping[str, Shape], after: psycopg.Connection[Any]) -> frozenset[str]:
+        """Tables that nobody wrote to in what `after` is a copy of, nor in `after`."""
+        alike = {
+            was.relation.oid: shown
+            for shown, was in self.was.items()
+            if shown in becomes and was.means_the_same_as(becomes[shown])
+            if self._same is None or shown in self._same
+        }
+        return frozenset(alike[oid] for oid in never_written(after, list(alike)))
+
     def _pair(self, was: Shape, then: Shape, after: psycopg.Connection[Any]) -> _Pair:
         name, fresh = was.relation.name, None
         if was.means_the_same_as(then):
-            count, fresh = _written(after, then.relation, self.since)
+            count, fresh = rows_written(after, then.relation, self.since)
         else:
             count, _ = _sum(after, then.relation, "")
         is_touched = name in self.touched
-        is_read = is_touched or name in self.written or not self.only_touched or bool(fresh)
+        is_read = is_touched or name in self.written or not self.fast or bool(fresh)
         row = _row(was, then, self.before.info.server_version) if is_read and fresh != 0 else ""
         return _Pair(was, then, count, fresh, row, is_touched)
 
@@ -134,32 +150,30 @@ class Compared:
 
 
 def _row(was: Shape, then: Shape, server: int) -> str:
-    """A hash of one row. A column whose type changed is taken as text: a number that became a larger kind of number is
-    the same value."""
-    as_it_is, as_text = [], []
+    """A hash of one row, column after column: each begins with what those before it came to. Whole numbers are hashed
+    as the largest kind, so that one kind may become another; a column whose type changed otherwise is taken as text."""
+    hashed, as_it_is, as_text = "0", [], []
     for name in (name for name in was.columns if name in then.columns):
-        kinds = {was.columns[name].kind, then.columns[name].kind}
-        if kinds <= _INTEGERS and server >= _RECORDS_SINCE:
-            as_it_is.append(f"{quoted(name)}::bigint")
+        column, kinds = quoted(name), {was.columns[name].kind, then.columns[name].kind}
+        if kinds <= _INTEGERS:
+            hashed = f"hashint8extended(coalesce({column}, 0), {_begun(hashed, column)})"
+        elif kinds <= _TEXTS:
+            bytewise = f'{column}::text COLLATE "C"'
+            hashed = f"hashtextextended(coalesce({bytewise}, ''), {_begun(hashed, column)})"
         elif len(kinds) == 1 and kinds <= _PLAIN and server >= _RECORDS_SINCE:
-            as_it_is.append(quoted(name))
+            as_it_is.append(column)
         else:
-            as_text.append(f"coalesce({quoted(name)}::text, chr(1))")
-    values = list(as_it_is)
-    if as_text or not values:
-        values.append(f"concat_ws(chr(2), {', '.join(as_text or [chr(39) * 2])})")
-    if server < _RECORDS_SINCE:
-        return f"hashtextextended({values[0]}, 0)"
-    return f"hash_record_extended(ROW({', '.join(values)}), 0)"
+            as_text.append(f"coalesce({column}::text, chr(1))")
+    if as_text:
+        hashed = f"hashtextextended(concat_ws(chr(2), {', '.join(as_text)}), {hashed})"
+    if as_it_is:
+        hashed = f"hash_record_extended(ROW({', '.join(as_it_is)}), {hashed})"
+    return "hashint8extended(0, 0)" if hashed == "0" else hashed
 
 
-def _written(db: psycopg.Connection[Any], relation: Relation, since: int) -> tuple[int, int]:
-    """How many rows there are, and how many of them were written after the transaction `since`. A row that is much
-    older may count as one that was (its transaction's number came round): never the other way."""
-    later = f"age(xmin) < age('{since}'::xid)"
-    found = db.execute(f"SELECT count(*), count(*) FILTER (WHERE {later}) FROM {relation.quoted}").fetchone()
-    assert found is not None
-    return int(found[0]), int(found[1])
+def _begun(hashed: str, column: str) -> str:
+    """What the next hash begins with: another number where the column is null."""
+    return f"{hashed} # ({column} IS NULL)::int::bigint"
 
 
 def _sum(db: psycopg.Connection[Any], relation: Relation, row: str) -> tuple[int, str]:

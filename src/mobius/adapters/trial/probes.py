@@ -16,11 +16,12 @@ from pathlib import Path
 
 EVERY_S = 0.002
 SELDOM_S = 0.05  # of a statement that runs for seconds
+OFTEN, SELDOM = 1 / 50, 1 / 10  # of the time that it runs
 
 
-def pause_s(since: float) -> float:
-    """How long to wait before looking again at what runs since then (monotonic seconds): a fiftieth of its time."""
-    return max(EVERY_S, min(SELDOM_S, (time.monotonic() - since) / 50))
+def pause_s(since: float, share: float = OFTEN) -> float:
+    """How long to wait before looking again at what runs since then (monotonic seconds): a share of its time."""
+    return max(EVERY_S, min(SELDOM_S, (time.monotonic() - since) * share))
 
 
 @dataclass(slots=True)
