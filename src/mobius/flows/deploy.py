@@ -52,7 +52,8 @@ def _bring_up(record: Record, until: int) -> None:
     proving, touching = before_and_from_the_first_effect(record.run.plan.rollout[:until])
     perform(proving, record)
     record.ports.target.prepare()
-    put_back_before(record)
+    if record.steps().keys().isdisjoint(step.id for step in touching):
+        put_back_before(record)  # later it would miss the health gate of the new release
     perform(touching, record)
 
 
