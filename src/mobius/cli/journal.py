@@ -79,7 +79,8 @@ def _tell(move: Move, to: str, name: str, *, as_json: bool) -> None:
         f"{copied.events:,} events of {copied.rows['runs']:,} runs {did}: {move.source} -> {move.destination}"
     )
     if move.is_dry:
-        next_step(f"mobius journal copy -e {name} --to {to} --yes", quiet=False)
+        where = f"--url-env {move.url_env} --schema {move.schema}"
+        next_step(f"mobius journal copy -e {name} --to {to} {where} --yes", quiet=False)
         return
     lines = ['kind = "postgres"', f'url_env = "{move.url_env}"', f'schema = "{move.schema}"']
     said = "; ".join(lines) if to == "postgres" else 'kind = "sqlite"'
