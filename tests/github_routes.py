@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -95,6 +96,51 @@ def get_rules(s: GitHubServer, name: str, **_: Any) -> tuple[int, Json]:
     return 200, found
 
 
+def get_rulesets(s: GitHubServer, **_: Any) -> tuple[int, Json]:
+    return 200, [
+        {
+            key: value
+            for key, value in get_ruleset(s, str(number))[1].items()
+            if key not in ("rules", "bypass_actors")
+        }
+        for number in s.rulesets
+    ]
+
+
+def post_rulesets(s: GitHubServer, body: Json, **_: Any) -> tuple[int, Json]:
+    with s.lock:
+        if any(each["name"] == body["name"] for each in s.rulesets.values()):
+            return 422, {"message": "Validation Failed", "errors": ["Name must be unique"]}
+        number = s.next_id()
+        s.rulesets[number] = ruleset_put(body)
+    return 201, get_ruleset(s, str(number))[1]
+
+
+def put_ruleset(s: GitHubServer, number: str, body: Json, **_: Any) -> tuple[int, Json]:
+    if int(number) not in s.rulesets:
+        return 404, not_found()
+    s.rulesets[int(number)] = ruleset_put(body)
+    return get_ruleset(s, number)
+
+
+def delete_ruleset(s: GitHubServer, number: str, **_: Any) -> tuple[int, Json]:
+    return (204, None) if s.rulesets.pop(int(number), None) is not None else (404, not_found())
+
+
+def ruleset_put(body: Json) -> Json:
+    """The ruleset that such a request makes; a check is bound to the app that reported it last."""
+    rules = json.loads(json.dumps(body["rules"]))
+    for rule in rules:
+        for check in rule.get("parameters", {}).get("required_status_checks", []):
+            check.setdefault("integration_id", 15368)
+    refs = body["conditions"]["ref_name"]["include"]
+    branches = [name.removeprefix("refs/heads/") for name in refs]
+    return {key: body[key] for key in ("name", "enforcement", "bypass_actors", "conditions")} | {
+        "rules": rules,
+        "branches": branches,
+    }
+
+
 def get_ruleset(s: GitHubServer, number: str, **_: Any) -> tuple[int, Json]:
     each = s.rulesets.get(int(number))
     if each is None:
@@ -102,6 +148,7 @@ def get_ruleset(s: GitHubServer, number: str, **_: Any) -> tuple[int, Json]:
     made = {"id": int(number), "name": each["name"], "target": "branch", "source_type": "Repository",
             "enforcement": each.get("enforcement", "active"), "source": s.repository,
             "rules": each["rules"]}  # fmt: skip
+    made |= {"conditions": each["conditions"]} if "conditions" in each else {}
     return 200, made | ({"bypass_actors": each["bypass_actors"]} if "bypass_actors" in each else {})
 
 
@@ -202,7 +249,11 @@ _ROUTES: list[tuple[str, Any]] = [
     (rf"{_REPO}/branches/([^/]+)/protection", put_protection),
     (rf"{_REPO}/branches/([^/]+)/protection", delete_protection),
     (rf"{_REPO}/rules/branches/([^/]+)", get_rules),
+    (rf"{_REPO}/rulesets", get_rulesets),
+    (rf"{_REPO}/rulesets", post_rulesets),
     (rf"{_REPO}/rulesets/(\d+)", get_ruleset),
+    (rf"{_REPO}/rulesets/(\d+)", put_ruleset),
+    (rf"{_REPO}/rulesets/(\d+)", delete_ruleset),
     (rf"{_REPO}/contents/(.+)", get_file),
     (rf"{_REPO}/pulls/(\d+)", get_pull),
     (rf"{_REPO}/pulls/(\d+)/reviews", get_reviews),

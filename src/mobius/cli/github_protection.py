@@ -16,7 +16,7 @@ from mobius.errors import GateUnknown, UsageError
 from mobius.model.verdict import CheckResult, Outcome, worst
 
 if TYPE_CHECKING:
-    from mobius.flows.github.protection import Change
+    from mobius.flows.github.protection import Change, Kind
     from mobius.model.forge import GitHubSettings, Unknown
     from mobius.ports import Forge
     from mobius.wiring import App
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 CODES = {Outcome.PASS: 0, Outcome.FAIL: 3}
 FILE = click.Path(path_type=Path)
 LARGEST = 1 << 20
+KINDS = ("classic", "ruleset")
+WORDS = {"classic": "the classic protection", "ruleset": 'the ruleset "mobius"'}
 branch_option = click.option("--branch", metavar="NAME", help="Another branch than github.branch.")
 
 
@@ -65,6 +67,10 @@ def check(
 @branch_option
 @environment_option
 @click.option("--undo", type=FILE, metavar="FILE", help="Put back what such a file keeps.")
+@click.option(
+    "--as", "kind", type=click.Choice(KINDS),
+    help="Classic protection, or a ruleset of our own; default: what the repository uses.",
+)  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Show the difference, change nothing.")
 @yes_option
 @json_option
@@ -74,20 +80,24 @@ def apply(
     branch: str | None,
     environment: str | None,
     undo: Path | None,
+    kind: Kind | None,
     dry_run: bool,
     yes: bool,
     as_json: bool,
 ) -> int:
-    """Make the classic protection meet [github], and prove that it does.
+    """Make the protection meet [github], and prove that it does: classic protection, or the ruleset "mobius" where the
+    branch has rulesets and no classic protection. Rulesets of others are left alone.
 
     What is stricter already stays. The difference is shown and asked about; what was there is kept in a file, which
     --undo puts back. Exit codes as those of check, by what holds afterwards.
     """
     from mobius.flows.github.protection import plan_apply, plan_undo, put
 
+    if undo and kind:
+        raise UsageError("the file says what it was of", "leave --as away")
     the_app = app(ctx)
     forge, wanted = _known(the_app, environment, branch)
-    change = plan_undo(forge, _file(undo)) if undo else plan_apply(forge, wanted)
+    change = plan_undo(forge, _file(undo)) if undo else plan_apply(forge, wanted, kind)
     wanted = replace(wanted, branch=change.branch)
     if not as_json:
         _show(change, forge.repository)
@@ -145,7 +155,7 @@ def _show(change: Change, repository: str) -> None:
     from mobius.report.words import printable
 
     if change.lines:
-        click.echo(f"the classic protection of {change.branch} in {repository}:")
+        click.echo(f"{WORDS[change.of]} of {change.branch} in {repository}:")
     for line in change.lines:
         click.echo(f"  {printable(line)}")
 
@@ -167,7 +177,7 @@ def _nothing_done(
         next_step("nothing was changed; do it: mobius github protection apply", quiet=as_json)
         return 0
     if not as_json:
-        click.echo("nothing to change in the classic protection")
+        click.echo(f"nothing to change in {WORDS[change.of]}")
     results, rules = _now(forge, wanted)
     return _told(results, rules, wanted, as_json=as_json, more={"lines": []})
 

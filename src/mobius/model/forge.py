@@ -96,6 +96,7 @@ class BranchRules:
         return tuple((each.name, one) for each in self.sources for one in each.bypass or ())
 
 
+CLASSIC = "classic protection"  # the name of that source of rules
 ADMINISTRATORS = "administrators"  # of the repository
 OWNERS = "organization owners"
 

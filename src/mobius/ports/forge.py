@@ -42,3 +42,11 @@ class Forge(Protocol):
 
     def put_classic(self, branch: str, body: Mapping[str, Any] | None) -> Unknown | None:
         """Replaces the classic protection, or takes it away (None). Unknown: it is not known what holds now."""
+
+    def own_ruleset(self, name: str) -> Mapping[str, Any] | Unknown | None:
+        """The repository's own ruleset of this name (not one of its organization) as the forge answers it; None where
+        there is none. Unknown where several have the name."""
+
+    def put_ruleset(self, number: int | None, body: Mapping[str, Any] | None) -> Unknown | None:
+        """Replaces the ruleset of this number (None: makes a new one), or takes it away (`body` None; not there any
+        more is a success). Unknown: it is not known what holds now."""

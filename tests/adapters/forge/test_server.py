@@ -9,6 +9,8 @@ import pytest
 from githubkit import GitHub
 
 from github_server import HEAD, MERGE, GitHubServer
+from mobius.model.forge import GitHubSettings
+from mobius.rules.forge.ruleset import demanded
 
 WHERE = {"owner": "acme", "repo": "dhash"}
 
@@ -93,3 +95,16 @@ def test_a_protection_that_is_put_is_accepted_and_read_by_the_schema(github: Git
     )
     said = rest.repos.get_branch_protection(**WHERE, branch="main").parsed_data
     assert (said.enforce_admins.enabled, said.required_status_checks.contexts) == (True, ["ci/test"])
+
+
+def test_the_ruleset_that_apply_writes_is_one_by_the_schema(github: GitHubServer, rest: Any) -> None:
+    body = dict(demanded(None, GitHubSettings()))
+    made = rest.repos.create_repo_ruleset(**WHERE, data=body).parsed_data
+    assert (made.name, made.enforcement) == ("mobius", "active")
+    assert [each.id for each in rest.repos.get_repo_rulesets(**WHERE).parsed_data] == [made.id]
+    again = rest.repos.update_repo_ruleset(**WHERE, ruleset_id=made.id, data=body).parsed_data
+    kinds = {each.type for each in again.rules}
+    assert kinds == {"deletion", "non_fast_forward", "pull_request", "required_status_checks"}
+    assert len(rest.repos.get_branch_rules(**WHERE, branch="main").parsed_data) == 4
+    rest.repos.delete_repo_ruleset(**WHERE, ruleset_id=made.id)
+    assert github.rulesets == {}

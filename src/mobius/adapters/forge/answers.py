@@ -117,6 +117,11 @@ class Ruleset(msgspec.Struct):
     bypass_actors: list[Actor] | None = None
 
 
+class OwnRuleset(Ruleset):
+    rules: list[Rule] = []
+    conditions: dict[str, Any] | None = None
+
+
 class Commit(msgspec.Struct):
     sha: str
     author: Named | None = None

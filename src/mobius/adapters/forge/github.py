@@ -92,6 +92,35 @@ class GitHub:
             return Unknown(f"GitHub refuses this protection: {message_in(got.body) or 'no reason given'}")
         return self._missing(got, f"the protection of {branch}", "Administration: write")
 
+    def own_ruleset(self, name: str) -> Mapping[str, Any] | Unknown | None:
+        """As GitHub answers it."""
+        rulesets, what = f"/repos/{self.repository}/rulesets", f'the ruleset "{name}"'
+        listed = self.many(f"{rulesets}?includes_parents=false", said.Ruleset, "the rulesets")
+        if isinstance(listed, Unknown):
+            return listed
+        numbers = [each.id for each in listed if each.name == name]
+        if len(numbers) > 1:
+            return Unknown(f'{len(numbers)} rulesets are called "{name}"', "leave one of them, on GitHub")
+        if not numbers:
+            return None
+        found = self.one(f"{rulesets}/{numbers[0]}", dict[str, Any], what)
+        read = found if isinstance(found, Unknown) else said.convert(found, said.OwnRuleset, what)
+        rules = () if isinstance(read, Unknown) else read.rules
+        kinds = {"required_status_checks": said.ChecksRule, "pull_request": said.PullRule}
+        odd = (said.convert(r.parameters or {}, kinds[r.type], what) for r in rules if r.type in kinds)
+        return next((each for each in (read, *odd) if isinstance(each, Unknown)), found)
+
+    def put_ruleset(self, number: int | None, body: Mapping[str, Any] | None) -> Unknown | None:
+        """Replaces it, makes it, or takes it away."""
+        path = f"/repos/{self.repository}/rulesets" + (f"/{number}" if number is not None else "")
+        method = "DELETE" if body is None else "POST" if number is None else "PUT"
+        got = self._line.ask(method, path, None if body is None else json.dumps(body).encode())
+        if isinstance(got, Got) or (isinstance(got, Said) and got.status == 404 and body is None):
+            return None
+        if isinstance(got, Said) and got.status == 422:
+            return Unknown(f"GitHub refuses this ruleset: {message_in(got.body) or 'no reason given'}")
+        return self._missing(got, "the ruleset", "Administration: write")
+
     def _classic(self, branch: str) -> said.Classic | Unknown | None:
         found = self.classic(branch)
         if found is None or isinstance(found, Unknown):

@@ -24,6 +24,8 @@ class MemoryForge:
     comments: dict[tuple[int, str], str] = field(default_factory=dict)
     classics: dict[str, Mapping[str, Any] | Unknown | None] = field(default_factory=dict)
 
+    rulesets: dict[int, dict[str, Any]] = field(default_factory=dict)
+
     def protection(self, branch: str) -> BranchRules | Unknown:
         return self.rules.get(branch, NOTHING)
 
@@ -54,4 +56,15 @@ class MemoryForge:
 
     def put_classic(self, branch: str, body: Mapping[str, Any] | None) -> Unknown | None:
         self.classics[branch] = body
+        return None
+
+    def own_ruleset(self, name: str) -> Mapping[str, Any] | Unknown | None:
+        return next((each for each in self.rulesets.values() if each["name"] == name), None)
+
+    def put_ruleset(self, number: int | None, body: Mapping[str, Any] | None) -> Unknown | None:
+        at = number if number is not None else len(self.rulesets) + 1
+        if body is None:
+            self.rulesets.pop(at, None)
+        else:
+            self.rulesets[at] = {"id": at, **body}
         return None

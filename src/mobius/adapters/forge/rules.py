@@ -18,6 +18,7 @@ from mobius.adapters.forge.answers import (
 )
 from mobius.model.forge import (
     ADMINISTRATORS,
+    CLASSIC,
     OWNERS,
     Bypass,
     RequiredContext,
@@ -26,7 +27,6 @@ from mobius.model.forge import (
     Unknown,
 )
 
-CLASSIC = "classic protection"
 EVERY_FILE = {"*", "**", "**/*"}
 _ROLES = {5: ADMINISTRATORS, 4: "everybody who may write", 2: "maintainers"}
 
