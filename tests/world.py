@@ -347,6 +347,9 @@ class _Checks:
     def health(self, base_url: str) -> CheckResult:
         return good() if self.world.script(self._release(base_url)).healthy else bad()
 
+    def health_of_each(self, base_urls: Sequence[str]) -> tuple[CheckResult, ...]:
+        return tuple(self.health(url) for url in base_urls)
+
     def smoke(self, base_url: str) -> tuple[CheckResult, ...]:
         script = self.world.script(self._release(base_url))
         fine = script.live_smoke if base_url == LIVE else script.smoke

@@ -24,7 +24,9 @@ url = "http://127.0.0.1:59998"
 
 def test_the_environment_stands_behind_the_command_once() -> None:
     advice = "make one: mobius evidence key init; or look: mobius audit verify --head HASH"
-    told = "make one: mobius evidence key init -e staging; or look: mobius audit verify -e staging --head HASH"
+    told = (
+        "make one: mobius evidence key init -e staging; or look: mobius audit verify -e staging --head HASH"
+    )
     assert for_environment("staging", advice) == told
     assert for_environment("staging", told) == told
     assert for_environment(None, advice) == advice

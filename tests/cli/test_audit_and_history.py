@@ -223,7 +223,9 @@ def test_a_log_that_is_gone_is_not_verified_also_beside_one_that_holds(tmp_path:
     (tmp_path / "production" / "releases" / "v1-1a2b3c4d").mkdir(parents=True)
     done = run(place, audit, "verify")
     assert done.return_value == 4
-    assert done.stdout.startswith("production: NOT VERIFIED: its log is gone or empty, though there is something")
+    assert done.stdout.startswith(
+        "production: NOT VERIFIED: its log is gone or empty, though there is something"
+    )
     assert "staging: 5 events, unbroken" in done.stdout
     assert done.stderr.endswith("mobius audit verify -e production --against FILE\n")
     assert run(place, audit, "verify", "-e", "staging").return_value == 0

@@ -1,4 +1,4 @@
-"""The local epoch: one small file beside the releases, that says from which token on anybody may act on this machine."""
+"""The local epoch: one small file beside the releases: from which token on anybody may act on this machine."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class GitHub:
         found = self.one(f"{rulesets}/{numbers[0]}", dict[str, Any], what)
         read = found if isinstance(found, Unknown) else said.convert(found, said.OwnRuleset, what)
         rules = () if isinstance(read, Unknown) else read.rules
-        kinds = {"required_status_checks": said.ChecksRule, "pull_request": said.PullRule}
+        kinds: dict[str, type] = {"required_status_checks": said.ChecksRule, "pull_request": said.PullRule}
         odd = (said.convert(r.parameters or {}, kinds[r.type], what) for r in rules if r.type in kinds)
         return next((each for each in (read, *odd) if isinstance(each, Unknown)), found)
 

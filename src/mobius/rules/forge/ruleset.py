@@ -85,8 +85,8 @@ def _shown(body: Body | None) -> Body | None:
     for rule in body.get("rules") or ():
         parameters = dict(rule.get("parameters") or {})
         if rule["type"] == "required_status_checks":
-            names = [each["context"] for each in parameters.pop("required_status_checks", ())]
-            parameters["contexts"] = sorted(names)
+            checks = parameters.pop("required_status_checks", ())
+            parameters["contexts"] = sorted(each["context"] for each in checks)
         rules[rule["type"]] = {name: value for name, value in parameters.items() if value} or True
     actors = [f"{each['actor_type']} {each.get('actor_id')}" for each in body.get("bypass_actors") or ()]
     names = (body.get("conditions") or {}).get("ref_name") or {}

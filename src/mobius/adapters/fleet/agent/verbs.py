@@ -125,7 +125,7 @@ class Host:
         return {"sent": tree.receive(self._stream, self._root / "releases", release_id, str(asked["digest"]))}
 
     def start(self, asked: Asked) -> Answer:
-        """Processes of a release run in a slot; returns when all of them were seen to run, not when they are healthy."""
+        """Processes of a release run in a slot; returns when all were seen to run, not when they are healthy."""
         slot, release_id = _plain(asked["slot"]), _plain(asked["release"])
         cwd = self._root / "releases" / release_id
         if not cwd.is_dir():
