@@ -71,7 +71,7 @@ expect = ["status == 200"]
 drain_timeout = "5s"
 
 [monitor]
-interval = "200ms"
+interval = "<interval>"
 <monitor>
 [traffic]
 kind = "haproxy"
@@ -110,6 +110,7 @@ class Fleet:
         hosts: Sequence[str],
         python: str,
         window: str,
+        interval: str = "200ms",
         fleet: str,
         more: str,
         policy: str = "conservative",
@@ -130,7 +131,12 @@ class Fleet:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         text = CONFIG.replace("<python>", json.dumps(python)).replace("<port>", str(self.port))
-        text = text.replace("<window>", window).replace("<fleet>", fleet).replace("<more>", more)
+        text = (
+            text.replace("<window>", window)
+            .replace("<interval>", interval)
+            .replace("<fleet>", fleet)
+            .replace("<more>", more)
+        )
         text = text.replace("<policy>", policy).replace("<monitor>", monitor)
         self.config = folder / "mobius.toml"
         self.config.write_text(text + "".join(hosts))

@@ -87,8 +87,8 @@ class Ground(Fleet):
             for name, one in self.machines.items()
         ]
         super().__init__(
-            folder, ssh=SSH % config, hosts=rows, python="python3", window="2s",
-            fleet="failure_budget = 1", more=MORE,
+            folder, ssh=SSH % config, hosts=rows, python="python3", window="4s",
+            interval="500ms", fleet="failure_budget = 1", more=MORE,
         )  # fmt: skip
         self.server = server
         self.aside = aside  # for what the test itself writes, when the disk of `folder` is full
