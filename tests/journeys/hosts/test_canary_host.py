@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 MORE = """
 [canary]
 stage_min = "2s"
-stage_max = "60s"
+stage_max = "4m"
 """
 
 
