@@ -27,7 +27,13 @@ settings.load_profile("same")
 # A shell that starts the tests in the background has them ignore Ctrl-C, and all that they start with them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest.register_assert_rewrite("journeys.service", "journeys.kill.field", "journeys.switch.under_load")
+pytest.register_assert_rewrite(
+    "journeys.line.far",
+    "journeys.line.sshd",
+    "journeys.service",
+    "journeys.kill.field",
+    "journeys.switch.under_load",
+)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from journeys.line.sshd import Sshd
     from journeys.service import Service
 
-pytest.register_assert_rewrite("journeys.line.far", "journeys.line.sshd")
-
 
 @pytest.fixture
 def far(tmp_path: Path) -> Iterator[FarSide]:
