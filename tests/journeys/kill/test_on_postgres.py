@@ -76,7 +76,7 @@ def ground(server: PostgresServer, tmp_path: Path) -> Iterator[Field]:
     """A service in order, with a journal of its own."""
     server.query("DROP SCHEMA IF EXISTS mobius CASCADE")
     environ = {"JOURNAL_URL": server.url()}
-    service = OnPostgres(tmp_path, window="600ms", interval="200ms", more=SHARED, environ=environ)
+    service = OnPostgres(tmp_path, window="2s", interval="250ms", more=SHARED, environ=environ)
     service.server = server
     try:
         yield Field(service).begin()
