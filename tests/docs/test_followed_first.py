@@ -21,7 +21,7 @@ APP = """
 import os, signal, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-Path(os.environ["MOBIUS_SHARED"], "data").mkdir(exist_ok=True)
+Path(os.environ["MOBIUS_SHARED"], "data").mkdir(parents=True, exist_ok=True)
 class Pages(BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
@@ -112,7 +112,7 @@ def test_deploying_a_service_of_ones_own(project: Service) -> None:
             (shared / part).mkdir(parents=True)
         (shared / ".env").write_text("SECRET=of-the-shop\n")
     commit(project, "v1.1.0", **files)
-    short = {"MONITOR_DURATION": "2"}
+    short = {"MONITOR_DURATION": "5"}
     for environment in ("staging", "production"):
         project.mobius("deploy", "-e", environment, "--tag", "v1.1.0", expect=0, environ=short)
     commit(project, "v1.2.0", server_js=SERVER + "// more\n")
