@@ -32,7 +32,7 @@ def own_server() -> Iterator[PostgresServer]:
 
 def operator(folder: Path, url: str, **how: str) -> Service:
     """One operator's checkout, with a root of its own."""
-    often = {"window": "2s", "interval": "250ms", **how}  # enough looks, where each is written over a line
+    often = {"window": "4s", "interval": "500ms", **how}  # enough looks, where each is written over a line
     service = Service(folder, alone=False, more=SHARED, environ={"JOURNAL_URL": url}, **often)
     for tag in ("v1", "v2"):
         service.add_release(tag)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mobius.adapters.snapshot import save_settings
+from mobius.errors import Locked
 from mobius.host.client import HostClient, HostRefused, HostUnavailable, ensure_running
 from mobius.model.run import Run, RunState
 from mobius.model.settings import Settings
@@ -57,7 +58,13 @@ class HostJobLauncher:
         except HostUnavailable:
             # A runner outlives its supervisor, and one that is started later would start it again.
             if run.holder is not None and is_running(run.holder.pid):
-                ensure_running(self._root).stop_job(_name(run), timeout_s=5.0)
+                try:
+                    ensure_running(self._root).stop_job(_name(run), timeout_s=5.0)
+                except HostRefused as problem:
+                    raise Locked(
+                        f"run {run.id} is in the hands of {run.holder}, which no supervisor of this root started",
+                        f"act in the folder where it was begun, or end process {run.holder.pid} first",
+                    ) from problem
 
     def stop_all(self) -> None:
         client = HostClient(self._root)
