@@ -264,7 +264,7 @@ def test_a_root_with_a_long_path_works_like_any_other(monkeypatch: pytest.Monkey
         assert get(site.port).body == b"r1"
         folders.append(find_socket(run, "host.sock").parent)
         site.client.shutdown()
-        assert not any(folder.exists() for folder in folders)
+        wait_for("its folders to be gone", lambda there=folders: not any(map(Path.exists, there)))
 
 
 def test_a_root_where_nobody_may_write_is_said_with_its_path(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ class OnPostgres(Service):
     server: PostgresServer
 
     def journal(self, query: str) -> list[tuple[Any, ...]]:
-        return self.server.query(f"SET search_path = mobius; {query}")
+        return self.server.query(re.sub(r"\b(FROM|JOIN) (\w+)", r"\1 mobius.\2", query))
 
 
 @pytest.fixture(scope="module")
