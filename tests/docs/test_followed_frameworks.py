@@ -100,10 +100,13 @@ def test_node(reader: Callable[[str], Reader], tmp_path: Path, new_database: Cal
         environ={**who.environ, "DATABASE_URL": database.url},
         as_={**who.as_, "postgresql://notes:secret@127.0.0.1/notes": database.url},
         yes=("mobius rollback",),
+        codes={"mobius migrate plan": 4},
         at_most_s=AT_MOST_S,
     )
     assert "it runs" in told.after("curl -s -X POST")
-    assert "002_title.js" in told.after("mobius migrate plan")
+    planned = told.after("mobius migrate plan")
+    assert "npx knex migrate:latest" in planned
+    assert "mobius migrate rehearse -e production --tag v1.1.0" in planned
     assert "way back: code alone" in " ".join(told.after("mobius status").split())
     assert "it runs" in told.after("curl -s http")
     assert who.service.status()["live"]["tag"] == "v1.0.0"
