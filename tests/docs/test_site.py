@@ -21,6 +21,10 @@ LINKED = re.compile(
     r"""<link\b(?=[^>]*\brel=["']?(?:stylesheet|preconnect|preload|icon))[^>]*\bhref=["']?((?:https?:)?//[^"'\s>]+)"""
 )
 STYLED = re.compile(r"""(?:@import\s+|url\()["']?((?:https?:)?//[^"')\s]+)""")
+# An item that begins a list, what falls out of its list, and the line under the head of a table.
+ITEM = re.compile(r"(?:[-*]|1\.) \S")
+OUT = re.compile(r" {1,3}\S")
+RULE = re.compile(r"\|[-: |]+\|$")
 
 
 def _pages(nav: Any) -> Iterator[str]:
@@ -41,6 +45,37 @@ def test_every_page_is_reached_from_the_first() -> None:
     first = (ROOT / "docs" / "README.md").read_text("utf-8")
     wanted = [page for page in _pages(SITE["nav"]) if not page.startswith(("decisions/", "README"))]
     assert [page for page in wanted if f"({page})" not in first] == []
+
+
+def test_no_list_and_no_table_is_read_as_running_text() -> None:
+    """GitHub shows lists without an empty line before them, and steps indented by three; the site does not."""
+    every = sorted((ROOT / "docs").rglob("*.md"))
+    assert [
+        f"{page.name}: {found}" for page in every for found in _run_together(page.read_text("utf-8"))
+    ] == []
+
+
+def _run_together(text: str) -> Iterator[str]:
+    """Lines that the stricter Markdown of the site does not take as they are meant."""
+    without_code = re.sub(r"^( *)```.*?^ *```$", r"\1```", text, flags=re.MULTILINE | re.DOTALL)
+    for part in re.split(r"\n\s*\n", without_code):
+        lines = [line for line in part.split("\n") if line.strip()]
+        if lines and OUT.match(lines[0]):
+            yield lines[0]
+        if lines and lines[0].startswith("|") and not RULE.match(lines[1] if lines[1:] else ""):
+            yield lines[0]
+        plain = bool(lines) and not ITEM.match(lines[0])
+        yield from [line for line in lines[1:] if plain and ITEM.match(line)]
+
+
+def test_every_decision_is_named_by_its_number() -> None:
+    """The navigation shows headings as they are."""
+    wrong = [page.name for page in (ROOT / "docs" / "decisions").iterdir() if not _numbered(page)]
+    assert wrong == []
+
+
+def _numbered(page: Path) -> bool:
+    return page.read_text("utf-8").startswith(f"# {page.name[:4]}: ")
 
 
 @pytest.mark.slow
