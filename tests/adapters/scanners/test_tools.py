@@ -179,6 +179,17 @@ def test_osv_scanner_must_see_every_file_and_the_one_that_everybody_knows(tmp_pa
     assert "found no package in yarn.lock" in not_known(at, osv=says("None", bad))
 
 
+def test_what_a_file_of_osv_scanner_ignores_is_found_all_the_same(tmp_path: Path) -> None:
+    at = project(tmp_path / "p", yarn__lock="# yarn\n", osv_scanner__toml='[[IgnoredVulns]]\nid = "GHSA-x"\n')
+    words = stand_in(
+        tmp_path,
+        "file = dict(zip(sys.argv, sys.argv[1:])).get('--config', 'osv-scanner.toml')",
+        "print('it reads ' + file + ': ' + open(file).read())",
+    )
+    assert "IgnoredVulns" not in (told := not_known(at, osv=words)), told
+    assert "no JSON" in told
+
+
 def test_a_sarif_file_is_of_this_commit_and_has_an_age(tmp_path: Path) -> None:
     at = project(tmp_path / "p", README="x")
     commit = git_in(at, "rev-parse", "HEAD").strip()
@@ -206,6 +217,39 @@ def test_a_sarif_file_is_of_this_commit_and_has_an_age(tmp_path: Path) -> None:
     assert isinstance(tracked, NotKnown) and "nobody knows how old it is" in tracked.why
     assert "there is no such file" in not_known(at, sarif=("none/*.sarif",), sources=("sarif",))
     assert "no file is named" in not_known(at, sources=("sarif",))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_sarif_file_that_powershell_wrote_is_read_as_any_other(tmp_path: Path, encoding: str) -> None:
+    at = project(tmp_path / "p", README="x")
+    (at / "x.sarif").write_text(json.dumps(SARIF), encoding=encoding)
+    found = answer(at, sarif=("*.sarif",), sources=("sarif",))
+    assert isinstance(found, Known) and [one.id for one in found.found] == ["sql-injection"]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (json.dumps(SARIF).encode("utf-16-le"), "no JSON"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "no JSON"),
+        (b"[" * 200_000, "no JSON"),
+        (json.dumps(SARIF).replace('"results"', '"runs": null, "results"').encode() + b"\0", "no JSON"),
+        (b'{"version": "2.1.0", "runs": null}', "its runs is no list"),
+        (b'{"version": "2.1.0", "version": "2.1.0", "runs": []}', "it says 'version' twice"),
+        (b"", "printed nothing"),
+    ],
+)
+def test_what_is_no_sarif_file_is_no_answer(tmp_path: Path, content: bytes, why: str) -> None:
+    at = project(tmp_path / "p", README="x")
+    (at / "x.sarif").write_bytes(content)
+    assert why in not_known(at, sarif=("*.sarif",), sources=("sarif",))
+
+
+def test_a_sarif_file_of_any_size_is_no_answer_before_it_is_read(tmp_path: Path) -> None:
+    at = project(tmp_path / "p", README="x")
+    with (at / "x.sarif").open("wb") as file:
+        file.truncate(1 << 40)
+    assert "more than is read of a report" in not_known(at, sarif=("*.sarif",), sources=("sarif",))
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
@@ -241,6 +285,28 @@ def test_the_real_npm_finds_what_its_registry_knows(tmp_path: Path, version: str
     assert isinstance(found.answer, Known), found.answer
     assert [one.version for one in found.answer.found] == (["4.17.4"] if version == "4.17.4" else [])
     assert found.answer.tool.startswith("npm ")
+
+
+@npm_is_here
+@pytest.mark.slow
+@pytest.mark.parametrize("dev", [False, True])
+def test_the_real_npm_looks_at_what_an_npmrc_of_the_project_leaves_out(tmp_path: Path, dev: bool) -> None:
+    lock = json.loads(
+        json.dumps(LOCK).replace("4.17.21", "4.17.4").replace('"dependencies"', '"optionalDependencies"')
+    )
+    lock["packages"]["node_modules/lodash"]["optional"] = True
+    at = lay_out(
+        tmp_path / "p",
+        {
+            "package-lock.json": json.dumps(lock),
+            "package.json": json.dumps(lock["packages"][""]),
+            ".npmrc": "omit[]=optional\nomit[]=peer\n",
+        },
+    )
+    with registry("knows") as url:
+        (found,) = asked(at, {"npm_config_registry": url}, dev=dev)
+    assert isinstance(found.answer, Known), found.answer
+    assert [one.version for one in found.answer.found] == ["4.17.4"]
 
 
 @npm_is_here

@@ -14,6 +14,9 @@ from mobius.rules.scanning.manifests import (
     manifests,
     missing_from_lock,
     npm_packages,
+)
+from mobius.rules.scanning.requirements import (
+    includes_others,
     requirement_packages,
     requirements,
     says_nothing,
@@ -41,6 +44,16 @@ def test_what_only_developers_install_and_what_lies_in_tests_is_left_out_unless_
     paths = ("requirements-dev.txt", "tests/fixtures/package-lock.json", "docs/requirements.txt", "notes.txt")
     assert chosen(*paths) == []
     assert len(manifests(dict.fromkeys(paths, ""), (), dev=True)) == 3
+
+
+def test_a_service_in_a_folder_that_sounds_like_one_for_developers_is_asked_about() -> None:
+    paths = (
+        "ci-board/requirements.txt",
+        "lint-server/requirements-prod.txt",
+        "test-runner/requirements/base.txt",
+    )
+    assert chosen(*paths) == [("pip", path) for path in paths]
+    assert chosen("board/requirements/dev.txt", "board/requirements-test.txt") == []
 
 
 def test_needs_without_a_lock_file_are_a_doubt_and_no_silence() -> None:
@@ -134,6 +147,50 @@ def test_a_requirements_file_says_nothing_only_where_every_line_is_understood_to
         assert says_nothing(content)
     for content in ("flask\n", "-r base.txt\n", "\ufeffflask==1\n", "f\0l\0a\0", "!flask\n"):
         assert not says_nothing(content), content
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "-rbase.txt", "-cpins.txt", "-e.", "-egit+https://here/x", "--requirement=base.txt",
+        "--req base.txt", "--edit .", "--constr pins.txt", "--unheard-of base.txt", "-x base.txt",
+        "--index-url https://here/ -r base.txt", "-i https://here/ flask",
+    ],
+)  # fmt: skip
+def test_a_requirements_file_that_names_others_in_any_way_that_pip_takes_says_something(content: str) -> None:
+    assert not says_nothing(content)
+
+
+@pytest.mark.parametrize(
+    "content", ["# why \\\nflask==0.1\n", "--pre \\\n# why \\\nflask==0.1\n", "--pre \\\nflask\\"]
+)
+def test_a_comment_does_not_go_on_in_the_next_line_and_hides_no_package(content: str) -> None:
+    assert not says_nothing(content)
+
+
+def test_a_name_that_goes_on_in_the_next_line_is_one() -> None:
+    assert [(one.name, one.version) for one in requirements("fla\\\r\nsk==3.1.0\n# x \\\nb==1 # y\n")] == [
+        ("flask", "3.1.0"), ("b", "1"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "-i https://here/", "-ihttps://here/", "--index-url=https://here/", "--extra-index-url https://here/",
+        "--no-index", "-f wheels", "--find-links=wheels", "--no-binary :all:", "--only-binary=:all:",
+        "--pre", "--prefer-binary", "--require-hashes", "--trusted-host here",
+    ],
+)  # fmt: skip
+def test_an_option_that_names_no_package_says_nothing(content: str) -> None:
+    assert says_nothing(f"# options\n{content}\n")
+
+
+@pytest.mark.parametrize(
+    "content", ["-rbase.txt", "--requirement=base.txt", "-cpins.txt", "--req base.txt", "-e."]
+)
+def test_a_file_that_names_others_is_not_taken_for_the_whole(content: str) -> None:
+    assert includes_others(content)
 
 
 ANY = st.recursive(

@@ -72,6 +72,20 @@ def test_a_report_of_npm_that_does_not_add_up_is_no_answer() -> None:
             npm(document, code)
 
 
+def test_a_report_of_npm_that_names_less_than_it_counts_is_no_answer() -> None:
+    milder, elsewhere, without = (copy.deepcopy(NPM) for _ in range(3))
+    milder["vulnerabilities"]["lodash"]["via"][0]["severity"] = "low"
+    elsewhere["vulnerabilities"]["uses-lodash"]["via"] = ["something-else"]
+    without["vulnerabilities"]["uses-lodash"]["via"] = []
+    for document, why in (
+        (milder, "counts critical ones"),
+        (elsewhere, "does not say what is wrong with something-else"),
+        (without, "does not say what is wrong with uses-lodash"),
+    ):
+        with pytest.raises(Unread, match=why):
+            npm(document)
+
+
 def pip(document: Any, code: int = 1, wanted: tuple[str, ...] = ("jinja2",)) -> Any:
     return read_pip_audit(text(document), code, wanted, "requirements.txt")
 
@@ -105,6 +119,14 @@ def test_osv_says_how_many_packages_of_each_file_it_saw() -> None:
     for code in (0, 127, 128):
         with pytest.raises(Unread):
             read_osv(text(OSV), code)
+
+
+def test_an_osv_report_that_groups_what_it_does_not_name_is_no_answer() -> None:
+    hidden = copy.deepcopy(OSV)
+    _, left_pad = hidden["results"][0]["packages"]
+    left_pad["groups"] = [{"ids": ["GHSA-not-named"], "max_severity": "9.8"}]
+    with pytest.raises(Unread, match="groups GHSA-not-named of left-pad and does not describe it"):
+        read_osv(text(hidden), 1)
 
 
 def test_a_sarif_result_has_the_level_of_its_score() -> None:
@@ -149,6 +171,63 @@ def test_a_sarif_file_of_a_scanner_that_did_not_look_is_no_answer(content: str, 
         read_sarif(content)
 
 
+def test_a_sarif_file_whose_results_lie_beside_its_runs_is_no_answer() -> None:
+    beside = copy.deepcopy(SARIF)
+    beside["inlineExternalProperties"] = [{"results": beside["runs"][0]["results"]}]
+    beside["runs"][0]["results"] = []
+    with pytest.raises(Unread, match="put its results beside its runs"):
+        read_sarif(text(beside))
+
+
+SCORED = {"id": "sql-injection", "properties": {"security-severity": "9.8"}}
+MILD = {"id": "style", "defaultConfiguration": {"level": "note"}}
+
+
+@pytest.mark.parametrize(
+    ("driver", "extensions", "result"),
+    [
+        ([MILD, SCORED], [], {"ruleIndex": 1}),
+        ([MILD, SCORED], [], {"rule": {"index": 1}}),
+        ([MILD], [[MILD, SCORED]], {"rule": {"index": 1, "toolComponent": {"index": 0}}}),
+        ([MILD], [[MILD, SCORED]], {"ruleIndex": 1, "rule": {"toolComponent": {"index": 0}}}),
+        ([SCORED], [], {"ruleId": "sql-injection/raw/python"}),
+        ([SCORED], [], {"ruleId": "of another name", "ruleIndex": 0}),
+        ([SCORED, {**MILD, "id": "sql-injection"}], [], {"ruleId": "sql-injection"}),
+        ([{**MILD, "id": "sql-injection"}], [[SCORED]], {"ruleId": "sql-injection"}),
+    ],
+)
+def test_a_sarif_result_is_as_bad_as_its_rule_however_it_names_it(
+    driver: list[object], extensions: list[list[object]], result: dict[str, object]
+) -> None:
+    def change(run: dict[str, Any]) -> None:
+        run["tool"] = {
+            "driver": {"name": "x", "rules": driver},
+            "extensions": [{"name": "more", "rules": rules} for rules in extensions],
+        }
+        run["results"] = [{"message": {"text": "here"}, **result}]
+
+    assert [one.level for one in read_sarif(changed(change)).found] == [Level.CRITICAL]
+
+
+def test_a_rule_of_a_sarif_file_that_was_set_to_error_for_this_run_is_one() -> None:
+    def change(run: dict[str, Any]) -> None:
+        run["tool"]["driver"]["rules"] = [MILD]
+        run["results"] = [{"ruleId": "style", "message": {"text": "here"}}]
+        override = {"descriptor": {"id": "style", "index": 0}, "configuration": {"level": "error"}}
+        run["invocations"][0]["ruleConfigurationOverrides"] = [override]
+
+    assert [one.level for one in read_sarif(changed(change)).found] == [Level.HIGH]
+
+
+def test_a_sarif_result_that_is_no_problem_and_an_error_is_one() -> None:
+    for kind, counts in (("pass", 1), ("informational", 1)):
+        both = changed(lambda run, kind=kind: run["results"][0].update(kind=kind, level="error"))
+        assert len(read_sarif(both).found) == counts
+    for level in ("none", None):
+        fine = changed(lambda run, level=level: run["results"][0].update(kind="pass", level=level))
+        assert read_sarif(fine).found == ()
+
+
 def test_what_was_suppressed_in_a_sarif_file_is_found_all_the_same() -> None:
     suppressed = changed(lambda run: run["results"][0].update(suppressions=[{"kind": "inSource"}]))
     assert len(read_sarif(suppressed).found) == 1
@@ -158,7 +237,7 @@ def test_a_score_that_is_none_weighs_more_than_the_worst() -> None:
     assert [level_of_score(each) for each in ("9.8", 7, 4.0, "0.1")] == [
         Level.CRITICAL, Level.HIGH, Level.MODERATE, Level.LOW,
     ]  # fmt: skip
-    for each in (None, "", "high", True, -1, 11, "nan", [], "inf", 10**400):
+    for each in (None, "", "high", True, -1, 11, "nan", [], "inf", 10**400, 0, "0.0"):
         assert level_of_score(each) is Level.UNKNOWN
         assert Level.UNKNOWN > Level.CRITICAL
 

@@ -39,7 +39,9 @@ class Npm:
         self._calling = calling
         self._words = tuple(words)
         self._project = project
-        self._omit = "--include=dev" if dev else "--omit=dev"
+        # Each is named: an .npmrc of the project may leave some out, and with them what they are vulnerable by.
+        kinds = ("optional", "peer", *(("dev",) if dev else ()))
+        self._omit = (*(f"--include={kind}" for kind in kinds), *(() if dev else ("--omit=dev",)))
         self._dev = dev
 
     def ask(self, path: str) -> Known:
@@ -82,4 +84,4 @@ class Npm:
             )
 
     def _audit(self, folder: Path) -> tuple[str, int]:
-        return self._calling.tool([*self._words, *AUDIT, self._omit], cwd=folder, missing=MISSING)
+        return self._calling.tool([*self._words, *AUDIT, *self._omit], cwd=folder, missing=MISSING)

@@ -1,4 +1,5 @@
-"""OSV-Scanner of all lock files at once, together with one that everybody knows to be vulnerable."""
+"""OSV-Scanner of all lock files at once, together with one that everybody knows to be vulnerable; what a file
+osv-scanner.toml of the project ignores is found all the same: only a waiver has a name and an end."""
 
 from __future__ import annotations
 
@@ -37,10 +38,12 @@ class Osv:
         with tempfile.TemporaryDirectory(prefix="mobius-scan-") as folder:
             known = Path(folder) / "package-lock.json"
             known.write_text(json.dumps(LOCK), encoding="utf-8")
+            ours = Path(folder) / "osv-scanner.toml"
+            ours.touch()
             files = [*(self._project / path for path in paths), known]
             named = [word for file in files for word in ("--lockfile", str(file))]
             output, code = self._calling.tool(
-                [*self._words, *WORDS, *named], cwd=self._project, missing=MISSING
+                [*self._words, *WORDS, "--config", str(ours), *named], cwd=self._project, missing=MISSING
             )
             found, looked_at = read_osv(output, code)
             name, version = CANARY

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mobius.adapters.scanners.calling import Calling, content_of
 from mobius.model.scan import Known, Vulnerability
-from mobius.rules.scanning.manifests import includes_others, requirements, says_nothing
 from mobius.rules.scanning.pip_audit import normal, read_pip_audit
+from mobius.rules.scanning.requirements import includes_others, requirements, says_nothing
 from mobius.rules.scanning.shapes import Unread
 
 CANARY = ("jinja2", "2.10")  # its sandbox can be left: known since 2019

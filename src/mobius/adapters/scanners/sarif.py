@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mobius.model.scan import Known
 from mobius.rules.scanning.sarif import read_sarif
-from mobius.rules.scanning.shapes import Unread
+from mobius.rules.scanning.shapes import Unread, decoded
 
-MOST_BYTES = 256 << 20
+MOST_BYTES = 64 << 20  # read at once; GitHub takes far less
 
 
 class Sarif:
@@ -34,8 +34,11 @@ class Sarif:
         if not file.is_file():
             raise Unread("it is no file", "correct [scan] sarif")
         if file.stat().st_size > MOST_BYTES:
-            raise Unread(f"{file.stat().st_size:,} bytes are no report")
-        read = read_sarif(file.read_text(encoding="utf-8-sig", errors="strict"))
+            raise Unread(
+                f"{file.stat().st_size:,} bytes are more than is read of a report",
+                "let the scanner write several files, or leave parts of the code out",
+            )
+        read = read_sarif(decoded(file.read_bytes()))
         others = {commit for commit in read.commits if not _same(commit, self._commit)}
         if others:
             raise Unread(f"it is of another commit: {sorted(others)[0][:12]}", "let the scanner look again")

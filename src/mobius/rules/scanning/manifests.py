@@ -10,7 +10,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from mobius.model.scan import NotKnown, Package, SourceName
-from mobius.rules.scanning.pip_audit import normal
 from mobius.rules.scanning.shapes import Unread, document, table, writable
 
 NPM_LOCKS = ("npm-shrinkwrap.json", "package-lock.json")
@@ -46,8 +45,6 @@ ASKS: dict[str, SourceName] = {"package.json": "npm", "pyproject.toml": "pip"}
 NEEDS = (*ASKS, *LOCKED_BY)  # files that say what is needed, and not which versions are installed
 ASIDE = frozenset({"test", "tests", "fixtures", "examples", "docs", "spec", "__tests__"})
 FOR_DEVELOPERS = re.compile(r"(^|[-_./])(dev|develop|development|test|tests|testing|lint|docs?|ci)([-_./]|$)")
-_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*(.*)")
-_PIN = re.compile(r"===?\s*([A-Za-z0-9.!+_-]+)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +54,6 @@ class Manifest:
     source: SourceName
     path: str
     doubt: NotKnown | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """One line of a requirements file. `version`: "" where it is not pinned; `is_sure`: it holds everywhere."""
-
-    name: str
-    version: str
-    is_sure: bool
-    hashed: bool
 
 
 def manifests(texts: Mapping[str, str], sources: Sequence[SourceName], *, dev: bool) -> tuple[Manifest, ...]:
@@ -80,7 +67,7 @@ def manifests(texts: Mapping[str, str], sources: Sequence[SourceName], *, dev: b
             if name == NPM_LOCKS[0] or NPM_LOCKS[0] not in beside:  # npm reads the first where both are there
                 found.append(Manifest("npm", path))
         elif REQUIREMENTS.fullmatch(name) or (folder.name == "requirements" and name.endswith(".txt")):
-            if dev or not FOR_DEVELOPERS.search(path.removesuffix(".txt")):
+            if dev or not FOR_DEVELOPERS.search(name.removesuffix(".txt")):
                 found.append(Manifest("pip", path))
         elif name in ONLY_OSV:
             found.append(Manifest("osv", path))
@@ -102,40 +89,6 @@ def npm_packages(content: str) -> tuple[Package, ...]:
         if found or not made.get("dependencies"):  # npm falls back on the old list, too
             return found
     return tuple(_of_old(table(made.get("dependencies", {}), "the packages of the lock file"), ""))
-
-
-def requirements(content: str) -> tuple[Requirement, ...]:
-    """Those that a requirements file names itself; options, and the files that it includes, are left out."""
-    found = []
-    for line in re.sub(r"\\\r?\n", " ", content).splitlines():
-        line = re.sub(r"(^|\s)#.*", "", line).strip()
-        if not line or line.startswith("-"):
-            continue
-        hashed = "--hash=" in line
-        line, _, marker = re.sub(r"\s--\S+", "", line).partition(";")
-        if match := _NAME.fullmatch(line.strip()):
-            pinned = _PIN.match(match[3])
-            found.append(Requirement(match[1], pinned[1] if pinned else "", not marker.strip(), hashed))
-    return tuple(found)
-
-
-def says_nothing(content: str) -> bool:
-    """Whether a requirements file holds comments, empty lines and options only. What is not understood is something."""
-    lines = [line.strip() for line in re.sub(r"\\\r?\n", " ", content).splitlines()]
-    return not includes_others(content) and all(not line or line.startswith(("#", "-")) for line in lines)
-
-
-def includes_others(content: str) -> bool:
-    """Whether a requirements file names further ones."""
-    return bool(re.search(r"^\s*(-r|--requirement|-c|--constraint|-e|--editable)\b", content, re.MULTILINE))
-
-
-def requirement_packages(content: str, path: str) -> tuple[Package, ...]:
-    """The same as packages."""
-    return tuple(
-        Package("pypi", normal(one.name), one.version, f"{path}#{normal(one.name)}@{one.version}")
-        for one in requirements(content)
-    )
 
 
 def _is_aside(path: str) -> bool:

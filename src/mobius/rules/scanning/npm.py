@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mobius.model.scan import Vulnerability
-from mobius.rules.scanning.shapes import Unread, document, level_of, number, rows, table, text
+from mobius.rules.scanning.shapes import LEVELS, Unread, document, level_of, number, rows, table, text
 
 TOOL = "npm audit"
 CODES = {0: "none", 1: "some"}
@@ -24,13 +24,17 @@ def read_npm(
         raise Unread(f"{TOOL} wrote a report of a version that is not known")
     named = table(made.get("vulnerabilities"), "its vulnerabilities")
     counted = table(made.get("metadata"), "its metadata")
-    total = number(
-        table(counted.get("vulnerabilities"), "its counts").get("total"), "its count of vulnerabilities"
-    )
+    counts = table(counted.get("vulnerabilities"), "its counts")
+    total = number(counts.get("total"), "its count of vulnerabilities")
     looked_at = number(table(counted.get("dependencies"), "its counts").get("total"), "its count of packages")
     found = tuple(dict.fromkeys(each for one in named.values() for each in _advisories(one, versions)))
+    if unsaid := next((name for key, one in named.items() for name in _unsaid(key, one, named)), None):
+        raise Unread(f"{TOOL} does not say what is wrong with {text(unsaid)}")
     if total != len(named) or (named and not found):
         raise Unread(f"{TOOL} counts {total} and names {len(named)} packages by {len(found)} advisories")
+    worst = max((each.level for each in found), default=0)
+    if worse := [word for word, count in counts.items() if count and LEVELS.get(word, 0) > worst]:
+        raise Unread(f"{TOOL} counts {worse[0]} ones, and names none that is so bad")
     if exit_code not in CODES or (exit_code == 1 and not named):
         raise Unread(f"{TOOL} ended with exit code {exit_code} and names {len(named)} packages")
     if not looked_at:
@@ -64,6 +68,14 @@ def _advisories(one: object, versions: Mapping[str, str]) -> Iterator[Vulnerabil
             title=text(advisory.get("title")) or known,
             fixed_in=_fix(package.get("fixAvailable"), name),
         )
+
+
+def _unsaid(name: str, one: object, named: Mapping[str, Any]) -> Iterator[str]:
+    """The packages that this one is vulnerable by, and that are not described."""
+    reasons = rows(table(one, "a vulnerability").get("via"), "the reasons of a vulnerability")
+    yield from (via for via in reasons if isinstance(via, str) and via not in named)
+    if not reasons:
+        yield name
 
 
 def _fix(available: object, name: str) -> str:

@@ -32,9 +32,14 @@ def _of_package(package: dict[str, Any], place: str) -> Iterator[Vulnerability]:
     about = table(package.get("package"), "a package")
     name, version = text(about.get("name"), "the name of a package"), text(about.get("version"))
     scores = _scores(package)
-    vulnerabilities = package.get("vulnerabilities")
-    for each in rows(vulnerabilities, "its vulnerabilities") if vulnerabilities is not None else ():
-        vuln = table(each, "a vulnerability")
+    listed = package.get("vulnerabilities")
+    described = [
+        table(each, "a vulnerability")
+        for each in rows([] if listed is None else listed, "its vulnerabilities")
+    ]
+    if unsaid := sorted(_grouped(package) - {str(vuln.get("id")) for vuln in described}):
+        raise Unread(f"{TOOL} groups {unsaid[0]} of {name} and does not describe it")
+    for vuln in described:
         known, aliases = text(vuln.get("id"), "the id of a vulnerability"), texts(vuln.get("aliases"))
         level = next((scores[one] for one in (known, *aliases) if one in scores), Level.UNKNOWN)
         theirs = vuln.get("database_specific")
@@ -52,11 +57,18 @@ def _of_package(package: dict[str, Any], place: str) -> Iterator[Vulnerability]:
         )
 
 
+def _groups(package: Mapping[str, Any]) -> list[dict[str, Any]]:
+    groups = package.get("groups")
+    return [table(each, "a group") for each in rows([] if groups is None else groups, "its groups")]
+
+
+def _grouped(package: Mapping[str, Any]) -> set[str]:
+    return {known for group in _groups(package) for known in texts(group.get("ids"))}
+
+
 def _scores(package: Mapping[str, Any]) -> dict[str, Level]:
     found: dict[str, Level] = {}
-    groups = package.get("groups")
-    for group in rows(groups, "its groups") if groups is not None else ():
-        one = table(group, "a group")
+    for one in _groups(package):
         level = level_of_score(one.get("max_severity"))
         if level is not Level.UNKNOWN:
             found |= dict.fromkeys((*texts(one.get("ids")), *texts(one.get("aliases"))), level)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from mobius.model.scan import Level, Vulnerability
-from mobius.rules.scanning.shapes import Unread, document, level_of_score, rows, table, text
+from mobius.model.scan import Vulnerability
+from mobius.rules.scanning.sarif_rules import Rules
+from mobius.rules.scanning.shapes import Unread, document, rows, table, text
 
-LEVELS = {"error": Level.HIGH, "warning": Level.MODERATE, "note": Level.LOW}
 NO_PROBLEM = ("pass", "notApplicable", "informational")
+PROBLEMS = ("error", "warning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ def read_sarif(content: str) -> ReadSarif:
     runs = [table(run, "a run") for run in rows(made.get("runs"), "its runs")]
     if not runs:
         raise Unread("it holds no run: nothing was looked at")
+    if made.get("inlineExternalProperties"):
+        raise Unread(f"{_tool(runs[0])} put its results beside its runs")
     found = [each for run in runs for each in _results(run)]
     ends = [_ended_at(run) for run in runs]
     said = [end for end in ends if end is not None]
@@ -59,10 +62,10 @@ def _results(run: Mapping[str, Any]) -> Iterator[Vulnerability]:
     results = run.get("results")
     if results is None:
         raise Unread(f"{name} has no results: it did not look, or was stopped")
-    rules = _rules(run)
+    rules = Rules(run)
     for each in rows(results, f"the results of {name}"):
         result = table(each, "a result")
-        if result.get("kind", "fail") in NO_PROBLEM or result.get("baselineState") == "absent":
+        if _is_no_problem(result):
             continue
         yield _vulnerability(result, rules, name)
 
@@ -81,49 +84,27 @@ def _refuse_failed(run: Mapping[str, Any], name: str) -> None:
                     raise Unread(f"{name} says of itself: {_message(one) or 'an error'}")
 
 
-def _rules(run: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """By id; a result may name one by its place in the list, too."""
-    tool = table(run.get("tool"), "the tool of a run")
-    known: dict[str, Mapping[str, Any]] = {}
-    extensions = tool.get("extensions")
-    for component in (tool.get("driver"), *(extensions if isinstance(extensions, list) else ())):
-        listed = component.get("rules") if isinstance(component, dict) else None
-        for number, rule in enumerate(listed if isinstance(listed, list) else ()):
-            if isinstance(rule, dict) and isinstance(rule.get("id"), str):
-                known[rule["id"]] = rule
-                known.setdefault(f"#{number}", rule)
-    return known
+def _is_no_problem(result: Mapping[str, Any]) -> bool:
+    """By its kind, or since it is gone; one that says that it is an error all the same is a problem."""
+    if result.get("baselineState") == "absent":
+        return True
+    return result.get("kind", "fail") in NO_PROBLEM and result.get("level") not in PROBLEMS
 
 
-def _vulnerability(
-    result: Mapping[str, Any], rules: Mapping[str, Mapping[str, Any]], tool: str
-) -> Vulnerability:
+def _vulnerability(result: Mapping[str, Any], rules: Rules, tool: str) -> Vulnerability:
     inner = result.get("rule")
     named = result.get("ruleId") or (inner.get("id") if isinstance(inner, dict) else None)
-    rule = rules.get(named) if isinstance(named, str) else rules.get(f"#{result.get('ruleIndex')}")
-    known = named or (rule or {}).get("id")
+    known = named or next((rule.get("id") for rule in rules.named_by(result)), None)
     place, line = _place(result)
     return Vulnerability(
         id=text(known) if isinstance(known, str) and known else "a rule without a name",
         package=place or tool,
         version="",
-        level=_level(result, rule or {}),
+        level=rules.level(result),
         title=_message(result) or text(known if isinstance(known, str) else None),
         place=place,
         line=line,
     )
-
-
-def _level(result: Mapping[str, Any], rule: Mapping[str, Any]) -> Level:
-    """By the score where there is one, then by the word; SARIF's own default is a warning."""
-    for holder in (result, rule):
-        properties = holder.get("properties")
-        if isinstance(properties, dict) and "security-severity" in properties:
-            return level_of_score(properties["security-severity"])
-    configured = rule.get("defaultConfiguration")
-    default = configured.get("level", "warning") if isinstance(configured, dict) else "warning"
-    word = result.get("level", default)
-    return LEVELS.get(word, Level.UNKNOWN) if isinstance(word, str) else Level.UNKNOWN
 
 
 def _message(of: Mapping[str, Any]) -> str:

@@ -107,14 +107,14 @@ def level_of(word: object) -> Level:
 
 
 def level_of_score(score: object) -> Level:
-    """What a CVSS score from 0 to 10 means, a number or its text."""
+    """What a CVSS score of up to 10 means, a number or its text; 0 is what scanners write where they know of none."""
     try:
         value = (
             float(score) if isinstance(score, (str, int, float)) and not isinstance(score, bool) else math.nan
         )
     except (ValueError, OverflowError):
         return Level.UNKNOWN
-    if not 0 <= value <= 10:
+    if not 0 < value <= 10:
         return Level.UNKNOWN
     limits = ((9.0, Level.CRITICAL), (7.0, Level.HIGH), (4.0, Level.MODERATE))
     return next((level for least, level in limits if value >= least), Level.LOW)
