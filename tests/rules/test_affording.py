@@ -66,3 +66,36 @@ def test_how_long_is_the_middle_of_the_last_ones_or_not_known(
     records: list[BackupRecord], words: str
 ) -> None:
     assert takes(expected(500 * MB, records)) == words
+
+
+def dumped(on_server_mb: int, dump_kb: int, took_s: float) -> BackupRecord:
+    facts = {"app": {"engine": "dump", "size_bytes": on_server_mb * MB, "dump_bytes": dump_kb * 1000}}
+    says = {"took_s": took_s, "read_bytes": dump_kb * 1000, "postgresql": facts}
+    return BackupRecord("b", "/b", "", 1, 1.0, "v1", 0, "release", metadata=says)
+
+
+@pytest.mark.parametrize(
+    ("whole_mb", "records", "words"),
+    [
+        # an empty database is 7.5 MB on its server and a few KB as a dump: not a hundredth of the speed
+        (8, [dumped(8, 12, 0.6)], "about 1 s, as the last one went"),
+        (5000, [dumped(5000, 500_000, 100.0)], "about 1 min 40 s, as the last one went"),
+        # a handful of files takes what a backup takes at least
+        (8, [past(took_s=0.9, read_mb=0), past(took_s=1.1, read_mb=1)], "about 1 s, as the last 2 went"),
+        (8, [past(took_s=4.0, read_mb=400)], "about 1 s, as the last one went"),
+        (60, [past(took_s=1.0, read_mb=30)], "about 1 s, as the last one went"),
+        (5000, [past(took_s=0.9, read_mb=1)],
+         "how long it takes is not known: only much smaller ones were measured here yet"),
+    ],
+)  # fmt: skip
+def test_a_small_backup_says_little_of_a_large_one(
+    whole_mb: int, records: list[BackupRecord], words: str
+) -> None:
+    assert takes(expected(whole_mb * MB, records)) == words
+
+
+@pytest.mark.parametrize("odd", ["x", [], {"app": 1}, {"app": {"engine": "dump", "size_bytes": "much"}}])
+def test_odd_facts_of_a_database_count_for_nothing(odd: object) -> None:
+    says = {"took_s": 2.0, "read_bytes": 100 * MB, "postgresql": odd}
+    record = BackupRecord("b", "/b", "", 1, 1.0, "v1", 0, "release", metadata=says)
+    assert takes(expected(500 * MB, [record])) == "about 10 s, as the last one went"

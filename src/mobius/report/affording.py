@@ -17,7 +17,8 @@ def too_little(short: Shortage) -> tuple[str, str]:
 def takes(expected: Duration) -> str:
     """About how long, or that nobody knows yet."""
     if expected.backup_s is None:
-        return "how long it takes is not known: none was measured here yet"
+        why = "only much smaller ones were" if expected.measured else "none was"
+        return f"how long it takes is not known: {why} measured here yet"
     last = "the last one" if expected.measured == 1 else f"the last {expected.measured}"
     words = f"about {duration(max(1, round(expected.backup_s)))}, as {last} went"
     if expected.restore_s:
