@@ -111,7 +111,7 @@ def test_the_database_that_a_rollback_kept_is_dropped(sales: Shop) -> None:
             "docs/how-to/back-up-postgresql.md",
             sales.folder,
             environ={**connection, "ORDERS_URL": sales.orders.url},
-            as_={"'DROP DATABASE orders_before_17'": '"DROP DATABASE $KEPT"'},
+            as_={"'DROP DATABASE orders_before_run_17_1795345843'": '"DROP DATABASE $KEPT"'},
             before={
                 "psql": (
                     f"mobius rollback --yes --backup backups/{backup_of(sales)};"

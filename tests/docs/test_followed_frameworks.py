@@ -122,6 +122,7 @@ def test_django(reader: Callable[[str], Reader], tmp_path: Path) -> None:
         environ=who.environ,
         as_=who.as_,
         yes=("mobius rollback",),
+        codes={"mobius migrate plan": 4},
         at_most_s=AT_MOST_S,
     )
     assert "products" in told.after("curl")

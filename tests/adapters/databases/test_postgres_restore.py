@@ -244,6 +244,10 @@ def test_names_stay_within_what_postgresql_keeps() -> None:
     assert len(every) == 3 and all(len(name.encode()) <= LONGEST_NAME for name in every)
 
 
+def test_the_name_of_the_database_that_is_kept_needs_no_quotes() -> None:
+    assert Names.of("orders", "run-3-1795345843").before == "orders_before_run_3_1795345843"
+
+
 KILLED = """
 import os, sys, signal
 sys.path.insert(0, {tests!r})

@@ -45,6 +45,7 @@ class Names:
 
     @classmethod
     def of(cls, live: str, key: str) -> Names:
+        key = key.replace("-", "_")  # so that a plain name needs no quotes where somebody types it
         return cls(live, *(_fitting(f"{live}_{word}_{key}") for word in ("part", "ready", "before")))
 
 
