@@ -11,6 +11,7 @@ import click
 from mobius.cli.context import app, confirm, environment_option, json_option, next_step, yes_option
 
 if TYPE_CHECKING:
+    from mobius.model.emergency import Ahead
     from mobius.wiring.journal_copy import Move
 
 
@@ -111,3 +112,61 @@ def home(ctx: click.Context, environment: str | None, as_json: bool, yes: bool) 
         click.echo(f"{name} lives {there.here}")
     next_step(f"look: mobius status -e {name}", quiet=as_json)
     return 0
+
+
+@command.command("raise-token")
+@environment_option
+@click.option(
+    "--reason", default="", metavar="TEXT", help="Why: it stands in the audit log beside your name."
+)
+@click.option("--dry-run", is_flag=True, help="Say what the hosts have seen, write nothing.")
+@json_option
+@yes_option
+@click.pass_context
+def raise_token(
+    ctx: click.Context, environment: str | None, reason: str, dry_run: bool, as_json: bool, yes: bool
+) -> int:
+    """Raise the journal's fencing token to the highest that any host has seen, where the hosts refuse whatever comes
+    from this journal: the record of an emergency was lost with its machine, or the journal is an older copy. A run that
+    is open ends superseded. Where the machine of the emergency is there, type mobius resume on it instead."""
+    from mobius.wiring import raising
+
+    the_app = app(ctx)
+    name = the_app.environment(environment).name
+    seen = raising.look(the_app, name)
+    raises = seen.is_so and not dry_run
+    if raises:
+        raising.refuse_without_reason(reason)
+        asked = f"{_ahead(seen)}. Is nobody acting there with another journal, and is what was done lost?"
+        confirm(asked, yes=yes or as_json)
+        seen = raising.raise_token(the_app, name, reason=reason)
+    _tell_token(seen, name, is_dry=dry_run, as_json=as_json)
+    return 0
+
+
+def _ahead(seen: Ahead) -> str:
+    from mobius.report.ahead import ahead_words
+
+    return ahead_words(seen)
+
+
+def _tell_token(seen: Ahead, name: str, *, is_dry: bool, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from mobius.report.ahead import silent_words
+
+    if as_json:
+        facts = {"environment": name, "dry_run": is_dry, "raised": seen.is_so and not is_dry}
+        click.echo(json.dumps({"schema_version": 1, "event": "token_raised", **facts, **asdict(seen)}))
+    elif not seen.is_so:
+        click.echo(
+            f"{name}: nothing to raise, no host has seen a higher token than this journal gave ({seen.token})"
+        )
+    else:
+        click.echo(f"{name}: {_ahead(seen)}")
+        did = "it would be raised to that" if is_dry else "it is raised to that, and the next run is above it"
+        click.echo(did)
+    if seen.silent and not as_json:
+        click.echo(silent_words(seen), err=True)
+    raise_it = f'mobius journal raise-token -e {name} --reason "TEXT"'
+    next_step(raise_it if is_dry and seen.is_so else f"look: mobius status -e {name}", quiet=as_json)

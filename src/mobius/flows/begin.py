@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mobius.errors import Locked, MobiusError, UsageError
+from mobius.flows.ahead import go_above_hosts
 from mobius.flows.plan import refuse_unless_checks_pass
 from mobius.flows.record import Record
 from mobius.flows.rollback import switch_at_once
@@ -33,6 +34,7 @@ def begin(plan: Plan, ports: Ports, *, lead: str, wanted_hash: str = "") -> Run:
     refuse_unless_checks_pass(plan)
     try:
         clear_the_way(ports)
+        go_above_hosts(plan, ports, lead=lead)
         run = ports.journal.open_run(
             plan.environment, plan, lead=lead, holder=ports.holder(), now=ports.clock.now()
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mobius.errors import GateFailed, Locked, MobiusError, UsageError
 from mobius.flows.actions.action import own_backup_name
 from mobius.flows.actions.stage import canary_words
+from mobius.flows.ahead import refuse_behind_hosts
 from mobius.flows.carry_on import superseded_another, watch_what_is_live
 from mobius.flows.healthy import await_healthy
 from mobius.flows.monitor import accept
@@ -34,6 +35,7 @@ def resume(ports: Ports, *, step_done: bool | None = None) -> Run:
     if (done := _taken_in(ports)) is not None:
         return done
     run = _standing_still(ports)
+    refuse_behind_hosts(ports)
     if run.state is RunState.NEEDS_OPERATOR:
         run = _answered(run, ports, step_done)
     elif step_done is not None:
@@ -63,6 +65,7 @@ def abort(ports: Ports, *, who: str) -> Run:
             f"run {run.id} is going back, and half a way back helps nobody",
             f"watch it: mobius monitor -e {run.environment}; if it stands still: mobius resume -e {run.environment}",
         )
+    refuse_behind_hosts(ports)
     ports.launcher.stop(run)
     run = ports.journal.take_over(run, holder=ports.holder(), now=ports.clock.now())
     record = Record(run, ports)
@@ -151,6 +154,7 @@ def accept_by_hand(ports: Ports, *, who: str) -> Run:
             f"run {run.id} cannot be accepted: it stopped before its release was live: {run.sentence}",
             f"mobius resume -e {environment} --done, or --again, or mobius abort -e {environment}",
         )
+    refuse_behind_hosts(ports)
     ports.launcher.stop(run)
     run = ports.journal.take_over(run, holder=ports.holder(), now=ports.clock.now())
     if run.state not in ACCEPTABLE or not _has_all_traffic(run, ports):

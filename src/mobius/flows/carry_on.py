@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mobius.errors import Locked, MobiusError
+from mobius.errors import Fenced, Locked, MobiusError
 from mobius.flows.actions.action import known_releases
 from mobius.flows.deploy import deploy, leave_to_a_person
 from mobius.flows.monitor import monitor, watch_from_now
@@ -23,6 +23,7 @@ from mobius.rules.choosing import touched, unasked
 from mobius.rules.planning import with_hash
 
 CHOSEN_BY = ("ways", "old", "at", "migrate_s")  # of the facts of a rehearsal
+BEHIND = "behind the hosts"  # an event's kind
 AFTER_ROLLBACK_S = 7200.0  # the watch over what came back
 
 
@@ -56,7 +57,7 @@ def _take(run: Run, ports: Ports) -> Run:
     """The run in our hands. A full disk does not keep a runner from watching, or from going back."""
     try:
         taken = ports.journal.take_over(run, holder=ports.holder(), now=ports.clock.now())
-        ports.target.fence(taken.token)
+        _fence(taken, ports)
         return taken
     except Locked:
         raise
@@ -64,6 +65,21 @@ def _take(run: Run, ports: Ports) -> Run:
         watching_or_back = run.state in (RunState.OBSERVING, RunState.ROLLING_BACK) or run.kind == "rollback"
         Record(run, ports, forgiving=watching_or_back).forgive(problem)
         return run
+
+
+def _fence(run: Run, ports: Ports) -> None:
+    """From here on the hosts take nothing older. Raises `Fenced` where one has seen a newer run: one that this journal
+    knows says so itself, any other is told to a person, once."""
+    try:
+        ports.target.fence(run.token)
+    except Fenced as overtaken:
+        record = Record(run, ports)
+        if not record.has_said(BEHIND):
+            choices = [f"mobius status -e {run.environment}"]
+            told = {"sentence": overtaken.message, "exit_code": overtaken.exit_code, "choices": choices}
+            words = f"run {run.id} may not act on the hosts: {overtaken.message}"
+            record.say(BEHIND, words, told, topic="alert")
+        raise
 
 
 def _continue(run: Run, ports: Ports) -> Run:

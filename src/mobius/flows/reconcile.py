@@ -10,15 +10,17 @@ from mobius.ports import Ports
 
 
 def reconcile(ports: Ports) -> tuple[Run, ...]:
-    """Each way back that went past the journal, as the journal has it now; () where there was none. Killed anywhere, it
-    is done again, and nothing is written twice. Raises `MobiusError` where the journal still cannot be written."""
+    """Each way back that went past the journal, as the journal has it now; () where there was none, or where later runs
+    have made it a thing of the past. Killed anywhere, it is done again, and nothing is written twice. Raises
+    `MobiusError` where the journal still cannot be written."""
     waiting, epoch = ports.spool.waiting(), ports.spool.epoch()
-    taken_in = []
+    taken_in: list[Run] = []
     for spooled in waiting:
         if spooled.is_going_on and not spooled.is_ended:
             break  # those after it come after it in the journal, too
         who = str(ports.holder())
-        taken_in.append(ports.journal.adopt(spooled, now=ports.clock.now(), who=who))
+        run = ports.journal.adopt(spooled, now=ports.clock.now(), who=who)
+        taken_in += [] if run is None else [run]
         ports.spool.settle(spooled)
     else:
         if epoch.token:

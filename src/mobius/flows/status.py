@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mobius.errors import MobiusError
 from mobius.flows.actions.stage import canary_words
+from mobius.flows.ahead import look_ahead, what_to_do
 from mobius.flows.disarm import disarmed
 from mobius.flows.freeze import frozen
 from mobius.flows.off_site import newest_copied
@@ -13,7 +14,8 @@ from mobius.flows.report_issue import issues_of
 from mobius.flows.schema_moves import fit_of, made_for, rollback_with_data, rollback_with_its_backup
 from mobius.flows.standing import Standing, standing
 from mobius.flows.way_back import proven_of, run_that_made_live
-from mobius.model.emergency import RAISED, Spooled
+from mobius.model.emergency import Spooled
+from mobius.model.fleet import HostSeen
 from mobius.model.plan import Way
 from mobius.model.proven import Fit
 from mobius.model.release import BackupRecord, Release
@@ -21,6 +23,7 @@ from mobius.model.run import Run, RunState
 from mobius.model.status import BackupNow, IssueNow, ProcessNow, ReleaseNow, RunNow, Status, WayBackNow
 from mobius.model.verdict import Outcome
 from mobius.ports import Ports
+from mobius.report.ahead import ahead_words
 from mobius.report.next_step import held
 from mobius.report.ways import moved_words
 from mobius.report.words import clock
@@ -48,6 +51,8 @@ def status(ports: Ports) -> Status:
     run = runs[0] if runs else None
     way_back = _way_back(now, backups, ports)
     alive = None if run is None or run.ended else ports.launcher.alive(run)
+    hosts = ports.target.hosts()
+    unwritten, behind = _unwritten(ports), _behind_hosts(ports, hosts)
     return Status(
         service=ports.service,
         environment=ports.settings.name,
@@ -59,7 +64,7 @@ def status(ports: Ports) -> Status:
             ProcessNow(p.name, p.kind, p.slot, p.release_id, p.state, p.pid, p.restarts, p.host)
             for p in now.processes
         ),
-        hosts=ports.target.hosts(),
+        hosts=hosts,
         run=_run(run, alive, ports) if run else None,
         way_back=way_back,
         backup=_backup(backups),
@@ -70,13 +75,14 @@ def status(ports: Ports) -> Status:
         oldest_unsent_at=outbox[0].created_at if outbox else 0.0,
         warnings=(
             *now.doubts,
-            *_unwritten(ports),
+            *unwritten,
+            *(() if unwritten else behind),
             *_left_alone(run, alive),
             *_unattended(now, ports),
             *_by_other_means(now, ports),
             *_here_alone(backups, ports),
         ),
-        next=_next(now, run, alive, way_back, ports),
+        next=_next(now, run, alive, way_back, ports, is_behind=bool(behind)),
     )
 
 
@@ -231,7 +237,7 @@ def _unattended(now: Standing, ports: Ports) -> tuple[str, ...]:
 
 
 def _unwritten(ports: Ports) -> tuple[str, ...]:
-    """What went past the journal and is not in it yet; an emergency of another machine, as far as hosts tell of it."""
+    """What went past the journal on this machine, and is not in it yet."""
     on = f"mobius resume -e {ports.settings.name}"
     try:
         waiting, here = ports.spool.waiting(), ports.spool.epoch()
@@ -243,6 +249,15 @@ def _unwritten(ports: Ports) -> tuple[str, ...]:
     return tuple(told)
 
 
+def _behind_hosts(ports: Ports, hosts: Sequence[HostSeen]) -> tuple[str, ...]:
+    """What an emergency on another machine told the hosts, or a journal of which this is an older copy."""
+    try:
+        seen = look_ahead(ports, hosts)
+    except MobiusError:
+        return ()  # that it cannot be read is said already
+    return (f"{ahead_words(seen)}; {what_to_do(ports, seen.highest)}",) if seen.is_so else ()
+
+
 def _of_an_emergency(one: Spooled, ports: Ports, on: str) -> str:
     when = clock(one.run.started_at, ports.clock.now(), None)
     cut_off = "" if one.is_ended or one.is_going_on else ", and was cut off in the middle"
@@ -251,12 +266,9 @@ def _of_an_emergency(one: Spooled, ports: Ports, on: str) -> str:
 
 def _is_below(token: int, ports: Ports) -> bool:
     try:
-        newest = ports.journal.runs(ports.settings.name, 1)
-        raised = ports.journal.last_event(ports.settings.name, (RAISED,))
+        return ports.journal.token(ports.settings.name) < token
     except MobiusError:
         return False  # that it cannot be read is said already
-    known = max(newest[0].token if newest else 0, int(raised.data.get("token") or 0) if raised else 0)
-    return known < token
 
 
 def _is_a_host_out(ports: Ports) -> bool:
@@ -267,11 +279,19 @@ def _is_a_host_out(ports: Ports) -> bool:
 
 
 def _next(
-    now: Standing, run: Run | None, alive: bool | None, way_back: WayBackNow | None, ports: Ports
+    now: Standing,
+    run: Run | None,
+    alive: bool | None,
+    way_back: WayBackNow | None,
+    ports: Ports,
+    *,
+    is_behind: bool,
 ) -> str:
     environment = ports.settings.name
     if _unwritten(ports):
         return f"mobius resume -e {environment}"
+    if is_behind:
+        return f"mobius journal raise-token -e {environment} --dry-run"
     if _unattended(now, ports):
         return f"mobius host start -e {environment}"
     if run is not None and not run.ended:

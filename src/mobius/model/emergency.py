@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mobius.model.run import Run
@@ -37,3 +37,19 @@ class Spooled:
     is_ended: bool = False
     is_going_on: bool = False
     damage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What the hosts of a fleet have seen, against `token`, the highest that the journal gave. `highest`: theirs.
+    `above`: the hosts that have seen a higher one, `silent`: those that were not asked, with the reason."""
+
+    token: int
+    highest: Epoch
+    above: tuple[str, ...] = ()
+    silent: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_so(self) -> bool:
+        """Whether whoever asks the journal is refused by any of them."""
+        return self.highest.token > self.token

@@ -73,3 +73,6 @@ class HostSeen:
     slots: Mapping[str, str] = field(default_factory=dict)  # slot -> release
     live: str = ""
     is_bad: bool = False  # taken out because it was worse than the others
+    token: int = 0  # the highest fencing token that it has seen
+    emergency_by: str = ""  # whose emergency raised that past the journal, and when; "" for none
+    emergency_at: float = 0.0

@@ -84,12 +84,19 @@ class Journal(Protocol):
     def put_backup(self, environment: str, backup: BackupRecord) -> None:
         """Adds or replaces the backup with this name."""
 
-    def adopt(self, spooled: Spooled, *, now: float, who: str = "") -> Run:
+    def adopt(self, spooled: Spooled, *, now: float, who: str = "") -> Run | None:
         """Takes in what was done without it, in one transaction: the run with its events, with a token above all
-        before, over whatever was active. What it has already stays as it is; returns the run as it stands."""
+        before, over whatever was active. What it has already stays as it is; returns the run as it stands. None where
+        other runs have acted with a higher token since: then it is kept as one event, and changes nothing."""
 
-    def raise_token(self, environment: str, epoch: Epoch, *, now: float, who: str = "") -> bool:
-        """From here on every token of the environment is above this one. Whether that had to be raised."""
+    def token(self, environment: str) -> int:
+        """The highest fencing token that was given in the environment, 0 where none was."""
+
+    def raise_token(
+        self, environment: str, epoch: Epoch, *, now: float, who: str = "", reason: str = ""
+    ) -> bool:
+        """From here on every token of the environment is above this one. Whether that had to be raised. `reason`:
+        why a person said so."""
 
     def is_writable(self) -> bool:
         """Whether it could be written now, as far as can be seen without writing. Never raises."""

@@ -111,6 +111,45 @@ class EmergenciesContract:
         (told,) = journal.events(run_id=run.id, kinds=("emergency recorded",))
         assert "line 9 is not what was written" in told.message
 
+    def test_one_that_others_have_gone_past_is_kept_as_an_event_and_changes_nothing(
+        self, journal: Journal
+    ) -> None:
+        _known(journal)
+        journal.raise_token("production", Epoch(PAST.token, "ben@laptop", 250.0), now=280.0, who="anna")
+        later = moved(journal, opened(journal, now=290.0), RunState.RUNNING)
+        for _ in range(2):
+            assert journal.adopt(WHOLE, now=300.0, who="ben@laptop") is None
+        journal.begin(later, STAGE, now=301.0)
+        assert [run.id for run in journal.runs("production")] == [later.id]
+        states = {one.id: one.state for one in journal.releases("production")}
+        assert states == {"r1": ReleaseState.PREVIOUS, "r2": ReleaseState.LIVE}
+        (told,) = journal.events(kinds=("emergency recorded",))
+        assert (told.run_id, told.data["key"], told.data["later_run"]) == (0, "key-1", later.id)
+        assert [line["do"] for line in told.data["lines"]] == [line["do"] for line in WHOLE.lines]
+        assert f"run {later.id} acted since" in told.message
+        journal.verify_chain()
+
+    def test_one_that_comes_after_its_token_was_raised_and_before_any_run_is_taken_in_as_ever(
+        self, journal: Journal
+    ) -> None:
+        _known(journal)
+        second = replace(WHOLE, key="key-9", run=replace(PAST, token=9 << 30))
+        journal.raise_token("production", Epoch(9 << 30, "ben@laptop", 250.0), now=280.0)
+        first, last = journal.adopt(WHOLE, now=300.0), journal.adopt(second, now=301.0)
+        assert first is not None
+        assert last is not None
+        assert last.token > first.token > 9 << 30
+        assert last.state is RunState.ROLLED_BACK
+
+    def test_who_raised_a_token_and_why_is_in_the_record(self, journal: Journal) -> None:
+        epoch = Epoch(PAST.token, "ben@laptop (pid 12)", 250.0)
+        assert journal.token("production") == 0
+        journal.raise_token("production", epoch, now=300.0, who="anna@web1", reason="ben's laptop is lost")
+        assert journal.token("production") == PAST.token
+        (told,) = journal.events(kinds=("token raised",))
+        assert (told.who, told.data["reason"]) == ("anna@web1", "ben's laptop is lost")
+        assert told.message.endswith("may not act any more: ben's laptop is lost")
+
     def test_a_token_is_raised_once_and_never_lowered(self, journal: Journal) -> None:
         running = moved(journal, opened(journal), RunState.RUNNING)
         epoch = Epoch(PAST.token, "ben@laptop (pid 12)", 250.0)

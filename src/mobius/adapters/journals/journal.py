@@ -12,7 +12,7 @@ from typing import TypeVar
 from mobius.adapters.journals import rows, tables
 from mobius.adapters.journals.replaying import replay
 from mobius.adapters.journals.runs import Runs
-from mobius.adapters.journals.sql import Sql
+from mobius.adapters.journals.sql import Row, Sql
 from mobius.model.emergency import RAISED, TAKEN_IN, Epoch, Spooled
 from mobius.model.run import Run, RunState
 from mobius.ports import Note
@@ -23,12 +23,16 @@ T = TypeVar("T")
 class SqlJournal(Runs):
     """What `mobius.ports.Journal` promises."""
 
-    def adopt(self, spooled: Spooled, *, now: float, who: str = "") -> Run:
-        """The run as this journal has it from now on; one that it has already stays as it is."""
+    def adopt(self, spooled: Spooled, *, now: float, who: str = "") -> Run | None:
+        """The run as this journal has it from now on; one that it has already stays as it is. None where it is one
+        event alone, for other runs have acted since."""
         run = spooled.run
         with self._database.writing() as sql:
-            if known := self._taken_in(sql, run.environment, spooled.key):
-                return rows.run(tables.run_row(sql, known))
+            if (known := self._taken_in(sql, run.environment, spooled.key)) is not None:
+                return rows.run(tables.run_row(sql, known)) if known else None
+            if (later := self._later(sql, run)) is not None:
+                self._keep_as_event(sql, spooled, later, now, who)
+                return None
             run_id = int(sql.execute("SELECT coalesce(max(id), 0) + 1 FROM runs").fetchone()[0])
             about = f"run {run_id} ({run.kind} {run.plan.tag}, {run.holder}), which went past the journal"
             if (active := tables.active_row(sql, run.environment)) is not None:
@@ -50,7 +54,13 @@ class SqlJournal(Runs):
             inside._append(sql, run_id, run.environment, Note(TAKEN_IN, words, facts), now, who)
             return rows.run(tables.run_row(sql, run_id))
 
-    def raise_token(self, environment: str, epoch: Epoch, *, now: float, who: str = "") -> bool:
+    def token(self, environment: str) -> int:
+        """The highest that was given in this environment."""
+        return self._database.read(lambda sql: tables.token_of(sql, environment))
+
+    def raise_token(
+        self, environment: str, epoch: Epoch, *, now: float, who: str = "", reason: str = ""
+    ) -> bool:
         """Whether the environment's token had to be raised to this one, which then fences every run before."""
         if self._database.read(lambda sql: tables.token_of(sql, environment)) >= epoch.token:
             return False
@@ -59,19 +69,53 @@ class SqlJournal(Runs):
                 return False
             tables.raise_token(sql, environment, epoch.token)
             if (active := tables.active_row(sql, environment)) is not None:
-                self._overtake(sql, active, f"an emergency of {epoch.by} that is not written down", 0, now)
-            facts = {"token": epoch.token, "by": epoch.by, "at": epoch.at}
-            words = f"runs before the emergency of {epoch.by or 'nobody knows whom'} may not act any more"
+                self._overtake(sql, active, _whose(epoch), 0, now)
+            facts = {"token": epoch.token, "by": epoch.by, "at": epoch.at, "reason": reason}
+            words = f"runs before {_whose(epoch)} may not act any more" + (f": {reason}" if reason else "")
             self._append(sql, 0, environment, Note(RAISED, words, facts), now, who)
             return True
 
-    def _taken_in(self, sql: Sql, environment: str, key: str) -> int:
-        """The run that this became, 0 while it is none."""
+    def _later(self, sql: Sql, run: Run) -> Row | None:
+        """The newest run that acted after this one had been lost sight of: with a higher token, and told to the journal
+        from the start."""
+        found = sql.execute(
+            "SELECT * FROM runs WHERE environment = ? AND token > ? ORDER BY token DESC",
+            (run.environment, run.token),
+        )
+        later: list[Row] = list(found)
+        for row in later:
+            told = sql.execute("SELECT 1 FROM events WHERE run_id = ? AND kind = ?", (row["id"], TAKEN_IN))
+            if told.fetchone() is None:
+                return row
+        return None
+
+    def _keep_as_event(self, sql: Sql, spooled: Spooled, later: Row, now: float, who: str) -> None:
+        """What it made live may have been replaced twice since: it is written down and nothing follows from it."""
+        run = spooled.run
+        facts = {
+            "key": spooled.key,
+            "token": run.token,
+            "lines": [dict(line) for line in spooled.lines],
+            "damage": spooled.damage,
+            "later_run": later["id"],
+        }
+        words = f"{run.kind} {run.plan.tag} of {tables.clock(run.started_at)} by {run.holder} went past the journal"
+        words += f"; run {later['id']} acted since, so it is written down here and changes nothing"
+        self._append(sql, 0, run.environment, Note(TAKEN_IN, words, facts), now, who)
+
+    def _taken_in(self, sql: Sql, environment: str, key: str) -> int | None:
+        """The run that this became, 0 where it is an event alone, None while it is none."""
         query = "SELECT run_id, data FROM events WHERE environment = ? AND kind = ?"
         for row in sql.execute(query, (environment, TAKEN_IN)):
             if json.loads(row["data"]).get("key") == key:
                 return int(row["run_id"])
-        return 0
+        return None
+
+
+def _whose(epoch: Epoch) -> str:
+    if not epoch.by:
+        return f"token {epoch.token}, which this journal did not give,"
+    return f"an emergency of {epoch.by} that is not written down"
 
 
 def _closed(run: Run, inside: Runs, now: float) -> Run:

@@ -35,7 +35,7 @@ class Telling(SqlJournal):
             self.wake()
         return said
 
-    def adopt(self, spooled: Spooled, *, now: float, who: str = "") -> Run:
+    def adopt(self, spooled: Spooled, *, now: float, who: str = "") -> Run | None:
         taken = super().adopt(spooled, now=now, who=who)
         self.wake()
         return taken

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mobius.adapters.fleet.answers import epoch_of, host_seen, names_in, slots_of
 from mobius.adapters.fleet.hosts import Hosts, Told
 from mobius.adapters.fleet.line import HostLost
 from mobius.adapters.fleet.packing import packed
@@ -81,11 +82,7 @@ class FleetTarget:
         told = self._hosts.ask("hello", list(self._hosts.all))
         if not told.answers:
             raise next(iter(told.failed.values()))
-        found = [
-            (int(one["state"]["epoch"]), one["state"].get("emergency") or {}) for one in told.answers.values()
-        ]
-        token, emergency = max(found, key=lambda one: one[0])
-        return Epoch(token, str(emergency.get("by") or ""), float(emergency.get("at") or 0))
+        return max((epoch_of(answer) for answer in told.answers.values()), key=lambda one: one.token)
 
     def leave_out_lost(self) -> tuple[str, ...]:
         """From here on, until this target is made anew, no host that is lost stops a way back."""
@@ -109,7 +106,7 @@ class FleetTarget:
         for slot in SLOTS:
             bad = [name for name, one in out.items() if one.is_bad]
             there = self._hosts.ask("hello", bad).answers
-            on = [name for name, answer in there.items() if slot in _slots(answer)]
+            on = [name for name, answer in there.items() if slot in slots_of(answer)]
             self._hosts.change("stop", on, slot=slot, kinds=["web"])
         repair = Repair(self._hosts, self._settings.processes, self.bring, self._places.releases.joinpath)
         return repair.put_right(list(out))
@@ -131,7 +128,7 @@ class FleetTarget:
             seen = self._hosts.ask("hello")
             failed: Mapping[str, MobiusError] = seen.failed
             if not failed:
-                there = {name: _names(answer, slot) for name, answer in seen.answers.items()}
+                there = {name: names_in(answer, slot) for name, answer in seen.answers.items()}
                 self._refuse_two(slot, processes, seen)
                 failed = self.bring(slot, release_id, cwd, self._placed(processes, there))
             if not failed:
@@ -217,18 +214,7 @@ class FleetTarget:
             absent = self._hosts.absent()
         except MobiusError:
             absent = {}
-        return tuple(
-            HostSeen(
-                name,
-                name in told.answers,
-                (absent[name].why if name in absent else "") or _why(told, name),
-                absent[name].since if name in absent else 0.0,
-                _slots(told.answers.get(name, {})),
-                str(told.answers.get(name, {}).get("state", {}).get("live", "")),
-                name in absent and absent[name].is_bad,
-            )
-            for name in self._hosts.all
-        )
+        return tuple(host_seen(name, told, absent.get(name)) for name in self._hosts.all)
 
     # -- one host --------------------------------------------------------------------------------------------
 
@@ -250,8 +236,8 @@ class FleetTarget:
         """Workers and singletons never run in two slots, on whichever hosts."""
         for process in processes:
             for name, answer in seen.answers.items():
-                for other in _slots(answer) if process.kind != "web" else ():
-                    if other != slot and process.name in _names(answer, other):
+                for other in slots_of(answer) if process.kind != "web" else ():
+                    if other != slot and process.name in names_in(answer, other):
                         raise MobiusError(
                             f"{process.name} is a {process.kind} and still runs in {other} on {name}",
                             f"see what is live: mobius status -e {self._settings.name}",
@@ -321,17 +307,3 @@ class FleetTarget:
             return CheckResult(title, Outcome.FAIL, f"{name} has {free >> 20} MiB of disk left", 0.0)
         again = ", it was out of the fleet and is put right first" if name in absent else ""
         return CheckResult(title, Outcome.PASS, f"answers, Python {answer['python']}{again}", 0.0)
-
-
-def _slots(answer: Mapping[str, Any]) -> dict[str, str]:
-    there = answer.get("state", {}).get("slots", {})
-    return {slot: str(one["release"]) for slot, one in there.items()}
-
-
-def _names(answer: Mapping[str, Any], slot: str) -> tuple[str, ...]:
-    """The processes that a host was told to run in this slot."""
-    return tuple(answer.get("state", {}).get("slots", {}).get(slot, {}).get("processes", {}))
-
-
-def _why(told: Told, name: str) -> str:
-    return told.failed[name].message if name in told.failed else ""
