@@ -26,6 +26,12 @@ def into_its_window(world: World, run: Run) -> None:
     assert world.traffic.weights() == ALL_GREEN
 
 
+def begun_just_then(world: World, plan: Plan) -> Run:
+    """What `begin` refuses, where what it looked at changed between its look and the line that it writes."""
+    holder, now = world.ports.holder(), world.clock.now()
+    return world.journal.open_run("production", plan, lead="ann", holder=holder, now=now)
+
+
 def a_deployment(world: World) -> Plan:
     return world.plan("v3")
 
@@ -45,7 +51,7 @@ def test_a_plan_to_end_a_canary_that_went_on_to_its_window_is_refused(
     assert plan.rollout[0].action == "end_split"
     into_its_window(world, run)
 
-    stale = world.carry_on(world.begin(plan))
+    stale = world.carry_on(begun_just_then(world, plan))
 
     assert (stale.state, stale.exit_code) == (RunState.REFUSED, 3)
     assert "the canary in green ended meanwhile" in stale.sentence
@@ -62,7 +68,7 @@ def test_a_plan_to_end_a_canary_is_refused_where_another_release_lives_in_the_sl
         replace(one, release_id="v9-another") if one.slot == "blue" else one for one in seen()
     )
 
-    stale = world.carry_on(world.begin(plan))
+    stale = world.carry_on(begun_just_then(world, plan))
 
     assert (stale.state, stale.exit_code) == (RunState.REFUSED, 3)
     assert world.traffic.weights() == TEN
@@ -73,7 +79,7 @@ def test_the_window_goes_on_where_a_plan_that_is_too_old_had_ended_it() -> None:
     run = in_the_first_stage(world)
     plan = world.plan("v3")
     into_its_window(world, run)
-    world.carry_on(world.begin(plan))
+    world.carry_on(begun_just_then(world, plan))
 
     watch = world.journal.runs("production")[0]
 
@@ -131,7 +137,7 @@ def test_an_abort_of_a_plan_that_is_too_old_leaves_the_new_release_in_its_window
     run = in_the_first_stage(world)
     plan = world.plan("v3")
     into_its_window(world, run)
-    world.begin(plan)
+    begun_just_then(world, plan)
 
     ended = abort(world.ports, who="ann")
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from flows.staged import ALL_BLUE, ALL_GREEN, HALF, TEN, with_v1
-from mobius.flows.by_hand import bring_up
+from mobius.flows.bring_up import bring_up
 from mobius.model.run import RunState
 
 

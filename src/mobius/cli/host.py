@@ -21,7 +21,7 @@ def command() -> None:
 @click.pass_context
 def start(ctx: click.Context, environment: str | None) -> int:
     """Start it, detached, and what was live before."""
-    from mobius.flows.by_hand import bring_up
+    from mobius.flows.bring_up import bring_up
     from mobius.model.run import RunState
 
     ports = app(ctx).ports(environment)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from mobius.errors import Locked, MobiusError, UsageError
+from mobius.errors import GateFailed, Locked, MobiusError, UsageError
 from mobius.flows.ahead import go_above_hosts
 from mobius.flows.plan import refuse_unless_checks_pass
 from mobius.flows.record import Record
 from mobius.flows.rollback import switch_at_once
+from mobius.flows.standing import standing
 from mobius.flows.unwritten import go_back_unwritten
-from mobius.model.plan import Plan
+from mobius.model.plan import FORWARD, Plan
 from mobius.model.run import PREEMPTIBLE, Run, RunState
 from mobius.ports import Ports
 
@@ -32,6 +33,7 @@ def begin(plan: Plan, ports: Ports, *, lead: str, wanted_hash: str = "") -> Run:
         )
     ports.refuse_elsewhere()
     refuse_unless_checks_pass(plan)
+    refuse_if_it_went_on(plan, ports)
     try:
         clear_the_way(ports)
         go_above_hosts(plan, ports, lead=lead)
@@ -50,6 +52,27 @@ def begin(plan: Plan, ports: Ports, *, lead: str, wanted_hash: str = "") -> Run:
     finally:  # Ctrl-C or a surprise here must not leave the run without anybody who carries it on
         ports.launcher.launch(run)
     return run
+
+
+def refuse_if_it_went_on(plan: Plan, ports: Ports) -> None:
+    """Raises `GateFailed`, nothing changed and no window or canary ended, where another release is live, or another
+    canary goes on, than when the plan was made: its ways back would lead to what is there no more."""
+    step = next((step for step in plan.rollout if step.action == "end_split"), None)
+    if ports.commands is not None or (step is None and plan.kind not in FORWARD):
+        return
+    now = standing(ports)
+    if now.doubts:
+        return
+    planned = (step.params["from"], step.params.get("canary", now.canary_id)) if step else ("", "")
+    live = (now.live.id if now.live else "", now.live_slot)
+    if plan.kind in FORWARD and live != (plan.previous_id, plan.previous_slot):
+        found = f"{live[0]} is live in {live[1]} now" if live[0] else "nothing is live now"
+    elif now.canary_slot and planned != (now.canary_slot, now.canary_id):
+        found = f"a canary of {now.canary_id or 'another release'} goes on in {now.canary_slot}"
+    else:
+        return
+    again = f"rollback -e {plan.environment}" if plan.kind == "rollback" else f"plan -e {plan.environment}"
+    raise GateFailed(f"the plan does not hold any more: {found}", f"plan again: mobius {again}")
 
 
 def clear_the_way(ports: Ports) -> None:

@@ -7,12 +7,10 @@ from mobius.flows.actions.action import own_backup_name
 from mobius.flows.actions.stage import canary_words
 from mobius.flows.ahead import refuse_behind_hosts
 from mobius.flows.carry_on import superseded_another, watch_what_is_live
-from mobius.flows.healthy import await_healthy
 from mobius.flows.monitor import accept
 from mobius.flows.perform import perform
 from mobius.flows.reconcile import reconcile
 from mobius.flows.record import Record
-from mobius.flows.standing import Standing, standing
 from mobius.flows.take_back import stop_for_a_person
 from mobius.flows.turn import turn
 from mobius.flows.way_back import proven_now, schema_now, way_now
@@ -165,25 +163,6 @@ def accept_by_hand(ports: Ports, *, who: str) -> Run:
             f"run {run.id} cannot be accepted any more: it is {run.state}", f"mobius status -e {environment}"
         )
     return accept(Record(run, ports), who)
-
-
-def bring_up(ports: Ports) -> Standing:
-    """What was live is live again, as after `host stop`: processes, health gate, traffic, then workers.
-    While a run is active, traffic that goes somewhere is that run's to move."""
-    ports.refuse_elsewhere()
-    ports.target.prepare()
-    now = standing(ports)
-    if now.live is None or not now.live_slot:
-        return now
-    with ports.lock.held():
-        processes = ports.releases.processes(now.live.id)
-        path, slot = ports.releases.path(now.live.id), now.live_slot
-        ports.target.start(slot, now.live.id, path, [p for p in processes if p.kind == "web"])
-        await_healthy(slot, now.live.id, ports)
-        if ports.journal.active_run(ports.settings.name) is None or not any(ports.traffic.weights().values()):
-            ports.traffic.switch({slot: 100})
-        ports.target.start(slot, now.live.id, path, processes)
-    return now
 
 
 def _standing_still(ports: Ports) -> Run:

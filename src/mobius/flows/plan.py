@@ -92,6 +92,7 @@ def plan_deploy(
         stage_hosts=stages.hosts,
         without_stages=stages.waived,
         split_with=now.canary_slot,
+        split_id=now.canary_id,
     )
     plan = compose_deploy(facts)
     return replace(plan, ways_back=tuple(_proven(way, backups) for way in plan.ways_back))

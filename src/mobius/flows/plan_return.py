@@ -98,6 +98,7 @@ def plan_rollback(
         checks=tuple(asked(check) for check in checks),
         tool_version=tool_version,
         split_with=now.canary_slot,
+        split_id=now.canary_id,
     )
     return compose_rollback(facts)
 

@@ -52,6 +52,7 @@ def plan_restart(ports: Ports, *, only: str = "", tool_version: str, despite_fre
         live_tag=now.live.tag,
         despite_freeze=despite_freeze,
         split_with=now.canary_slot,
+        split_id=now.canary_id,
     )
     return compose_restart(facts, only=only)
 

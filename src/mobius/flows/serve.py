@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mobius.errors import Locked, MobiusError
-from mobius.flows.by_hand import bring_up
+from mobius.flows.bring_up import Beside, beside_the_live, bring_up
 from mobius.flows.reconcile import reconcile
 from mobius.flows.standing import Standing, standing
 from mobius.model.run import Run, RunState
+from mobius.model.settings import ProcessSettings
 from mobius.ports import Ports
 
 LOOK_EVERY_S = 3.0
@@ -79,12 +80,22 @@ class Watchman:
             return
         if ports.lock.holder():
             return
+        if problem := _tried(lambda: self._keep_up_beside(run)):
+            self._say_once(problem)
         self.say(f"run {run.id} ({run.kind} {run.plan.tag}, {run.state}) has no runner: another is started")
         ports.launcher.launch(run)
 
-    def _keep_up(self, now: Standing) -> None:
+    def _keep_up_beside(self, run: Run) -> None:
+        """Before its runner looks again at what is live and what it has beside it, both are there."""
+        if run.state is RunState.OBSERVING:
+            beside = beside_the_live(run, self.ports)
+            self._keep_up(standing(self.ports), (beside,) if beside else ())
+
+    def _keep_up(self, now: Standing, others: Sequence[Beside] = ()) -> None:
         """What is live has all its processes, and gets the traffic."""
-        lack = self._lack(now)
+        lack = self._lack(now) or next(
+            (lack for one in others if (lack := self._lacks(one.slot, one.release_id, one.processes))), ""
+        )
         if lack and self._starts.allows(lack, self.ports.clock.monotonic()):
             self.say(f"{lack}: it is brought up")
             up = bring_up(self.ports)
@@ -96,12 +107,15 @@ class Watchman:
             return ""
         if not any(weight > 0 for weight in self.ports.traffic.weights().values()):
             return f"{now.live.id} gets no traffic"
+        return self._lacks(now.live_slot, now.live.id, self.ports.releases.processes(now.live.id))
+
+    def _lacks(self, slot: str, release_id: str, processes: Sequence[ProcessSettings]) -> str:
         seen_now = self.ports.target.processes()  # raises where nobody can look: not seen is not gone
-        there = {process.name: process for process in seen_now if process.slot == now.live_slot}
-        for process in self.ports.releases.processes(now.live.id):
+        there = {process.name: process for process in seen_now if process.slot == slot}
+        for process in processes:
             seen = there.get(process.name)
             if seen is None or seen.state in GONE:
-                return f"{process.name} of {now.live.id} does not run"
+                return f"{process.name} of {release_id} does not run"
         return ""
 
     def _say_once(self, words: str) -> None:

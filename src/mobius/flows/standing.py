@@ -26,6 +26,7 @@ class Standing:
     releases: tuple[Release, ...]
     canary: Release | None = None  # what gets some of the requests beside it
     canary_slot: str = ""
+    canary_id: str = ""  # what runs in that slot, also where nothing more is known of it
     doubts: tuple[str, ...] = ()  # where what is seen and what was written disagree, or cannot be seen
 
     @property
@@ -46,6 +47,7 @@ class Standing:
             warm=True,
             canary=None,
             canary_slot="",
+            canary_id="",
         )
 
 
@@ -81,6 +83,7 @@ def standing(ports: Ports) -> Standing:
         releases=releases,
         canary=by_id.get(in_slot.get(canary_slot, "")),
         canary_slot=canary_slot,
+        canary_id=in_slot.get(canary_slot, ""),
         doubts=tuple(doubts),
     )
 

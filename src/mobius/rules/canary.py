@@ -43,15 +43,15 @@ def see_stage(percent: int, next_percent: int, canary: CanarySettings, expected_
     return Step("", PHASE, "see_stage", title, what, expected_s=min(max(expected_s, least), most))
 
 
-def end_split(live_slot: str, other_slot: str, release_id: str) -> Step:
+def end_split(live_slot: str, other_slot: str, release_id: str, canary_id: str) -> Step:
     """An earlier canary ends before anything else begins: the live release has all the requests."""
-    title = f"end the canary in {other_slot}: all requests go to {live_slot}"
+    title = f"end the canary of {canary_id or 'a release'} in {other_slot}: all requests go to {live_slot}"
     return Step(
         "",
         PHASE,
         "end_split",
         title,
-        {"to": live_slot, "from": other_slot, "release": release_id},
+        {"to": live_slot, "from": other_slot, "release": release_id, "canary": canary_id},
         Repeat.OBSERVABLE,
         0.1,
     )

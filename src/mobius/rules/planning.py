@@ -51,6 +51,7 @@ class Facts:
     ] = ()  # the hosts that get the new release first, in the one stage there is then
     without_stages: bool = False  # although the configuration asks for some
     split_with: str = ""  # the slot of an earlier canary that still gets requests
+    split_id: str = ""  # the release in it
 
     @property
     def hold_s(self) -> float:
@@ -122,7 +123,7 @@ def prove(facts: Facts, laid_out: Sequence[Step]) -> list[Step]:
     """Everything that touches nothing that serves: gates, then the release `laid_out`, backup, rehearsal."""
     settings, release = facts.settings, facts.release
     steps = (
-        [canary.end_split(facts.live.slot, facts.split_with, facts.live.release_id)]
+        [canary.end_split(facts.live.slot, facts.split_with, facts.live.release_id, facts.split_id)]
         if facts.split_with
         else []
     )

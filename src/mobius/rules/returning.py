@@ -38,6 +38,7 @@ class ReturnFacts:
     skipped: tuple[str, ...] = ()  # archives that were passed over in the choice, and why
     because: str = ""
     split_with: str = ""  # the slot of a canary that still gets requests, and is not what this goes back from
+    split_id: str = ""  # the release in it
     checks: tuple[PlannedCheck, ...] = ()
     tool_version: str = ""
 
@@ -52,7 +53,7 @@ class ReturnFacts:
 def compose_rollback(facts: ReturnFacts) -> Plan:
     """A rollback as a plan of its own: its steps are the way back, and it has no further way back."""
     first = (
-        [canary.end_split(facts.live.slot, facts.split_with, facts.live.release_id)]
+        [canary.end_split(facts.live.slot, facts.split_with, facts.live.release_id, facts.split_id)]
         if facts.split_with
         else []
     )
