@@ -42,6 +42,7 @@ from mobius.model.run import RunState
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Forge, Note, Source
 from mobius.report.ready import gate_result
+from mobius.report.words import iso
 from mobius.rules.ready.artifacts import FILES, Artifact, Found
 from mobius.rules.ready.placeholders import Texts
 from mobius.rules.ready.telling import judge_announced
@@ -75,7 +76,7 @@ class Ground:
         self.back_up()
         self.commit = world.releases.find("v2").commit or world.releases.find("v2").digest
         if isinstance(self.forge, MemoryForge):
-            _fill(self.forge, self.commit)
+            _fill(self.forge, self.commit, iso(world.clock.now()))
         self.validate()
         for point, by in self.said:
             confirm(point, "v2", world.ports, by=by, note="by phone", who="bob@box")
@@ -96,6 +97,8 @@ class Ground:
             "environment": "staging",
             "started_at": at - 60,
             "ended_at": at,
+            "outcome": "PASS",
+            "mergeable": True,
             "steps": [{"name": name, "outcome": "PASS"} for name in STEPS],
         }
         scanned = {
@@ -105,7 +108,7 @@ class Ground:
             "dirty": False,
             "environment": "staging",
             "at": at,
-            "sources": [{"name": "npm", "outcome": "PASS"}],
+            "sources": [{"name": "npm", "outcome": "PASS", "known": True}],
         }
         self.files = {
             "premerge.json": Found("premerge_artifacts/premerge.json", json.dumps(made | changed)),
@@ -134,9 +137,11 @@ class Ground:
         return answer.outcome, next(p.value for p in answer.proofs if p.outcome is answer.outcome)
 
 
-def _fill(forge: MemoryForge, commit: str) -> None:
+def _fill(forge: MemoryForge, commit: str, at: str) -> None:
     contexts = GITHUB.contexts
-    forge.runs[commit] = tuple(CheckRun(name, "success") for name in contexts)
+    forge.runs[commit] = tuple(
+        CheckRun(name, "success", "github-actions", at, app_id=15368) for name in contexts
+    )
     pull = Pull(7, commit, "dora", "main", url="https://forge/7")
     forge.pulls[7] = pull
     reviews = tuple(
@@ -242,6 +247,46 @@ def test_each_broken_point_is_the_only_one_that_is_refused(
     assert [answer.point for answer in seen.asked if answer.outcome is not PASS] == [point]
     assert seen.outcome is FAIL
     assert next(answer for answer in seen.asked if answer.point is point).renew
+
+
+def test_a_check_of_another_app_than_the_branch_believes_is_no_yes() -> None:
+    ground = Ground()
+    assert isinstance(ground.forge, MemoryForge)
+    rules = ground.forge.rules["main"]
+    assert isinstance(rules, BranchRules)
+
+    def bind(app: int) -> None:
+        bound = replace(rules.sources[0], contexts=(RequiredContext(GITHUB.contexts[0], app),))
+        ground.forge.rules["main"] = replace(rules, sources=(*rules.sources, bound))  # type: ignore[union-attr]
+
+    bind(15368)
+    assert ground.told(Point.CI)[0] is PASS
+    bind(77)
+    outcome, words = ground.told(Point.CI)
+    assert outcome is INCONCLUSIVE
+    assert words.endswith("by github-actions, and the branch believes app 77 alone")
+
+
+def test_a_check_of_which_github_does_not_say_when_it_ended_has_no_age_and_is_not_known() -> None:
+    ground = Ground()
+    assert isinstance(ground.forge, MemoryForge)
+    runs = ground.forge.runs[ground.commit]
+    assert not isinstance(runs, Unknown)
+    for at in ("", "yesterday", "2026-09-21T14:13:20"):
+        ground.forge.runs[ground.commit] = (replace(runs[0], at=at), *runs[1:])
+        outcome, words = ground.told(Point.CI)
+        assert outcome is ERROR and words.endswith("GitHub does not say when")
+
+
+def test_of_two_runs_of_one_check_the_older_gives_the_age() -> None:
+    ground = Ground()
+    assert isinstance(ground.forge, MemoryForge)
+    runs = ground.forge.runs[ground.commit]
+    assert not isinstance(runs, Unknown)
+    old = replace(runs[0], at=iso(ground.world.clock.now() - 30 * DAY))
+    for both in ((old, *runs), (*runs, old)):
+        ground.forge.runs[ground.commit] = both
+        assert ground.told(Point.CI)[0] is FAIL
 
 
 def test_a_word_that_was_given_too_long_ago_counts_no_more() -> None:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from mobius.errors import BackupInvalid, MobiusError
 from mobius.flows.confirming import confirmations
 from mobius.flows.github.approvals import approvals_of
-from mobius.flows.github.protection import protection_of
 from mobius.flows.standing import standing
-from mobius.model.forge import Unknown
+from mobius.model.forge import BranchRules, Unknown
 from mobius.model.notices import Delivery
 from mobius.model.ready import Answer, Point, Proof, Readiness, Subject
 from mobius.model.release import BackupRecord
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Forge, Ports, Source
 from mobius.rules.forge.checks import judge_checks
+from mobius.rules.forge.protection import judge_protection
 from mobius.rules.ready.age import fresh
 from mobius.rules.ready.artifacts import PREMERGE, SCAN, Artifact, Found, judge_premerge, judge_scan
 from mobius.rules.ready.backup import judge_backup
@@ -70,6 +71,7 @@ class _Look:
         self._source, self._ports, self._around = source, ports, around
         self._now, self._settings = ports.clock.now(), ports.settings.ready
         self._asked: Forge | Unknown | None = None
+        self._branch: BranchRules | Unknown | None = None
 
     def at(self, point: Point) -> tuple[Proof, ...]:
         """The proofs of one point, none older than it bears."""
@@ -101,7 +103,7 @@ class _Look:
         if isinstance(runs, Unknown):
             where = self._at_the_forge(content[:12])
             return (Proof("checks", Outcome.ERROR, runs.reason, where, 0.0, runs.hint.removeprefix("try: ")),)
-        found = judge_checks(runs, wanted, content)
+        found = judge_checks(runs, wanted, content, self._bound())
         renew = "push the commit, and let its checks run again" if wanted else "name them in github.contexts"
         proofs = with_runs(judged(found, self._at_the_forge(content[:12]), renew), runs)
         return proofs if self._ports.settings.media.latest else without_films(proofs)
@@ -111,7 +113,8 @@ class _Look:
         validated = judge_premerge(
             around.found(PREMERGE), around.artifacts(), self.subject, environment=environment
         )
-        scanned = judge_scan(around.found(SCAN), self.subject, environments=around.scanned_in)
+        today = datetime.fromtimestamp(self._now, UTC).date()
+        scanned = judge_scan(around.found(SCAN), self.subject, environments=around.scanned_in, today=today)
         return (*validated, *scanned)
 
     def _backup(self) -> Sequence[Proof]:
@@ -147,8 +150,21 @@ class _Look:
 
     def _protection(self) -> Sequence[Proof]:
         github = self._ports.settings.github
-        found = protection_of(self._forge(), github)
+        found = judge_protection(self._rules(), github)
         return judged(found, self._at_the_forge(github.branch), "mobius github protection check")
+
+    def _rules(self) -> BranchRules | Unknown:
+        """Of the branch that is released from, asked for once."""
+        if self._branch is None:
+            forge = self._forge()
+            branch = self._ports.settings.github.branch
+            self._branch = forge if isinstance(forge, Unknown) else forge.protection(branch)
+        return self._branch
+
+    def _bound(self) -> Mapping[str, Sequence[int]]:
+        """The apps that the branch believes alone, by the name of the check; none where that is not known."""
+        rules = self._rules()
+        return {} if isinstance(rules, Unknown) else rules.apps
 
     def _at_the_forge(self, what: str) -> str:
         forge = self._forge()

@@ -5,6 +5,7 @@ Whatever it could not be asked is `Unknown`, with the reason: never an empty ans
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -76,6 +77,14 @@ class BranchRules:
     def contexts(self) -> tuple[str, ...]:
         """The names of all required checks, in order."""
         return tuple(dict.fromkeys(context.name for each in self.sources for context in each.contexts))
+
+    @property
+    def apps(self) -> Mapping[str, tuple[int, ...]]:
+        """By the name of a check, the ids of the apps that are believed alone."""
+        bound: dict[str, tuple[int, ...]] = {}
+        for context in (context for each in self.sources for context in each.contexts if context.app):
+            bound[context.name] = tuple(dict.fromkeys((*bound.get(context.name, ()), context.app)))
+        return bound
 
     @property
     def reviews(self) -> int:
@@ -180,13 +189,15 @@ class Approvals:
 
 @dataclass(frozen=True, slots=True)
 class CheckRun:
-    """One run of a check, or one commit status, at a commit. `conclusion` is "" while it has not ended."""
+    """One run of a check, or one commit status, at a commit. `conclusion` is "" while it has not ended; `app_id` is 0
+    where the forge does not say which app reported it."""
 
     name: str
     conclusion: str
     app: str = ""
     at: str = ""
     url: str = ""
+    app_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

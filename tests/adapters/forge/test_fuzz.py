@@ -12,10 +12,10 @@ from github_answers import protection, pull_request, review
 from github_server import HEAD
 from mobius.adapters.forge.github import GitHub
 from mobius.adapters.forge.line import Got, Said
-from mobius.flows.github.approvals import approvals_of, checks_of
-from mobius.flows.github.protection import protection_of
+from mobius.flows.github.approvals import approvals_of
 from mobius.model.forge import BranchRules, GitHubSettings, Unknown
 from mobius.model.verdict import Outcome
+from mobius.rules.forge.checks import judge_checks
 from mobius.rules.forge.protection import judge_protection
 
 WANTED = GitHubSettings(ops_team="ops")
@@ -53,9 +53,9 @@ def forge(*args: Any, **more: Any) -> GitHub:
 def test_one_answer_to_everything_passes_nothing(body: bytes, status: int) -> None:
     asked = forge(body, status=status)
     for found in (
-        protection_of(asked, WANTED),
+        judge_protection(asked.protection(WANTED.branch), WANTED),
         approvals_of(asked, WANTED, HEAD),
-        checks_of(asked, WANTED, HEAD),
+        judge_checks(asked.check_runs(HEAD), WANTED.contexts, HEAD),
     ):
         assert Outcome.PASS not in {each.outcome for each in found}
         assert all(each.message for each in found)

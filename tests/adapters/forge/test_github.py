@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,7 @@ from mobius.model.forge import (
     Unknown,
 )
 from mobius.model.verdict import Outcome
+from mobius.rules.forge.approvals import judge_approvals
 from mobius.rules.forge.protection import judge_protection
 
 SETTINGS = GitHubSettings(ops_team="ops")
@@ -275,6 +277,46 @@ def test_machines_strangers_and_deleted_accounts_are_seen_as_such(github: GitHub
     github.approve(7, None)  # type: ignore[arg-type]
     found = {each.reviewer: (each.is_bot, each.may_write) for each in approvals(github).reviews}
     assert found == {"helper[bot]": (True, None), "stranger": (False, False)}
+
+
+def test_a_deleted_account_that_asked_for_changes_asks_for_them_still(github: GitHubServer) -> None:
+    github.open_pull(7)
+    github.approve(7, None, state="CHANGES_REQUESTED")  # type: ignore[arg-type]
+    github.approve(7, None, state="CHANGES_REQUESTED")  # type: ignore[arg-type]
+    github.approve(7, None, state="DISMISSED")  # type: ignore[arg-type]
+    found = approvals(github)
+    assert [each.reviewer for each in found.reviews] == ["a deleted account"] * 2
+    by_name = {each.name: each.outcome for each in judge_approvals(found, SETTINGS)}
+    assert by_name["changes requested"] is Outcome.FAIL
+
+
+def test_a_review_without_a_time_makes_all_of_it_unknown(github: GitHubServer) -> None:
+    github.open_pull(7)
+    github.approve(7, "bob")
+    github.reviews[7].append(github.reviews[7][0] | {"state": "CHANGES_REQUESTED", "submitted_at": None})
+    asked = forge(github)
+    assert "nobody knows which word was the last" in unknown(asked.approvals(known(asked.pull(7))))
+
+
+def test_a_ruleset_that_only_watches_demands_nothing(github: GitHubServer) -> None:
+    rules = json.dumps([rule("deletion") | {"ruleset_id": 7}]).encode()
+    github.rulesets[7] = {
+        "name": "main",
+        "bypass_actors": [],
+        "rules": [rule("deletion")],
+        "enforcement": "evaluate",
+    }
+    assert known(forge(github).protection("main")).sources == ()
+    github.fail("GET .*/rules/branches/main", 200, rules)  # as one that was switched off a moment ago
+    found = known(forge(github).protection("main"))
+    assert "it is not active: evaluate" in found.unread[0].reason
+    by_name = {each.name: each.outcome for each in judge_protection(found, SETTINGS)}
+    assert by_name["deletion"] is Outcome.ERROR
+
+
+def test_statuses_that_are_announced_and_do_not_come_are_unknown(github: GitHubServer) -> None:
+    github.fail("GET .*/status", 200, b'{"total_count": 2, "statuses": []}')
+    assert "2 statuses are announced, 0 came" in unknown(forge(github).check_runs(HEAD))
 
 
 def test_authors_are_who_opened_it_and_who_made_its_newest_commit(github: GitHubServer) -> None:

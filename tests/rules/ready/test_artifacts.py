@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -27,6 +28,8 @@ PREMERGE: dict[str, Any] = {
     "environment": "staging",
     "started_at": ENDED - 60,
     "ended_at": ENDED,
+    "outcome": "PASS",
+    "mergeable": True,
     "steps": [{"name": name, "outcome": "PASS", "skipped_by": None} for name in STEPS],
 }
 SCAN: dict[str, Any] = {
@@ -37,6 +40,13 @@ SCAN: dict[str, Any] = {
     "environment": "production",
     "at": {"unix": ENDED, "iso": ""},
     "sources": [{"name": "npm", "of": "package-lock.json", "outcome": "PASS", "known": True}],
+}
+TODAY = date(2026, 9, 21)
+WAIVER = {"of": "pip", "name": "Ada Example", "reason": "the mirror is being moved", "until": "2026-09-21"}
+WAIVED = {"name": "pip", "of": "", "outcome": "PASS", "known": False, "waived": WAIVER}
+ACCEPTED = {
+    **{"name": "npm", "of": "package-lock.json", "outcome": "PASS", "known": True, "waived": None},
+    "accepted": [{"id": "GHSA-1", "waiver": WAIVER | {"of": "GHSA-1"}}],
 }
 
 
@@ -54,7 +64,10 @@ def premerge(report: Any, artifacts: tuple[Artifact, ...] = THERE) -> tuple[Proo
 def scan(report: Any) -> tuple[Proof, ...]:
     text = report if isinstance(report, str) else json.dumps(report)
     return judge_scan(
-        Found("premerge_artifacts/scan.json", text), SUBJECT, environments=("production", "staging")
+        Found("premerge_artifacts/scan.json", text),
+        SUBJECT,
+        environments=("production", "staging"),
+        today=TODAY,
     )
 
 
@@ -150,8 +163,7 @@ def test_no_record_at_all_is_a_no_and_one_that_cannot_be_read_is_not_known() -> 
 def test_a_scan_names_what_it_looked_at_and_what_somebody_answers_for() -> None:
     (proof,) = scan(SCAN)
     assert (proof.outcome, proof.value, proof.at) == (Outcome.PASS, "npm package-lock.json", ENDED)
-    waived = {"name": "pip", "of": "", "outcome": "PASS", "known": False}
-    assert told(scan(SCAN | {"sources": [*SCAN["sources"], waived]})) == (
+    assert told(scan(SCAN | {"sources": [*SCAN["sources"], WAIVED]})) == (
         Outcome.PASS,
         "npm package-lock.json, pip (not known, and waived)",
     )
@@ -159,6 +171,46 @@ def test_a_scan_names_what_it_looked_at_and_what_somebody_answers_for() -> None:
     proofs = scan(SCAN | {"sources": [*SCAN["sources"], unknown]})
     assert told(proofs) == (Outcome.ERROR, "pip-audit is not here")
     assert proofs[0].renew == "install it"
+
+
+@pytest.mark.parametrize("source", [WAIVED, ACCEPTED])
+@pytest.mark.parametrize(
+    ("until", "words"),
+    [
+        ("2026-09-20", "expired on 2026-09-20"),
+        ("", "without an end"),
+        (None, "without an end"),
+        ("for ever", "without an end"),
+    ],
+)
+def test_a_waiver_that_has_ended_since_the_scan_counts_no_more(
+    source: dict[str, Any], until: str | None, words: str
+) -> None:
+    assert told(scan(SCAN | {"sources": [source]}))[0] is Outcome.PASS
+    text = json.dumps(SCAN | {"sources": [source]}).replace('"2026-09-21"', json.dumps(until))
+    outcome, said = told(scan(text))
+    assert outcome is Outcome.INCONCLUSIVE and words in said
+
+
+@pytest.mark.parametrize("waived", [None, {}, "Ada"])
+def test_what_was_not_known_and_nobody_answered_for_is_no_yes(waived: object) -> None:
+    outcome, _ = told(scan(SCAN | {"sources": [WAIVED | {"waived": waived}]}))
+    assert outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    "changed", [{"outcome": "INCONCLUSIVE", "mergeable": False}, {"outcome": None}, {"mergeable": None}]
+)
+def test_a_validation_that_says_as_a_whole_that_it_may_not_be_merged_is_no_yes(
+    changed: dict[str, Any],
+) -> None:
+    """A step that is required, and for which mobius.toml has nothing, passes nowhere."""
+    left_out = {"name": "gates", "outcome": "SKIPPED", "skipped_by": "mobius.toml", "required": True}
+    steps = [*(each for each in PREMERGE["steps"] if each["name"] != "gates"), left_out]
+    assert told(premerge(PREMERGE | {"steps": steps}))[0] is Outcome.PASS
+    outcome, words = told(premerge(PREMERGE | {"steps": steps} | changed))
+    assert outcome is Outcome.INCONCLUSIVE
+    assert words.endswith("it may not be merged")
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,9 @@ class GitHub:
             for each in page.statuses:
                 state = "" if each.state == "pending" else each.state
                 found.append(CheckRun(each.context, state, "", each.updated_at or "", each.target_url or ""))
+        told = sum(len(page.statuses) for page in states)
+        if states and told < states[0].total_count:
+            return said.odd(about, f"{states[0].total_count} statuses are announced, {told} came")
         return tuple(found)
 
     def comment(self, pull: int, marker: str, text: str) -> Comment | Unknown:
@@ -282,4 +285,5 @@ def _pull(each: said.PullRequest) -> Pull:
 def _run(each: said.CheckRunAnswer) -> CheckRun:
     conclusion = (each.conclusion or "") if each.status == "completed" else ""
     at = each.completed_at or each.started_at or ""
-    return CheckRun(each.name, conclusion, each.app.slug if each.app else "", at, each.html_url or "")
+    app = each.app or said.Named()
+    return CheckRun(each.name, conclusion, app.slug, at, each.html_url or "", app.id)

@@ -37,19 +37,26 @@ class People:
         if isinstance(head, Unknown):
             return head
         last: dict[str, said.PullReview] = {}
+        nameless: list[said.PullReview] = []
         for review in sorted(reviews, key=lambda each: (each.submitted_at or "", each.id)):
             state = review.state.upper()
             if state in ("PENDING", ReviewState.COMMENTED):
                 continue
             if state not in _LAST_WORDS:
                 return said.odd(about, f"there is a review that is {review.state!r}")
-            if review.user is not None and review.user.login:  # a deleted account approves nothing
+            if review.submitted_at is None:
+                return said.odd(
+                    about, f"review {review.id} has no time, so nobody knows which word was the last"
+                )
+            if review.user is not None and review.user.login:
                 last[review.user.login.lower()] = review
+            elif state == ReviewState.CHANGES_REQUESTED:  # a deleted account approves nothing, and may object
+                nameless.append(review)
         ops = self._ops()
         members = ops if isinstance(ops, frozenset) else None
         return Approvals(
             pull,
-            tuple(self._review(each, members) for each in last.values()),
+            tuple(self._review(each, members) for each in (*last.values(), *nameless)),
             authors=tuple(dict.fromkeys(filter(None, (pull.author, *_makers(head))))),
             ops=self._ops_name(),
             ops_unknown=ops.reason if isinstance(ops, Unknown) else "",
@@ -65,10 +72,14 @@ class People:
         return {} if isinstance(found, Unknown) else {found.id: slug}
 
     def _review(self, review: said.PullReview, members: frozenset[str] | None) -> Review:
-        assert review.user is not None
-        login = review.user.login
-        is_bot = review.user.type not in ("", "User") or login.lower().endswith("[bot]")
+        user = review.user or said.Named()
         state = ReviewState(review.state.upper())
+        if not user.login:
+            return Review(
+                "a deleted account", state, (review.commit_id or "").lower(), review.submitted_at or ""
+            )
+        login = user.login
+        is_bot = user.type not in ("", "User") or login.lower().endswith("[bot]")
         counts = state is not ReviewState.DISMISSED and not is_bot
         is_named = login.lower() in {each.lower() for each in self._settings.ops_reviewers}
         is_member = None if members is None else login.lower() in members

@@ -61,6 +61,9 @@ def of_ruleset(
     """One ruleset by those of its rules that hold for the branch; a number where it could not be read itself, so that
     nobody knows who may pass it by. `teams`: the names of teams by their ids."""
     name = f"ruleset {ruleset}" if isinstance(ruleset, int) else f'ruleset "{ruleset.name}" ({ruleset.id})'
+    if not isinstance(ruleset, int) and ruleset.enforcement != "active":
+        words = f"GitHub says that {name} holds for the branch, and that it is not active: {ruleset.enforcement[:40]}"
+        return Unknown(words, "see the rulesets of the repository, on GitHub")
     contexts: list[RequiredContext] = []
     pulls: list[PullRule] = []
     strict = False

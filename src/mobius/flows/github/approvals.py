@@ -1,4 +1,4 @@
-"""Who approved a commit, and which checks passed at it, asked of the forge and judged."""
+"""Who approved a commit, asked of the forge and judged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from mobius.model.forge import GitHubSettings, Unknown
 from mobius.model.verdict import CheckResult
 from mobius.ports import Forge
 from mobius.rules.forge.approvals import judge_approvals
-from mobius.rules.forge.checks import judge_checks
 
 
 def approvals_of(forge: Forge | Unknown, wanted: GitHubSettings, commit: str) -> tuple[CheckResult, ...]:
@@ -17,10 +16,3 @@ def approvals_of(forge: Forge | Unknown, wanted: GitHubSettings, commit: str) ->
     if pull is None or isinstance(pull, Unknown):
         return judge_approvals(pull, wanted, commit=commit)
     return judge_approvals(forge.approvals(pull), wanted, commit=commit)
-
-
-def checks_of(forge: Forge | Unknown, wanted: GitHubSettings, commit: str) -> tuple[CheckResult, ...]:
-    """Whether what a merge needs has passed at the commit. Changes nothing."""
-    return judge_checks(
-        forge if isinstance(forge, Unknown) else forge.check_runs(commit), wanted.contexts, commit
-    )

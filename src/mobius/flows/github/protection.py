@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from mobius.errors import GateUnknown, MobiusError, UsageError
 from mobius.model.forge import CLASSIC, BranchRules, GitHubSettings, Unknown
-from mobius.model.verdict import CheckResult, Outcome
+from mobius.model.verdict import Outcome
 from mobius.ports import Forge
 from mobius.rules.forge.applying import Body, body_of, difference, missing_in, strengthened
 from mobius.rules.forge.protection import judge_protection
@@ -31,11 +31,6 @@ class Change:
     body: Body | None
     lines: tuple[str, ...]
     of: Kind = "classic"
-
-
-def protection_of(forge: Forge | Unknown, wanted: GitHubSettings) -> tuple[CheckResult, ...]:
-    """Whether the branch is protected as it must be, each demand by itself. Changes nothing."""
-    return judge_protection(forge if isinstance(forge, Unknown) else forge.protection(wanted.branch), wanted)
 
 
 def plan_apply(forge: Forge, wanted: GitHubSettings, of: Kind | None = None) -> Change:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mobius.model.forge import CheckRun, Unknown
 from mobius.model.verdict import CheckResult, Outcome
 
 
 def judge_checks(
-    found: tuple[CheckRun, ...] | Unknown, contexts: Sequence[str], commit: str
+    found: tuple[CheckRun, ...] | Unknown,
+    contexts: Sequence[str],
+    commit: str,
+    bound: Mapping[str, Sequence[int]] | None = None,
 ) -> tuple[CheckResult, ...]:
-    """One result for each context. GitHub lets a skipped check pass; here nobody knows what it would have found."""
+    """One result for each context. GitHub lets a skipped check pass; here nobody knows what it would have found.
+    `bound`: by context, the ids of the apps of which the branch wants it; another that reports it does not count."""
     if isinstance(found, Unknown):
         return tuple(_result(name, Outcome.ERROR, found.reason, found.hint) for name in contexts)
-    return tuple(_judged(name, [each for each in found if each.name == name], commit) for name in contexts)
+    return tuple(
+        _judged(name, [each for each in found if each.name == name], commit, (bound or {}).get(name, ()))
+        for name in contexts
+    )
 
 
-def _judged(name: str, runs: list[CheckRun], commit: str) -> CheckResult:
+def _judged(name: str, runs: list[CheckRun], commit: str, apps: Sequence[int]) -> CheckResult:
     at = f"at {commit[:12]}"
     if not runs:
         return _result(
@@ -31,6 +38,10 @@ def _judged(name: str, runs: list[CheckRun], commit: str) -> CheckResult:
     for words, conclusions in (("has not ended", ("",)), ("was skipped", ("skipped", "neutral"))):
         if any(each.conclusion in conclusions for each in runs):
             return _result(name, Outcome.INCONCLUSIVE, f"{words} {at}", "wait for it, or run it again")
+    if missing := [app for app in apps if all(each.app_id != app for each in runs)]:
+        by = ", ".join(dict.fromkeys(each.app or "somebody whom GitHub does not name" for each in runs))
+        words = f"passed {at} by {by}, and the branch believes app {missing[0]} alone"
+        return _result(name, Outcome.INCONCLUSIVE, words, "let the check of that app run")
     when = f", {runs[0].at}" if runs[0].at else ""
     return _result(name, Outcome.PASS, f"passed {at}{when}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from mobius.model.premerge import CONFIGURATION, STEPS, StepState
@@ -68,12 +69,18 @@ def judge_premerge(
     whole = Proof(PREMERGE, Outcome.PASS, told, found.path, at, renew)
     if not ran:
         return (_unknown(PREMERGE, "every step was left out", found.path, renew),)
+    if not bad and (report.get("outcome") != Outcome.PASS or report.get("mergeable") is not True):
+        words = f"as a whole it ended with {_text(report.get('outcome'))[:40] or 'no outcome'}: it may not be merged"
+        bad.append(Proof(PREMERGE, Outcome.INCONCLUSIVE, words, found.path, at, renew))
     return (*(bad or [whole]), *_files(artifacts, _time(report.get("started_at")), found, renew))
 
 
-def judge_scan(found: Found, subject: Subject, *, environments: Sequence[str]) -> tuple[Proof, ...]:
+def judge_scan(
+    found: Found, subject: Subject, *, environments: Sequence[str], today: date
+) -> tuple[Proof, ...]:
     """The record of `mobius scan`: each source, with the age of the data it went by. `environments`: those whose
-    waivers and limits are those of this one; the scan must be of one of them."""
+    waivers and limits are those of this one; the scan must be of one of them. `today`: by which a waiver still counts,
+    or has ended since the scan."""
     renew = f"mobius scan -e {subject.environment}"
     report = _read(found, renew, "the scan for known vulnerabilities")
     if isinstance(report, Proof):
@@ -85,7 +92,7 @@ def judge_scan(found: Found, subject: Subject, *, environments: Sequence[str]) -
     why_not = _not_ours(report, subject, environments)
     if why_not:
         return (Proof(SCAN, Outcome.FAIL, why_not, found.path, at, renew),)
-    looked = [_source(source, found.path, at, renew) for source in sources]
+    looked = [_source(source, today, found.path, at, renew) for source in sources]
     bad = [proof for proof in looked if proof.outcome is not Outcome.PASS]
     told = ", ".join(proof.value for proof in looked)
     return tuple(bad) or (Proof(SCAN, Outcome.PASS, told, found.path, at, renew),)
@@ -127,11 +134,13 @@ def _step(step: Any, where: str, at: float, renew: str) -> Proof:
     return Proof(what, *_outcome(said, name), where, at, renew)
 
 
-def _source(source: Any, where: str, at: float, renew: str) -> Proof:
+def _source(source: Any, today: date, where: str, at: float, renew: str) -> Proof:
     row = source if isinstance(source, dict) else {}
     name, of = _text(row.get("name")), _text(row.get("of"))
     outcome, value = _outcome(_text(row.get("outcome")), name)
-    if outcome is Outcome.PASS:
+    if outcome is Outcome.PASS and (ended := _ended_waiver(row, today)):
+        outcome, value = Outcome.INCONCLUSIVE, ended
+    elif outcome is Outcome.PASS:
         value = f"{name} {of}".rstrip() + (" (not known, and waived)" if row.get("known") is False else "")
     elif message := _text(row.get("message")):
         value = message
@@ -143,6 +152,23 @@ def _source(source: Any, where: str, at: float, renew: str) -> Proof:
         at,
         _text(row.get("advice")) or renew,
     )
+
+
+def _ended_waiver(row: Mapping[str, Any], today: date) -> str:
+    """Which of the waivers that it passed by does not count today; "" where all do."""
+    accepted = row.get("accepted", [])
+    listed = accepted if isinstance(accepted, list) else [None]
+    waivers = [each.get("waiver") if isinstance(each, dict) else None for each in listed]
+    waivers += [row.get("waived")] if row.get("known") is not True or row.get("waived") else []
+    for waiver in waivers:
+        said = waiver if isinstance(waiver, dict) else {}
+        try:
+            until = date.fromisoformat(_text(said.get("until")))
+        except ValueError:
+            return "it passed by a waiver without an end"
+        if until < today:
+            return f'the waiver of "{_text(said.get("of"))}" by {_text(said.get("name"))} expired on {until}'
+    return ""
 
 
 def _outcome(said: str, name: str) -> tuple[Outcome, str]:

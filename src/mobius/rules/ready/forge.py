@@ -23,14 +23,19 @@ def judged(results: Sequence[CheckResult], where: str, renew: str) -> tuple[Proo
 
 
 def with_runs(proofs: Sequence[Proof], runs: Sequence[CheckRun]) -> tuple[Proof, ...]:
-    """The proofs of checks, each with when its run ended and where it can be read."""
-    known = {run.name: run for run in runs}
-    return tuple(
-        replace(proof, at=moment(run.at), where=run.url or proof.where)
-        if (run := known.get(proof.what))
-        else proof
-        for proof in proofs
-    )
+    """The proofs of checks, each with when the oldest of its runs ended and where it can be read. One that passed and
+    has no time is of no age, and that is not known."""
+    return tuple(_with_run(proof, [run for run in runs if run.name == proof.what]) for proof in proofs)
+
+
+def _with_run(proof: Proof, runs: Sequence[CheckRun]) -> Proof:
+    if not runs:
+        return proof
+    oldest = min(runs, key=lambda run: moment(run.at))
+    made = replace(proof, at=moment(oldest.at), where=oldest.url or proof.where)
+    if made.at or made.outcome is not Outcome.PASS:
+        return made
+    return replace(made, outcome=Outcome.ERROR, value=f"{proof.value}, and GitHub does not say when")
 
 
 def without_films(proofs: Sequence[Proof]) -> tuple[Proof, ...]:
