@@ -88,7 +88,12 @@ def worded(cell: Mapping[str, Any] | None) -> str:
 def timed(times: Iterable[Mapping[str, Any]]) -> str:
     """What took how long, and how long it may."""
     rows = [
-        [str(one["what"]), f"{one['seconds']:.1f} s", f"{one['goal_s']:.0f} s", f"{one['failed']} of {one['asked']}"]
+        [
+            str(one["what"]),
+            f"{one['seconds']:.1f} s",
+            f"{one['goal_s']:.0f} s" if one["goal_s"] else "",
+            f"{one['failed']} of {one['asked']}",
+        ]
         for one in times
     ]  # fmt: skip
     return table(["three hosts, under load", "took", "goal", "failed requests"], rows)
