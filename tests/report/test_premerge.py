@@ -54,7 +54,7 @@ def test_what_was_skipped_or_has_not_ended_passes_in_no_junit_file() -> None:
 
 def test_the_summary_draws_nothing_that_others_wrote() -> None:
     text = premerge_summary(DONE)
-    assert "## Pre-merge validation: ❌ must not be merged" in text
+    assert "## Pre-merge validation: ❌ must not be merged; skipped: backup\n" in text
     assert "skipped by ada@\u200bhost" in text and "the node is moved" in text
     assert "<b>" not in text and " @ada" not in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
@@ -64,13 +64,50 @@ def test_the_summary_draws_nothing_that_others_wrote() -> None:
 
 def test_the_page_escapes_and_says_the_verdict() -> None:
     page = premerge_html(DONE)
-    assert "Must not be merged." in page and "&lt;b&gt;1&lt;/b&gt;" in page and "<b>1</b>" not in page
+    assert (
+        "Must not be merged; skipped: backup." in page
+        and "&lt;b&gt;1&lt;/b&gt;" in page
+        and "<b>1</b>" not in page
+    )
     assert "Incomplete" in premerge_html(GOING)
+
+
+def test_a_step_that_a_person_left_out_stands_beside_the_verdict_and_before_the_steps() -> None:
+    optional = replace(DONE, steps=(STEPS[0], STEPS[2]), required=())
+    assert optional.outcome is Outcome.PASS
+    assert "✅ may be merged; skipped: backup\n" in premerge_summary(optional)
+    page = premerge_html(optional)
+    assert "<h2>backup: skipped</h2>" in page and "by ada@host: the node is moved" in page
+    assert "May be merged; skipped: backup." in page and "it is required" not in page
+    needed = premerge_html(replace(optional, required=("backup",)))
+    assert "Not known whether it may be merged; skipped: backup." in needed
+    assert "it is required: without it nothing may be merged" in needed
+
+
+def test_what_the_configuration_has_nothing_of_is_named_first_where_it_is_required() -> None:
+    nothing = StepResult(
+        "tests", StepState.SKIPPED, skipped=Skip("mobius.toml", "premerge.tests names no command")
+    )
+    done = replace(DONE, steps=(STEPS[0], nothing), required=())
+    assert "<h2>tests" not in premerge_html(done) and "may be merged\n" in premerge_summary(done)
+    assert "<h2>tests: skipped</h2>" in premerge_html(replace(done, required=("tests",)))
+
+
+def test_in_sarif_a_scan_that_found_nothing_out_is_a_finding_also_where_it_left_no_file() -> None:
+    check = CheckResult("scan", Outcome.ERROR, "not done within 900 s, ended", 1.0)
+    lost = StepResult("scan", StepState.ERROR, "not done within 900 s, ended", 900.0, (check,))
+    skipped = StepResult("scan", StepState.SKIPPED, "no network", skipped=Skip("ada@host", "no network"))
+    for step in (lost, replace(lost, files=("scan.sarif",)), skipped):
+        results = premerge_sarif(replace(DONE, steps=(STEPS[0], step)))["runs"][0]["results"]
+        assert [each["ruleId"] for each in results] == ["scan/scan"]
 
 
 def test_sarif_of_a_validation_that_goes_on_did_not_end_well() -> None:
     assert premerge_sarif(GOING)["runs"][0]["invocations"][0]["executionSuccessful"] is False
     results = premerge_sarif(DONE)["runs"][0]["results"]
+    assert [each["ruleId"] for each in results] == ["scan/lock: npm", "backup/backup"]
+    told = (STEPS[0], replace(STEPS[1], files=("scan.sarif",)), STEPS[2])
+    results = premerge_sarif(replace(DONE, steps=told))["runs"][0]["results"]
     assert [each["ruleId"] for each in results] == ["backup/backup"]  # the scan tells its own
 
 
@@ -86,7 +123,7 @@ def test_in_a_pipe_each_step_is_one_line_when_it_has_ended_and_the_reasons_follo
         "  - backup      skipped by ada@host: the node is moved",
         "  scan: npm: <b>1</b> | known @ada",
         "    take lodash 4.17.21",
-        "cccccccccccc must not be merged",
+        "cccccccccccc must not be merged; skipped: backup",
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mobius.model.premerge import ENDED, TITLES, Premerge, StepResult, StepState
+from mobius.model.premerge import CONFIGURATION, ENDED, TITLES, Premerge, StepResult, StepState
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.report.junit import junit
 from mobius.report.sarif import sarif_of, sarif_of_checks, sarif_run
@@ -70,10 +70,16 @@ def premerge_junit(validation: Premerge) -> str:
 
 
 def premerge_sarif(validation: Premerge, others: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
-    """A run of the validation itself; `others`: the runs of its parts, which have places in the code."""
+    """A run of the validation itself; `others`: the runs of its parts, which have places in the code. What the scan
+    found stands there alone; that it found nothing out stands here."""
+    elsewhere = {
+        step.name
+        for step in validation.steps
+        if step.name == "scan" and step.state is StepState.FAIL and any(map(_is_sarif, step.files))
+    }
     run = sarif_run(
         "mobius premerge",
-        sarif_of_checks([check for check in premerge_checks(validation) if check.group not in ("scan",)]),
+        sarif_of_checks([check for check in premerge_checks(validation) if check.group not in elsewhere]),
         ended=iso(validation.ended_at) if validation.ended_at else "",
         complete=bool(validation.ended_at),
         commit=validation.commit,
@@ -89,7 +95,7 @@ def premerge_summary(validation: Premerge) -> str:
     commit = validation.commit[:12] or "no commit"
     dirty = ", with changes that are not committed" if validation.dirty else ""
     lines = [
-        f"## Pre-merge validation: {title}",
+        f"## Pre-merge validation: {title}{skipped_in(validation)}",
         "",
         f"`{cell(validation.service)}`, {cell(validation.environment)}, {commit}{dirty}",
         "",
@@ -107,6 +113,12 @@ def premerge_summary(validation: Premerge) -> str:
             lines += [f"- {cell(line)}" for check in bad[:MOST_CHECKS] for line in [_line(check)]]
             lines += [f"- and {len(bad) - MOST_CHECKS} more"] if len(bad) > MOST_CHECKS else []
     return "\n".join([*lines, "", f"{next_words(validation)}.", ""])
+
+
+def skipped_in(validation: Premerge) -> str:
+    """ "; skipped: smoke, backup": the steps that people left out, to be read where the verdict is; "" for none."""
+    left = [s.name for s in validation.steps if s.skipped is not None and s.skipped.by != CONFIGURATION]
+    return f"; skipped: {', '.join(left)}" if left else ""
 
 
 def next_words(validation: Premerge) -> str:
@@ -127,6 +139,10 @@ def cell(text: str) -> str:
     ):
         shown = shown.replace(sign, instead)
     return shown.replace("[", "\\[").replace("![", "!\\[")
+
+
+def _is_sarif(file: str) -> bool:
+    return file.endswith(".sarif")
 
 
 def _line(check: CheckResult) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mobius.model.premerge import CONFIGURATION, TITLES, Premerge, StepResult, StepState
 from mobius.model.verdict import Outcome
 from mobius.report.page import page_template
-from mobius.report.premerge import INCOMPLETE, next_words, outcome_of
+from mobius.report.premerge import INCOMPLETE, next_words, outcome_of, skipped_in
 from mobius.report.words import iso
 
 VERDICTS = {
@@ -28,14 +28,14 @@ def premerge_html(validation: Premerge) -> str:
     verdict, color = VERDICTS.get(outcome_of(validation), UNKNOWN)
     return page_template("premerge").render(
         validation=validation,
-        verdict=verdict,
+        verdict=f"{verdict.removesuffix('.')}{skipped_in(validation)}.",
         color=color,
         next=next_words(validation),
         at=iso(validation.ended_at or validation.started_at),
         took=validation.ended_at - validation.started_at if validation.ended_at else None,
         titles=TITLES,
         words={step.name: WORDS.get(step.state, ("not known", "unsure")) for step in validation.steps},
-        bad={step.name: _bad(step) for step in validation.steps},
+        bad={step.name: _bad(step, validation.lacks(step)) for step in validation.steps},
         found={step.name: _found(step) for step in validation.steps},
     )
 
@@ -48,8 +48,12 @@ def _found(step: StepResult) -> str:
     return by + step.skipped.reason
 
 
-def _bad(step: StepResult) -> list[tuple[str, str, str, str, str]]:
-    """(outcome, colour, name, message, advice) of every check that did not pass."""
+def _bad(step: StepResult, lacks: bool) -> list[tuple[str, str, str, str, str]]:
+    """(outcome, colour, name, message, advice) of every check that did not pass; and of a step that was left out by a
+    person, or although it is required (`lacks`)."""
+    if step.skipped is not None and (lacks or step.skipped.by != CONFIGURATION):
+        advice = "it is required: without it nothing may be merged" if lacks else ""
+        return [("SKIPPED", "unsure", f"by {step.skipped.by}", step.skipped.reason, advice)]
     return [
         (
             str(check.outcome),

@@ -11,7 +11,7 @@ from mobius.model.verdict import Outcome
 from mobius.report.live import SPINNER
 from mobius.report.paint import BAD, BOLD, DIM, GOOD, WARN, Paint
 from mobius.report.pen import Pen
-from mobius.report.premerge import next_words, outcome_of, premerge_json
+from mobius.report.premerge import next_words, outcome_of, premerge_json, skipped_in
 from mobius.report.words import duration, printable, shortened, wrapped
 
 NAME = 11
@@ -70,7 +70,7 @@ class PremergeText:
                             self._pen.line(self._paint(line, DIM))
         word, style = VERDICTS.get(outcome_of(validation), ("not known whether it may be merged", WARN))
         commit = validation.commit[:12] or "this checkout"
-        self._pen.line(self._paint(f"{commit} {word}", f"{BOLD};{style}"))
+        self._pen.line(self._paint(f"{commit} {word}{skipped_in(validation)}", f"{BOLD};{style}"))
 
     def _row(self, step: StepResult, latest: Mapping[str, str], *, whole: bool = False) -> str:
         sign, style = SIGNS.get(step.state, (SPINNER[self._turn % len(SPINNER)], ""))
