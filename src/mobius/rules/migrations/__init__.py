@@ -13,7 +13,7 @@ from typing import NamedTuple
 from mobius.model.linting import NOTHING_KNOWN, Accepted, Dialect, FileReport, Hazard, Known
 from mobius.rules.migrations import pg_objects, pg_transactions, sqlite
 from mobius.rules.migrations.accepting import Acceptance, acceptances_of, why_wrong
-from mobius.rules.migrations.blocks import inner_statements
+from mobius.rules.migrations.called import Functions
 from mobius.rules.migrations.directions import begins_a_change_set, begins_the_way_down, runs_alone
 from mobius.rules.migrations.nouns import Statement
 from mobius.rules.migrations.reading import statement_of
@@ -22,7 +22,15 @@ from mobius.rules.migrations.script import Script
 from mobius.rules.migrations.state import State
 from mobius.rules.migrations.tokens import statements
 
-_READ_ONCE = ("insert", "select", "other", "set", "copy")  # of these no rule looks at the words again
+_ENDS = ("commit", "rollback")  # in a block: the next transaction begins at once
+_READ_ONCE = (
+    "insert",
+    "select",
+    "other",
+    "set",
+    "copy",
+    "create function",
+)  # of these no rule looks at the words again
 
 
 def lint(
@@ -41,7 +49,7 @@ def lint(
     inner: dict[int, tuple[Statement, ...]] = {}
     change_sets: set[int] = set()
     accepted: list[Acceptance] = []
-    script, alone = Script(), False
+    script, functions, alone = Script(), Functions(text), False
     for raw in statements(text, nested_comments=dialect != "sqlite"):
         statement = statement_of(raw, text)
         if raw.comments:
@@ -52,8 +60,8 @@ def lint(
                 change_sets.add(len(read))
             accepted.extend(acceptances_of(raw.comments, statement.line))
         script.note(statement)
-        if statement.kind == "do":
-            inner[len(read)] = within = tuple(inner_statements(statement, text))
+        if within := functions.within(statement):
+            inner[len(read)] = within
             for each in within:
                 script.note(each)
                 accepted.extend(acceptances_of(each.comments, each.line))
@@ -130,6 +138,9 @@ def _inside(inner: Sequence[Statement], state: State) -> Iterator[tuple[Statemen
     around = state.in_transaction
     state.in_transaction = True
     for statement in inner:
+        if statement.kind in _ENDS:
+            state.end_of_transaction() if not around else None
+            continue
         for said in pg_objects.hazards_of(statement, state):
             yield statement, said
         for said in pg_transactions.transaction_hazards(statement, state):

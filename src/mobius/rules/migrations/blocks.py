@@ -1,4 +1,4 @@
-"""The statements of a DO block that can be read as they stand, and those that it executes from a string."""
+"""The statements of a DO block or a function that stand in it as they are, and those that it executes from a string."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from mobius.rules.migrations.bounds import limited, why_unbounded
 from mobius.rules.migrations.cursor import unquoted
 from mobius.rules.migrations.nouns import Statement
 from mobius.rules.migrations.reading import statement_of
@@ -13,24 +14,37 @@ from mobius.rules.migrations.tokens import Raw, Token, statements
 
 _OPENERS = ("BEGIN", "THEN", "ELSE", "LOOP", "DECLARE", "EXCEPTION")
 _CONDITIONS = ("IF", "ELSIF", "ELSEIF", "FOR", "WHILE", "FOREACH", "WHEN", "EXCEPTION", "CASE")
-_CONTROL = ("begin", "commit", "rollback", "rollback to", "savepoint")
+_CONTROL = ("begin", "rollback to", "savepoint")
 _CHANGES = ("update", "delete", "insert", "merge")
+_COMMIT = re.compile(r"\bCOMMIT\b", re.IGNORECASE)
 _FORMAT = re.compile(r"%(?:\d+\$)?([ILs])")
 
 
 def inner_statements(block: Statement, text: str) -> Iterator[Statement]:
-    """The statements of this DO block, without the loops and conditions around them. Changes of rows in a loop are
-    left out: they go in batches. Lines are those of the file."""
-    looping = 0
-    first = block.line + text.count("\n", block.tokens[0].at, block.verb)
+    """The statements of this DO block or function, without the loops and conditions around them. Changes of rows in a
+    loop are left out where they go in batches. Lines are those of the file."""
+    loops: list[bool] = []  # of each that is open, whether its rounds are batches
+    commits = _COMMIT.search(block.body) is not None
+    first = block.line + text.count("\n", block.span[0], block.verb)
     for raw in statements(block.body):
         words = [token.word for token in raw.tokens]
-        looping += words.count("LOOP") - 2 * (words[:2] == ["END", "LOOP"])
+        if words[:2] == ["END", "LOOP"]:
+            loops = loops[:-1]
+        else:
+            loops += [commits or _in_batches(raw.tokens)] * words.count("LOOP")
         _unwrap(raw, block.body)
         for read in _read(raw, block.body):
-            if read.kind in _CONTROL or (looping > 0 and read.kind in _CHANGES):
+            in_batches = any(loops) or (loops and (read.kind == "insert" or not why_unbounded(read)))
+            if read.kind in _CONTROL or (read.kind in _CHANGES and in_batches):
                 continue
             yield replace(read, line=first + read.line - 1, comments=tuple(raw.comments))
+
+
+def _in_batches(header: list[Token]) -> bool:
+    """Not `FOR r IN SELECT … LOOP`, a round for each row of all of them, in one transaction."""
+    words = [token.word for token in header]
+    rows = "FOR" in words and ("SELECT" in words or "WITH" in words)
+    return not rows or limited(header)
 
 
 def _unwrap(raw: Raw, body: str) -> None:

@@ -35,20 +35,20 @@ def why_unbounded(statement: Statement) -> str:
     if statement.kind == "merge":
         after.up_to("USING")
         source = after.up_to("WHEN")
-        return "" if _limited(before) or _limited(source) or _says(source, "VALUES") else "changes every row"
+        return "" if limited(before) or limited(source) or _says(source, "VALUES") else "changes every row"
     after.up_to("FROM", "USING", "WHERE", *_AFTER) if statement.kind == "update" else None
     joined = after.up_to("WHERE", *_AFTER)
     if not after.take("WHERE"):
-        return "" if _limited(after.rest()) else "changes every row"
+        return "" if limited(after.rest()) else "changes every row"
     where = after.up_to(*_AFTER)
-    if _limited(before) or _limited(joined) or _limited(where) or _limited(after.rest()):
+    if limited(before) or limited(joined) or limited(where) or limited(after.rest()):
         return ""
     if _bounded(where) or (statement.table.lower() in _SMALL and _says(where, "=")):
         return ""
     return "is not held to few rows"
 
 
-def _limited(tokens: Sequence[Token]) -> bool:
+def limited(tokens: Sequence[Token]) -> bool:
     """`LIMIT 5000`, `FETCH FIRST 5000 ROWS ONLY`, `LIMIT $1`; not `LIMIT ALL`, nor a number that is no batch."""
     for place, token in enumerate(tokens):
         if token.word in ("LIMIT", "FETCH"):

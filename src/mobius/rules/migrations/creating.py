@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from mobius.rules.migrations.columns import column_of, constraint_of, is_constraint
-from mobius.rules.migrations.cursor import NAMELESS, Cursor, names_in, split
+from mobius.rules.migrations.cursor import NAMELESS, Cursor, names_in, split, unquoted
 from mobius.rules.migrations.nouns import Column, Constraint, Statement
+from mobius.rules.migrations.tokens import Token
 
 _OF_A_TABLE = ("GLOBAL", "LOCAL", "TEMPORARY", "TEMP", "UNLOGGED", "FOREIGN")
 
@@ -18,6 +20,10 @@ def created(cursor: Cursor, plain: Statement) -> Statement:
         pass
     if cursor.take("TABLE"):
         return _table(cursor, plain)
+    if cursor.any_of("FUNCTION", "PROCEDURE"):
+        made = replace(plain, kind="create function", name=cursor.name())
+        cursor.up_to("AS")
+        return with_body(made, cursor.rest())
     unique = cursor.take("UNIQUE")
     if cursor.take("INDEX"):
         return _index(cursor, plain, unique)
@@ -37,6 +43,15 @@ def created(cursor: Cursor, plain: Statement) -> Statement:
     if cursor.any_of("POLICY", "RULE"):
         return _on_a_table(cursor, replace(plain, kind="rules"))
     return plain
+
+
+def with_body(statement: Statement, tokens: Sequence[Token]) -> Statement:
+    """With the text that the first string of these holds, and where it begins; as it is where none does."""
+    body = next((token for token in tokens if token.kind in ("dollar", "string")), None)
+    if body is None:
+        return statement
+    begins = body.at + (body.text.index("$", 1) + 1 if body.kind == "dollar" else body.text.index("'") + 1)
+    return replace(statement, body=unquoted(body.text), verb=begins)
 
 
 def _on_a_table(cursor: Cursor, plain: Statement) -> Statement:

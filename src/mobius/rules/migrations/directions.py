@@ -1,7 +1,7 @@
 """What a tool reads out of a comment: where the way down begins, and that no transaction is put around the file.
 
-dbmate, goose, sql-migrate, node-pg-migrate and Play keep both ways in one file; a change set of Liquibase is a
-transaction of its own.
+dbmate, goose, sql-migrate, node-pg-migrate, Play, tern, rambler, MyBatis and shmig keep both ways in one file; a change
+set of Liquibase is a transaction of its own.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import re
 from collections.abc import Sequence
 
 _DOWN = re.compile(
-    r"^--\s*(?:migrate:down|\+goose\s+down|\+migrate\s+down|\+micrate\s+down|down migration\s*$|!downs)",
+    r"^--\s*(?:migrate:down|\+goose\s+down|\+migrate\s+down|\+micrate\s+down|down migration\s*$|rambler\s+down"
+    r"|//\s*@undo)|^[-#\s]*!downs|^--+\s*create above / drop below|^--[-=@!\s]*down[-=:\s]*$",
     re.IGNORECASE,
 )
 _ALONE = re.compile(
     r"^--\s*(?:migrate:up\b.*transaction:false|\+goose\s+no\s+transaction|\+migrate\s+up\s+notransaction"
-    r"|atlas:txmode\s+none|changeset\b.*runintransaction:false|no-transaction\s*$|disable_ddl_transaction!?\s*$)",
+    r"|!\s*no-transaction\b|transactional:\s*false|postgres-migrations\s+disable-transaction"
+    r"|(?:flyway:\s*)?executeintransaction\s*=\s*false|atlas:txmode\s+none|changeset\b.*runintransaction:false|no-transaction\s*$|disable_ddl_transaction!?\s*$)",
     re.IGNORECASE,
 )
 _CHANGESET = re.compile(r"^--\s*changeset\s+\S", re.IGNORECASE)

@@ -38,7 +38,7 @@ def locks_out_writers(statement: Statement) -> bool:
         return any(each.kind not in _GENTLE and not each.concurrently for each in statement.actions)
     if statement.kind in ("create index", "drop index"):
         return not statement.concurrently
-    return locks_out_readers(statement) or statement.kind == "create trigger"
+    return locks_out_readers(statement) or statement.kind in ("create trigger", "lock out writers")
 
 
 def locks_the_definition(statement: Statement) -> bool:

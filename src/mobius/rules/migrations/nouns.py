@@ -75,11 +75,11 @@ class Statement:
     guarded: bool = False  # IF EXISTS, IF NOT EXISTS, NOT VALID
     cascade: bool = False
     value: str = ""
-    body: str = ""  # of a DO block
+    body: str = ""  # of a DO block or a function
     comments: tuple[str, ...] = ()  # of a statement in a DO block
     only: bool = False
     partial: bool = False
-    verb: int = 0  # where among the tokens its UPDATE, DELETE, INSERT or MERGE stands
+    verb: int = 0  # where among the tokens its UPDATE, DELETE, … stands; where in the file its body begins
 
     @property
     def text(self) -> str:

@@ -69,12 +69,15 @@ def _dropped(statement: Statement, state: State) -> Iterator[Said]:
     if statement.kind != "drop table":
         if statement.name in state.schemas:
             return
-        owned = "all that a role owns"
-        what = f"the schema {quoted(statement.name)}" if statement.kind == "drop schema" else owned
+        schema = f"the schema {quoted(statement.name)}"
+        what = (
+            f"{schema} with every table in it" if statement.kind == "drop schema" else "all that a role owns"
+        )
+        everything = statement.cascade or statement.kind == "drop owned"
         yield Said(
-            "drop-schema",
-            HIGH,
-            f"drops {what} and what is in it",
+            "drop-table" if everything else "drop-schema",
+            HIGH if everything else MEDIUM,
+            f"drops {what}" if everything else f"drops {schema}; PostgreSQL refuses where something is in it",
             "drop what is no longer read, by name, a release later",
         )
         return

@@ -149,7 +149,7 @@ def _without_timeouts(statement: Statement, state: State) -> Iterator[Said]:
         and table not in state.indexes
         and state.key(table) not in state.open.exclusive
     ]
-    if not touched or (statement.kind == "lock" and not statement.value):
+    if not touched or (statement.kind in ("lock", "lock out writers") and not statement.value):
         return
     state.timeouts_told = True
     setting = "SET LOCAL" if state.in_transaction else "SET"

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from mobius.rules.migrations.altering import actions_of
 from mobius.rules.migrations.changing import Read, changed, dropped, truncated, with_queries
-from mobius.rules.migrations.creating import created
+from mobius.rules.migrations.creating import created, with_body
 from mobius.rules.migrations.cursor import NAMELESS, Cursor, Name, options_in, unquoted
 from mobius.rules.migrations.defaults import is_steady
 from mobius.rules.migrations.nouns import Action, Statement
@@ -16,6 +16,7 @@ from mobius.rules.migrations.sessions import (
     begun,
     committed,
     discard,
+    locked,
     pragma,
     prepared,
     release,
@@ -160,19 +161,7 @@ def _refresh(cursor: Cursor, plain: Statement) -> Statement:
 
 
 def _do(cursor: Cursor, plain: Statement) -> Statement:
-    body = next((token for token in plain.tokens if token.kind in ("dollar", "string")), None)
-    if body is None:
-        return plain
-    begins = body.at + (body.text.index("$", 1) + 1 if body.kind == "dollar" else body.text.index("'") + 1)
-    return replace(plain, kind="do", body=unquoted(body.text), verb=begins)
-
-
-def _lock(cursor: Cursor, plain: Statement) -> Statement:
-    cursor.take("TABLE")
-    cursor.take("ONLY")
-    exclusive = not plain.says("IN") or plain.says("ACCESS", "EXCLUSIVE")
-    waits = "" if plain.says("NOWAIT") else "waits"
-    return replace(plain, kind="lock" if exclusive else "other", tables=(cursor.name(),), value=waits)
+    return with_body(replace(plain, kind="do"), plain.tokens)
 
 
 def _select(cursor: Cursor, plain: Statement) -> Statement:
@@ -238,7 +227,7 @@ _FORMS: dict[str, Read] = {
     "SAVEPOINT": savepoint,
     "RELEASE": release,
     "DO": _do,
-    "LOCK": _lock,
+    "LOCK": locked,
     "SELECT": _select,
     "PRAGMA": pragma,
     "COPY": _plainly("copy"),

@@ -1,11 +1,14 @@
-"""What a script says of its own session: transactions, savepoints and settings."""
+"""What a script says of its own session: transactions, savepoints, locks and settings."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from mobius.rules.migrations.cursor import Cursor, Name
+from mobius.rules.migrations.cursor import Cursor, Name, split
 from mobius.rules.migrations.nouns import Statement
+
+# Of LOCK TABLE: those in which others still write.
+_GENTLE_MODES = ("ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE")
 
 
 def setting_set(cursor: Cursor, plain: Statement) -> Statement:
@@ -86,3 +89,18 @@ def pragma(cursor: Cursor, plain: Statement) -> Statement:
     cursor.any_of("=", "(")
     value = cursor.tokens[cursor.at].text.lower().strip("'\"") if not cursor.done else ""
     return replace(plain, kind="pragma", name=Name(name.lower()), value=value)
+
+
+def locked(cursor: Cursor, plain: Statement) -> Statement:
+    """LOCK TABLE, of one table or of several."""
+    cursor.take("TABLE")
+    tables = tuple(_only(Cursor(part)) for part in split(cursor.up_to("IN", "NOWAIT")))
+    mode = " ".join(token.word for token in cursor.up_to("MODE", "NOWAIT")).removeprefix("IN ")
+    kind = "lock" if mode in ("", "ACCESS EXCLUSIVE") else "lock out writers"
+    waits = "" if plain.says("NOWAIT") else "waits"
+    return replace(plain, kind="other" if mode in _GENTLE_MODES else kind, tables=tables, value=waits)
+
+
+def _only(cursor: Cursor) -> Name:
+    cursor.take("ONLY")
+    return cursor.name()

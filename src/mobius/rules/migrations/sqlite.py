@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from mobius.rules.migrations.bounds import why_unbounded
 from mobius.rules.migrations.nouns import Action, Column, Statement
 from mobius.rules.migrations.said import HIGH, MEDIUM, Said, quoted, softer
+from mobius.rules.migrations.sqlite_refused import refused
 from mobius.rules.migrations.state import State
 
 _REBUILD = (
@@ -19,6 +20,7 @@ _REBUILD = (
     " rename, PRAGMA"
     " foreign_key_check, COMMIT; then PRAGMA foreign_keys=ON"
 )
+_WITHOUT = "write it as SQLite has it: one change for each ALTER TABLE, DELETE FROM for TRUNCATE"
 _NO = ("off", "0", "false", "no")
 _NOT_CONSTANT = ("CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "(")
 
@@ -26,7 +28,17 @@ _NOT_CONSTANT = ("CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "(")
 def hazards_of(statement: Statement, state: State) -> Iterator[Said]:
     """What this statement does to an SQLite database."""
     table = quoted(statement.table)
+    if why := refused(statement):
+        yield Said("sqlite-statement-refused", HIGH, f"SQLite {why}: the migration fails here", _WITHOUT)
+        return
     match statement.kind:
+        case "pragma" if statement.name == "writable_schema" and statement.value not in (*_NO, "", "reset"):
+            yield Said(
+                "sqlite-writable-schema",
+                HIGH,
+                "with writable_schema on, a mistake in sqlite_schema leaves a database that cannot be opened",
+                f"rebuild the table: {_REBUILD}",
+            )
         case "alter table":
             for action in statement.actions:
                 yield from _altered(statement, action, state)

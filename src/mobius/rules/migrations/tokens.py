@@ -12,7 +12,7 @@ MOST_OF_ROWS = 4000  # … of one that may carry rows of data
 _CARRIES_ROWS = ("INSERT", "SELECT", "VALUES", "REPLACE", "COPY", "WITH", "MERGE")
 
 # The commonest first. A word before a quote may be its prefix (E'…', U&"…"): those alternatives come before `other`,
-# which also takes Flyway's ${placeholder} for the name that it stands for.
+# which also takes Flyway's ${placeholder} and {{others}} for the name that they stand for.
 _TOKEN = re.compile(
     r"""\s*+(?:
     (?P<word>[^\W\d][\w$]*+(?!['"&]))
@@ -24,7 +24,7 @@ _TOKEN = re.compile(
   | (?P<block>/\*)
   | (?P<dollar>\$(?:[^\W\d]\w*+)?\$)
   | (?P<escaped>[eE]'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+')
-  | (?P<other>[^\W\d][\w$]*+|\$\{[^{}\s]*+\}[\w$]*+)
+  | (?P<other>[^\W\d][\w$]*+|\$\{[^{}\s]*+\}[\w$]*+|\{\{[^{}\n]*+\}\}[\w$]*+)
   | (?P<backtick>`[^`]*+`)
   | (?P<param>\$\d+)
   | (?P<sign>::|:=|=>|<=|>=|<>|!=|\|\||->>|->|[^\s\w])
@@ -35,6 +35,11 @@ _TOKEN = re.compile(
 # Rows of data: everything that can begin neither a quote nor a comment nor end the statement.
 _PLAIN = re.compile(r"""(?:[^;'"`$/\-\\\w]|\w++(?!['"&]))++""")
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
+# What psql shows and how, and its own variables.
+_OF_THE_SCREEN = re.compile(
+    r"\\(?:set|unset|timing|echo|qecho|warn|pset|conninfo|errverbose|prompt|restrict|unrestrict|d\w*\+?|x|a|t|H)"
+    r"(?=[ \t\r\n;]|\Z)"
+)
 _COPY_END = re.compile(r"^\\\.[ \t]*\r?$", re.MULTILINE)
 
 
@@ -153,9 +158,12 @@ class _Reader:
             self._block_comment(start, raw)
             return self._broken_at(start, raw) if raw.broken else None
         if kind == "sign":
+            if found == "#" and not raw.tokens:  # a line of Play
+                found = self._to_the_end_of_the_line(start)
+                raw.comments.append(found)
+                return None
             if found == "\\":
-                self._meta(raw, start)
-                return _ENDS
+                return _ENDS if self._meta(raw, start) else None
             if found in ("'", '"'):
                 what = "string" if found == "'" else "name in quotes"
                 raw.broken = f"a {what} that begins here never ends"
@@ -185,16 +193,24 @@ class _Reader:
         self._line_at = at
         return self._line
 
-    def _meta(self, raw: Raw, start: int) -> None:
-        """A command of psql: alone on its line, or after a statement, which it sends (`SELECT … \\gset`)."""
+    def _meta(self, raw: Raw, start: int) -> bool:
+        """A command of psql: alone on its line, or after a statement, which it sends (`SELECT … \\gset`). Whether a
+        statement ends here; one that only sets how psql shows things is read over."""
         if raw.tokens:
             self._at = raw.end = start
-            return
+            return True
+        line = self._to_the_end_of_the_line(start)
+        if _OF_THE_SCREEN.match(self._text, start):
+            return False
+        raw.start, raw.line = start, self._line_of(start)
+        raw.meta = line.strip()
+        self._ended(raw)
+        return True
+
+    def _to_the_end_of_the_line(self, start: int) -> str:
         end = self._text.find("\n", start)
         self._at = len(self._text) if end < 0 else end
-        raw.start, raw.line = start, self._line_of(start)
-        raw.meta = self._text[start : self._at].strip()
-        self._ended(raw)
+        return self._text[start : self._at]
 
     def _block_comment(self, start: int, raw: Raw) -> None:
         """Comments nest, as the standard says."""

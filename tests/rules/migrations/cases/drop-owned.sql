@@ -1,2 +1,2 @@
--- expect: drop-schema@2
+-- expect: drop-table@2
 DROP OWNED BY old_user CASCADE;

@@ -1,2 +1,2 @@
--- expect: drop-schema@2
+-- expect: drop-table@2
 DROP SCHEMA IF EXISTS tenant_7 CASCADE;

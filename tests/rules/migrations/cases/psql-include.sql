@@ -1,4 +1,4 @@
--- expect: unreadable@2 unreadable@3
+-- expect: unreadable@3
 \set ON_ERROR_STOP on
 \i other.sql
 SELECT 1;

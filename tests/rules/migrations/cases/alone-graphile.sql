@@ -1,0 +1,4 @@
+-- expect: nothing
+-- in-transaction: yes
+--! no-transaction
+CREATE INDEX CONCURRENTLY ix ON t (a);

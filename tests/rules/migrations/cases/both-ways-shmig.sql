@@ -1,0 +1,9 @@
+-- expect: nothing
+-- ====  UP  ====
+BEGIN;
+CREATE TABLE u (id int primary key);
+COMMIT;
+-- ==== DOWN ====
+BEGIN;
+DROP TABLE old_u;
+COMMIT;

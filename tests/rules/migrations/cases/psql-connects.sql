@@ -1,0 +1,3 @@
+-- expect: unreadable@2
+\connect app
+SELECT 1;

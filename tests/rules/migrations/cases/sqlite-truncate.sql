@@ -1,0 +1,3 @@
+-- expect: sqlite-statement-refused@3
+-- dialect: sqlite
+TRUNCATE TABLE t;

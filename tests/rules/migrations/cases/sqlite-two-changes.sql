@@ -1,0 +1,3 @@
+-- expect: sqlite-statement-refused@3
+-- dialect: sqlite
+ALTER TABLE t ADD COLUMN a INT, ADD COLUMN b INT;
