@@ -217,6 +217,36 @@ def test_a_webhook_goes_on_without_an_alarm_and_stops_with_one() -> None:
     assert Asked(world).get(VERDICT, method="POST", body=nonsense).status == 400
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"metadata": {"release": "v9", "require": "pass"}',
+        b"[]",
+        b'"v9"',
+        b'{"metadata": ["v9"]}',
+        b'{"metadata": {"release": ["v9"]}}',
+        b'{"metadata": {"release": null}}',
+        b'{"metadata": {"release": ""}}',
+        b"[" * 50_000,
+        b"release=v9&require=pass",
+    ],
+)
+def test_a_webhook_that_is_not_understood_is_not_told_to_go_on(body: bytes) -> None:
+    assert Asked(live_world()).get(VERDICT, method="POST", body=body).status == 400
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"metadata": null}', b'{"metadata": {"team": 7}}'])
+def test_a_webhook_may_say_nothing_of_ours(body: bytes) -> None:
+    assert Asked(live_world()).get(VERDICT, method="POST", body=body).status == 200
+
+
+@pytest.mark.parametrize("query", ["release=", "require=", "relase=v9", "release=v1&foo=1", "environment="])
+def test_a_question_that_is_not_understood_is_not_answered_for_another_release(query: str) -> None:
+    answer = Asked(live_world()).get(f"{VERDICT}?{query}")
+    assert answer.status == 400
+    assert json.loads(answer.body)["hint"]
+
+
 def test_every_way_to_end_has_an_outcome_and_only_one_of_them_is_a_pass() -> None:
     assert set(ENDED_AS) == ENDED
     assert [state for state, outcome in ENDED_AS.items() if outcome is Outcome.PASS] == [RunState.ACCEPTED]

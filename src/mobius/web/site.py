@@ -30,6 +30,7 @@ REQUIRED: Mapping[str, frozenset[Outcome]] = {
     "fail": frozenset({Outcome.FAIL}),
     "no-alarm": frozenset({Outcome.PASS, Outcome.INCONCLUSIVE}),
 }
+QUESTIONS = ("environment", "release", "require")  # what is asked of a verdict
 NO_ALARM = "no-alarm"  # what a POST asks for that says nothing else: Flagger's webhook while it goes on
 Json = dict[str, Any]
 
@@ -92,7 +93,12 @@ class Site:
         return as_json(self._cleaned(status_json(self.looker.status())))
 
     def _verdict(self, request: Request) -> Answer:
-        asked = {**_of_body(request.body), **request.query}
+        try:
+            asked = {**_of_body(request.body), **_of_query(request.query)}
+        except ValueError as unclear:
+            return problem(
+                400, str(unclear), f"say {', '.join(QUESTIONS)}, each with a value, or leave it out"
+            )
         self._expect_environment(asked)
         required = asked.get("require") or (NO_ALARM if request.method == "POST" else "")
         if required and required not in REQUIRED:
@@ -211,12 +217,28 @@ def _policy_of(run: Run) -> Any:
     return run.plan.facts.get("policy")
 
 
+def _of_query(query: Mapping[str, str]) -> Mapping[str, str]:
+    """Raises ValueError for what is not asked here: who mistypes `release` must not be told of another one."""
+    for name, value in query.items():
+        if name not in QUESTIONS or not value:
+            raise ValueError(
+                f"{name[:40]!r} {'is empty' if name in QUESTIONS else 'is nothing that is asked here'}"
+            )
+    return query
+
+
 def _of_body(body: bytes) -> Mapping[str, str]:
-    """The `metadata` of a Flagger webhook; nothing where the body is anything else."""
+    """What the `metadata` of a Flagger webhook says of ours. Raises ValueError where it is none: who was not understood
+    must not be told to go on."""
     try:
         told = json.loads(body) if body else {}
     except (ValueError, RecursionError):
-        return {}
-    given = told.get("metadata") if isinstance(told, dict) else None
-    known = ("environment", "release", "require")
-    return {name: str(given[name]) for name in known if name in given} if isinstance(given, dict) else {}
+        raise ValueError("the body is no JSON") from None
+    given = told.get("metadata") or {} if isinstance(told, dict) else None
+    if not isinstance(given, dict):
+        raise ValueError("the body is not that of a webhook: an object, and `metadata` in it another one")
+    ours = {name: given[name] for name in QUESTIONS if name in given}
+    for name, value in ours.items():
+        if not isinstance(value, str) or not value:
+            raise ValueError(f"{name!r} of `metadata` is no text")
+    return ours
