@@ -158,7 +158,8 @@ def journal_of(unit: str, lines: int, since: float) -> list[str]:
     command = [program("journalctl"), "-q", "--no-pager", "-o", "cat", "-a", "-r", "-n", str(lines)]
     command += [f"--since=@{since:.3f}"] if since else []
     done = _run([*command, f"_SYSTEMD_UNIT={unit}"], LOOKING_S)
-    return done.stdout[:TAIL_BYTES].splitlines()[::-1]
+    said = done.stdout if len(done.stdout) <= TAIL_BYTES else done.stdout[:TAIL_BYTES].rpartition("\n")[0]
+    return said.splitlines()[::-1]
 
 
 def follow_argv(units: Sequence[str]) -> list[str]:

@@ -66,15 +66,11 @@ def _follow_units(the_app: App, environment: str, slot: str, redact: Callable[[s
 
 
 def _follow(files: list[Path], redact: Callable[[str], str]) -> None:
-    places = {file: file.stat().st_size for file in files}
+    from mobius.adapters.ends import Followed
+
+    followed = [Followed(file) for file in files]
     while True:
-        for file, place in places.items():
-            size = file.stat().st_size
-            if size < place:  # rotated
-                place = 0
-            if size > place:
-                with file.open("rb") as opened:
-                    opened.seek(place)
-                    click.echo(redact(opened.read(size - place).decode(errors="replace")), nl=False)
-            places[file] = size
+        for each in followed:
+            if said := each.fresh():
+                click.echo(redact(said), nl=False)
         time.sleep(0.3)

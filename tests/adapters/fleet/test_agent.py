@@ -242,6 +242,16 @@ def test_secrets_stay_in_the_file_of_the_host(root: Path, line: Line, release: P
     assert "canary" not in (root / "fleet.json").read_text()
 
 
+def test_the_end_of_a_long_log_begins_with_a_whole_line(root: Path, line: Line) -> None:
+    """Half a secret is not known for one where it is taken out."""
+    log = root / "run" / "blue" / "api.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("password canary-1\n" + "x" * (65536 - 3) + "\nb\n")
+    assert line.ask("tail", slot="blue", lines=5)["text"] == "b"
+    log.write_text("canary-1\nb\n")
+    assert line.ask("tail", slot="blue", lines=5)["text"] == "canary-1\nb"
+
+
 def test_current_and_previous_are_named(root: Path, line: Line, release: Path) -> None:
     stage(line, release)
     line.ask("point", token=1, live="v1", previous="")

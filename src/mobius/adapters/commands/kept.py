@@ -15,6 +15,7 @@ from typing import Any
 
 from mobius.adapters.checks.run import run as run_to_its_end
 from mobius.adapters.commands.keeper import BEGAN, CHILD, ENDED, LOCK, OUTPUT
+from mobius.adapters.ends import end_of
 from mobius.adapters.places import Places
 from mobius.errors import MobiusError
 from mobius.host.children import is_alive, signal_group
@@ -172,7 +173,7 @@ class KeptCommands:
 
     def _said(self, key: str) -> list[str]:
         try:
-            text = (self._folder / key / OUTPUT).read_bytes()[-65_536:].decode(errors="replace")
+            text = end_of(self._folder / key / OUTPUT, 65_536)
         except OSError:
             return []
         return self._redact(text).splitlines()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from mobius.adapters.ends import end_of
 from mobius.adapters.scratch.ending import end_group
 from mobius.model.premerge import StepResult, StepState
 from mobius.model.verdict import CheckResult, Outcome
@@ -68,8 +69,7 @@ class ChildSteps:
     def told(self, name: str, seconds: float, output: Path) -> None:
         """Puts what it said below what the others said."""
         with suppress(OSError):
-            data = output.read_bytes()[-MOST_LOGGED:] if output.exists() else b""
-            text = self._redact(data.decode("utf-8", "replace"))
+            text = self._redact(end_of(output, MOST_LOGGED) if output.exists() else "")
             self._log.parent.mkdir(parents=True, exist_ok=True)
             with self._log.open("a", encoding="utf-8") as file:
                 file.write(f"--- {name}, {seconds:.1f} s\n{text.rstrip()}\n")
@@ -160,7 +160,6 @@ class Child:
         return StepResult(self._name, StepState.ERROR, message, took_s, (check,))
 
     def _tail(self) -> str:
-        with suppress(OSError), self._output.open("rb") as file:
-            file.seek(max(0, self._output.stat().st_size - TAIL_BYTES))
-            return file.read().decode("utf-8", "replace").rstrip()
+        with suppress(OSError):
+            return end_of(self._output, TAIL_BYTES).rstrip()
         return ""

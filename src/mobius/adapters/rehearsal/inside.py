@@ -46,7 +46,11 @@ class Started:
             self.said.append(chunk)
 
     def tail(self) -> tuple[str, ...]:
-        text = b"".join(tuple(self.said))[-LOG_BYTES:].decode(errors="replace")
+        chunks = tuple(self.said)
+        content = b"".join(chunks)[-LOG_BYTES:]
+        if len(chunks) == self.said.maxlen or len(content) == LOG_BYTES:
+            content = content.partition(b"\n")[2]  # half a line might hold half a secret
+        text = content.decode(errors="replace")
         lines = ["".join(c if c.isprintable() else " " for c in line) for line in text.splitlines()]
         return tuple(f"{self.served.name}: {line}" for line in lines[-LOG_LINES:])
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mobius.adapters.ends import end_of
 from mobius.adapters.places import Places
 from mobius.adapters.targets.environment_file import environment_of
 from mobius.adapters.targets.front_door import (
@@ -105,7 +105,7 @@ class ProcessTarget(OneHost):
         if there is None:
             return ""
         logs = [log for log in (Path(process.log) for process in there.processes) if log.is_file()]
-        return "\n".join(shared_out([_last_lines(log) for log in logs], lines))
+        return "\n".join(shared_out([end_of(log, TAIL_BYTES).splitlines() for log in logs], lines))
 
     def _surely_running(self) -> HostClient:
         """The supervisor, started again where it was killed since `prepare`."""
@@ -137,12 +137,6 @@ def host_lives(root: Path, patience_s: float = 1.0) -> bool:
         if not lives or time.monotonic() > until:
             return lives
         time.sleep(0.1)
-
-
-def _last_lines(log: Path) -> list[str]:
-    with log.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
-        return file.read(TAIL_BYTES).decode(errors="replace").splitlines()
 
 
 def _url(process: HostProcess) -> str:

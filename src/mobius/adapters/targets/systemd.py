@@ -138,7 +138,8 @@ class SystemdTarget(OneHost):
         if there is None:
             return ""
         tails = [systemd.journal_of(one.service, lines, one.since) for one in there.processes.values()]
-        return "\n".join(shared_out(tails, lines))[-systemd.TAIL_BYTES :]
+        told = "\n".join(shared_out(tails, lines))
+        return told if len(told) <= systemd.TAIL_BYTES else told[-systemd.TAIL_BYTES :].partition("\n")[2]
 
     def units(self, slot: str) -> tuple[str, ...]:
         """The units whose processes are the slot's."""
