@@ -130,3 +130,19 @@ def test_what_follows_an_option_that_sounds_secret_is_one(tmp_path: Path) -> Non
     )
     made = EnvironmentSettings("production", "http://127.0.0.1:1", tmp_path, processes=(process,))
     assert secrets_of(made, Places(tmp_path, tmp_path), {}) - {""} == {"hunter-1", "hunter-2"}
+
+
+def test_the_password_of_any_address_in_the_environment_is_one(tmp_path: Path) -> None:
+    environ = {
+        "CACHE": "redis://app:hunter-22@cache.example/0",
+        "DEV": "postgresql://postgres:postgres@localhost/app",
+    }
+    assert secrets_of(settings(), Places(tmp_path, tmp_path), environ) == {"hunter-22"}
+
+
+def test_of_a_secret_that_was_cut_to_fit_nothing_is_left() -> None:
+    redact = redactor(["hunter-of-42"])
+    assert redact("it said hunter-of…") == f"it said {SHOWN}…"
+    assert redact("it said hunter…") == f"it said {SHOWN}…"
+    assert redact("it said hunt…") == "it said hunt…"
+    assert redact("all was hunter-of") == "all was hunter-of"

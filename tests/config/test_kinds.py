@@ -127,6 +127,9 @@ def test_the_front_door_binds_the_port_of_the_url_on_loopback_if_that_is_what_it
         ("process[1].start", ["run", "--password=s3cr3t"]),
         ("gate[1].run", ["curl", "-H", "Authorization: Bearer s3cr3t"]),
         ("smoke[1].post", "https://hooks.example.org/s3cr3t"),
+        ("notify.channel[1].url_env", "https://chat.example.org/services/s3cr3t"),
+        ("notify.channel[1].password_env", "s3cr3t-word"),
+        ("process[1].pass_env[2]", "API_KEY=s3cr3t"),
     ],
 )
 def test_what_looks_like_a_secret_is_never_printed(path: str, raw: object) -> None:
@@ -137,7 +140,12 @@ def test_what_looks_like_a_secret_is_never_printed(path: str, raw: object) -> No
 
 @pytest.mark.parametrize(
     ("path", "raw"),
-    [("door.tls_key", "/etc/key.pem"), ("process[1].pass_env", ["API_KEY"]), ("smoke[1].name", "monkey")],
+    [
+        ("door.tls_key", "/etc/key.pem"),
+        ("process[1].pass_env", ["API_KEY"]),
+        ("smoke[1].name", "monkey"),
+        ("notify.channel[1].url_env", "SLACK_URL"),
+    ],
 )
 def test_what_only_names_a_secret_is_printed(path: str, raw: object) -> None:
     assert REDACTED not in redacted(path, raw)

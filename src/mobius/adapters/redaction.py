@@ -22,12 +22,15 @@ from mobius.rules.secret_patterns import without_sure_patterns
 
 SECRET_NAME = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL|WEBHOOK|DSN|PRIVATE|AUTH", re.IGNORECASE)
 SHORTEST = 6  # a shorter value would take ordinary words with it
+CUT = "…"  # where words of others were too long
 SHORTEST_CODED = 8  # bytes: in base64 a shorter one would take other things with it
 _ESCAPE = re.compile("%[0-9A-F]{2}")
 # NODE_ENV=production is handed to most services; taken out everywhere, no record could be read any more.
 ORDINARY = frozenset(
     [
         "production",
+        "postgres",
+        "postgresql",
         "staging",
         "development",
         "testing",
@@ -52,7 +55,19 @@ def _without(values: Sequence[str], text: str) -> str:
     for value in values:
         if value in text:
             text = text.replace(value, SHOWN)
+    if text.endswith(CUT):
+        text = _without_a_begun_one(values, text.removesuffix(CUT)) + CUT
     return without_sure_patterns(text)
+
+
+def _without_a_begun_one(values: Sequence[str], text: str) -> str:
+    """Of words that were cut to fit somewhere, the end may be the beginning of a secret."""
+    for value in values:
+        if value[:SHORTEST] in text[-len(value) :]:
+            for length in range(min(len(value), len(text)) - 1, SHORTEST - 1, -1):
+                if text.endswith(value[:length]):
+                    return text[:-length] + SHOWN
+    return text
 
 
 def forms_of(secrets: Iterable[str]) -> set[str]:
@@ -98,7 +113,7 @@ def _in_base64(raw: bytes) -> Iterator[str]:
 def secrets_of(settings: EnvironmentSettings, places: Places, environ: Mapping[str, str]) -> set[str]:
     """What the environment, environment files and `mobius.toml` give under a name that sounds secret, and every
     value that a process is handed by `pass_env` or an environment file."""
-    found = {value for name, value in environ.items() if SECRET_NAME.search(name)}
+    found = secrets_of_variables(environ)
     for process in settings.processes:
         found |= {environ[name] for name in process.pass_env if name in environ}
         found |= {value for name, value in process.env.items() if SECRET_NAME.search(name)}
@@ -120,6 +135,12 @@ def secrets_of(settings: EnvironmentSettings, places: Places, environ: Mapping[s
     found |= {value for words in _command_lines(settings) for value in secrets_in_words(words)}
     found |= {password for value in found for password in passwords_in(value)}
     return found - ORDINARY - {settings.name}
+
+
+def secrets_of_variables(environ: Mapping[str, str]) -> set[str]:
+    """Values whose name sounds secret, and the password of every address, whatever its name."""
+    found = {value for name, value in environ.items() if SECRET_NAME.search(name)}
+    return (found | {one for value in environ.values() for one in passwords_in(value)}) - ORDINARY
 
 
 def secrets_in_words(words: Sequence[str]) -> Iterator[str]:

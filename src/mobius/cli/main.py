@@ -6,7 +6,7 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +129,13 @@ def run(argv: Sequence[str], obj: dict[str, Any] | None = None) -> int:
         hint = "mend that, then try again; what was begun goes on: mobius status"
         tell(MobiusError(f"{problem.strerror or problem}{about}", hint), as_json=as_json)
         return MobiusError.exit_code
+    except Exception as fault:
+        import traceback
+
+        click.echo(_redactor()("".join(traceback.format_exception(fault)).rstrip()), err=True)
+        hint = "please report it, with the lines above; what was begun goes on: mobius status"
+        tell(MobiusError(f"a fault of mobius itself: {type(fault).__name__}: {fault}", hint), as_json=as_json)
+        return MobiusError.exit_code
 
 
 def _place_of_on(argv: Sequence[str]) -> int | None:
@@ -151,11 +158,20 @@ def _without_on(argv: Sequence[str], at: int) -> tuple[str, list[str]]:
 
 
 def tell(error: MobiusError, *, as_json: bool) -> None:
-    """What happened, to what, and what to do now: on stderr, and as an object on stdout with --json."""
+    """What happened, to what, and what to do now: on stderr, and as an object on stdout with --json. An error may hold
+    what another program said: secrets of the environment are taken out."""
+    redact = _redactor()
     if as_json:
-        facts = {"message": error.message, "details": list(error.details), "hint": error.hint}
+        details = [redact(each) for each in error.details]
+        facts = {"message": redact(error.message), "details": details, "hint": redact(error.hint)}
         click.echo(json.dumps({"schema_version": 1, "event": "error", "exit_code": error.exit_code, **facts}))
-    click.echo(f"error: {error}", err=True)
+    click.echo(redact(f"error: {error}"), err=True)
     if error.hint:
-        hint = error.hint.removeprefix("try: ")
+        hint = redact(error.hint).removeprefix("try: ")
         click.echo(f"  try: {hint}" if hint.startswith("mobius ") else f"  {hint}", err=True)
+
+
+def _redactor() -> Callable[[str], str]:
+    from mobius.adapters.redaction import redactor, secrets_of_variables
+
+    return redactor(secrets_of_variables(os.environ))

@@ -18,6 +18,8 @@ _NOT_SECRET = (
     *("tls_key", "tls_cert", "pass_env", "token_env"),
     *("secret_env", "secret_file", "password_env", "password_file"),
 )  # where to find it, not the thing itself
+_VARIABLE = re.compile(r"(?:^|[._])env(?:\[\d+\])?$")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _USER_IN_URL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _AFTER_SCHEME = re.compile(r"(\b(?:bearer|basic)\s+)[^\s\"']+", re.IGNORECASE)
 _AFTER_NAME = re.compile(
@@ -51,6 +53,8 @@ def safe(path: str, raw: object) -> Any:
     """The value as plain JSON data, without what looks like a secret."""
     if looks_secret(path) and raw not in (None, "", (), {}, [], False):
         return REDACTED
+    if _VARIABLE.search(path) and isinstance(raw, str) and not _NAME.fullmatch(raw):
+        return REDACTED  # the address or the password itself, where the name of its variable belongs
     if isinstance(raw, Mapping):
         return {key: safe(key, value) for key, value in raw.items()}
     if isinstance(raw, (list, tuple)):

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from mobius.adapters.redaction import SECRET_NAME, SHOWN
+from mobius.adapters.redaction import SECRET_NAME, SHOWN, secrets_in_words
 from mobius.adapters.rehearsal.evidence import read_evidence
 from mobius.archive.publish import sidecar_of
 from mobius.archive.verify import read_metadata
@@ -79,16 +79,45 @@ def with_secrets_of(
     processes: Sequence[ProcessSettings], present: Sequence[ProcessSettings]
 ) -> tuple[ProcessSettings, ...]:
     """What `metadata_of` took out, put in again as `mobius.toml` has it today; left out where it does not."""
-    known = {process.name: process.env for process in present}
+    known = {process.name: process for process in present}
     return tuple(
-        replace(process, env=_filled(process.env, known.get(process.name, {}))) for process in processes
+        replace(
+            process,
+            env=_filled(process.env, now.env if now else {}),
+            start=_words_filled(process.start, now.start if now else ()),
+        )
+        for process, now in ((process, known.get(process.name)) for process in processes)
     )
 
 
 def _without_secrets(process: ProcessSettings) -> ProcessSettings:
     """The metadata is shown by `backup list`; a secret of the configuration is in the archive's own mobius.toml."""
     env = {name: SHOWN if SECRET_NAME.search(name) else value for name, value in process.env.items()}
-    return replace(process, env=env)
+    secrets = set(secrets_in_words(process.start)) - {""}
+    start = tuple(_word_without(secrets, word) for word in process.start)
+    return replace(process, env=env, start=start)
+
+
+def _word_without(secrets: set[str], word: str) -> str:
+    option, equals, value = word.partition("=")
+    if equals and option.startswith("-") and value in secrets:
+        return f"{option}={SHOWN}"
+    return SHOWN if word in secrets else word
+
+
+def _words_filled(words: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """An option whose value is known no more is left out with it: the process says what it lacks."""
+    filled: list[str] = []
+    for word in words:
+        option, equals, value = word.partition("=")
+        if equals and value == SHOWN:
+            filled += [now for now in known if now.startswith(f"{option}=")][:1]
+        elif word == SHOWN and filled:
+            place = known.index(filled[-1]) + 1 if filled[-1] in known else len(known)
+            filled = [*filled, known[place]] if place < len(known) else filled[:-1]
+        else:
+            filled.append(word)
+    return tuple(filled)
 
 
 def _filled(env: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
