@@ -13,7 +13,7 @@ import numpy as np
 from mobius.model.baseline import Baseline, Block
 from mobius.rules.adaptive import ALL_BAD, ALL_BAD_LOOKS, ERRORS_WEIGHT, THRESHOLD
 from mobius.rules.adaptive.ceilings import BLIP_S, Ceiling, ceilings
-from mobius.rules.adaptive.evidence import CLUMPING, ODDS
+from mobius.rules.adaptive.evidence import CLUMPING, ODDS, most_a_second
 from mobius.rules.adaptive.stakes import FIRST_STAKE, MOST
 
 TICK_S, WINDOW_S, BLOCK_S = 5.0, 3600.0, 30.0
@@ -38,6 +38,8 @@ class Many:
         clumping = _column(found, "clumping")
         self._clumps = clumping > CLUMPING
         self._size = TICK_S / np.where(self._clumps, clumping * _column(found, "block_s"), 1.0)
+        most = [[most_a_second(one) for one in channels] for channels in found]
+        self._largest = np.minimum(TICK_S * np.array(most), 600.0)[:, :, None]
         blip_s = _column(found, "blip_s")[:, :, 0]
         self._age = np.ceil((blip_s + TICK_S - 1e-6) / TICK_S).astype(int)
         self._every = np.zeros((*share.shape[:2], len(ODDS)))
@@ -54,7 +56,7 @@ class Many:
         slow = later[runs[:, None], np.minimum(self._above[:, 1:] + 1, later.shape[1] - 1)]
         bad = np.concatenate([tick.err[:, None], slow], axis=1)[:, :, None].astype(float)
         of = np.concatenate([tick.n[:, None], np.repeat(later[:, :1], 3, axis=1)], axis=1)[:, :, None]
-        ratio = np.exp(np.minimum(self._log_ratios(bad, of.astype(float)), 600.0))
+        ratio = np.exp(np.minimum(self._log_ratios(bad, of.astype(float)), self._largest))
         stake = FIRST_STAKE if not self._tick else (1 - FIRST_STAKE) * TICK_S / WINDOW_S
         places = len(self._before)
         channels = np.arange(self._age.shape[1])

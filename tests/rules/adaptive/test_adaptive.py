@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from mobius.model.baseline import Baseline, Block
+from mobius.model.baseline import Baseline, Block, added
 from mobius.rules.adaptive import THRESHOLD, Adaptive, Judged
 from rules.adaptive.streams import blocks, usual
 
@@ -132,6 +132,27 @@ def test_answers_that_wandered_before_may_wander_on() -> None:
     assert all(ceiling.wanders for ceiling in adaptive.ceilings[1:])
     later = [tick for slower in wander[:8] for tick in blocks(chance, 12, seconds=TICK_S, slower=slower)]
     assert first_alarm(adaptive, later) is None
+
+
+def pausing(chance: random.Random, *, slower: float = 1.0) -> list[Block]:
+    """Half an hour of a release that stands still for five seconds each three minutes or so, as for its garbage."""
+    return [
+        tick
+        for _ in range(360)
+        for tick in blocks(
+            chance, 1, seconds=TICK_S, per_s=40.0, slower=20.0 if chance.random() < 1 / 40 else slower
+        )
+    ]
+
+
+def test_pauses_that_the_release_before_had_too_are_left_alone_and_what_is_twice_as_slow_is_found() -> None:
+    chance = random.Random(3)
+    ticks = pausing(chance)
+    baseline = Baseline.of([added(ticks[at : at + 6]) for at in range(0, len(ticks), 6)], 30.0)
+    assert first_alarm(watching(baseline), pausing(chance)) is None
+    found = first_alarm(watching(baseline), pausing(chance, slower=2.0))
+    assert found is not None
+    assert found[0] <= 180.0
 
 
 def test_where_several_tests_share_the_bound_each_needs_more_evidence() -> None:

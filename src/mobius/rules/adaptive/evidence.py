@@ -8,7 +8,7 @@ is no worse than tolerated, so their product is one bet (`stakes.py`), and one b
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log, log1p
+from math import inf, log, log1p
 
 from mobius.rules.adaptive.ceilings import Ceiling
 from mobius.rules.adaptive.control import Control, Counted, is_control
@@ -16,6 +16,7 @@ from mobius.rules.adaptive.stakes import Stakes
 
 ODDS = (1.5, 2.5, 5.0, 10.0, 30.0, 150.0, 2000.0)  # of the alternatives, relative to those of the ceiling
 CLUMPING = 1e-6  # less is none
+MOST_IN_LUMPS = 0.6  # what is bad all the time is found 20 s after what is forgiven, and no lump alone
 NOTHING = (0.0,) * len(ODDS)
 KNOWN = 10_000.0  # requests of the control that the baseline is worth
 
@@ -44,7 +45,7 @@ class Evidence:
         self.control = control_for(ceiling, beside)
         self.bets = [Bet.at(odds, ceiling) for odds in ODDS] if ceiling.is_known else []
         self._plain = [(bet.if_bad, bet.if_good) for bet in self.bets]
-        self._stakes = Stakes(len(ODDS), window_s, ceiling.blip_s)
+        self._stakes = Stakes(len(ODDS), window_s, ceiling.blip_s, most_a_second(ceiling))
 
     @property
     def value(self) -> float:
@@ -67,6 +68,12 @@ class Evidence:
             return [bet.log_ratio(bad, of, took_s) for bet in self.bets]
         good = of - bad
         return [bad * if_bad + good * if_good for if_bad, if_good in self._plain]
+
+
+def most_a_second(ceiling: Ceiling) -> float:
+    """By how much the logarithm of a stake may grow in a second. Where the baseline came in lumps, as by pauses in
+    which everything stands still, how far it scatters on average says too little of how bad a single one of them is."""
+    return MOST_IN_LUMPS if ceiling.above >= 0 and (ceiling.phi > 1 or ceiling.wanders) else inf
 
 
 def control_for(ceiling: Ceiling, beside: Beside) -> Control:

@@ -7,13 +7,15 @@ it ever exceeds 1/alpha has a chance of at most alpha (Ville's inequality).
 
 One bad moment is forgiven: what counts is the least that is left when any one stretch of `blip_s` seconds is taken out.
 It is never more than the whole, so the bound holds for it, too.
+
+Nor does any moment count for more than `most_a_second` allows: a factor that is cut off has a smaller mean than it had.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from math import exp
+from math import exp, inf
 
 MOST = 1e15  # evidence beyond it is as good
 FIRST_STAKE = 0.5  # on the deployment: it is the prime suspect
@@ -21,11 +23,12 @@ LARGEST = 600.0  # of a logarithm
 
 
 class Stakes:
-    """On `bets` alternatives, over a window of `window_s` seconds. `value` is what counts now."""
+    """On `bets` alternatives, over a window of `window_s` seconds. `value` is what counts now. `most_a_second`: by how
+    much the logarithm of a stake may grow in a second."""
 
-    def __init__(self, bets: int, window_s: float, blip_s: float) -> None:
+    def __init__(self, bets: int, window_s: float, blip_s: float, most_a_second: float = inf) -> None:
         self.value = 0.0
-        self._window_s, self._blip_s = window_s, blip_s
+        self._window_s, self._blip_s, self._most_a_second = window_s, blip_s, most_a_second
         self._all = [0.0] * bets  # of each alternative, with every tick
         self._left = [0.0] * bets  # the same without its worst stretch
         self._before: deque[tuple[float, Sequence[float]]] = deque()
@@ -36,10 +39,11 @@ class Stakes:
         stake = self._next_stake(took_s)
         self._now_s += took_s
         forgiven = self._forgiven(took_s)
+        largest = min(self._most_a_second * took_s, LARGEST)
         every: list[float] = []
         left: list[float] = []
         for log_ratio, one, other, most in zip(log_ratios, self._all, self._left, forgiven, strict=True):
-            ratio = exp(log_ratio) if log_ratio < LARGEST else exp(LARGEST)
+            ratio = exp(log_ratio if log_ratio < largest else largest)
             grown = (one + stake) * ratio
             every.append(grown if grown < MOST else MOST)
             grown = (other + stake) * ratio
