@@ -17,6 +17,7 @@ from mobius.errors import MobiusError
 from mobius.model.quality import AudioGates, VideoGates
 from mobius.rules.access_log import request_line
 from mobius.rules.expect import read_json
+from mobius.rules.junit import judge_junit, read_junit
 from mobius.rules.media.golden_record import golden_of
 from mobius.rules.media.manifest import films_of_manifest
 from mobius.rules.migrations import lint
@@ -88,6 +89,11 @@ def ebur128(data: bytes) -> object:
     return judge_audio(of_summary(_text(data)), AudioGates())
 
 
+def junit(data: bytes) -> object:
+    """What a project's own tests wrote, judged."""
+    return judge_junit("tests.xml", read_junit(data))
+
+
 def golden(data: bytes) -> object:
     """golden.json."""
     return golden_of(_text(data))
@@ -131,6 +137,7 @@ TARGETS: dict[str, Target] = {
         osv_scanner,
         ffprobe,
         ebur128,
+        junit,
         golden,
         manifest,
         webhook_answer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import subprocess
@@ -64,6 +65,13 @@ def files_in(folder: Path) -> Iterator[str]:
     for here, names, found in os.walk(folder):
         names[:] = sorted(name for name in names if name not in SKIPPED)
         yield from ((Path(here) / name).relative_to(folder).as_posix() for name in sorted(found))
+
+
+def matching(folder: Path, pattern: str) -> tuple[Path, ...]:
+    """What the pattern finds in the folder, or anywhere where it is absolute, in order. Raises `ValueError` for
+    one that can be none."""
+    found = glob.glob(pattern, root_dir=folder, recursive=True, include_hidden=True)  # noqa: PTH207 - "/" and "." too
+    return tuple(sorted(folder / each for each in found))
 
 
 def git(folder: Path, *words: str) -> str:

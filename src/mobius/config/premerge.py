@@ -116,6 +116,12 @@ BEFORE_A_MERGE: tuple[Item, ...] = (
                 ListOf(ARGV, 'a list of commands, such as [["npm", "test"]]'),
                 "The project's own tests.",
             ),
+            Field(
+                "junit",
+                ListOf(Text('a pattern of files such as "reports/*.xml"'), "a list of patterns"),
+                "Reports in JUnit that these commands write; each pattern must find one that is new, and each must"
+                " hold a test that ran.",
+            ),
             Field("timeout", Duration(), "Longest time for one step."),
             Field("watch", Duration(zero=True), "How long this checkout is watched once it runs."),
         ),

@@ -44,11 +44,12 @@ ENDED = frozenset(StepState) - {StepState.WAITING, StepState.RUNNING}
 class PremergeSettings:
     """`required`: steps without which nothing is mergeable, also where they are skipped. `smoke`: how this checkout is
     started (`isolated`, `plain`, or `url` for what runs at the configured address; None: what can be had). `tests`:
-    commands of the project's own. `timeout_s`: of one step."""
+    commands of the project's own; `junit`: patterns of the reports that they write. `timeout_s`: of one step."""
 
     required: tuple[StepName, ...] = ()
     smoke: Literal["isolated", "plain", "url"] | None = None
     tests: tuple[tuple[str, ...], ...] = ()
+    junit: tuple[str, ...] = ()
     timeout_s: float = 900.0
     watch_s: float = 3.0
 

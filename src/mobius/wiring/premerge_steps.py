@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -10,7 +9,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from mobius.adapters.checks.run import run
 from mobius.adapters.monitor_logs import monitor_logs
 from mobius.errors import GateFailed, MobiusError, UsageError
 from mobius.flows.standing import standing
@@ -207,19 +205,15 @@ def protection(app: App, environment: str) -> StepResult:
 
 
 def own_tests(app: App, environment: str) -> StepResult:
-    """The project's own tests, one command after the other."""
-    settings, project = app.environment(environment).premerge, app.settings.project
-    if not settings.tests:
+    """The project's own tests, and the reports that they write."""
+    from mobius.wiring.premerge_tests import run_tests
+
+    settings = app.environment(environment).premerge
+    if not settings.tests and not settings.junit:
         return _nothing("premerge.tests names no command")
-    checks = []
-    for words in settings.tests:
-        print(f"$ {shlex.join(words)}", flush=True)
-        ran = run(words, cwd=project, env=app.environ, timeout_s=settings.timeout_s, keep_bytes=1 << 20)
-        print(ran.output, flush=True)
-        outcome = Outcome.ERROR if ran.exit_code is None else Outcome.FAIL if ran.exit_code else Outcome.PASS
-        last = "\n".join(ran.output.splitlines()[-20:]) if outcome is not Outcome.PASS else ""
-        checks.append(CheckResult(shlex.join(words), outcome, ran.reason, ran.seconds * 1000, output=last))
-    return _result(tuple(checks), f"{counted(len(checks), 'command')} passed")
+    checks = run_tests(settings, app.settings.project, app.environ)
+    reports = f", {counted(len(checks) - len(settings.tests), 'report')} good" if settings.junit else ""
+    return _result(checks, f"{counted(len(settings.tests), 'command')} passed{reports}")
 
 
 def _json(document: object) -> str:

@@ -245,6 +245,23 @@ def test_what_is_no_sarif_file_is_no_answer(tmp_path: Path, content: bytes, why:
     assert why in not_known(at, sarif=("*.sarif",), sources=("sarif",))
 
 
+@pytest.mark.parametrize("pattern", ["", ".", "/", "no[", "\0", "**x/**", "x" * 5000])
+def test_a_pattern_that_finds_no_sarif_file_is_no_answer(tmp_path: Path, pattern: str) -> None:
+    at = project(tmp_path / "p", README="x")
+    found = asked(at, sarif=(pattern,), sources=("sarif",))
+    assert found and all(isinstance(each.answer, NotKnown) and each.answer.advice for each in found)
+
+
+def test_patterns_find_what_is_hidden_in_folders_below_and_elsewhere(tmp_path: Path) -> None:
+    at = project(tmp_path / "a [b]", README="x")
+    for name in (".hidden.sarif", "deep/er/x.sarif"):
+        (at / name).parent.mkdir(parents=True, exist_ok=True)
+        (at / name).write_text(json.dumps(SARIF))
+    for pattern in ("**/*.sarif", f"{tmp_path}/a*/**/*.sarif"):
+        found = asked(at, sarif=(pattern,), sources=("sarif",))
+        assert sorted(each.of for each in found) == [".hidden.sarif", "deep/er/x.sarif"]
+
+
 def test_a_sarif_file_of_any_size_is_no_answer_before_it_is_read(tmp_path: Path) -> None:
     at = project(tmp_path / "p", README="x")
     with (at / "x.sarif").open("wb") as file:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from mobius.adapters.repository import matching
 from mobius.model.scan import Known
 from mobius.rules.scanning.sarif import read_sarif
 from mobius.rules.scanning.shapes import Unread, decoded
@@ -24,10 +25,7 @@ class Sarif:
 
     def files(self, pattern: str) -> tuple[Path, ...]:
         """Those that the pattern finds in the project, or anywhere where it is absolute."""
-        given = Path(pattern)
-        if given.is_absolute():
-            return tuple(sorted(Path(given.anchor).glob(str(given.relative_to(given.anchor)))))
-        return tuple(sorted(self._project.glob(pattern)))
+        return matching(self._project, pattern)
 
     def ask(self, file: Path) -> Known:
         """What one file says. Raises `Unread`, `OSError`."""

@@ -73,7 +73,7 @@ class ProjectScanners:
         for pattern in self._settings.sarif:
             try:
                 files = self._sarif.files(pattern)
-            except (ValueError, OSError, NotImplementedError) as problem:
+            except (ValueError, OSError) as problem:
                 work.append(_told(Asked("sarif", pattern, NotKnown(str(problem), "correct the pattern"))))
                 continue
             if not files:
