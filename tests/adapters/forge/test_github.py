@@ -208,6 +208,15 @@ def test_a_commit_that_github_does_not_know_or_that_is_none_is_unknown(
     unknown(forge(github).check_runs(commit))
 
 
+def test_a_commit_that_was_not_pushed_is_to_be_pushed(github: GitHubServer) -> None:
+    found = forge(github).check_runs("f" * 40)
+    assert isinstance(found, Unknown)
+    assert (found.reason, found.hint) == (
+        "the checks of ffffffffffff: GitHub does not have this commit",
+        "git push, and let its checks run",
+    )
+
+
 def test_an_open_pull_request_has_no_merge_whatever_github_tries_out(github: GitHubServer) -> None:
     github.open_pull(7)
     assert known(forge(github).pull(7)).merge_commit == ""

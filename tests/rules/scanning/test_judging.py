@@ -75,6 +75,8 @@ def test_a_person_answers_for_what_is_not_known_until_a_day() -> None:
     ("waiver", "why"),
     [
         (replace(GOOD, name=" "), "nobody's name is on it"),
+        (replace(GOOD, name="TODO"), "TODO is a placeholder, and nobody's name"),
+        (replace(GOOD, name="<your name>"), "<your name> is a placeholder, and nobody's name"),
         (replace(GOOD, reason=""), "it gives no reason"),
         (replace(GOOD, until=None), "it has no end: until is missing"),
         (replace(GOOD, until=date(2026, 11, 21)), "it expired on 2026-11-21"),
@@ -84,6 +86,13 @@ def test_a_waiver_that_lacks_something_counts_for_nothing_and_is_named(waiver: W
     found, remarks = judged(NO_DATA, waiver)
     assert found.outcome is Outcome.ERROR
     assert remarks == (f'the waiver of "npm" counts for nothing: {why}',)
+
+
+def test_a_waiver_that_ends_in_more_than_a_year_counts_and_is_told_each_time() -> None:
+    assert judged(NO_DATA, replace(GOOD, until=date(2027, 11, 23)))[1] == ()
+    found, remarks = judged(NO_DATA, replace(GOOD, until=date(9999, 12, 31)))
+    assert found.outcome is Outcome.PASS
+    assert remarks == ('the waiver of "npm" ends on 9999-12-31, in more than a year: that is hardly an end',)
 
 
 def test_the_waiver_of_a_source_accepts_no_vulnerability() -> None:

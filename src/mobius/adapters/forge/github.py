@@ -264,7 +264,13 @@ class GitHub:
                 f"{what}: GitHub shows nothing there (404): {self.repository} has none, or the token may not see it",
                 f"see github.repository, and what the token may read{needs}",
             )
-        return Unknown(f"{what}: GitHub refuses the question ({got.status}): {message_in(got.body)}")
+        words = message_in(got.body)
+        if words.startswith("No commit found"):
+            return Unknown(f"{what}: GitHub does not have this commit", "git push, and let its checks run")
+        return Unknown(
+            f"{what}: GitHub refuses the question ({got.status}): {words or 'it does not say why'}",
+            "see github.repository, and what is asked for",
+        )
 
     def _of_branch(self, branch: str) -> str:
         return f"/repos/{self.repository}/branches/{quote(branch, safe='')}"

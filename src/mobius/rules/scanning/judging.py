@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from mobius.model.scan import (
     DEPENDENCIES,
@@ -20,8 +20,10 @@ from mobius.model.scan import (
     Waiver,
 )
 from mobius.model.verdict import Outcome
+from mobius.rules.ready.people import is_placeholder
 from mobius.rules.scanning.shapes import level_of
 
+A_YEAR = timedelta(days=366)
 AHEAD_S = 300.0  # clocks of two machines may differ by so much
 NOTHING = "nothing in the project says what it depends on: there is nothing to ask about"
 NOTHING_ADVICE = (
@@ -38,13 +40,19 @@ def judge(
     if not asked:
         asked = [Asked(DEPENDENCIES, "", NotKnown(NOTHING, NOTHING_ADVICE))]
     judged = tuple(_judged(each, settings, counting) for each in asked)
-    return judged, (*_worthless(settings.waivers, today), *_needless(counting, judged))
+    return judged, (
+        *_worthless(settings.waivers, today),
+        *_needless(counting, judged),
+        *_endless(counting, today),
+    )
 
 
 def why_not(waiver: Waiver, today: date) -> str:
     """Why the waiver counts for nothing; "" for one that counts."""
     if not waiver.name.strip():
         return "nobody's name is on it"
+    if is_placeholder(waiver.name):
+        return f"{waiver.name} is a placeholder, and nobody's name"
     if not waiver.reason.strip():
         return "it gives no reason"
     if waiver.until is None:
@@ -133,6 +141,12 @@ def _needless(counting: Sequence[Waiver], judged: Sequence[Judged]) -> Iterator[
     for waiver in counting:
         if waiver not in used:
             yield f'the waiver of "{waiver.of}" is not needed: nothing of this name is open'
+
+
+def _endless(counting: Sequence[Waiver], today: date) -> Iterator[str]:
+    for waiver in counting:
+        if waiver.until is not None and waiver.until - today > A_YEAR:
+            yield f'the waiver of "{waiver.of}" ends on {waiver.until}, in more than a year: that is hardly an end'
 
 
 def _counted(found: Sequence[Vulnerability]) -> str:
