@@ -265,6 +265,23 @@ def test_a_number_that_was_forged_gets_no_comment(
 
 
 @needs_bash
+@pytest.mark.parametrize("name", ["summary.md", "pull_request.txt", "anything"])
+def test_a_link_among_the_artefacts_shows_no_file_of_the_machine(
+    project: Path, tmp_path: Path, github: GitHubServer, name: str
+) -> None:
+    github.open_pull(7)
+    left(tmp_path, "7\n")
+    secret = tmp_path / "secret"
+    secret.write_text("7 is what nobody may read\n")
+    link = tmp_path / "runner" / "temp" / "found" / name
+    link.unlink(missing_ok=True)
+    link.symlink_to(secret)
+    machine = comments(project, tmp_path, github)
+    assert machine.done[-1][1] == 1 and "left a link" in machine.done[-1][2]
+    assert 7 not in github.comments
+
+
+@needs_bash
 def test_a_validation_that_left_no_summary_is_told(
     project: Path, tmp_path: Path, github: GitHubServer
 ) -> None:
