@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from mobius.adapters.targets.observe import ObserveTarget
 from mobius.errors import MobiusError
 from mobius.flows.doctor import Surroundings, examine
-from mobius.model.verdict import Outcome
-from world import World
+from mobius.model.verdict import CheckResult, Outcome
+from world import SETTINGS, World
+
+
+class NoCommands:
+    def preflight(self) -> tuple[CheckResult, ...]:
+        return ()
+
 
 WELL = Surroundings(installed="0.2", supervisor="0.2", is_git=True, tags=("v1",))
 
@@ -31,6 +38,17 @@ def test_a_supervisor_of_another_version_is_to_be_upgraded(world: World) -> None
         Outcome.FAIL,
         "runs version 0.1, 0.2 is installed",
         "mobius host upgrade -e production",
+    )
+
+
+def test_what_is_only_observed_needs_no_repository_and_lacks_nothing_for_being_observed() -> None:
+    world = World(replace(SETTINGS, target="observe"))
+    found = answers(world, replace(WELL, is_git=False, tags=()))
+    assert not {"git", "git tag", "work tree"} & found.keys()
+    [told, *_] = ObserveTarget(world.settings, cast(Any, NoCommands())).preflight()
+    assert (told.outcome, told.message) == (
+        Outcome.PASS,
+        "production is only observed: mobius monitor -e production watches what was deployed by other means",
     )
 
 
