@@ -154,6 +154,17 @@ def test_apprise_sends_what_we_have_no_form_for(receiver: Receiver) -> None:
     assert isinstance(deliver("nonsense://x", "apprise"), NotSent)
 
 
+@pytest.mark.parametrize("between", ["\n", " ", ", ", ","])
+def test_a_channel_of_apprise_is_one_receiver_so_that_none_is_told_twice(
+    receiver: Receiver, between: str
+) -> None:
+    pytest.importorskip("apprise")
+    address = receiver.url.replace("http://", "json://")
+    result = deliver(f"{address}{between}{address}/other", "apprise")
+    assert result == NotSent("it holds 2 addresses, and a channel has one", ours=True)
+    assert receiver.bodies() == []
+
+
 class Pager:
     """A third party's notifier, that breaks."""
 

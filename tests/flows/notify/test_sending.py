@@ -57,6 +57,23 @@ def test_each_message_has_the_head_of_the_audit_log_and_a_key_of_its_own() -> No
     assert len({message.key for message in people.ops.got}) == 3
 
 
+def test_what_people_and_files_are_called_draws_on_no_screen_and_breaks_no_encoding() -> None:
+    people = People()
+    people.say(
+        "run begun", "deploying v2", "started", tag="v2\x1b[2J", lead="Ann \u202eeno\udc80", step="\u2066x"
+    )
+    people.pass_time(10.0)
+    (message,) = people.ops.got
+    texts = [
+        message.title,
+        message.sentence,
+        *map(str, message.values.values()),
+        *(value for _, value in message.facts),
+    ]
+    assert [text for text in texts if set(text) & set("\x1b\u202e\u2066\udc80")] == []
+    assert message.values["deploy_lead"] == "Ann \ufffdeno\\udc80"
+
+
 def test_a_receiver_that_is_down_for_an_hour_gets_everything_when_it_is_back() -> None:
     people = People()
     people.ops.answer = lambda _: DOWN

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import email.policy
 import json
+import re
+from dataclasses import replace
 from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from slack_sdk.models.blocks import Block
 
 from mobius.model.notices import Message
 from mobius.report.notices.mail import mail
-from mobius.report.notices.plain import webhook_body
+from mobius.report.notices.plain import text_of, webhook_body
 from mobius.report.notices.slack import slack_body
 from mobius.report.notices.teams import LARGEST_BYTES, size_bytes, teams_body
 from report.notices.messages import HOSTILE, hostile_message, message
@@ -204,3 +206,34 @@ def test_any_words_make_a_good_message_everywhere(
     slack_is_valid(slack_body(made))
     card_of(teams_body(made))
     assert parsed(made)["To"] == "ops@dhash.example"
+
+
+CALLS = "@here <!channel> <@U1234567> @Everyone: done"
+
+
+def test_no_value_calls_a_whole_channel_where_text_is_read_as_it_is() -> None:
+    made = message(title=CALLS, sentence=CALLS, facts=(("Led by", CALLS),), values={"message": CALLS})
+    template = json.dumps({"content": "{{message}} @here"})  # what the project itself writes, it means
+    by_template = webhook_body(replace(made, made=template))["content"]
+    for text in (text_of(made), by_template.removesuffix(" @here"), slack_body(made)["text"]):
+        assert not re.search("@here|@everyone|<!|<@", text, re.IGNORECASE), text
+        assert "here" in text and "done" in text
+    assert by_template.endswith(" @here")
+    assert webhook_body(made)["message"] == CALLS, "for a program a value is what it is"
+
+
+def test_an_address_in_a_slack_template_is_not_escaped() -> None:
+    button = {"type": "button", "text": {"type": "plain_text", "text": "Open"}, "url": "{{dashboard_url}}"}
+    made = message(
+        made=json.dumps({"blocks": [{"type": "actions", "elements": [button]}]}),
+        values={"dashboard_url": "https://dash.example/d?run=1&e=prod"},
+    )
+    (actions,) = slack_body(made)["blocks"]
+    assert actions["elements"][0]["url"] == "https://dash.example/d?run=1&e=prod"
+
+
+def test_teams_gets_the_shortest_form_also_with_signs_that_are_long_on_the_line() -> None:
+    link = "https://dash.example/" + "🚀" * 1900
+    body = teams_body(message(title="🚀" * 5000, sentence="🚀" * 5000, to="🚀" * 5000, link=link))
+    assert size_bytes(body) <= LARGEST_BYTES
+    card_of(body)

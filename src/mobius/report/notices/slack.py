@@ -9,10 +9,14 @@ from typing import Any
 from mobius.errors import ConfigurationError
 from mobius.model.notices import Message
 from mobius.report.notices.json_templates import filled
+from mobius.report.notices.plain import calls_nobody
 
 HEADER, SECTION, FIELD, FIELDS, BLOCKS, CONTEXT = 150, 3000, 2000, 10, 50, 2000
 PREVIEW = 500  # what a screen shows where there are blocks
 TOTAL = 10_000  # of all text: Slack refuses somewhere above, and does not say where
+NO_MARKUP = frozenset(
+    ("url", "image_url", "thumb_url", "title_link", "alt_text", "value", "action_id", "block_id")
+)
 _MARKUP = re.compile(r"(?<![A-Za-z0-9])[*_~`]|[*_~`](?![A-Za-z0-9])")
 _ADDRESS = re.compile(r"https?://\S+")
 _MENTION = re.compile(r"(?:<@)?([UW][A-Z0-9]{6,})>?|(?:<!subteam\^)?(S[A-Z0-9]{6,})>?")
@@ -56,7 +60,7 @@ def _mention(to: str) -> str:
 
 def escape(value: str) -> str:
     """A value as data in mrkdwn: no mention, no link of its own, no bold; an address stays one that can be opened."""
-    text = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = calls_nobody(value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
     ends, pieces = 0, []
     for address in _ADDRESS.finditer(text):
         pieces += [_MARKUP.sub("\u200b\\g<0>", text[ends : address.start()]), address[0]]
@@ -78,14 +82,16 @@ def _by_template(message: Message) -> dict[str, Any]:
 
 
 def _with_plain_text(node: Any) -> Any:
-    """In plain text there are no entities: what was escaped for markup is as it was."""
+    """In plain text, and in an address, there are no entities: what was escaped for markup is as it was."""
     if isinstance(node, list):
         return [_with_plain_text(each) for each in node]
     if not isinstance(node, dict):
         return node
     made = {key: _with_plain_text(value) for key, value in node.items()}
-    if made.get("type") == "plain_text" and isinstance(made.get("text"), str):
-        made["text"] = unescape(made["text"])
+    plain = NO_MARKUP | ({"text"} if made.get("type") == "plain_text" else set())
+    for key in plain & made.keys():
+        if isinstance(made[key], str):
+            made[key] = unescape(made[key])
     return made
 
 

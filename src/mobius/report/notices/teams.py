@@ -14,6 +14,7 @@ from mobius.report.notices.json_templates import filled
 
 VERSION = "1.2"  # what phones show; desktops know more
 LARGEST_BYTES = 22_000  # what the flow makes of it is larger, and over 28 KB it fails after it has said 202
+LONGEST_LINK = 4000  # as it goes over the line
 TOO_LONG = "it was too long for Teams; all of it: mobius notify status --all"
 _COLORS = {Severity.INFO: "good", Severity.WARNING: "warning", Severity.CRITICAL: "attention"}
 _MARKDOWN = re.compile(r"([\\*_\[\]`~])|^(\s*)([-#>+]|\d+[.)])(?=\s)", re.MULTILINE)
@@ -82,7 +83,7 @@ def _short(message: Message) -> Message:
 
 
 def _shortest(message: Message) -> Message:
-    link = message.link if len(message.link) <= 2000 else ""
+    link = message.link if len(json.dumps(message.link)) <= LONGEST_LINK else ""
     title, sentence, to = message.title[:200], message.sentence[:300], message.to[:200]
     return replace(
         message, made="", title=title, sentence=sentence, facts=(), more=(TOO_LONG,), link=link, to=to

@@ -85,7 +85,8 @@ def _one(delivery: Delivery, around: Around) -> Message:
     assert isinstance(data, dict)
     topic = topic_of(delivery.topic, payload)
     run = around.runs.get(int(payload.get("run_id") or 0))
-    values = _values(topic, payload, data, run, around) | _called(topic, delivery.id, data, around)
+    given = _values(topic, payload, data, run, around) | _called(topic, delivery.id, data, around)
+    values = {name: printable(value) if isinstance(value, str) else value for name, value in given.items()}
     facts = [
         ("Environment", str(values["environment"])),
         ("Release", str(values["release"])),
@@ -114,7 +115,7 @@ def _one(delivery: Delivery, around: Around) -> Message:
         more=tuple(lines),
         link=str(values["dashboard_url"] or values["runbook_url"]),
         head=str(values["head"]),
-        to=str(data.get("contact") or "") if topic is Topic.ESCALATION else "",
+        to=printable(str(data.get("contact") or "")) if topic is Topic.ESCALATION else "",
         values=values,
     )
 
