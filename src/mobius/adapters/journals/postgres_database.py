@@ -23,9 +23,12 @@ from mobius.errors import MobiusError
 T = TypeVar("T")
 U = TypeVar("U")
 PATIENCE_S = 20.0  # for a server that restarts in the middle of a run
-BUSY_S = 10.0
-# Each transaction says for itself what a session would be told once. A writer that was stopped in the middle loses its
-# turn. A server that commits before it is on the disk is told to wait for the disk.
+BUSY_S = 10.0  # how long a writer waits for its turn
+# Between two statements of a transaction passes no time worth speaking of. One that was stopped there (a laptop that
+# sleeps) loses its turn while those who wait for theirs still do; when it wakes up, it begins anew.
+SHARE_OF_BUSY = 0.5
+# Each transaction says for itself what a session would be told once. A server that commits before it is on the disk is
+# told to wait for the disk.
 _FOR_THIS = """SELECT set_config('search_path', %s, true), set_config('lock_timeout', %s, true),
  set_config('statement_timeout', %s, true), set_config('idle_in_transaction_session_timeout', %s, true),
  CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
@@ -59,6 +62,7 @@ class PostgresDatabase:
         self._read_only = read_only
         self._patience_s = patience_s
         self._busy_ms = str(int(busy_s * 1000))
+        self._stopped_ms = str(int(busy_s * 1000 * SHARE_OF_BUSY))
         self._turn = threading.RLock()
         self._line = Line(address)
 
@@ -163,7 +167,7 @@ class PostgresDatabase:
     def _settle(self, connection: Any) -> None:
         path = '"' + self.schema.replace('"', '""') + '"'
         long_ms = str(int(self._busy_ms) * 3)
-        connection.execute(_FOR_THIS, (path, self._busy_ms, long_ms, long_ms))
+        connection.execute(_FOR_THIS, (path, self._busy_ms, long_ms, self._stopped_ms))
 
     def _was_written(self, mark: str) -> bool:
         """Whether the COMMIT that was cut off came all the same. Its server may still be at it, and then holds the lock

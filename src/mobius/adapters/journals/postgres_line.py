@@ -139,10 +139,12 @@ class Line:
         """Whether it was the connection, or the server going down, and not what was asked."""
         psycopg = driver()
         state = getattr(error, "sqlstate", None) or ""
-        if isinstance(error, psycopg.InterfaceError):
+        if (
+            isinstance(error, psycopg.InterfaceError) or state == "25P03"
+        ):  # stopped in the middle, for too long
             return True
         return isinstance(error, psycopg.OperationalError) and (
-            not state or (state[:2] in ("08", "57") and state != "57014") or state == "25P03"
+            not state or (state[:2] in ("08", "57") and state != "57014")
         )
 
     def explained(self, error: Exception) -> MobiusError:
