@@ -18,6 +18,7 @@ import psutil
 from adapters.traffic.haproxies import Haproxy
 from beds.bed import Bed
 from beds.host import Host
+from journeys.fleet.matrix.leftovers import KINDS, clear_what_dead_ones_left, prefix_of
 from journeys.hosts.fleet_service import HOST, HOSTS, Fleet, until
 from journeys.service import Done
 from mobius.config import load
@@ -215,11 +216,12 @@ class Ground(Fleet):
 @contextmanager
 def a_ground() -> Iterator[Ground]:
     """With a release to go back to. Its folder is a small disk of its own, which can be filled."""
+    clear_what_dead_ones_left()
     with ExitStack() as standing:
         server = new_server(fsync="on", full_page_writes="on")
         standing.callback(server.close)
         server.start()
-        folder, aside = (Path(tempfile.mkdtemp(prefix=f"mobius-{name}-")) for name in ("fm", "fa"))
+        folder, aside = (Path(tempfile.mkdtemp(prefix=prefix_of(kind))) for kind in KINDS)
         for place in (folder, aside):
             standing.callback(shutil.rmtree, place, ignore_errors=True)
         disk = ("-t", "tmpfs", "-o", f"size={HERE_DISK_MIB}m,mode=755", "tmpfs")
