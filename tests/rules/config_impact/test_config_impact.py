@@ -240,6 +240,13 @@ def test_a_document_that_grows_without_end_is_only_read() -> None:
             "yarn.lock",
             "requirements.txt",
             ".nvmrc",
+            "pnpm-lock.yaml",
+            "Pipfile",
+            "go.sum",
+            "Gemfile.lock",
+            "composer.lock",
+            "Cargo.toml",
+            "a.service.d/b.conf",
         ]
     ),
     st.text(max_size=120),

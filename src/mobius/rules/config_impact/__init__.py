@@ -13,7 +13,8 @@ from pathlib import PurePosixPath
 from mobius.model.impact import ConfigChange
 from mobius.rules.config_impact.containers import container_changes, is_container, is_runtime, runtime_changes
 from mobius.rules.config_impact.environment import environment_changes, is_example
-from mobius.rules.config_impact.locks import is_manifest, lock_changes
+from mobius.rules.config_impact.lock_readers import is_manifest
+from mobius.rules.config_impact.locks import lock_changes
 from mobius.rules.config_impact.settings import is_settings, settings_changes
 from mobius.rules.config_impact.units import is_unit, unit_changes
 
@@ -22,12 +23,15 @@ MOST_BYTES = 16 << 20  # of one file: a lock file of a large project has some
 
 def is_looked_at(path: str) -> bool:
     """Whether a file of this name says something about configuration."""
-    name = PurePosixPath(path).name
+    place = PurePosixPath(path)
+    name = place.name
     if name.endswith(".schema.json"):  # what may be written, and nothing that is
         return False
-    tests = (is_example, is_manifest, is_container, is_runtime, is_unit, is_settings)
+    tests = (is_example, is_container, is_runtime, is_settings)
     skipped = {"node_modules", ".git", "vendor", "test", "tests", "__tests__", "fixtures", ".github"}
-    return not skipped & set(PurePosixPath(path).parts[:-1]) and any(test(name) for test in tests)
+    if skipped & set(place.parts[:-1]):
+        return False
+    return is_manifest(place) or is_unit(place) or any(test(name) for test in tests)
 
 
 def config_impact(
@@ -40,16 +44,17 @@ def config_impact(
         before, after = old.get(path), new.get(path)
         if before == after:
             continue
-        name = PurePosixPath(path).name
+        place = PurePosixPath(path)
+        name = place.name
         if is_example(name):
             found += environment_changes(path, before, after, present)
-        elif is_manifest(name):
+        elif is_runtime(name):
+            found += runtime_changes(path, before, after)
+        elif is_manifest(place):
             continue  # judged together, below
         elif is_container(name):
             found += container_changes(path, before, after)
-        elif is_runtime(name):
-            found += runtime_changes(path, before, after)
-        elif is_unit(name):
+        elif is_unit(place):
             found += unit_changes(path, before, after)
         elif is_settings(name):
             found += settings_changes(path, before, after)

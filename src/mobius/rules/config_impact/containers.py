@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from mobius.model.impact import ConfigChange
 from mobius.model.linting import Impact
-from mobius.rules.config_impact.settings import flat, parsed, settings_changes
+from mobius.rules.config_impact.images import image_changes, images_of, joined, variables_of
+from mobius.rules.config_impact.settings import settings_changes
 from mobius.rules.config_impact.versions import is_major
 from mobius.rules.config_impact.weights import exposes_secret, masked
 
@@ -17,12 +18,10 @@ _CONTAINER = re.compile(
 _RUNTIME = re.compile(
     r"\.nvmrc|\.node-version|\.python-version|\.ruby-version|\.tool-versions|runtime\.txt|go\.mod"
 )
-_FROM = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)", re.IGNORECASE | re.MULTILINE)
 _LINE = re.compile(
     r"^\s*(EXPOSE|USER|CMD|ENTRYPOINT|HEALTHCHECK|STOPSIGNAL|VOLUME|WORKDIR)\s+(.*?)\s*$",
     re.IGNORECASE | re.MULTILINE,
 )
-_SET = re.compile(r"^\s*(?:ENV|ARG)\s+([A-Za-z_]\w*)[= ](.*?)\s*$", re.IGNORECASE | re.MULTILINE)
 
 
 def is_container(name: str) -> bool:
@@ -40,9 +39,9 @@ def container_changes(path: str, before: str | None, after: str | None) -> Itera
         yield ConfigChange(path, "", Impact.MEDIUM, f"{path} {what}: the service is built another way")
         return
     if path.lower().endswith((".yml", ".yaml")):
-        yield from _compose(path, before, after)
+        yield from settings_changes(path, before, after)
         return
-    yield from _images(path, _FROM.findall(before), _FROM.findall(after))
+    yield from image_changes(path, images_of(before), images_of(after))
     old, new = _lines(before), _lines(after)
     for word in sorted({*old, *new}):
         if old.get(word) != new.get(word):
@@ -52,66 +51,26 @@ def container_changes(path: str, before: str | None, after: str | None) -> Itera
                 Impact.MEDIUM,
                 f"{word} goes from {_or_nothing(old, word)} to {_or_nothing(new, word)}",
             )
-    was = dict(_SET.findall(before))
-    for key, value in _SET.findall(after):
-        if was.get(key) != value and exposes_secret(key, value.strip("\"'")):
+    was, becomes = variables_of(before), variables_of(after)
+    for key in sorted({*was, *becomes}):
+        value = becomes.get(key)
+        if was.get(key) == value:
+            continue
+        if value is None:
+            yield ConfigChange(path, key, Impact.MEDIUM, f"{key} is no longer set")
+        elif exposes_secret(key, value):
             undo = f"change that secret where it is used, then take it out of {path}"
             yield ConfigChange(path, key, Impact.HIGH, f"{key} holds what looks like a real secret", undo)
-        elif was.get(key) != value:
+        else:
             yield ConfigChange(path, key, Impact.MEDIUM, f"{key} is set to another value")
 
 
 def _lines(text: str) -> dict[str, str]:
-    return {word.upper(): value for word, value in _LINE.findall(text)}
+    return {word.upper(): " ".join(value.split()) for word, value in _LINE.findall(joined(text))}
 
 
 def _or_nothing(lines: dict[str, str], word: str) -> str:
     return masked(lines.get(word) or "nothing")
-
-
-def _compose(path: str, before: str, after: str) -> Iterator[ConfigChange]:
-    old, new = (flat(parsed(path, text)[0]) for text in (before, after))
-    images = [key for key in sorted({*old, *new}) if key.endswith(".image")]
-    for key in images:
-        yield from _images(path, [str(old.get(key, ""))], [str(new.get(key, ""))], key)
-    for change in settings_changes(path, before, after):
-        if change.key not in images:
-            yield change
-
-
-def _images(path: str, old: list[str], new: list[str], key: str = "FROM") -> Iterator[ConfigChange]:
-    was = {_name(image): _tag(image) for image in old if image}
-    for image in new:
-        name, tag = _name(image), _tag(image)
-        if not image or was.get(name) == tag:
-            continue
-        if name not in was:
-            yield ConfigChange(
-                path,
-                key,
-                Impact.HIGH if was else Impact.MEDIUM,
-                f"another image: {image}",
-                f"back: {', '.join(old)}",
-            )
-        elif is_major(was[name], tag):
-            undo = f"{name}:{was[name]}; data that {tag} has written may not be readable with it"
-            yield ConfigChange(
-                path, key, Impact.HIGH, f"{name} goes from {was[name]} to {tag}: another major version", undo
-            )
-        else:
-            yield ConfigChange(
-                path, key, Impact.LOW, f"{name} goes from {was[name] or 'no tag'} to {tag or 'no tag'}"
-            )
-
-
-def _name(image: str) -> str:
-    plain = image.partition("@")[0]
-    head, slash, last = plain.rpartition("/")
-    return f"{head}{slash}{last.partition(':')[0]}"
-
-
-def _tag(image: str) -> str:
-    return image.partition("@")[0].rpartition("/")[2].partition(":")[2]
 
 
 def runtime_changes(path: str, before: str | None, after: str | None) -> Iterator[ConfigChange]:
@@ -121,6 +80,9 @@ def runtime_changes(path: str, before: str | None, after: str | None) -> Iterato
         if old[tool] == new[tool]:
             continue
         told = f"{tool or path} goes from {old[tool]} to {new[tool]}"
+        if not re.search(r"\d", old[tool]) or not re.search(r"\d", new[tool]):  # lts/iron
+            yield ConfigChange(path, tool, Impact.HIGH, f"{told}: another runtime", f"back: {old[tool]}")
+            continue
         # Python and Go have no new major versions: their minor ones are what breaks.
         if is_major(old[tool], new[tool]) or (
             _minor(old[tool]) != _minor(new[tool]) and _by_minor(path, tool, new[tool])
@@ -144,7 +106,7 @@ def _versions(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in text.splitlines():
         words = line.split("//")[0].split("#")[0].split()
-        if len(words) == 1 and re.search(r"\d", words[0]):
+        if len(words) == 1 and re.search(r"\d|lts", words[0]):
             found.setdefault("", words[0])
         elif len(words) == 2 and re.match(r"v?\d", words[1]) and "/" not in words[0]:
             found[words[0]] = words[1]

@@ -7,12 +7,18 @@ from collections.abc import Collection, Iterator
 
 from mobius.model.impact import ConfigChange
 from mobius.model.linting import Impact
-from mobius.rules.config_impact.weights import exposes_secret, shown, weight
+from mobius.rules.config_impact.weights import exposes_secret, other_kind, shown, weight
 
 _EXAMPLE = re.compile(
-    r"\.?env[.-](example|sample|template|dist|defaults)|(example|sample|template)\.env|env\.(example|sample)"
+    r"\.?env([.-][\w-]+)*[.-](example|sample|template|tmpl|dist|defaults?)([.-][\w-]+)*"
+    r"|([\w-]+\.)?(example|sample|template)\.env|[\w-]+\.env\.(example|sample|template|dist)"
 )
-_LINE = re.compile(r"^\s*(#\s*)?(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$")
+# A name, and what it is set to: in quotes, over several lines too, or to the end of the line.
+_LINE = re.compile(
+    r"""^[ \t]*(?P<out>\#[ \t]*)?(?:export[ \t]+)?(?P<key>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*
+    (?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>[^']*)'|`(?P<back>[^`]*)`)?(?P<plain>[^\n]*)$""",
+    re.MULTILINE | re.VERBOSE,
+)
 
 
 def is_example(name: str) -> bool:
@@ -44,6 +50,9 @@ def environment_changes(
             kind = "required" if becomes == "" else "optional"
             impact = Impact.MEDIUM if becomes == "" else Impact.LOW
             yield ConfigChange(path, key, impact, f"{key} is now {kind}")
+        elif why := other_kind(was, becomes):
+            undo = f"make sure that the release reads the new one, and keep the old {key} for the way back"
+            yield ConfigChange(path, key, Impact.HIGH, f"{key}: the default {why}", undo)
         else:
             told = f"{key}: the default goes from {shown(key, was)} to {shown(key, becomes)}"
             yield ConfigChange(path, key, weight(key), told)
@@ -86,12 +95,26 @@ def _exposed(path: str, key: str) -> ConfigChange:
 def _keys(text: str) -> dict[str, str | None]:
     """Name to default: "" where it must be given, None where its line is commented out."""
     found: dict[str, str | None] = {}
-    for line in text.splitlines():
-        if match := _LINE.match(line):
-            commented, key, value = match.groups()
-            plain = value.split(" #", 1)[0].strip().strip("\"'")
-            if commented:
-                found.setdefault(key, None)
-            else:
-                found[key] = plain
+    text = text.replace("\r\n", "\n").removeprefix("\ufeff")
+    at = 0
+    while match := _LINE.search(text, at):
+        key, plain = match["key"], match["plain"]
+        quoted = next((match[each] for each in ("double", "single", "back") if match[each] is not None), None)
+        alone = not plain.strip() or plain.lstrip().startswith("#")
+        one_line = match["out"] is None and quoted is not None and alone
+        if one_line:
+            at = match.end()
+        else:  # a quote that opens nothing, or what stands in a comment: no further than its line
+            at = text.find("\n", match.start("key")) + 1 or len(text)
+            said = text[match.start("key") : at].partition("=")[2]
+            quoted = None if quoted is None or "\n" in quoted or not alone else quoted
+            plain = said if quoted is None else ""
+        if match["out"] is not None:
+            found.setdefault(key, None)
+        elif quoted is not None:
+            found[key] = quoted
+        else:
+            found[key] = re.split(r"(?:^|\s)#", plain, maxsplit=1)[0].strip().strip("\"'")
+        if at >= len(text):
+            break
     return found

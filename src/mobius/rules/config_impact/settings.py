@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mobius.model.impact import ConfigChange
 from mobius.model.linting import Impact
-from mobius.rules.config_impact.weights import exposes_secret, shown, weight
+from mobius.rules.config_impact.documents import flat, parsed
+from mobius.rules.config_impact.images import filled, image_changes
+from mobius.rules.config_impact.weights import exposes_secret, other_server, shown, weight
 
-_SETTINGS = re.compile(r".*\.(json|ya?ml|toml)$", re.IGNORECASE)
+_SETTINGS = re.compile(r".*\.(jsonc?|ya?ml|toml)$", re.IGNORECASE)
 _NOT = re.compile(
     r"(tsconfig|jsconfig|\.eslintrc|\.prettierrc|renovate|jest\.config|composer\.lock|openapi|swagger).*",
     re.IGNORECASE,
 )
-DEEPEST = 40
 MOST_CHANGES = 200
 _ABSENT = object()
 
@@ -66,6 +65,8 @@ def _between(
             yield ConfigChange(path, key, Impact.HIGH, f"{key} holds what looks like a real secret", undo)
         elif is_new:
             continue
+        elif _is_image(key) and isinstance(was, str) and isinstance(becomes, str):
+            yield from image_changes(path, [filled(was, {})], [filled(becomes, {})], key)
         elif was is _ABSENT:
             yield ConfigChange(path, key, Impact.LOW, f"{key} is new")
         elif becomes is _ABSENT:
@@ -74,10 +75,18 @@ def _between(
             told = f"{key} goes from {_kind(was)} {shown(key, was)} to {_kind(becomes)} {shown(key, becomes)}"
             undo = f"give {key} its old type, or make sure that the release reads the new one"
             yield ConfigChange(path, key, Impact.HIGH, told, undo)
+        elif isinstance(was, str) and isinstance(becomes, str) and (why := other_server(was, becomes)):
+            yield ConfigChange(
+                path, key, Impact.HIGH, f"{key} {why}", f"back: the server that {path} named before"
+            )
         else:
             yield ConfigChange(
                 path, key, weight(key), f"{key} goes from {shown(key, was)} to {shown(key, becomes)}"
             )
+
+
+def _is_image(key: str) -> bool:
+    return key == "image" or key.endswith(".image")
 
 
 def _kind(value: object) -> str:
@@ -88,59 +97,3 @@ def _kind(value: object) -> str:
     return {"str": "text", "NoneType": "nothing", "list": "list", "dict": "table"}.get(
         type(value).__name__, "date"
     )
-
-
-def parsed(path: str, text: str) -> tuple[Any, str]:
-    """The document, and why it cannot be read ("" when it can)."""
-    try:
-        if path.lower().endswith(".json"):
-            return json.loads(text), ""
-        if path.lower().endswith(".toml"):
-            return tomllib.loads(text), ""
-        return _yaml(text), ""
-    except (ValueError, RecursionError) as problem:
-        return None, " ".join(str(problem).split())[:200] or type(problem).__name__
-
-
-def _yaml(text: str) -> Any:
-    import yaml
-
-    try:
-        documents = list(yaml.load_all(text, Loader=_loader()))
-    except yaml.YAMLError as problem:
-        raise ValueError(str(problem)) from problem
-    return documents[0] if len(documents) == 1 else documents
-
-
-def _loader() -> type:
-    """Tags of others (!Ref, !vault) are values like any other; aliases are not followed (they can grow without end)."""
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            if self.check_event(yaml.AliasEvent):
-                event = self.get_event()  # type: ignore[no-untyped-call]
-                return yaml.ScalarNode(
-                    "tag:yaml.org,2002:str", f"*{event.anchor}", event.start_mark, event.end_mark
-                )
-            return super().compose_node(parent, index)
-
-    def as_text(loader: Any, suffix: str, node: Any) -> str:
-        return f"!{suffix} {node.value if isinstance(node, yaml.ScalarNode) else '…'}"
-
-    Loader.add_multi_constructor("!", as_text)
-    return Loader
-
-
-def flat(value: Any, prefix: str = "", depth: int = 0) -> dict[str, Any]:
-    """Every leaf by its path: `server.ports[0]`."""
-    if depth < DEEPEST and isinstance(value, dict) and value:
-        parts = ((f"{prefix}.{key}" if prefix else str(key), inner) for key, inner in value.items())
-    elif depth < DEEPEST and isinstance(value, list) and value:
-        parts = ((f"{prefix}[{number}]", inner) for number, inner in enumerate(value))
-    else:
-        return {prefix: value} if prefix else {}
-    found: dict[str, Any] = {}
-    for key, inner in parts:
-        found |= flat(inner, key, depth + 1)
-    return found

@@ -21,3 +21,9 @@ def is_major(was: str, becomes: str) -> bool:
     if old is None or new is None:
         return False
     return old[0] != new[0] or (old[0] == 0 and old[1] != new[1])
+
+
+def is_minor(was: str, becomes: str) -> bool:
+    """Whether the first two numbers differ."""
+    old, new = numbers(was), numbers(becomes)
+    return old is not None and new is not None and old[:2] != new[:2]

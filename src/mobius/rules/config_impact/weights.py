@@ -32,13 +32,43 @@ def is_weighty(key: str) -> bool:
     return bool(_WEIGHTY.search(key))
 
 
+def other_server(was: str, becomes: str) -> str:
+    """How an address changed the kind of server that it is of; "" where it did not."""
+    old, new = _scheme(was), _scheme(becomes)
+    return f"goes from {old}: to {new}:" if old and new and old != new else ""
+
+
+def other_kind(was: str, becomes: str) -> str:
+    """How a default changed what it is: a number into words, or one kind of server into another; "" where it did not.
+    A placeholder is of no kind."""
+    if (why := other_server(was, becomes)) or _PLACEHOLDER.search(was) or _PLACEHOLDER.search(becomes):
+        return why
+    kinds = _text_kind(was), _text_kind(becomes)
+    return (
+        f"was a {kinds[0]} and becomes a {kinds[1]}" if kinds[0] != kinds[1] and "flag" not in kinds else ""
+    )
+
+
+def _text_kind(value: str) -> str:
+    if re.fullmatch(r"[+-]?\d+(?:\.\d+)*", value):
+        return "number"
+    return "flag" if value.lower() in ("true", "false", "yes", "no", "on", "off") else "text"
+
+
+def _scheme(value: str) -> str:
+    """Which kind of server an address is of: `postgres` of `postgresql+asyncpg://…`; "" for none, and for the web."""
+    found = re.match(r"([a-z][a-z0-9]*)[a-z0-9+.-]*://", value.lower())
+    name = found[1] if found else ""
+    name = {"postgresql": "postgres", "rediss": "redis", "amqps": "amqp", "mariadb": "mysql"}.get(name, name)
+    return "" if name in ("http", "https", "ws", "wss") else name
+
+
 def weight(key: str) -> Impact:
     return Impact.MEDIUM if is_weighty(key) else Impact.LOW
 
 
 def masked(text: str) -> str:
-    """A command as it may be printed: what follows a name of a secret is taken out, and so is a password in an"
-    " address."""
+    """A command as it may be printed: without what follows the name of a secret, or a password in an address."""
     return _LOOKS_SECRET.sub("«redacted»", _GIVEN.sub(r"\1«redacted»", text))
 
 
