@@ -102,13 +102,32 @@ def test_a_day_that_is_none_is_a_mistake_of_the_configuration(tmp_path: Path, un
     assert mobius(project(tmp_path, WAIVER.format(until=until)), "scan") == 2
 
 
-def test_the_bill_of_materials_is_written_without_asking_anybody(tmp_path: Path) -> None:
+def test_the_bill_of_materials_is_written_without_asking_anybody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     at = project(tmp_path)
     assert mobius(at, "scan", "--sbom", str(at / "out" / "sbom.json")) == 0
     document = json.loads((at / "out" / "sbom.json").read_text())
     assert [each["purl"] for each in document["components"]] == ["pkg:npm/a@1.0.0"]
+    assert "compositions" not in document and "not in it" not in capsys.readouterr().out
     (at / "package-lock.json").write_text('{"packages": 7}')
     assert mobius(at, "scan", "--sbom", str(at / "out" / "sbom.json")) == 1
+
+
+def test_a_bill_of_materials_that_lacks_something_says_so_and_is_no_scan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = project(tmp_path)
+    (at / "web").mkdir()
+    (at / "web" / "yarn.lock").write_text("# yarn\n")
+    (at / "requirements.txt").write_text("-rbase.txt\nflask==3.1.0\n")
+    assert mobius(at, "scan", "--sbom", str(at / "sbom.json")) == 0
+    told = capsys.readouterr().out
+    assert "not in it: requirements.txt: what the files hold that it names" in told
+    assert "not in it: web/yarn.lock: only package-lock.json" in told
+    document = json.loads((at / "sbom.json").read_text())
+    assert document["compositions"][0]["aggregate"] == "incomplete"
+    assert mobius(at, "scan", "--sbom", str(at / "sbom.json"), "--sarif", str(at / "x.sarif")) == 2
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mobius.cli.context import app, environment_option, json_option, next_step, width
+from mobius.errors import UsageError
 from mobius.model.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ def command(
     network, no tool, no data, old data. A [[scan.waiver]] with a name, a reason and a last day answers for that, or for
     one vulnerability. Without -e the settings are those of production. Writes scan.json, scan.sarif and scan.xml.
     """
+    if sbom is not None and (sarif or junit):
+        raise UsageError(
+            "--sbom writes what the service is made of, and asks nobody", "scan by itself: mobius scan"
+        )
     the_app = app(ctx)
     name = environment_of(the_app, environment)
     if sbom is not None:
@@ -80,12 +85,17 @@ def environment_of(the_app: App, name: str | None) -> str:
 
 
 def _sbom(the_app: App, name: str, file: Path, as_json: bool) -> int:
+    from mobius.report.words import printable
     from mobius.wiring.scanning import write_sbom
 
-    count = write_sbom(the_app, name, file)
+    file.unlink(missing_ok=True)
+    count, left_out = write_sbom(the_app, name, file)
     if as_json:
-        click.echo(json.dumps({"schema_version": 1, "event": "sbom", "file": str(file), "packages": count}))
+        facts = {"file": str(file), "packages": count, "left_out": list(left_out)}
+        click.echo(json.dumps({"schema_version": 1, "event": "sbom", **facts}))
     else:
         click.echo(f"{file}: {count} package(s), CycloneDX 1.6")
+        for each in left_out:
+            click.echo(f"  not in it: {printable(each)}")
     next_step("ask about them: mobius scan", quiet=as_json)
     return 0

@@ -14,9 +14,17 @@ HASHES = {"sha1": "SHA-1", "sha256": "SHA-256", "sha384": "SHA-384", "sha512": "
 
 
 def cyclonedx(
-    packages: Sequence[Package], *, service: str, version: str, serial: str, at: str, tool_version: str
+    packages: Sequence[Package],
+    *,
+    service: str,
+    version: str,
+    serial: str,
+    at: str,
+    tool_version: str,
+    is_whole: bool = True,
 ) -> dict[str, Any]:
-    """The document. Of the same packages it is the same, but for `serial` (a UUID) and `at` (ISO time)."""
+    """The document. Of the same packages it is the same, but for `serial` (a UUID) and `at` (ISO time). `is_whole`:
+    that nothing of the service is known to be left out; otherwise it says that it is incomplete."""
     root = f"service:{service}@{version}" if version else f"service:{service}"
     refs = {package.place: _ref(package) for package in packages}
     components: dict[str, dict[str, Any]] = {}
@@ -50,6 +58,7 @@ def cyclonedx(
             {"ref": root, "dependsOn": top},
             *({"ref": ref, "dependsOn": sorted(needs[ref] - {ref})} for ref in sorted(needs)),
         ],
+        **({} if is_whole else {"compositions": [{"aggregate": "incomplete", "dependencies": [root]}]}),
     }
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import uuid
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from mobius.adapters.repository import changed_in, files_in, git, moved_since
+from mobius.adapters.repository import changed_in, git, moved_since
 from mobius.adapters.scanners.calling import content_of
-from mobius.adapters.scanners.together import ProjectScanners
+from mobius.adapters.scanners.together import ProjectScanners, manifests_of
 from mobius.errors import MobiusError
 from mobius.flows.scan import scan
 from mobius.model.scan import Package, Scan
@@ -18,8 +18,8 @@ from mobius.report.sbom import cyclonedx
 from mobius.report.scan import scan_checks, scan_json, scan_sarif
 from mobius.report.words import iso
 from mobius.rules.scanning.judging import of_one_checkout
-from mobius.rules.scanning.manifests import NPM_LOCKS, manifests, npm_packages
-from mobius.rules.scanning.requirements import requirement_packages
+from mobius.rules.scanning.manifests import npm_packages
+from mobius.rules.scanning.requirements import includes_others, requirement_packages
 from mobius.rules.scanning.shapes import Unread
 from mobius.wiring.app import App, version
 
@@ -50,11 +50,11 @@ def scan_project(app: App, name: str) -> Scan:
     return made
 
 
-def write_sbom(app: App, name: str, file: Path) -> int:
-    """Writes what the service is made of as CycloneDX; returns how many packages. Raises `MobiusError` where a lock
-    file cannot be read."""
+def write_sbom(app: App, name: str, file: Path) -> tuple[int, tuple[str, ...]]:
+    """Writes what the service is made of as CycloneDX; returns how many packages, and what is left out, each with why:
+    then the document says that it is incomplete. Raises `MobiusError` where a lock file cannot be read."""
     ports, project = app.ports(name, read_only=True), app.settings.project
-    packages = packages_of(project, dev=ports.settings.scan.dev)
+    packages, left_out = packages_of(project, dev=ports.settings.scan.dev)
     document = cyclonedx(
         packages,
         service=ports.service,
@@ -62,27 +62,35 @@ def write_sbom(app: App, name: str, file: Path) -> int:
         serial=str(uuid.uuid4()),
         at=iso(ports.clock.now()),
         tool_version=version(),
+        is_whole=not left_out,
     )
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(as_text(document), encoding="utf-8")
-    return len(document["components"])
+    return len(document["components"]), left_out
 
 
-def packages_of(project: Path, *, dev: bool) -> tuple[Package, ...]:
-    """Those of every package-lock.json and requirements file of the project."""
-    texts: dict[str, str] = {}
-    for path in files_in(project):
-        if PurePosixPath(path).name in NPM_LOCKS or path.endswith(".txt"):
-            texts[path] = content_of(project / path)
+def packages_of(project: Path, *, dev: bool) -> tuple[tuple[Package, ...], tuple[str, ...]]:
+    """(those of every package-lock.json and requirements file of the project, what cannot be read here, with why)."""
     found: list[Package] = []
-    for each in manifests(texts, ("npm", "pip"), dev=dev):
+    left_out: list[str] = []
+    for each in manifests_of(project, (), dev=dev):
+        if each.doubt is not None or each.source not in ("npm", "pip"):
+            why = (
+                each.doubt.why
+                if each.doubt
+                else "only package-lock.json and requirements files are read for this"
+            )
+            left_out.append(f"{each.path}: {why}")
+            continue
         try:
-            read = npm_packages(texts[each.path]) if each.source == "npm" else ()
+            text = content_of(project / each.path)
+            read = npm_packages(text) if each.source == "npm" else requirement_packages(text, each.path)
         except Unread as problem:
             raise MobiusError(f"{each.path} cannot be read: {problem.message}", "write it anew") from problem
-        read = read or (requirement_packages(texts[each.path], each.path) if each.source == "pip" else ())
         found += [package for package in read if dev or not package.dev]
-    return tuple(found)
+        if each.source == "pip" and includes_others(text):
+            left_out.append(f"{each.path}: what the files hold that it names")
+    return tuple(found), tuple(left_out)
 
 
 def as_text(document: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -13,7 +13,7 @@ from mobius.adapters.scanners.npm import Npm
 from mobius.adapters.scanners.osv import Osv
 from mobius.adapters.scanners.pip_audit import PipAudit
 from mobius.adapters.scanners.sarif import Sarif
-from mobius.model.scan import Asked, Known, NotKnown, ScanSettings
+from mobius.model.scan import Asked, Known, NotKnown, ScanSettings, SourceName
 from mobius.rules.scanning.manifests import ASKS, NEEDS, NPM_LOCKS, ONLY_OSV, Manifest, manifests
 from mobius.rules.scanning.shapes import Unread
 
@@ -46,7 +46,8 @@ class ProjectScanners:
             return tuple(each.result() for each in waiting)
 
     def _work(self) -> list[Callable[[], Asked]]:
-        chosen, settings = self._manifests(), self._settings
+        settings = self._settings
+        chosen = manifests_of(self._project, settings.sources, dev=settings.dev)
         work: list[Callable[[], Asked]] = []
         for each in chosen:
             if each.doubt is not None:
@@ -83,27 +84,29 @@ class ProjectScanners:
                 work.append(self._asking("sarif", self._named(file), partial(self._sarif.ask, file)))
         return work
 
-    def _manifests(self) -> tuple[Manifest, ...]:
-        """Of the files in the project; the texts of those whose content says whether they must be asked about."""
-        texts: dict[str, str] = {}
-        for path in files_in(self._project):
-            name = PurePosixPath(path).name
-            if name in NPM_LOCKS or name in ONLY_OSV or name in NEEDS or name.endswith(".txt"):
-                texts[path] = self._needs(self._project / path) if name in ASKS else ""
-        return manifests(texts, self._settings.sources, dev=self._settings.dev)
-
-    def _needs(self, file: Path) -> str:
-        """What it says; what nobody can read where it cannot be had, so that it is told and not passed over."""
-        try:
-            return content_of(file)
-        except (Unread, OSError):
-            return "\0"
-
     def _asking(self, source: str, of: str, ask: Callable[[], Known]) -> Callable[[], Asked]:
         return lambda: self._calling.asked(source, of, ask, TRY_AGAIN)
 
     def _named(self, file: Path) -> str:
         return file.relative_to(self._project).as_posix() if file.is_relative_to(self._project) else str(file)
+
+
+def manifests_of(project: Path, sources: Sequence[SourceName], *, dev: bool) -> tuple[Manifest, ...]:
+    """Of the files in the project; the texts of those whose content says whether they must be asked about."""
+    texts: dict[str, str] = {}
+    for path in files_in(project):
+        name = PurePosixPath(path).name
+        if name in NPM_LOCKS or name in ONLY_OSV or name in NEEDS or name.endswith(".txt"):
+            texts[path] = _needs(project / path) if name in ASKS else ""
+    return manifests(texts, sources, dev=dev)
+
+
+def _needs(file: Path) -> str:
+    """What it says; what nobody can read where it cannot be had, so that it is told and not passed over."""
+    try:
+        return content_of(file)
+    except (Unread, OSError):
+        return "\0"
 
 
 def _told(asked: Asked) -> Callable[[], Asked]:
