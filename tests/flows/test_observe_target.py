@@ -11,6 +11,7 @@ from mobius.errors import UsageError
 from mobius.flows.back_up import back_up
 from mobius.flows.plan_return import plan_rollback
 from mobius.flows.rehearse import rehearse
+from mobius.flows.report_issue import report_issue
 from mobius.flows.status import status
 from mobius.model.run import RunState
 from mobius.ports import nothing
@@ -50,6 +51,15 @@ def test_a_service_of_which_nothing_is_known_is_watched_by_its_address() -> None
     [opened] = world.events(run, "window opened")
     assert opened.message == "watching what-runs-now by conservative"
     assert world.journal.releases("production") == ()
+
+
+def test_what_users_report_of_a_service_of_which_nothing_is_known_is_shown() -> None:
+    world = observed(version=())
+    world.clock.in_s(100, lambda: report_issue(world.ports, "blank page", by="ann"))
+    world.monitor()
+    report_issue(world.ports, "still blank", by="ann")
+
+    assert [issue.text for issue in status(world.ports).issues] == ["blank page", "still blank"]
 
 
 def test_the_version_command_names_what_is_watched() -> None:

@@ -42,8 +42,8 @@ def status(ports: Ports) -> Status:
     issues: tuple[IssueNow, ...] = ()
     try:
         freeze, disarm = frozen(ports), disarmed(ports)
-        issues = issues_of(ports, now.live.id, now.live.live_since) if now.live else ()
         runs = ports.journal.runs(ports.settings.name, 50)
+        issues = _issues(now, runs, ports)
         outbox = tuple(row for row in ports.journal.outbox() if row.topic == "alert")
         backups = ports.journal.backups(ports.settings.name) or ports.backups.found()
     except MobiusError:
@@ -234,6 +234,16 @@ def _unattended(now: Standing, ports: Ports) -> tuple[str, ...]:
     if now.live is None or now.processes or now.doubts or ports.commands is not None:
         return ()
     return ("the supervisor does not run: what dies now is not started again",)
+
+
+def _issues(now: Standing, runs: Sequence[Run], ports: Ports) -> tuple[IssueNow, ...]:
+    """What was reported of what is live; where nobody knows what that is, since the newest run began."""
+    if now.live is not None:
+        return issues_of(ports, now.live.id, now.live.live_since)
+    ids = {"", runs[0].plan.release_id} if runs else {""}
+    since = runs[0].started_at if runs else 0.0
+    found = [issue for release_id in ids for issue in issues_of(ports, release_id, since)]
+    return tuple(sorted(found, key=lambda issue: issue.at))
 
 
 def _unwritten(ports: Ports) -> tuple[str, ...]:
