@@ -180,3 +180,17 @@ def test_an_haproxy_that_is_started_again_in_the_window_takes_nothing_away(scene
     for name in NAMES:
         assert (told[f"{HOST}{name}"].requests, more[f"{HOST}{name}"].requests) == (first[name], second[name])
         assert timed(more[f"{HOST}{name}"]) == second[name]
+
+
+def test_hosts_get_their_requests_back_after_a_start_from_an_older_file(scene: Scene) -> None:
+    stale = scene.haproxy.place.state_file.read_text()
+    scene.start("green")
+    window = Window(scene.signals())
+    scene.haproxy.place.state_file.write_text(stale)  # it says that v1 is live
+    scene.haproxy.restart()
+    assert dict(scene.traffic.weights()) == {"blue": 100}
+    window.look()
+    assert scene.traffic.host_weights() == {name: {"green": 100} for name in NAMES}
+    before = {name: host.answered["blue"] for name, host in scene.there.items()}
+    scene.ask(30)
+    assert {name: host.answered["blue"] for name, host in scene.there.items()} == before

@@ -149,3 +149,15 @@ def test_a_window_hears_what_each_host_answers_and_what_it_did_before(ground: Gr
     again = {sample.signal: sample for sample in signals.sample(105.0)}
     assert again["host:web1"].requests == 3
     assert "host before:web2" not in again
+
+
+def test_where_nobody_is_served_all_hosts_come_at_once_and_nobody_waits_between_them(tmp_path: Path) -> None:
+    ground = Ground(tmp_path)
+    ground.hosts.settings = FleetSettings(max_parallel=1, pause_s=600.0)
+    clock = ground.traffic._clock
+    began = clock.monotonic()
+    ground.traffic.switch({"blue": 100})
+    assert clock.monotonic() - began < 1
+    assert set(map(str, ground.traffic.host_weights().values())) == {"{'blue': 100}"}
+    ground.traffic.switch({"green": 100})
+    assert clock.monotonic() - began >= 1200, "a deployment still goes one after the other"

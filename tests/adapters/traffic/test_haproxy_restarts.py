@@ -99,6 +99,57 @@ def test_a_state_file_that_cannot_be_used_is_seen_and_put_right_by_switching_aga
     assert (dict(traffic.weights()), ground.get()) == ({"green": 100}, (200, "r2")), "it is written again"
 
 
+@pytest.mark.parametrize("how", ["missing", "torn", "stale"])
+@pytest.mark.parametrize("state", ["the other live", "mid-canary", "held"])
+def test_whoever_looks_puts_a_new_process_right_that_began_from_something_older(
+    fresh: tuple[Ground, Haproxy, HaproxyTraffic], state: str, how: str
+) -> None:
+    _, haproxy, traffic = fresh
+    path = haproxy.place.state_file
+    traffic.switch({"blue": 50, "green": 50})
+    stale = path.read_text()
+    STATES[state](traffic)
+    weights, servers = dict(traffic.weights()), haproxy.state()
+    match how:
+        case "missing":
+            path.unlink()
+        case "torn":
+            path.write_text(stale[: stale.index("green") + 7])
+        case "stale":
+            path.write_text(stale)
+    haproxy.restart()
+    assert haproxy.state() != servers
+    traffic.counters()  # as the window and `mobius serve` do
+    assert dict(traffic.weights()) == weights
+    haproxy.restart()
+    assert dict(traffic.weights()) == weights, "the file is right again, too"
+
+
+def test_what_was_changed_by_hand_and_seen_is_kept_over_a_start_from_an_older_file(
+    fresh: tuple[Ground, Haproxy, HaproxyTraffic],
+) -> None:
+    _, haproxy, traffic = fresh
+    traffic.switch({"blue": 100})
+    stale = haproxy.place.state_file.read_text()
+    traffic.switch({"blue": 50, "green": 50})
+    haproxy.tell("set", "server", "app/green", "weight", "10")
+    traffic.counters()
+    haproxy.place.state_file.write_text(stale)
+    haproxy.restart()
+    traffic.counters()
+    assert dict(traffic.weights()) == {"blue": 50, "green": 10}
+
+
+def test_a_look_at_a_process_that_goes_on_changes_nothing_of_what_somebody_did_by_hand(
+    fresh: tuple[Ground, Haproxy, HaproxyTraffic],
+) -> None:
+    _, haproxy, traffic = fresh
+    traffic.switch({"blue": 100})
+    haproxy.tell("set", "server", "app/blue", "state", "maint")
+    traffic.counters()
+    assert dict(traffic.weights()) == {}
+
+
 def test_counts_add_up_over_processes_of_haproxy(fresh: tuple[Ground, Haproxy, HaproxyTraffic]) -> None:
     ground, haproxy, traffic = fresh
     traffic.switch({"blue": 100})

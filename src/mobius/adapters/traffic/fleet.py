@@ -68,7 +68,10 @@ class FleetTraffic:
 
     def switch(self, weights: Mapping[str, int]) -> Switched:
         present = self._hosts.present()
-        size = len(present) if self._hosts.goes_back else self._hosts.settings.max_parallel
+        at_once = (
+            self._hosts.goes_back or not self.weights()
+        )  # nobody is served: there is nothing to be careful of
+        size = len(present) if at_once else self._hosts.settings.max_parallel
         return self._switch(weights, [present[i : i + size] for i in range(0, len(present), size)])
 
     def switch_hosts(self, weights: Mapping[str, int], hosts: Sequence[str]) -> Switched:
@@ -208,10 +211,12 @@ class FleetTraffic:
         releases = {name: there[name] for name, one in wanted.items() if one.weight and name in there}
         if holds(servers, wanted):
             self._backend.keep_state()
+            kept = kept.standing(servers, self._backend.ours)
             return replace(kept, releases={**kept.releases, **releases})
         shares = {name: server.share for name, server in servers.items() if name in wanted}
         before, after = self._backend.carry_out(servers, wanted)
         kept = kept.seen(before.process, before.rows).seen(after.process, after.rows)
+        kept = kept.standing(after.servers, self._backend.ours)
         gap = without_server(before.rows, after.rows) if any(shares.values()) else 0
         return kept.switched(shares, {name: one.weight for name, one in wanted.items()}, releases, gap)
 

@@ -180,6 +180,7 @@ class HaproxyTraffic(OneHostTraffic):
         wanted = self._wanted(servers, weights)
         if holds(servers, wanted):
             self._backend.keep_state()
+            kept = kept.standing(servers, self._backend.ours)
             return replace(kept, releases={**kept.releases, **self._releases(weights)})
         before, releases = self._shares(servers), self._releases(weights)
         with switching(self._root, via=VIA_HAPROXY, weights=weights, releases=releases):
@@ -203,6 +204,7 @@ class HaproxyTraffic(OneHostTraffic):
         """Returns what is known now, and how many requests found no server meanwhile."""
         before, after = self._backend.carry_out(servers, wanted)
         kept = kept.seen(before.process, before.rows).seen(after.process, after.rows)
+        kept = kept.standing(after.servers, self._backend.ours)
         return kept, without_server(before.rows, after.rows)
 
     def _wanted(self, servers: Mapping[str, Server], weights: Mapping[str, int]) -> dict[str, Wanted]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mobius.adapters.clocks.system import SystemClock
 from mobius.adapters.traffic.haproxy_commands import Wanted, commands_to_reach, holds
@@ -33,6 +33,7 @@ class Look:
 
     process: str
     rows: Mapping[str, Row]
+    servers: Mapping[str, Server] = field(default_factory=dict)  # how they stood then
 
 
 class HaproxyBackend:
@@ -40,6 +41,7 @@ class HaproxyBackend:
 
     def __init__(self, place: HaproxyPlace, api: Asked | None = None, clock: Clock | None = None) -> None:
         self.name = place.backend
+        self.ours = frozenset(place.servers)
         self.api = api or RuntimeApi(place.socket)
         self._clock = clock or SystemClock()
         self._state_file = place.state_file
@@ -54,7 +56,13 @@ class HaproxyBackend:
         """The counters. The state file is put right where it says something else than what holds."""
         info, stat, state = self.api.ask(INFO, self._stat, self._state)
         self._keep_state(state)
-        return Look(read_process(info), read_statistics(stat, self.name))
+        return Look(read_process(info), read_statistics(stat, self.name), read_servers(state, self.name))
+
+    def as_before(self, look: Look, stood: Mapping[str, Wanted]) -> Look:
+        """The same look, once the servers stand as they did in the process before: a state file that was older, or
+        lost, brought the new one up otherwise. Raises `MobiusError` when that cannot be had."""
+        wanted = {name: one for name, one in stood.items() if name in look.servers}
+        return look if holds(look.servers, wanted) else self.carry_out(look.servers, wanted)[1]
 
     def in_flight(self, slot: str) -> int:
         """Requests and tunnels on the server, and what queues for it."""
@@ -77,7 +85,7 @@ class HaproxyBackend:
             )
         process = read_process(told[0])
         before, after = (read_statistics(text, self.name) for text in (told[1], told[-2]))
-        return Look(process, before), Look(process, after)
+        return Look(process, before, servers), Look(process, after, now)
 
     def wait_until_empty(self, slot: str, until: float) -> bool:
         """Whether nothing is in flight on the server before `until` (monotonic seconds)."""

@@ -1,6 +1,7 @@
 """What HAProxy forgets and we keep: which release a server's counts are of, and sums over its restarts.
 
-`<root>/run/haproxy.json`, replaced as a whole. The weights are not in it: of them only HAProxy knows the truth.
+`<root>/run/haproxy.json`, replaced as a whole. Of the weights only HAProxy knows the truth, while it runs; how they
+were last seen is kept for the process that comes after it.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from mobius.adapters.traffic.haproxy_reading import BACKEND, Count, Row
+from mobius.adapters.traffic.haproxy_commands import Wanted
+from mobius.adapters.traffic.haproxy_reading import BACKEND, Count, Row, Server
 from mobius.archive.durable import in_words, lock_file, sync_folder
 from mobius.errors import MobiusError
 
@@ -43,7 +45,8 @@ class Kept:
 
     `left_in`: in which generation a slot without weight lost it. `failed`: requests that failed because of the
     switch, by generation; `failed_before`: those of older ones. `door_failed`: what the front door says of itself.
-    `by_server`: of each server, the same as `totals`.
+    `by_server`: of each server, the same as `totals`. `stood`: how each server of ours stood then, which is what a new
+    process of HAProxy is held to; a change by hand is in it once it was seen.
     """
 
     generation: int = 0
@@ -57,6 +60,16 @@ class Kept:
     has_held: bool = False
     door_failed: int = 0
     by_server: Mapping[str, Mapping[str, Total]] = field(default_factory=dict)
+    stood: Mapping[str, Wanted] = field(default_factory=dict)
+
+    def standing(self, servers: Mapping[str, Server], ours: Collection[str]) -> Kept:
+        """With how these servers stand."""
+        there = {name: server for name, server in servers.items() if name in ours}
+        stood = {
+            name: Wanted(one.share, one.address, one.port) if one.share else Wanted(0)
+            for name, one in there.items()
+        }
+        return replace(self, stood=stood)
 
     def seen(self, process: str, rows: Mapping[str, Row], *, forgiven: str = "") -> Kept:
         """With what was added since the last look. A new process began at zero; what the old one counted between our
@@ -171,6 +184,7 @@ def load(path: Path) -> Kept:
                 "counted": {name: Count(**count) for name, count in told["counted"].items()},
                 "totals": _totals(told["totals"]),
                 "by_server": {name: _totals(of) for name, of in told.get("by_server", {}).items()},
+                "stood": {name: Wanted(**one) for name, one in told.get("stood", {}).items()},
                 "failed": {int(number): failed for number, failed in told["failed"].items()},
             }
         )

@@ -21,6 +21,7 @@ class Remembering:
         self._run = root / "run"
         self._file = self._run / "haproxy.json"
         self._backend = backend
+        self._ours = backend.ours
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[Kept]:
@@ -46,7 +47,10 @@ class Remembering:
             return Kept(), {}
         with self.changing() as kept:
             look = self._backend.look()
+            if kept.process and look.process != kept.process:
+                look = self._backend.as_before(look, kept.stood)
             kept = also(kept.seen(look.process, look.rows, forgiven=forgiven))
+            kept = kept.standing(look.servers, self._ours)
             self.keep(kept)
             return kept, look.rows
 
