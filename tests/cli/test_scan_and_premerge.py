@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,8 @@ def project(folder: Path, more: str = "") -> Path:
     return lay_out(folder, {"mobius.toml": config, "package-lock.json": json.dumps(LOCK)})
 
 
-def mobius(at: Path, *words: str) -> int:
-    obj = {"environ": {"NPM_TOKEN": CANARY, "PATH": "/usr/bin:/bin"}}
+def mobius(at: Path, *words: str, **environ: str) -> int:
+    obj = {"environ": {"NPM_TOKEN": CANARY, "PATH": "/usr/bin:/bin", **environ}}
     return run(["--config", str(at / "mobius.toml"), *words], obj)
 
 
@@ -112,6 +113,42 @@ def test_the_bill_of_materials_is_written_without_asking_anybody(
     assert "compositions" not in document and "not in it" not in capsys.readouterr().out
     (at / "package-lock.json").write_text('{"packages": 7}')
     assert mobius(at, "scan", "--sbom", str(at / "out" / "sbom.json")) == 1
+
+
+def test_a_folder_that_holds_other_things_is_not_hidden_from_git(tmp_path: Path) -> None:
+    at = project(tmp_path / "p")
+    everything = [word for step in STEPS for word in ("--skip", step)]
+    (at / "src").mkdir()
+    (at / "src" / "app.js").write_text("1\n")
+    git_in(at, "add", "src")
+    git_in(at, "commit", "-q", "-m", "More")
+    for folder, hidden in ((at / "src", False), (tmp_path / "elsewhere", False), (at / "artifacts", True)):
+        words = ("premerge", *everything, "--reason", "not what this is about")
+        assert mobius(at, *words, ARTIFACT_DIR=str(folder)) == 4
+        assert (folder / "premerge.json").is_file()
+        assert (folder / ".gitignore").exists() == hidden
+
+
+@pytest.mark.parametrize("option", ["--sarif", "--junit", "--sbom"])
+def test_a_link_that_is_named_for_the_report_stays_and_is_written_through(
+    tmp_path: Path, option: str
+) -> None:
+    at = project(tmp_path)
+    target, link = tmp_path / "target", tmp_path / "link"
+    link.symlink_to(target)
+    mobius(at, "scan", option, str(link))
+    assert link.is_symlink() and target.stat().st_size > 0
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_that_is_named_for_the_report_stays_a_pipe(tmp_path: Path) -> None:
+    at, pipe = project(tmp_path), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=pipe.read_bytes)
+    reader.start()
+    mobius(at, "scan", "--sarif", str(pipe))
+    reader.join(60)
+    assert pipe.is_fifo() and not reader.is_alive()
 
 
 def test_a_bill_of_materials_that_lacks_something_says_so_and_is_no_scan(

@@ -459,6 +459,8 @@ def test_what_is_confirmed_is_kept_in_order_with_name_and_account() -> None:
     [
         (Point.BACKUP, "ann", "", "backup is measured, and nobody can confirm it by word"),
         (Point.LEAD, " ", "", "who confirms it?"),
+        (Point.CONTACTS, "TODO", "", "TODO is a placeholder, and nobody's name"),
+        (Point.LEAD, "@DEPLOY_LEAD", "", "@DEPLOY_LEAD is a placeholder, and nobody's name"),
         (Point.LEAD, "a" * 101, "", "a name is too long: 101 characters"),
         (Point.LEAD, "ann", "n" * 1001, "a note is too long: 1001 characters"),
         (Point.LEAD, "ann\x1b[2J", "", "a name has characters that cannot be printed"),

@@ -54,9 +54,9 @@ def command(
     from mobius.report.scan import scan_checks, scan_json, scan_outcome, scan_sarif, scan_text
     from mobius.wiring.scanning import as_text, scan_project
 
-    for file in (sarif, junit):  # what an earlier scan wrote there answers nothing
+    for file in (sarif, junit):
         if file is not None:
-            file.unlink(missing_ok=True)
+            _forget(file)
             file.parent.mkdir(parents=True, exist_ok=True)
     made = scan_project(the_app, name)
     redact = the_app.ports(name, read_only=True).redact
@@ -84,11 +84,17 @@ def environment_of(the_app: App, name: str | None) -> str:
     return the_app.environment(name).name
 
 
+def _forget(file: Path) -> None:
+    """What an earlier scan wrote there answers nothing. A device, a pipe or a link (/dev/stdout) stays what it is."""
+    if file.is_file() and not file.is_symlink():
+        file.unlink()
+
+
 def _sbom(the_app: App, name: str, file: Path, as_json: bool) -> int:
     from mobius.report.words import printable
     from mobius.wiring.scanning import write_sbom
 
-    file.unlink(missing_ok=True)
+    _forget(file)
     count, left_out = write_sbom(the_app, name, file)
     if as_json:
         facts = {"file": str(file), "packages": count, "left_out": list(left_out)}

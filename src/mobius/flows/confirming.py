@@ -8,6 +8,7 @@ from mobius.errors import UsageError
 from mobius.model.ready import BY_PEOPLE, Confirmation, Point
 from mobius.model.run import Event
 from mobius.ports import Note, Ports
+from mobius.rules.ready.people import is_placeholder
 
 CONFIRMED, WITHDRAWN = "ready confirmed", "ready withdrawn"
 LONGEST_NAME, LONGEST_NOTE = 100, 1000
@@ -33,6 +34,8 @@ def confirm(
     name, words = _line(by, "a name", LONGEST_NAME), _line(note, "a note", LONGEST_NOTE)
     if not name:
         raise UsageError("who confirms it?", "add --by NAME: it is recorded")
+    if is_placeholder(name):
+        raise UsageError(f"{name} is a placeholder, and nobody's name", "add --by and who says so")
     source = ports.releases.find(tag)
     said = Confirmation(
         point, name, ports.clock.now(), tag, source.commit or source.digest, words, who, withdrawn

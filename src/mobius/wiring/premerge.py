@@ -91,7 +91,14 @@ def premerge(
         {name: Skip(who, reason) for name, reason in skips.items()},
     )
     summary = app.environ.get(SUMMARY_VARIABLE)
-    reports = Folder(folder, settings.backup.folder, redact, Path(summary) if summary else None)
+    reports = Folder(
+        folder,
+        settings.backup.folder,
+        redact,
+        Path(summary) if summary else None,
+        # A folder of other things, or one elsewhere, keeps its own word about what git sees.
+        hidden=folder.is_relative_to(project) and not git(project, "ls-files", "--", str(folder)),
+    )
     with _alone(folder), tempfile.TemporaryDirectory(prefix="mobius-premerge-") as made:
         run_folder = Path(made)
         where = run_folder / WHERE

@@ -31,21 +31,28 @@ _ARCHIVE = re.compile(r"[A-Za-z0-9_-]+_\d{8}_\d{6}[\w-]*\.zip(\.sha256)?")
 
 class Folder:
     """`mobius.ports.validating.Reports`. `backups`: the folder of real backups, of which nothing is taken away;
-    `summary`: GitHub's file for the summary, None where there is none."""
+    `summary`: GitHub's file for the summary, None where there is none; `hidden`: git is told to see nothing there."""
 
     def __init__(
-        self, folder: Path, backups: Path, redact: Callable[[str], str], summary: Path | None
+        self,
+        folder: Path,
+        backups: Path,
+        redact: Callable[[str], str],
+        summary: Path | None,
+        *,
+        hidden: bool = True,
     ) -> None:
         self.folder = folder
         self._backups = backups
         self._redact = redact
         self._summary = summary
+        self._hidden = hidden
 
     def begin(self, validation: Premerge) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             ignore = self.folder / ".gitignore"
-            if not ignore.exists():
+            if self._hidden and not ignore.exists():
                 ignore.write_text("*\n", encoding="utf-8")
             self._every_form(validation)
             for file in (*(self.folder / name for name in MADE), *self._archives_before()):
