@@ -115,6 +115,19 @@ def test_the_bill_of_materials_is_written_without_asking_anybody(
     assert mobius(at, "scan", "--sbom", str(at / "out" / "sbom.json")) == 1
 
 
+def test_a_lock_file_that_no_commit_has_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    at = project(tmp_path)
+    assert mobius(at, "scan", "--json") == 4
+    assert json.loads(capsys.readouterr().out)["remarks"] == []
+    git_in(at, "rm", "-q", "--cached", "package-lock.json")
+    (at / ".gitignore").write_text("package-lock.json\n")
+    git_in(at, "add", ".gitignore")
+    git_in(at, "commit", "-q", "-m", "Ignore it")
+    assert mobius(at, "scan", "--json") == 4
+    told = json.loads(capsys.readouterr().out)["remarks"]
+    assert told == ["package-lock.json is not in git: what is released from a commit does not have it"]
+
+
 def test_a_folder_that_holds_other_things_is_not_hidden_from_git(tmp_path: Path) -> None:
     at = project(tmp_path / "p")
     everything = [word for step in STEPS for word in ("--skip", step)]

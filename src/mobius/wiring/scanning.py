@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,25 @@ def scan_project(app: App, name: str) -> Scan:
         at=ports.clock.now(),
     )
     made = of_one_checkout(made, moved_since(project, commit), dirty=bool(changed_in(project)))
+    made = replace(made, remarks=(*made.remarks, *_not_in_git(made, project)))
     ports.artifact(SARIF, as_text(scan_sarif(made)))
     ports.artifact(JUNIT, junit("known vulnerabilities", scan_checks(made), at=made.at))
     ports.artifact(REPORT, as_text(scan_json(made)))
     return made
+
+
+def _not_in_git(made: Scan, project: Path) -> list[str]:
+    """The files that were asked about and that no commit has, each in a sentence."""
+    asked = [
+        path for each in made.sources if each.source in ("npm", "pip", "osv") for path in each.of.split(", ")
+    ]
+    paths = [path for path in asked if path]
+    found = (
+        git(project, "ls-files", "--others", "-z", "--", *paths).split("\0") if made.commit and paths else []
+    )
+    return [
+        f"{path} is not in git: what is released from a commit does not have it" for path in found if path
+    ]
 
 
 def write_sbom(app: App, name: str, file: Path) -> tuple[int, tuple[str, ...]]:
