@@ -104,6 +104,16 @@ def test_a_demand_may_be_met_by_either_source_and_both_are_named() -> None:
     assert found["reviews"].message == "demanded by classic protection and another"
 
 
+def test_a_check_that_anybody_may_report_is_told_as_that() -> None:
+    name = WANTED.contexts[0]
+    bound = replace(OTHER, contexts=(RequiredContext(name, app=15368),))
+    of_any, of_one = judged(GOOD), judged(GOOD, bound)
+    told = f"required check {name}"
+    assert of_any[told].message == 'demanded by ruleset "main" (7), whoever reports it'
+    assert of_one[told].message == 'demanded by ruleset "main" (7) and classic protection'
+    assert of_any[told].outcome is of_one[told].outcome is Outcome.PASS
+
+
 def test_who_may_pass_one_source_by_is_harmless_where_another_one_demands_the_same_of_everybody() -> None:
     loose = replace(GOOD, name="loose", bypass=(Bypass("administrators"), Bypass("team release")))
     assert failing(judged(loose, GOOD)) == {}

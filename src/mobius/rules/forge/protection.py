@@ -24,6 +24,7 @@ from mobius.rules.forge.code_owners import ops_own_everything
 Demand = Callable[[RuleSource], bool]
 Demands = list[tuple[str, Demand]]
 _OF_REVIEWS = {"reviews", "code owners", "stale reviews", "last push", "operations"}
+REQUIRED_CHECK = "required check "
 APPLY = "mobius github protection apply"
 BYPASS_ADVICE = "take them out of the rule, or name them in github.may_bypass"
 
@@ -45,7 +46,7 @@ def judge_protection(found: BranchRules | Unknown, wanted: GitHubSettings) -> tu
 def demands_of(wanted: GitHubSettings) -> tuple[tuple[str, Demand, str], ...]:
     """(name of the check, whether a source demands it, what is missing where none does)."""
     contexts = tuple(
-        (f"required check {name}", _requires(name), f"a merge does not need {name}")
+        (f"{REQUIRED_CHECK}{name}", _requires(name), f"a merge does not need {name}")
         for name in wanted.contexts
     )
     reviews = f"a merge needs fewer than {wanted.reviews} approvals"
@@ -70,7 +71,7 @@ def _requires(name: str) -> Demand:
 def _demanded(found: BranchRules, name: str, demand: Demand, missing: str) -> CheckResult:
     by = [source.name for source in found.sources if demand(source)]
     if by:
-        return _result(name, Outcome.PASS, f"demanded by {' and '.join(by)}")
+        return _result(name, Outcome.PASS, f"demanded by {' and '.join(by)}{_whose(found, name)}")
     if found.unread:
         words = f"no source that could be read demands it; {found.unread[0].reason}"
         return _result(name, Outcome.ERROR, words, found.unread[0].hint)
@@ -78,12 +79,18 @@ def _demanded(found: BranchRules, name: str, demand: Demand, missing: str) -> Ch
     return _result(name, Outcome.FAIL, f"{missing}{detail}", APPLY)
 
 
+def _whose(found: BranchRules, name: str) -> str:
+    """Whoever may write can report a check that is bound to no app."""
+    context = name.removeprefix(REQUIRED_CHECK)
+    return ", whoever reports it" if context != name and context not in found.apps else ""
+
+
 def _instead(found: BranchRules, name: str) -> str:
     if not found.sources:
         return f": {found.branch} is not protected at all"
     if name == "reviews":
         return f": it needs {found.reviews}"
-    if name.startswith("required check"):
+    if name.startswith(REQUIRED_CHECK):
         return f": it needs {', '.join(found.contexts)}" if found.contexts else ": it needs no check"
     return ""
 
