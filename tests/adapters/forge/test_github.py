@@ -252,6 +252,23 @@ def test_reviews_over_several_pages_are_all_read(github: GitHubServer) -> None:
     assert len(approvals(github).reviews) == 5
 
 
+@pytest.mark.parametrize(
+    "link",
+    [
+        '<{}>; rel="next", <x>; rel="last"',
+        "<{}>;rel=next",
+        '<x>; rel="prev", <{}>; rel="last next"',
+        "<{}>; Rel=Next",
+    ],
+)
+def test_the_next_page_is_found_however_the_header_is_written(github: GitHubServer, link: str) -> None:
+    github.open_pull(7)
+    github.approve(7, "olga", state="CHANGES_REQUESTED")
+    rest = f"{github.url}/repos/acme/dhash/pulls/7/reviews?page=1"
+    github.fail("GET .*/reviews", 200, b"[]", headers={"Link": link.format(rest)}, times=1)
+    assert [each.reviewer for each in approvals(github).reviews] == ["olga"]
+
+
 def test_one_page_that_is_missing_makes_all_of_them_unknown(github: GitHubServer) -> None:
     github.page_size = 2
     github.open_pull(7)

@@ -29,7 +29,8 @@ from mobius.model.forge import (
 
 T = TypeVar("T")
 PAGE, PAGES = 100, 20
-_NEXT = re.compile(r'<([^<>]+)>\s*;[^,]*\brel="next"')
+# As RFC 8288 lets it be written: a proxy may write it anew, and a page that is missed reads like none.
+_NEXT = re.compile(r'<([^<>]+)>\s*;[^,<]*\brel\s*=\s*"?(?:[^",;<]*\s)?next\b', re.IGNORECASE)
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
 _CODE_OWNERS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 
