@@ -135,6 +135,24 @@ def test_errors_that_come_in_clumps_on_one_side_count_less() -> None:
     assert control.channels[0][0].control.phi > 1.5
 
 
+def pausing(chance: random.Random, many: int) -> Iterator[Block]:
+    """One that stands still for a whole tick each minute or so."""
+    for _ in range(many):
+        slower = 6.0 if chance.random() < 1 / 12 else 1.0
+        yield from blocks(chance, 1, seconds=TICK_S, per_s=30.0, slower=slower)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_pauses_that_each_side_has_at_its_own_times_are_no_fault_where_nothing_is_known_of_before(
+    seed: int,
+) -> None:
+    chance = random.Random(seed)
+    pairs = zip(pausing(chance, 240), pausing(chance, 240), strict=True)
+    assert first_alarm(watching(None), pairs) is None
+    slower = one_worse(chance, 60, new_per_s=30.0, old_per_s=30.0, slower=3.0)
+    assert first_alarm(watching(None), slower) is not None
+
+
 def test_a_window_takes_the_two_sides_of_a_tick_together_in_any_order() -> None:
     chance = random.Random(7)
     baseline = usual(chance)

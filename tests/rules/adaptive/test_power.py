@@ -178,3 +178,14 @@ def test_what_came_before_the_stage_counts_for_nothing_in_it() -> None:
 
 def _requests(samples: list[Sample], since: float) -> int:
     return sum(s.requests for s in samples if s.signal == "traffic" and s.at > since)
+
+
+def test_where_no_moment_counts_for_much_nothing_is_said_to_be_seen_sooner_than_it_is() -> None:
+    pace = Pace(1000.0, 1000.0)
+    unknown = Adaptive(None, window_s=3600.0)
+    for new, old in zip(*(blocks(random.Random(seed), 4, seconds=5.0) for seed in (1, 2)), strict=True):
+        unknown.observe(new.requests, new.errors, new.histogram, 5.0, old)
+    slow, weight = unknown.channels[1]
+    assert not slow.ceiling.is_known
+    found_s = seconds_until_seen(slow, 0.99, pace, weight=weight, threshold=unknown.threshold)
+    assert found_s >= slow.ceiling.blip_s + 15.0

@@ -72,8 +72,9 @@ class Evidence:
 
 def most_a_second(ceiling: Ceiling) -> float:
     """By how much the logarithm of a stake may grow in a second. Where the baseline came in lumps, as by pauses in
-    which everything stands still, how far it scatters on average says too little of how bad a single one of them is."""
-    return MOST_IN_LUMPS if ceiling.above >= 0 and (ceiling.phi > 1 or ceiling.wanders) else inf
+    which everything stands still, or nobody knows, how far it scatters on average says too little of a single one."""
+    may_lump = not ceiling.is_known or ceiling.phi > 1 or ceiling.wanders
+    return MOST_IN_LUMPS if ceiling.above >= 0 and may_lump else inf
 
 
 def control_for(ceiling: Ceiling, beside: Beside) -> Control:

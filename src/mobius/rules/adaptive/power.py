@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import erf, inf, log, sqrt
 
 from mobius.rules.adaptive.control import is_control
-from mobius.rules.adaptive.evidence import Evidence
+from mobius.rules.adaptive.evidence import Evidence, most_a_second
 from mobius.rules.adaptive.stakes import FIRST_STAKE
 from mobius.rules.adaptive.wander import BUCKET
 
@@ -45,8 +45,10 @@ def seconds_until_seen(
         return inf
     wanted = log(threshold * len(evidence.odds) / (weight * FIRST_STAKE))
     forgiven = evidence.ceiling.blip_s / TICK_S
+    most = most_a_second(evidence.ceiling) * TICK_S
     least = min(
-        _ticks(growth, scatter, wanted, chance, forgiven) for growth, scatter in _bets(evidence, share, pace)
+        _ticks(min(growth, most), scatter, wanted, chance, forgiven)
+        for growth, scatter in _bets(evidence, share, pace)
     )
     return (least + forgiven + 1) * TICK_S if forgiven else least * TICK_S
 
