@@ -78,7 +78,8 @@ def check(ctx: click.Context, as_json: bool) -> None:
     else:
         click.echo(f"{settings.file} is right: {settings.service}, {', '.join(names)}")
         _note_policies(settings, names)
-    _next(f"try: mobius plan -e {names[0]}")
+    watched = settings.environment(names[0]).target == "observe"
+    _next(f"try: mobius {'monitor' if watched else 'plan'} -e {names[0]}")
 
 
 @command.command("schema")

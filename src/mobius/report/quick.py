@@ -31,7 +31,8 @@ def quick(settings: Settings, e: EnvironmentSettings, tag: str) -> tuple[Group, 
     on = f"-e {e.name}"
     find, verify = latest_backup(settings, e), 'sha256sum -c "${LATEST_BACKUP}.sha256"'
     restore = ("mobius rollback", f"{on} --backup", '"$LATEST_BACKUP"')
-    return (
+    observed = e.target == "observe"
+    every = (
         Group(
             "Deploy",
             (
@@ -49,7 +50,7 @@ def quick(settings: Settings, e: EnvironmentSettings, tag: str) -> tuple[Group, 
                 _command("look on; Ctrl-C only ends the looking", "mobius monitor", on),
                 _command("is it well?", f"watch -n 5 'mobius health {on}'"),
                 _command("every smoke test", "mobius smoke", on),
-                _command("what the service writes", "mobius logs", on, "-f"),
+                *([] if observed else [_command("what the service writes", "mobius logs", on, "-f")]),
                 _command("what was done", "tail -f logs/deployment.log"),
             ),
         ),
@@ -81,6 +82,13 @@ def quick(settings: Settings, e: EnvironmentSettings, tag: str) -> tuple[Group, 
             ),
         ),
     )
+    refused = {"Deploy": observed, "Go back": not (goes_back_by_itself(e) or e.command.rollback)}
+    return tuple(group for group in every if not refused.get(group.title))
+
+
+def goes_back_by_itself(e: EnvironmentSettings) -> bool:
+    """Whether mobius itself moves the traffic and the processes back: elsewhere it needs a command for that."""
+    return e.target not in ("command", "observe")
 
 
 def quick_text(groups: Sequence[Group], title: str) -> str:

@@ -9,7 +9,7 @@ from mobius.model.plan import Plan, Step, WayBack
 from mobius.model.settings import EnvironmentSettings, Settings
 from mobius.report.plan import commands_of, deploy_command, refusals
 from mobius.report.premerge import cell
-from mobius.report.quick import latest_backup
+from mobius.report.quick import goes_back_by_itself, latest_backup
 from mobius.report.runbook_troubles import TROUBLES
 from mobius.report.starting import limits
 from mobius.report.ways import losing
@@ -58,12 +58,7 @@ def rollback_runbook(
     how = "" if plan is None else " ".join(deploy_command(plan))
     blocks = [
         _title(f"Taking {settings.service} back in {e.name}", e, plan),
-        _heading(
-            "Now, without a question",
-            _shell(f"mobius rollback {on} --emergency"),
-            "The code of the release before gets the traffic, the data stays."
-            f" Within {duration(e.emergency_within_s)}.",
-        ),
+        _heading("Now, without a question", *_at_once(on, e)),
         _heading("Who to call", _people(e.escalation)),
         _heading(
             "With a moment to look",
@@ -84,7 +79,7 @@ def rollback_runbook(
             _shell(f"mobius health {on}", f"mobius smoke {on}", f"mobius report {on}"),
             f"What came back is watched for two hours: `mobius monitor {on}`.",
         ),
-        _heading("When it does not work", _numbered(_not_working(on))),
+        _heading("When it does not work", _numbered(_not_working(on, e))),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -166,12 +161,30 @@ def _exit_codes() -> str:
     )
 
 
-def _not_working(on: str) -> list[str]:
+def _at_once(on: str, e: EnvironmentSettings) -> tuple[str, ...]:
+    command, within = e.command.rollback, f"Within {duration(e.emergency_within_s)}."
+    if goes_back_by_itself(e):
+        does = "The code of the release before gets the traffic, the data stays."
+    elif command:
+        does = f"Your own command runs, the data stays: `{' '.join(command)}`."
+    else:
+        return ("mobius deploys nothing here, and knows no command that goes back: do it by your own means.",)
+    return _shell(f"mobius rollback {on} --emergency"), f"{does} {within}"
+
+
+def _not_working(on: str, e: EnvironmentSettings) -> list[str]:
+    looks = {
+        "ssh": f"`mobius status {on}` has a line of every host.",
+        "command": f"`mobius logs {on}` says what your own command said last.",
+        "observe": "What runs is known to whatever deployed it.",
+    }
+    supervised = f"`mobius host status {on}` says what runs; `mobius host start {on}` starts what was live."
+    call = "call the first person above, then the next when their time is over"
     return [
         f"`mobius status {on}` says what stands still; its last line is the next command.",
         f"`mobius resume {on}` carries on a run that was cut; `mobius abort {on}` takes it back.",
-        f"`mobius host status {on}` says what runs; `mobius host start {on}` starts what was live.",
-        "Exit 13 means that going back failed: call the first person above, then the next when their time is over.",
+        looks.get(e.target, supervised),
+        f"Exit 13 means that going back failed: {call if e.escalation.steps else 'call whoever owns the service'}.",
     ]
 
 
