@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -104,7 +105,8 @@ def _plain(text: str) -> str:
     one_line = " ".join(text.removeprefix("try: ").split())
     for sign in "\\`*_[]|":
         one_line = one_line.replace(sign, f"\\{sign}")
-    return one_line.replace("<", "&lt;").replace(">", "&gt;")
+    # An address with a placeholder in it is none that anybody could open.
+    return re.sub(r"(https?)://(?=\S*‹)", r"\1&#58;//", one_line.replace("<", "&lt;").replace(">", "&gt;"))
 
 
 def _found() -> ModuleType:

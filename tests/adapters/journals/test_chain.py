@@ -98,6 +98,34 @@ def test_every_reordering_is_found(log: Path, one: int, other: int) -> None:
     assert finding(log) == f"the audit log was changed: event {one} (tick) does not follow event {one - 1}"
 
 
+@pytest.mark.parametrize("seq", [1, 3, 6])
+def test_an_event_that_stands_twice_is_found(log: Path, seq: int) -> None:
+    names = "run_id, environment, at, kind, message, data, who, previous_hash, hash"
+    tamper(
+        log,
+        *(f"UPDATE events SET seq = {n + 1} WHERE seq = {n}" for n in range(6, seq, -1)),
+        f"INSERT INTO events (seq, {names}) SELECT {seq + 1}, {names} FROM events WHERE seq = {seq}",
+    )
+    assert finding(log) == f"the audit log was changed: event {seq + 1} (tick) does not follow event {seq}"
+
+
+@pytest.mark.parametrize("kept", [1, 3, 5])
+def test_the_end_of_another_log_is_found_behind_the_beginning_of_this(
+    log: Path, kept: int, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.db"
+    journal = SqliteJournal(other)
+    for n in range(6):
+        journal.say(None, "production", Note("tick", "else", {"n": n}), now=200.0 + n, who="eve")
+    journal.close()
+    with closing(sqlite3.connect(log, isolation_level=None)) as sql:
+        sql.execute("DROP TRIGGER events_stay")
+        sql.execute("ATTACH ? AS other", (str(other),))
+        sql.execute("DELETE FROM main.events WHERE seq > ?", (kept,))
+        sql.execute("INSERT INTO main.events SELECT * FROM other.events WHERE seq > ?", (kept,))
+    assert finding(log) == f"the audit log was changed: event {kept + 1} (tick) does not follow event {kept}"
+
+
 @pytest.mark.parametrize("kept", [0, 1, 5])
 def test_a_cut_off_tail_is_found_by_a_head_seen_earlier(log: Path, kept: int) -> None:
     journal = SqliteJournal(log, read_only=True)
