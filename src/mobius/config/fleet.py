@@ -123,11 +123,21 @@ def _place(hosts: Node) -> Place | None:
 
 
 def _check_two_of_the_same(rows: list[dict[str, Any]], hosts: Node | None, mistakes: Mistakes) -> None:
-    """Two hosts with one place for their processes would be one host that counts twice."""
+    """Two hosts with one place for their processes, or one folder there, would be one host that counts twice."""
     known: dict[tuple[str, int], str] = {}
+    there: dict[str, str] = {}
     for row, said in zip(rows, hosts if isinstance(hosts, list) else (), strict=False):
+        if not (row["name"] and row["address"] and row["port"]):
+            continue  # what is wrong with it is said already
         key = (row["reached_at"] or row["address"].rpartition("@")[2], row["port"])
         port = at(said, "port")
         if key in known and port is not None:
             mistakes.add(port.place, f"is the port of {known[key]} on the same host, expected one of its own")
         known.setdefault(key, row["name"])
+        address = at(said, "address")
+        if row["address"] in there and address is not None:
+            mistakes.add(
+                address.place,
+                f"is that of {there[row['address']]}, expected one of its own: they would share a folder",
+            )
+        there.setdefault(row["address"], row["name"])

@@ -41,7 +41,7 @@ def fleet(
     root = how.root or f"mobius/{service}-{settings.name}"
 
     def line_to(host: HostSettings) -> Line:
-        lines.append(Line(host.name, ssh_to(host, how), root))
+        lines.append(Line(host.name, ssh_to(host, how), root, host.address))
         return lines[-1]
 
     def say(words: str) -> None:

@@ -18,7 +18,7 @@ from mobius.adapters.releases.tree import tree_digest
 from mobius.errors import Fenced
 
 NOT_THERE = "no-such-command"
-OF_A_MACHINE = {"host", "python", "free_bytes", "now", "boot_id", "keeper", "is_kept"}
+OF_A_MACHINE = {"host", "python", "free_bytes", "now", "boot_id", "place", "keeper", "is_kept"}
 OF_A_PROCESS = {"kind", "release", "state", "port", "restarts", "generation"}  # which the controller reads
 API = wanted("api", "sleep", "60", port=8100)
 JOBS = wanted("jobs", "sleep", "60", kind="worker")

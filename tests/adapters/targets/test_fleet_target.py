@@ -16,6 +16,7 @@ from mobius.adapters.targets.fleet import FleetTarget
 from mobius.errors import Fenced, MobiusError
 from mobius.model.fleet import FleetSettings, HostSettings
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
+from mobius.model.verdict import Outcome
 
 WEB = ProcessSettings("api", ("serve",))
 MAIL = ProcessSettings("mail", ("mail",), kind="worker")
@@ -190,3 +191,10 @@ def test_an_emergency_waits_for_a_host_that_hangs_once(ground: Ground) -> None:
     target.leave_out_lost()
     assert ground.lines["web2"].asked == before + 1
     assert ground.lines["web1"].host.told["epoch"] == 1 << 40
+
+
+def test_one_machine_under_two_names_is_refused_before_a_deployment(ground: Ground) -> None:
+    ground.lines["web2"].host.name = "web1"  # the same folder of the same machine
+    told = {one.name: one for one in ground.target().preflight()}
+    assert told["host web2"].outcome is Outcome.FAIL
+    assert "web2 and web1 are one machine and one folder" in told["host web2"].message

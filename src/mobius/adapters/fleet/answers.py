@@ -46,3 +46,14 @@ def slots_of(answer: Mapping[str, Any]) -> dict[str, str]:
 def names_in(answer: Mapping[str, Any], slot: str) -> tuple[str, ...]:
     """The processes that it was told to run in this slot."""
     return tuple(answer.get("state", {}).get("slots", {}).get(slot, {}).get("processes", {}))
+
+
+def same_place(told: Told) -> Mapping[str, str]:
+    """Hosts that are one folder of one machine under two names: each after the first, with the first."""
+    first: dict[str, str] = {}
+    twice = {}
+    for name, answer in told.answers.items():
+        place = str(answer.get("place") or "")
+        if place and first.setdefault(place, name) != name:
+            twice[name] = first[place]
+    return twice

@@ -20,6 +20,7 @@ ASK_WITHIN_S = 30.0
 CONNECT_WITHIN_S = 20.0
 MOST_ANSWER = 16 << 20
 CHUNK = 1 << 18
+ANSWERED = "it answered"
 
 
 class HostLost(MobiusError):
@@ -57,8 +58,10 @@ class Asks(Protocol):
 class Line:
     """Opened with the first question, opened anew after it broke. One thread at a time asks."""
 
-    def __init__(self, name: str, argv: Sequence[str], root: str) -> None:
+    def __init__(self, name: str, argv: Sequence[str], root: str, address: str = "") -> None:
+        """`address`: what a person gives ssh to look there; the name where there is none."""
         self.name = name
+        self._address = address or name
         self._argv = list(argv)
         self._root = root
         self._process: subprocess.Popen[bytes] | None = None
@@ -89,7 +92,7 @@ class Line:
             except BaseException:
                 self.close()
                 raise
-        return judged(self.name, told)
+        return judged(self.name, told, self._address)
 
     def close(self) -> None:
         """Ends the line; what the host was told goes on."""
@@ -140,7 +143,7 @@ class Line:
             os.set_blocking(end.fileno(), False)
         first = json.dumps({"root": self._root, "sha256": agent_sha256(), "size": len(agent_file())}).encode()
         self._write(b"%08d" % len(first) + first, until)
-        if not judged(self.name, self._read(until)).get("has"):
+        if not judged(self.name, self._read(until), self._address).get("has"):
             self._write(agent_file(), until)
 
     def _write(self, content: bytes, until: float) -> None:
@@ -175,9 +178,9 @@ class Line:
         try:
             told = json.loads(line)
         except ValueError as problem:
-            raise self._lost(f"it answered {line[:60]!r}") from problem
+            raise self._lost(f"{ANSWERED} {line[:60]!r}") from problem
         if not isinstance(told, dict):
-            raise self._lost(f"it answered {line[:60]!r}")
+            raise self._lost(f"{ANSWERED} {line[:60]!r}")
         return told
 
     def _await(self, file: int, event: int, until: float) -> None:
@@ -187,10 +190,8 @@ class Line:
                 raise self._lost("no answer in time")
 
     def _lost(self, how: str) -> HostLost:
-        return HostLost(
-            f"{self.name} is not reached: {self._why() or how}",
-            f"look: ssh {self.name}; when it is back: mobius resume, or mobius status",
-        )
+        why = self._why() or how
+        return HostLost(f"{self.name} is not reached: {why}", advice(why, self._address))
 
     def _why(self) -> str:
         """The last line that ssh said; the program at the other end may have said one, too."""
@@ -205,11 +206,28 @@ class Line:
         return ""
 
 
-def judged(name: str, told: Mapping[str, Any]) -> Mapping[str, Any]:
+def advice(why: str, address: str) -> str:
+    """What to do about a host that is not reached, by what ssh, or the shell there, said last."""
+    there = f"ssh {address}"
+    if "Host key verification failed" in why:
+        host = address.rpartition("@")[2]
+        return f"new here, or the same machine set up anew? then: ssh-keygen -R {host}, and once: {there}"
+    if "Permission denied" in why:
+        return f"its user must let in a key of yours without a question: ssh-copy-id {address}; try: {there} true"
+    if "resolve hostname" in why:
+        return f"see the address of this host in mobius.toml, and in ~/.ssh/config; try: {there} true"
+    if why.startswith(ANSWERED):
+        return f"its shell says something before it does what it is told: nothing may be printed by `{there} true`"
+    if "not found" in why or "No such file" in why:
+        return f"install Python 3.8 or newer there, or say where it is: [fleet] python; look: {there}"
+    return f"look: {there}; when it is back: mobius resume, or mobius status"
+
+
+def judged(name: str, told: Mapping[str, Any], address: str = "") -> Mapping[str, Any]:
     """What the host of this name answered. Raises `Fenced` or `HostRefused` where it is no."""
     if told.get("ok") is True:
         return told
     message, hint, code = (str(told.get(key) or "") for key in ("message", "hint", "code"))
     if code == "fenced":
         raise Fenced(f"{name}: {message}", hint)
-    raise HostRefused(f"{name}: {message or 'it refused'}", hint or f"look: ssh {name}", code=code)
+    raise HostRefused(f"{name}: {message or 'it refused'}", hint or f"look: ssh {address or name}", code=code)

@@ -55,6 +55,7 @@ class MemoryHost:
         told = copy.deepcopy(self.told)
         return {
             "host": self.name, "python": "3.8.0", "free_bytes": FREE_BYTES, "now": 0.0, "boot_id": self.name,
+            "place": self.name,
             "state": told, "releases": sorted(self.releases),
         }  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mobius.adapters.fleet.answers import epoch_of, host_seen, names_in, slots_of
+from mobius.adapters.fleet.answers import epoch_of, host_seen, names_in, same_place, slots_of
 from mobius.adapters.fleet.hosts import Hosts, Told
 from mobius.adapters.fleet.line import HostLost
 from mobius.adapters.fleet.packing import packed
@@ -60,11 +60,12 @@ class FleetTarget:
 
     def preflight(self) -> tuple[CheckResult, ...]:
         told, absent = self._hosts.ask("hello", list(self._hosts.all)), self._hosts.absent()
-        found = [self._looked(name, told, absent) for name in self._hosts.all]
+        twice = same_place(told)
+        found = [self._looked(name, told, absent, twice.get(name, "")) for name in self._hosts.all]
         left = [one for one in found if one.outcome is not Outcome.PASS]
         if len(found) > MOST_NAMED:  # of many hosts only those are named that do not pass
             found = left
-        if len(left) <= self._hosts.settings.failure_budget < len(self._hosts.all):
+        if not twice and len(left) <= self._hosts.settings.failure_budget < len(self._hosts.all):
             words = "; ".join(one.message for one in left) or f"all {len(self._hosts.all):,} hosts answer"
             return (
                 CheckResult("fleet", Outcome.PASS, words, 0.0),
@@ -294,14 +295,19 @@ class FleetTarget:
             host=host.name,
         )
 
-    def _looked(self, name: str, told: Told, absent: Mapping[str, object]) -> CheckResult:
-        """One host before a deployment."""
+    def _looked(self, name: str, told: Told, absent: Mapping[str, object], same_as: str) -> CheckResult:
+        """One host before a deployment; `same_as`: another one that is the same folder of the same machine."""
         title = f"host {name}"
         if name in told.failed:
             problem = told.failed[name]
             outcome = Outcome.ERROR if isinstance(problem, HostLost) else Outcome.FAIL
-            return CheckResult(title, outcome, problem.message, 0.0)
+            return CheckResult(title, outcome, problem.message, 0.0, problem.hint)
         answer = told.answers[name]
+        if same_as:
+            words = (
+                f"{name} and {same_as} are one machine and one folder: take one of them out of mobius.toml"
+            )
+            return CheckResult(title, Outcome.FAIL, words, 0.0)
         free = int(answer["free_bytes"])
         if free < LEAST_FREE_BYTES:
             return CheckResult(title, Outcome.FAIL, f"{name} has {free >> 20} MiB of disk left", 0.0)
