@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from mobius.model.policies import CONSERVATIVE
-from mobius.model.verdict import Outcome
+from mobius.model.verdict import Outcome, Verdict
 from mobius.rules.hosts.judging import HostJudging
 from mobius.rules.hosts.streams import Out
 from rules.hosts.fleets import Fails, hosts_of, judging, looks
@@ -186,6 +186,26 @@ def test_a_host_that_was_put_back_begins_anew_and_may_be_found_again() -> None:
         judged.verdict((), then, ())
         found |= set(judged.taking_out)
     assert found == {"web2"}
+
+
+@pytest.mark.parametrize(
+    ("standing_out", "needed"), [(1, 1), (7, 5), (40, 40), (100, 33), (100, 101), (0, 1)]
+)
+def test_of_many_that_stand_out_as_few_as_help_are_left_out_and_few_are_asked_about(
+    standing_out: int, needed: int
+) -> None:
+    asked: list[int] = []
+
+    class Asked(HostJudging):
+        def _without(self, hosts, now, spans):  # type: ignore[no-untyped-def]
+            asked.append(len(hosts))
+            return Verdict(Outcome.PASS if len(hosts) >= needed else Outcome.FAIL, "")
+
+    made = judging(("web1",))
+    judged = Asked(made.judging, made.tests, made.hosts, made.budget)
+    many, there = judged._fewest([f"web{number}" for number in range(standing_out)], 0.0, ())
+    assert (many, there is None) == ((needed, False) if standing_out >= needed else (0, True))
+    assert len(asked) <= 15, "the whole window is judged anew each time"
 
 
 def test_of_two_hosts_the_one_that_fails_is_taken_out_and_the_other_stays() -> None:

@@ -104,13 +104,32 @@ class HostJudging:
         theirs = of_those_in(self._all, self.outs)
         striking = suspects(theirs)
         striking = striking[: self._may(striking)]
-        for many in range(1, len(striking) + 1):
-            there = self._without(striking[:many], now, spans)
-            if there.outcome is not Outcome.FAIL:
-                why = f"{verdict.sentence}; without {' and '.join(striking[:many])} it is not so"
-                self.taking_out = {host: f"{answered(host, theirs)}{why}" for host in striking[:many]}
-                return there
-        return verdict
+        many, there = self._fewest(striking, now, spans)
+        if there is None:
+            return verdict
+        why = f"{verdict.sentence}; without {' and '.join(striking[:many])} it is not so"
+        self.taking_out = {host: f"{answered(host, theirs)}{why}" for host in striking[:many]}
+        return there
+
+    def _fewest(
+        self, striking: Sequence[str], now: float, spans: Sequence[Span]
+    ) -> tuple[int, Verdict | None]:
+        """How many of these, the first of them first, must be left out for the rest to be well, and what is said of the
+        rest then; None where leaving all of them out does not help. One, two, four and so on are tried, and then
+        what lies between: the whole window is judged anew each time."""
+        bad, tried = 0, min(1, len(striking))
+        while tried > bad and (there := self._without(striking[:tried], now, spans)).outcome is Outcome.FAIL:
+            bad, tried = tried, min(2 * tried, len(striking))
+        if tried == bad:
+            return 0, None
+        while tried - bad > 1:
+            between = (bad + tried) // 2
+            less = self._without(striking[:between], now, spans)
+            if less.outcome is Outcome.FAIL:
+                bad = between
+            else:
+                tried, there = between, less
+        return tried, there
 
     def _without(
         self, hosts: Sequence[str] | Mapping[str, str], now: float, spans: Sequence[Span]
@@ -123,7 +142,8 @@ class HostJudging:
         return pool.verdict(pooled, now, spans)
 
     def _in(self) -> tuple[str, ...]:
-        return tuple(host for host in self.hosts if all(o.host != host or o.back_at < inf for o in self.outs))
+        gone = {out.host for out in self.outs if out.back_at == inf}
+        return tuple(host for host in self.hosts if host not in gone)
 
     def _may(self, bad: Collection[str]) -> int:
         """So many of these may be left out, besides those that are; and one host stays at least."""

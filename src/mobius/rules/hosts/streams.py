@@ -40,15 +40,10 @@ def blocks_at(samples: Iterable[Sample]) -> Mapping[float, Mapping[str, Block]]:
     return found
 
 
-def counts(host: str, at: float, outs: Sequence[Out]) -> bool:
-    """Whether what the host answered at this time is judged."""
-    return all(out.host != host or at > out.back_at for out in outs)
-
-
 def of_those_in(samples: Sequence[Sample], outs: Sequence[Out]) -> list[Sample]:
     """What was measured of single hosts, while it counts."""
-    theirs = (sample for sample in samples if is_of_hosts(sample))
-    return [sample for sample in theirs if counts(_whose(sample.signal), sample.at, outs)]
+    theirs, back = (sample for sample in samples if is_of_hosts(sample)), _back_at(outs)
+    return [sample for sample in theirs if sample.at > back.get(_whose(sample.signal), -inf)]
 
 
 def without(samples: Sequence[Sample], outs: Sequence[Out]) -> tuple[Sample, ...]:
@@ -59,6 +54,7 @@ def without(samples: Sequence[Sample], outs: Sequence[Out]) -> tuple[Sample, ...
     """
     if not outs:
         return tuple(sample for sample in samples if not is_of_hosts(sample))
+    back = _back_at(outs)
     answers: dict[tuple[float, str], list[tuple[str, Sample]]] = {}
     checks: dict[float, list[tuple[str, bool]]] = {}
     for sample in samples:
@@ -72,7 +68,7 @@ def without(samples: Sequence[Sample], outs: Sequence[Out]) -> tuple[Sample, ...
         if is_of_hosts(sample):
             continue
         if (there := answers.get((sample.at, sample.signal))) is not None:
-            found.append(_sum(sample, [one for host, one in there if counts(host, sample.at, outs)]))
+            found.append(_sum(sample, [one for host, one in there if sample.at > back.get(host, -inf)]))
         elif not _is_theirs(sample, checks.get(sample.at, []), outs):
             found.append(sample)
     return tuple(found)
@@ -81,6 +77,14 @@ def without(samples: Sequence[Sample], outs: Sequence[Out]) -> tuple[Sample, ...
 def block_of(sample: Sample) -> Block:
     """What it counted."""
     return Block(sample.requests, sample.errors, sample.histogram)
+
+
+def _back_at(outs: Sequence[Out]) -> Mapping[str, float]:
+    """From when on what a host answered is judged again, of those that were ever out."""
+    found: dict[str, float] = {}
+    for out in outs:
+        found[out.host] = max(found.get(out.host, -inf), out.back_at)
+    return found
 
 
 def _whose(signal: str) -> str:

@@ -18,7 +18,7 @@ from mobius.model.settings import MonitorSettings
 from mobius.rules.adaptive import Adaptive
 from mobius.rules.adaptive.bounds import share_above
 from mobius.rules.adaptive.evidence import Beside
-from mobius.rules.health.facts import streak
+from mobius.rules.health.facts import Streak, is_measured
 from mobius.rules.hosts.streams import BEFORE, CHECK, block_of, blocks_at
 
 OF_THE_HOSTS = 0.2  # of the claimed chance of a false alarm, for all hosts together
@@ -55,15 +55,18 @@ class HostTests:
         }
         self._last_at, self._took_s = opened_at, float("inf")
         self._worse: dict[str, str] = {}
-        self._checks: dict[str, list[Sample]] = {}
+        self._checks: dict[str, Streak] = {}
+        self._notes: dict[str, str] = {}  # of the last check of each host
         self._before: dict[str, Block] = {}
         self._seen: dict[str, Block] = {}
 
     def feed(self, samples: Sequence[Sample]) -> None:
         """What was measured since."""
         for sample in samples:
-            if sample.signal.startswith(CHECK) and sample.ok is not None:
-                self._checks.setdefault(sample.signal.removeprefix(CHECK), []).append(sample)
+            if sample.signal.startswith(CHECK) and is_measured(sample):
+                host = sample.signal.removeprefix(CHECK)
+                self._checks[host] = self._checks.get(host, Streak()).after(bool(sample.ok), self._monitor)
+                self._notes[host] = sample.note
             elif sample.signal.startswith(BEFORE):
                 self._before.setdefault(sample.signal.removeprefix(BEFORE), block_of(sample))
         for at, blocks in blocks_at(samples).items():
@@ -97,13 +100,11 @@ class HostTests:
 
     def _not_answering(self) -> Mapping[str, str]:
         """Hosts that fail their own checks while another answers its own."""
-        there = self._checks
-        rows = {host: streak(checks, self._monitor) for host, checks in there.items()}
-        if not any(row.failed == 0 for row in rows.values()):
+        if not any(row.failed == 0 for row in self._checks.values()):
             return {}
         return {
-            host: f"{row.failed} health checks in a row failed there, and not on the others: {there[host][-1].note}"
-            for host, row in rows.items()
+            host: f"{row.failed} health checks in a row failed there, and not on the others: {self._notes[host]}"
+            for host, row in self._checks.items()
             if row.failed > self._most
         }
 
