@@ -161,3 +161,14 @@ def test_where_nobody_is_served_all_hosts_come_at_once_and_nobody_waits_between_
     assert set(map(str, ground.traffic.host_weights().values())) == {"{'blue': 100}"}
     ground.traffic.switch({"green": 100})
     assert clock.monotonic() - began >= 1200, "a deployment still goes one after the other"
+
+
+def test_a_host_that_haproxy_was_never_told_of_stops_a_deployment_and_no_way_back(ground: Ground) -> None:
+    for slot in SLOTS:
+        del ground.haproxy.servers[server_name(slot, "web3")]
+    with pytest.raises(MobiusError, match="has no server"):
+        ground.traffic.switch({"green": 100})
+    ground.hosts.goes_back = True
+    ground.traffic.switch({"green": 100})
+    weights = ground.traffic.host_weights()
+    assert (weights["web1"], weights["web2"], weights["web3"]) == ({"green": 100}, {"green": 100}, {})

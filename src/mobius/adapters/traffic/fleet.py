@@ -202,7 +202,10 @@ class FleetTraffic:
             for slot in SLOTS
         }
         missing = [name for name in wanted if name not in servers]
-        if missing:
+        if self._hosts.goes_back and len(missing) < len(wanted):
+            # A host that HAProxy was never told of gets no requests, and keeps nobody from going back.
+            wanted = {name: one for name, one in wanted.items() if name in servers}
+        elif missing:
             raise MobiusError(
                 f"HAProxy's backend {self._place.backend} has no server {missing[0]}",
                 "include what `mobius traffic snippet` prints, and reload HAProxy once",
