@@ -209,6 +209,17 @@ def test_a_sarif_result_is_as_bad_as_its_rule_however_it_names_it(
     assert [one.level for one in read_sarif(changed(change)).found] == [Level.CRITICAL]
 
 
+def test_what_is_said_twice_among_very_much_is_found_in_a_moment() -> None:
+    many = ",".join(f'"{number}":0' for number in range(200_000))
+    with pytest.raises(Unread, match="it says '199999' twice"):
+        read_document(f'{{{many},"199999":1}}', "the scanner")
+
+
+def test_an_id_of_any_length_is_read_in_a_moment() -> None:
+    long = changed(lambda run: run["results"][0].update(ruleId="/" * 2_000_000))
+    assert [one.level for one in read_sarif(long).found] == [Level.HIGH]  # by its own word
+
+
 def test_a_rule_of_a_sarif_file_that_was_set_to_error_for_this_run_is_one() -> None:
     def change(run: dict[str, Any]) -> None:
         run["tool"]["driver"]["rules"] = [MILD]

@@ -9,6 +9,7 @@ from mobius.model.scan import Level
 from mobius.rules.scanning.shapes import level_of_score
 
 WORDS = {"error": Level.HIGH, "warning": Level.MODERATE, "note": Level.LOW}
+DEEPEST = 8  # parts of an id that may be of a rule within a rule
 USUAL = "warning"  # of a result, and of a rule, that does not say
 
 Rule = Mapping[str, Any]
@@ -21,11 +22,16 @@ class Rules:
         tool = _table(run.get("tool"))
         self._driver = _listed(tool.get("driver"))
         self._extensions = [_listed(each) for each in _list(tool.get("extensions"))]
-        self._overrides = [
-            (tuple(self._named(_table(each.get("descriptor")))), _table(each.get("configuration")))
-            for invocation in _list(run.get("invocations"))
-            for each in map(_table, _list(_table(invocation).get("ruleConfigurationOverrides")))
-        ]
+        self._by_id: dict[str, list[Rule]] = {}
+        for rule in (rule for rules in (self._driver, *self._extensions) for rule in rules):
+            if isinstance(known := rule.get("id"), str):
+                self._by_id.setdefault(known, []).append(rule)
+        self._words: dict[int, list[object]] = {}  # by the identity of a rule, as overrides set it
+        for invocation in _list(run.get("invocations")):
+            for each in map(_table, _list(_table(invocation).get("ruleConfigurationOverrides"))):
+                configured = _table(each.get("configuration"))
+                for rule in self._named(_table(each.get("descriptor"))) if "level" in configured else ():
+                    self._words.setdefault(id(rule), []).append(configured["level"])
 
     def named_by(self, result: Mapping[str, Any]) -> tuple[Rule, ...]:
         """The rules that it may mean."""
@@ -50,28 +56,19 @@ class Rules:
         if "level" in result:
             return _level(result["level"])
         words = [_table(rule.get("defaultConfiguration")).get("level", USUAL) for rule in rules]
-        words += [
-            told["level"]
-            for meant, told in self._overrides
-            if "level" in told and any(each is rule for each in meant for rule in rules)
-        ]
+        words += [word for rule in rules for word in self._words.get(id(rule), ())]
         return max(map(_level, words or [USUAL]))
 
     def _named(self, reference: Mapping[str, Any]) -> Iterator[Rule]:
         """Of a reference by id, by place, or by both; a/b is rule a where there is no a/b."""
-        known, index = reference.get("id"), reference.get("index")
+        said, index = reference.get("id"), reference.get("index")
+        known = said if isinstance(said, str) else ""
         component = _table(reference.get("toolComponent"))
         if isinstance(index, int) and index >= 0:
             for rules in self._of(component):
                 yield from rules[index : index + 1]
-        while isinstance(known, str) and known:
-            found = [
-                rule
-                for rules in (self._driver, *self._extensions)
-                for rule in rules
-                if rule.get("id") == known
-            ]
-            if found:
+        for _ in range(DEEPEST):
+            if found := self._by_id.get(known):
                 yield from found
                 return
             known = known.rpartition("/")[0]

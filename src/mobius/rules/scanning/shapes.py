@@ -47,7 +47,8 @@ def document(text: str, tool: str, *, by_hand: bool = False) -> dict[str, Any]:
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        twice = next(key for key in made if sum(one == key for one, _ in pairs) > 1)
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise ValueError(f"it says {twice[:40]!r} twice")
     return made
 
