@@ -56,6 +56,12 @@ def test_a_service_in_a_folder_that_sounds_like_one_for_developers_is_asked_abou
     assert chosen("board/requirements/dev.txt", "board/requirements-test.txt") == []
 
 
+def test_very_many_files_of_text_are_passed_over_in_a_moment() -> None:
+    words = {f"spoken/{number}/words.txt": "" for number in range(20_000)}
+    found = manifests({**words, "spoken/requirements.txt": "", "package.json": "no JSON"}, (), dev=False)
+    assert [each.path for each in found] == ["package.json", "spoken/requirements.txt"]
+
+
 def test_needs_without_a_lock_file_are_a_doubt_and_no_silence() -> None:
     for name, content in (
         ("package.json", '{"dependencies": {"express": "5"}}'),

@@ -59,19 +59,23 @@ class Manifest:
 def manifests(texts: Mapping[str, str], sources: Sequence[SourceName], *, dev: bool) -> tuple[Manifest, ...]:
     """Every file that must be asked about, of the project's files by path; `sources`: () for whatever fits."""
     found: list[Manifest] = []
-    there = {path for path in texts if dev or not _is_aside(path)}
-    for path in sorted(there):
-        name, folder = PurePosixPath(path).name, PurePosixPath(path).parent
-        beside = {PurePosixPath(other).name for other in there if PurePosixPath(other).parent == folder}
+    there = [PurePosixPath(path) for path in sorted(texts) if dev or not _is_aside(path)]
+    names: dict[PurePosixPath, set[str]] = {}
+    for file in there:
+        names.setdefault(file.parent, set()).add(file.name)
+    for file in there:
+        path, name, folder = str(file), file.name, file.parent
         if name in NPM_LOCKS:
-            if name == NPM_LOCKS[0] or NPM_LOCKS[0] not in beside:  # npm reads the first where both are there
+            if (
+                name == NPM_LOCKS[0] or NPM_LOCKS[0] not in names[folder]
+            ):  # npm reads the first where both are there
                 found.append(Manifest("npm", path))
         elif REQUIREMENTS.fullmatch(name) or (folder.name == "requirements" and name.endswith(".txt")):
             if dev or not FOR_DEVELOPERS.search(name.removesuffix(".txt")):
                 found.append(Manifest("pip", path))
         elif name in ONLY_OSV:
             found.append(Manifest("osv", path))
-        elif (doubt := _without_lock(name, texts[path], _around(path, there), dev=dev)) is not None:
+        elif name in NEEDS and (doubt := _without_lock(name, texts[path], _around(file, names), dev=dev)):
             found.append(Manifest(ASKS.get(name, "osv"), path, doubt))
     if not sources:
         return tuple(found)
@@ -110,10 +114,9 @@ def missing_from_lock(needs: str, lock: str, *, dev: bool) -> list[str]:
     )
 
 
-def _around(path: str, there: set[str]) -> set[str]:
+def _around(file: PurePosixPath, names: Mapping[PurePosixPath, set[str]]) -> set[str]:
     """The names of the files beside it and in the folders above: one lock file may be that of a whole work space."""
-    folders = set(PurePosixPath(path).parents)
-    return {PurePosixPath(other).name for other in there if PurePosixPath(other).parent in folders}
+    return set().union(*(names.get(folder, set()) for folder in file.parents))
 
 
 def _without_lock(name: str, content: str, beside: set[str], *, dev: bool) -> NotKnown | None:
