@@ -25,7 +25,7 @@ REASONS = {
     "installs programs": 2,
     "is what runs this test": 1,
     "needs age": 1,
-    "has a journey of its own": 2,
+    "has a journey of its own": 3,
 }
 # Where commands of a reader could hide: indented by four, as Markdown has it without a fence.
 INDENTED = re.compile(
