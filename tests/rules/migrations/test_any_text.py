@@ -148,6 +148,8 @@ def test_a_limit_that_shrinks_or_a_type_that_differs_is_a_rewrite() -> None:
         ("integer", "bigint"),
         ("numeric(10,2)", "numeric(12,3)"),
         ("text", "varchar(10)"),
+        ("character varying(20)", 'text COLLATE "C"'),
+        ("character varying(20)", "text USING lower(c)"),
         ("timestamp without time zone", "timestamptz"),
     ):
         known = Known(columns={"t": {"c": was}})
@@ -159,6 +161,7 @@ def test_what_only_grows_keeps_its_rows() -> None:
     for was, becomes in (
         ("character varying(20)", "varchar(60)"),
         ("character varying(20)", "text"),
+        ("character varying(20)", "text USING (c::text)"),
         ("numeric(10,2)", "numeric(12,2)"),
         ("numeric(10,2)", "decimal"),
         ("timestamp(3) without time zone", "timestamp"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mobius.rules.migrations.columns import column_of, constraint_of, is_constraint
-from mobius.rules.migrations.cursor import Cursor, Name, split, written
+from mobius.rules.migrations.cursor import Cursor, Name, bare, split, written
 from mobius.rules.migrations.nouns import Action
 from mobius.rules.migrations.tokens import Token
 
@@ -93,12 +93,22 @@ def _altered(cursor: Cursor, column: Name) -> Action:
         return Action("drop default", column)
     if cursor.take("SET", "DATA", "TYPE") or cursor.take("TYPE"):
         kind = written(cursor.until("USING", "COLLATE"))
-        return Action("alter type", column, type=kind, using="USING" in (cursor.peek(), cursor.peek(2)))
+        return Action("alter type", column, type=kind, using=not _is_a_plain_cast(cursor, column, kind))
     if cursor.take("SET", "EXPRESSION"):
         return Action("set expression", column)
     if cursor.take("SET", "STATISTICS") or cursor.take("SET", "(") or cursor.take("RESET", "("):
         return Action("settings", column)
     return Action("other", column)
+
+
+def _is_a_plain_cast(cursor: Cursor, column: Name, kind: str) -> bool:
+    """Whether what follows the type says nothing more: nothing at all, or `USING c::text` of c to text."""
+    if not cursor.take("USING"):
+        return cursor.done
+    cast = Cursor(bare(cursor.rest()))
+    return cast.name() == column and (
+        cast.done or (cast.take("::") and written(cast.rest()).lower() == kind.lower())
+    )
 
 
 def _set(cursor: Cursor) -> Action:
