@@ -14,7 +14,7 @@ from mobius.model.linting import NOTHING_KNOWN, Accepted, Dialect, FileReport, H
 from mobius.rules.migrations import pg_objects, pg_transactions, sqlite
 from mobius.rules.migrations.accepting import Acceptance, acceptances_of, why_wrong
 from mobius.rules.migrations.called import Functions
-from mobius.rules.migrations.directions import begins_a_change_set, begins_the_way_down, runs_alone
+from mobius.rules.migrations.directions import begins_a_change_set, is_the_way_down, runs_alone
 from mobius.rules.migrations.nouns import Statement
 from mobius.rules.migrations.reading import statement_of
 from mobius.rules.migrations.said import HIGH, MEDIUM, Said
@@ -49,12 +49,13 @@ def lint(
     inner: dict[int, tuple[Statement, ...]] = {}
     change_sets: set[int] = set()
     accepted: list[Acceptance] = []
-    script, functions, alone = Script(), Functions(text), False
+    script, functions, alone, down = Script(), Functions(text), False, False
     for raw in statements(text, nested_comments=dialect != "sqlite"):
+        down = is_the_way_down(raw.comments, down)
+        if down:
+            continue
         statement = statement_of(raw, text)
         if raw.comments:
-            if begins_the_way_down(raw.comments):
-                break
             alone = alone or runs_alone(raw.comments)
             if begins_a_change_set(raw.comments):
                 change_sets.add(len(read))

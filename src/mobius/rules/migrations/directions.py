@@ -14,6 +14,11 @@ _DOWN = re.compile(
     r"|//\s*@undo)|^[-#\s]*!downs|^--+\s*create above / drop below|^--[-=@!\s]*down[-=:\s]*$",
     re.IGNORECASE,
 )
+_UP = re.compile(
+    r"^--\s*(?:migrate:up|\+goose\s+up|\+migrate\s+up|\+micrate\s+up|up migration\s*$|rambler\s+up)|^[-#\s]*!ups"
+    r"|^--[-=@!\s]*up[-=:\s]*$",
+    re.IGNORECASE,
+)
 _ALONE = re.compile(
     r"^--\s*(?:migrate:up\b.*transaction:false|\+goose\s+no\s+transaction|\+migrate\s+up\s+notransaction"
     r"|!\s*no-transaction\b|transactional:\s*false|postgres-migrations\s+disable-transaction"
@@ -23,9 +28,13 @@ _ALONE = re.compile(
 _CHANGESET = re.compile(r"^--\s*changeset\s+\S", re.IGNORECASE)
 
 
-def begins_the_way_down(comments: Sequence[str]) -> bool:
-    """Whether what follows takes the migration back, and does not run when it is applied."""
-    return any(_DOWN.match(comment) for comment in comments)
+def is_the_way_down(comments: Sequence[str], so_far: bool) -> bool:
+    """Whether what follows takes the migration back, and does not run when it is applied. `so_far`: whether what stood
+    before did; the last word counts."""
+    for comment in comments:
+        so_far = so_far or _DOWN.match(comment) is not None
+        so_far = so_far and _UP.match(comment) is None
+    return so_far
 
 
 def runs_alone(comments: Sequence[str]) -> bool:
