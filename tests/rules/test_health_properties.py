@@ -12,6 +12,7 @@ from mobius.model.sample import BUCKETS, Sample
 from mobius.model.settings import MonitorSettings
 from mobius.model.verdict import Outcome
 from mobius.rules.health import judge
+from mobius.rules.health.facts import Streak, streak
 
 times = st.floats(-1e5, 1e5, allow_nan=False)
 histograms = st.just(()) | st.lists(st.integers(0, 500), min_size=BUCKETS, max_size=BUCKETS).map(tuple)
@@ -79,3 +80,15 @@ def test_a_window_in_which_no_probe_was_made_is_never_a_pass(samples, policy, mo
         judge(blind, policy, monitor, opened_at=0.0, now=4000.0, deadline=3600.0).outcome
         is Outcome.INCONCLUSIVE
     )
+
+
+@given(st.lists(st.booleans(), max_size=40), monitors)
+def test_a_row_of_checks_is_the_same_counted_one_by_one_or_all_at_once(
+    answers: list[bool], monitor: MonitorSettings
+) -> None:
+    row = Streak()
+    for number, ok in enumerate(answers):
+        row = row.after(ok, monitor)
+        assert row == streak(
+            [Sample("probe", float(n), one) for n, one in enumerate(answers[: number + 1])], monitor
+        )

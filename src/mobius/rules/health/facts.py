@@ -50,7 +50,7 @@ class Streak:
     broken_up: bool = False
 
     def after(self, ok: bool, monitor: MonitorSettings) -> Streak:
-        """With one more check."""
+        """With one more check, as `streak` counts all of them."""
         if not ok:
             broken_up = self.failed > 0 and (self.broken_up or self.good > 0)
             unhealthy = self.unhealthy or self.failed + 1 >= monitor.failure_threshold
@@ -100,11 +100,20 @@ def is_measured(sample: Sample) -> bool:
 
 def streak(samples: Iterable[Sample], monitor: MonitorSettings) -> Streak:
     """Counts in order of measuring, never by time: a clock that is set cannot make or break a row."""
-    row = Streak()
+    failed = good = 0
+    unhealthy = broken_up = False
     for sample in samples:
-        if is_measured(sample):
-            row = row.after(bool(sample.ok), monitor)
-    return row
+        if not is_measured(sample):
+            continue
+        if not sample.ok:
+            broken_up = failed > 0 and (broken_up or good > 0)
+            failed, good = failed + 1, 0
+            unhealthy = unhealthy or failed >= monitor.failure_threshold
+            continue
+        good += 1
+        if not unhealthy or good >= monitor.recovery_threshold:
+            failed, unhealthy, broken_up = 0, False, False
+    return Streak(failed, good, unhealthy, broken_up)
 
 
 def steady_tail(samples: Sequence[Sample], *, after: float, until: float) -> tuple[Sample, ...]:

@@ -115,12 +115,14 @@ class HostJudging:
         self, striking: Sequence[str], now: float, spans: Sequence[Span]
     ) -> tuple[int, Verdict | None]:
         """How many of these, the first of them first, must be left out for the rest to be well, and what is said of the
-        rest then; None where leaving all of them out does not help. One, two, four and so on are tried, and then
-        what lies between: the whole window is judged anew each time."""
+        rest then; None where leaving all of them out does not help. The whole window is judged anew each time, so one
+        is tried, then all, then what lies between."""
         bad, tried = 0, min(1, len(striking))
-        while tried > bad and (there := self._without(striking[:tried], now, spans)).outcome is Outcome.FAIL:
-            bad, tried = tried, min(2 * tried, len(striking))
-        if tried == bad:
+        there = self._without(striking[:tried], now, spans) if tried else None
+        if there is not None and there.outcome is Outcome.FAIL:
+            bad, tried = 1, len(striking)
+            there = self._without(striking, now, spans) if tried > bad else None
+        if there is None or there.outcome is Outcome.FAIL:
             return 0, None
         while tried - bad > 1:
             between = (bad + tried) // 2
