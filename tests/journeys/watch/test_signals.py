@@ -69,7 +69,7 @@ def test_a_required_signal_that_nobody_answers_stops_the_deployment_before_anyth
     assert service.get("/")["release"] == "v1"
     service.config.write_text(service.config.read_text().replace("required = true", "required = false"))
     doctor = service.mobius("doctor")
-    assert "warning: could not be read" in doctor.out
+    assert "warn   signal queue: could not be read" in doctor.out
     service.mobius("deploy", "--tag", "v2", expect=0)
 
 
