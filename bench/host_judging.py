@@ -12,6 +12,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +73,11 @@ def made(hosts: int, ticks: int) -> Looks:
 def one_round(hosts: int, looks: Looks) -> dict[str, float]:
     """Milliseconds of one look, by what it is about."""
     judging = judging_of(hosts, looks)
-    took = [timed(lambda at=at, samples=samples: look(judging, at, samples)) for at, samples in looks]
+    took = [timed(partial(look, judging, at, samples)) for at, samples in looks]
     tenth = max(1, len(took) // 10)
     sick = judging_of(hosts, looks)
     ailing = [(at, tuple(_sick(one) for one in samples)) for at, samples in looks]
-    failing = [timed(lambda at=at, samples=samples: look(sick, at, samples)) for at, samples in ailing]
+    failing = [timed(partial(look, sick, at, samples)) for at, samples in ailing]
     return {
         "judge": median(took),
         "first": median(took[:tenth]),
