@@ -47,7 +47,8 @@ def made_on(bed: Bed, folder: Path, *, budget: int) -> OnHosts:
         ssh=SSH % config,
         hosts=rows,
         python="python3",
-        window="3s",
+        window="5s",
+        interval="500ms",
         fleet=f"failure_budget = {budget}",
         more='env = { BIND = "0.0.0.0" }',
     )
