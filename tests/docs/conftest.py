@@ -18,7 +18,7 @@ def shop(new_service: Callable[..., Service]) -> Service:
     """The sample service with v2.0.0 live, which came after v1.2.0; v2.1.0 can be deployed."""
     from pages.shop import bring
 
-    service = new_service(window="1s", interval="200ms")
+    service = new_service(window="3s", interval="500ms")
     service.add_release("v2.1.0", migrations=1)
     bring(service, "v1.2.0", "v2.0.0")
     return service

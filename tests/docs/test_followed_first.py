@@ -72,7 +72,7 @@ def commit(service: Service, tag: str, **files: str) -> None:
 def settings_of(page: str) -> str:
     """The first whole mobius.toml of a page, for a service that is looked at more often."""
     code = next(code for code in reading.blocks(reading.ROOT / page, "toml") if code.startswith("service"))
-    return f'{code}\n[monitor]\ninterval = "200ms"\n'
+    return f'{code}\n[monitor]\ninterval = "500ms"\n'
 
 
 def test_the_first_screen(project: Service) -> None:

@@ -276,7 +276,7 @@ def line(tmp_path: Path) -> Iterator[Sshd]:
 
 
 def test_working_from_a_laptop(line: Sshd, new_service: Callable[..., Service]) -> None:
-    service = new_service(window="1s", interval="200ms")
+    service = new_service(window="3s", interval="500ms")
     bring(service, "v1.1.0")
     release = service.add_release("v1.2.0")
     (release / "scripts").mkdir()
