@@ -10,7 +10,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -92,11 +92,7 @@ def _tried(
     address = bench.scratch.address
     assert address is not None
     # While this session is there nobody can drop the scratch database.
-    with (
-        in_plain_words(address, _DOING),
-        contextlib.closing(onlooker(address)) as old,
-        ThreadPoolExecutor(1) as early,
-    ):
+    with in_plain_words(address, _DOING), contextlib.closing(onlooker(address)) as old:
         trial = Trial(
             "postgresql",
             str(old.info.parameter_status("server_version")).split()[0],
@@ -106,7 +102,6 @@ def _tried(
         )
         if not changes:
             return trial
-        schema = early.submit(_schema, bench, address)  # while the onlookers take their places
         there, was_broken, since = before(old), catalog.broken_in(old), transaction_now(old)
         progress(f"running {len(changes)} migration(s) on a copy")
         seen, seconds, error = _run(bench, changes, there, progress)
@@ -128,8 +123,7 @@ def _tried(
                 waiting = beside.submit(_queued, bench, queue, trial, there)
                 if bench.source.opaque:
                     waiting.result()  # a program of the project's own is never started twice at a time
-            was = _Was(compared, was_broken, schema)
-            trial = _compared(bench, trial, was, versions if not error else [])
+            trial = _compared(bench, trial, compared, was_broken, versions if not error else [])
             if waiting is not None and (behind := waiting.result()) is not None:
                 trial = replace(trial, queue_blocked_s=behind.seconds, gives_way=behind.gave_way)
             return trial
@@ -186,28 +180,23 @@ def _said(changes: Sequence[Change]) -> list[str]:
     return [change.up for change in changes if change.up is not None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Was:
-    """The database before the migrations."""
-
-    rows: Compared
-    broken: frozenset[str]
-    schema: Future[tuple[str, ...]]
-
-
-def _compared(bench: _Bench, trial: Trial, was: _Was, versions: Sequence[str]) -> Trial:
+def _compared(
+    bench: _Bench, trial: Trial, compared: Compared, was_broken: frozenset[str], versions: Sequence[str]
+) -> Trial:
     """Rows and schemas beside those of before; then the way down (`versions`: none where there is nothing to take
     back), and the same of what it leaves."""
-    migrated, compared = bench.migrated, was.rows
+    scratch, migrated = bench.scratch.address, bench.migrated
+    assert scratch is not None
     all_gone = _are_all_gone(bench, migrated)
-    with ThreadPoolExecutor(1) as looking:
+    with ThreadPoolExecutor(2) as looking:
+        schema = looking.submit(_schema, bench, scratch)
         becomes = looking.submit(_schema, bench, migrated)
         with contextlib.closing(onlooker(migrated)) as new:
             trial = replace(
                 trial,
                 rows=compared.rows(new, all_gone=all_gone),
-                broken_checks=tuple(sorted(catalog.broken_in(new) - was.broken)),
-                schema_diff=catalog.difference(was.schema.result(), becomes.result()),
+                broken_checks=tuple(sorted(catalog.broken_in(new) - was_broken)),
+                schema_diff=catalog.difference(schema.result(), becomes.result()),
             )
         if not versions or not bench.source.can_go_down(bench.root, versions):
             return trial
@@ -221,7 +210,7 @@ def _compared(bench: _Bench, trial: Trial, was: _Was, versions: Sequence[str]) -
             with contextlib.closing(onlooker(down)) as new:
                 rows, lacking = compared.rows(new, all_gone=all_gone), narrower(compared.was, shapes_of(new))
             differs = lacking or "; ".join(
-                catalog.difference(was.schema.result(), back.result()).splitlines()[:3]
+                catalog.difference(schema.result(), back.result()).splitlines()[:3]
             )
             return replace(trial, down=DownTrial(True, seconds, rows=rows, schema_differs=differs))
 
