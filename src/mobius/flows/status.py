@@ -82,7 +82,7 @@ def status(ports: Ports) -> Status:
             *_by_other_means(now, ports),
             *_here_alone(backups, ports),
         ),
-        next=_next(now, run, alive, way_back, ports, is_behind=bool(behind)),
+        next=_next(now, run, alive, way_back, ports, is_unwritten=bool(unwritten), is_behind=bool(behind)),
     )
 
 
@@ -295,10 +295,11 @@ def _next(
     way_back: WayBackNow | None,
     ports: Ports,
     *,
+    is_unwritten: bool,
     is_behind: bool,
 ) -> str:
     environment = ports.settings.name
-    if _unwritten(ports):
+    if is_unwritten:
         return f"mobius resume -e {environment}"
     if is_behind:
         return f"mobius journal raise-token -e {environment} --dry-run"

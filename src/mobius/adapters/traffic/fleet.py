@@ -68,9 +68,8 @@ class FleetTraffic:
 
     def switch(self, weights: Mapping[str, int]) -> Switched:
         present = self._hosts.present()
-        at_once = (
-            self._hosts.goes_back or not self.weights()
-        )  # nobody is served: there is nothing to be careful of
+        # Where nobody is served there is nothing to be careful of.
+        at_once = self._hosts.goes_back or not self.weights()
         size = len(present) if at_once else self._hosts.settings.max_parallel
         return self._switch(weights, [present[i : i + size] for i in range(0, len(present), size)])
 
