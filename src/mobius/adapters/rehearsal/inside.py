@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from mobius.adapters.checks.http import HttpChecks
+from mobius.adapters.ends import whole
 from mobius.adapters.places import Places
 from mobius.adapters.rehearsal.asked import Asked, Line, Served
 from mobius.adapters.rehearsal.inside_bounds import end_when_left, say, with_no_more_than
@@ -48,9 +49,8 @@ class Started:
     def tail(self) -> tuple[str, ...]:
         chunks = tuple(self.said)
         content = b"".join(chunks)[-LOG_BYTES:]
-        if len(chunks) == self.said.maxlen or len(content) == LOG_BYTES:
-            content = content.partition(b"\n")[2]  # half a line might hold half a secret
-        text = content.decode(errors="replace")
+        is_cut = len(chunks) == self.said.maxlen or len(content) == LOG_BYTES
+        text = whole(content) if is_cut else content.decode(errors="replace")
         lines = ["".join(c if c.isprintable() else " " for c in line) for line in text.splitlines()]
         return tuple(f"{self.served.name}: {line}" for line in lines[-LOG_LINES:])
 
