@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -21,7 +22,9 @@ Pipe = tuple[Arriving, IO[bytes]]
 def pipe(request: pytest.FixtureRequest) -> Iterator[Pipe]:
     reading, writing = os.pipe()
     with open(reading, "rb", buffering=0) as source, open(writing, "wb", buffering=0) as sink:
-        yield Arriving(source, by_thread=request.param == "thread"), sink
+        arriving = Arriving(source, by_thread=request.param == "thread")
+        yield arriving, sink
+        arriving.close()
 
 
 def test_what_was_written_is_read_in_order(pipe: Pipe) -> None:
@@ -56,6 +59,57 @@ def test_a_wait_without_a_limit_ends_with_the_first_byte(pipe: Pipe) -> None:
     writer.start()
     assert arriving.read(None) == b"at last"
     writer.join()
+
+
+class _AskedAgain(io.FileIO):
+    """A pipe whose owner closes it just when somebody asks for its number a second time."""
+
+    def __init__(self, fd: int) -> None:
+        super().__init__(fd, "rb")
+        self.times = 0
+        self.asked, self.closed_meanwhile = threading.Event(), threading.Event()
+
+    def fileno(self) -> int:
+        self.times += 1
+        number = super().fileno()
+        if self.times > 1:
+            self.asked.set()
+            self.closed_meanwhile.wait(5.0)
+        return number
+
+
+def test_a_pipe_that_gets_the_number_of_a_closed_one_keeps_its_bytes() -> None:
+    reading, writing = os.pipe()
+    source = _AskedAgain(reading)
+    old = Arriving(source, by_thread=True)
+    os.write(writing, b"first")
+    assert old.read(5.0) == b"first"
+    source.asked.wait(0.2)  # it may ask no second time at all
+    source.close()
+    os.close(writing)
+    other, sink = os.pipe()
+    os.dup2(other, reading)
+    source.closed_meanwhile.set()
+    os.write(sink, b"of the other")
+    os.close(sink)
+    assert old.read(5.0) == b""
+    assert os.read(reading, CHUNK) == b"of the other"
+    os.close(other)
+    if other != reading:
+        os.close(reading)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="reads /dev/zero")
+def test_one_that_is_closed_while_nobody_takes_what_comes_lets_its_thread_end() -> None:
+    before = threading.active_count()
+    with open("/dev/zero", "rb", buffering=0) as endless:
+        arriving = Arriving(endless, by_thread=True)
+        assert len(arriving.read(5.0)) == CHUNK
+        arriving.close()
+    until = time.monotonic() + 5.0
+    while threading.active_count() > before and time.monotonic() < until:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
 
 
 @pytest.mark.parametrize("by_thread", [False, True])

@@ -8,6 +8,7 @@ import select
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import IO
 
 CHUNK = 65_536
@@ -20,8 +21,10 @@ class Arriving:
     def __init__(self, pipe: IO[bytes], *, by_thread: bool = sys.platform == "win32") -> None:
         self._pipe = pipe
         self._chunks: queue.Queue[bytes] | None = queue.Queue(maxsize=64) if by_thread else None
+        self._is_over = threading.Event()
         if by_thread:
-            threading.Thread(target=self._read_ahead, daemon=True).start()
+            # A descriptor of the thread's own: the number of one that is closed beside it soon belongs to another.
+            threading.Thread(target=self._read_ahead, args=(os.dup(pipe.fileno()),), daemon=True).start()
 
     def read(self, within_s: float | None) -> bytes:
         """The next bytes; b"" at the end, and when none came in time. None: waits as long as it takes."""
@@ -41,13 +44,23 @@ class Arriving:
                 self._chunks.put(chunk)  # the end stays the end
             return chunk
 
-    def _read_ahead(self) -> None:
+    def close(self) -> None:
+        """Nothing more is wanted; the pipe itself is its owner's to close."""
+        self._is_over.set()
+        with suppress(queue.Empty):
+            while self._chunks is not None:  # whoever waits for room there goes on, and ends
+                self._chunks.get_nowait()
+
+    def _read_ahead(self, fd: int) -> None:
         assert self._chunks is not None
-        while True:
-            try:
-                chunk = os.read(self._pipe.fileno(), CHUNK)
-            except (OSError, ValueError):  # closed meanwhile
-                chunk = b""
-            self._chunks.put(chunk)
-            if not chunk:
-                return
+        try:
+            while not self._is_over.is_set():
+                try:
+                    chunk = os.read(fd, CHUNK)
+                except OSError:
+                    chunk = b""
+                self._chunks.put(chunk)
+                if not chunk:
+                    return
+        finally:
+            os.close(fd)

@@ -65,6 +65,7 @@ class SshLine:
         if self._end(0.0 if isinstance(problem, Cut) else END_S) is None:
             self._ssh.kill()
             self._ssh.wait()
+        self._arriving.close()
         self._ssh.stdout.close()
         self._listener.join(END_S)
 
