@@ -24,10 +24,8 @@ from mobius.adapters.redaction import redactor, secrets_of
 from mobius.adapters.releases.elsewhere import ElsewhereOrigin
 from mobius.adapters.releases.sources import origin_of
 from mobius.adapters.releases.store import ReleaseStore
-from mobius.adapters.signals.configured import Reader, background, look_at
 from mobius.adapters.signals.gauges import gauges
 from mobius.adapters.signals.recorded import recorded
-from mobius.adapters.signals.window import WindowSignals
 from mobius.adapters.targets.command import CommandTarget
 from mobius.adapters.targets.observe import ObserveTarget
 from mobius.adapters.targets.process import ProcessTarget
@@ -36,13 +34,11 @@ from mobius.adapters.traffic.elsewhere import ElsewhereTraffic
 from mobius.adapters.traffic.haproxy import HaproxyTraffic
 from mobius.adapters.traffic.live_socket import LiveSocketTraffic
 from mobius.errors import UsageError
-from mobius.flows.before import has_many_hosts, is_adaptive, tick_s
 from mobius.model.haproxy import haproxy_place
 from mobius.model.release import Release
 from mobius.model.settings import EnvironmentSettings, Settings
 from mobius.model.verdict import CheckResult
 from mobius.ports import (
-    Around,
     Commands,
     Launcher,
     Ports,
@@ -54,10 +50,10 @@ from mobius.ports import (
     nothing_required,
 )
 from mobius.rules.commanding import ELSEWHERE
-from mobius.wiring.counting import counting, noted_files, recorder
+from mobius.wiring.counting import noted_files, recorder
 from mobius.wiring.journal import lock_of, refuse_elsewhere, shared_launcher
-from mobius.wiring.media_signals import film_signals
 from mobius.wiring.telling import journal_of
+from mobius.wiring.window_signals import Watching
 
 
 def assemble(
@@ -101,51 +97,9 @@ def assemble(
         target = _target(service, settings, places, environ, commands)
         traffic = _traffic(service, settings, places, target, store.path)
 
-    def readers(release_id: str) -> list[Reader]:
-        backend = haproxy_place(service, settings).backend
-        around = Around(
-            settings.name,
-            settings.url,
-            environ,
-            places.resolve,
-            project,
-            release_id=release_id,
-            backend=backend,
-        )
-        return [Reader(signal, around, redact) for signal in settings.signals]
-
-    def signals(release: Release, beside: Release | None = None) -> Signals:
-        counted = counting(service, settings, places.root, traffic, target, clock.now, release.id)
-        whole = WindowSignals(
-            settings,
-            checks,
-            clock=clock,
-            release_id=release.id,
-            beside=beside.id if beside else "",
-            own_url=partial(target.slot_url, release.slot) if beside else None,
-            counters=counted.counters,
-            remark=counted.remark,
-            pids=None
-            if commands
-            else lambda: [
-                p.pid for p in target.processes() if p.slot == release.slot and p.pid and not p.host
-            ],
-            probe_every_s=settings.monitor.interval_s - tick_s(settings, staged=True) / 2
-            if beside or is_adaptive(settings.policy) or has_many_hosts(settings)
-            else 0.0,
-            restarts=None
-            if commands
-            else lambda: {p.name: p.restarts for p in target.processes() if p.slot == release.slot},
-            gauges=[
-                *background(readers(release.id), clock, settings.monitor.interval_s, tick_s(settings)),
-                # beside another release nobody knows whose films they are
-                *(() if beside else film_signals(all_settings, settings, places, clock, release.live_since)),
-            ],
-            resolve=places.resolve,
-            made_since=release.live_since,
-        )
-        return of_hosts(whole, release) if of_hosts and not beside else whole
-
+    watching = Watching(
+        all_settings, settings, environ, places, clock, checks, target, traffic, redact, of_hosts
+    )
     return Ports(
         settings=settings,
         service=service,
@@ -155,8 +109,8 @@ def assemble(
         releases=store,
         target=target,
         traffic=traffic,
-        signals=signals,
-        signals_beside=signals,
+        signals=watching.signals,
+        signals_beside=watching.signals,
         checks=checks,
         backups=FolderBackups(service, settings, places, store, rehearser, databases, environ),
         migrations=live_migrations(settings, places, environ, redact) if commands is None else None,
@@ -167,7 +121,7 @@ def assemble(
         artifact=records.artifacts(settings.artifact_dir, redact),
         commands=commands,
         baselines=partial(recorded, places.root / "run", files=noted_files(settings)),
-        look_at_signals=lambda: look_at(readers("")),
+        look_at_signals=watching.look,
         gauges=partial(gauges, places.root / "run", journal, settings.name),
         note_usual=recorder(service, settings, places.root, traffic, target, clock).note,
         monitor_log=monitor_logs(project / "monitor_logs", settings.name, redact),
