@@ -9,6 +9,7 @@ import pytest
 from mobius.errors import Locked
 from mobius.model.release import ReleaseState
 from mobius.model.run import RunState
+from mobius.model.settings import MonitorSettings
 from world import SETTINGS, Killed, Script, World
 
 HOUR = 3600.0
@@ -105,6 +106,21 @@ def test_time_in_which_nobody_looked_is_written_down_and_is_not_health() -> None
     [blind] = world.events(ended, "blind")
     assert blind.data["seconds"] == pytest.approx(5900, abs=1)
     assert ended.state is RunState.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("stopped_s", "told"), [(1.5, []), (9.0, ["nobody looked for 9"])])
+def test_with_an_interval_of_milliseconds_a_late_look_is_no_gap(stopped_s: float, told: list[str]) -> None:
+    world = with_v1(replace(SETTINGS, window_s=60.0, monitor=MonitorSettings(interval_s=0.05)))
+    run = world.begin(world.plan("v2"))
+    world.interrupt(
+        lambda name, _: name == "journal.add_samples" and world.looks["v2"] == 30,
+        lambda: world.clock.wait(stopped_s),
+    )
+
+    ended = world.carry_on(run)
+
+    said = [event.message[:19] for event in world.events(ended, "blind")]
+    assert said == told
 
 
 def test_a_deadline_is_absolute_whatever_happens_to_the_monitor() -> None:

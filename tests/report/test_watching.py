@@ -130,6 +130,28 @@ def test_one_look_is_one_line() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("figures", "drawn", "told"),
+    [
+        (Figures(), "–", ""),
+        (Figures(0.0), "0", "0 requests/s"),
+        (Figures(0.0333, 0.0), "0.033", "0.033 requests/s, 0 % errors"),
+        (Figures(2.04, 0.0), "2.0", "2.0 requests/s, 0 % errors"),
+    ],
+)
+def test_no_requests_and_nobody_who_counts_them_are_two_things(
+    figures: Figures, drawn: str, told: str
+) -> None:
+    tick = replace(TICK, traffic={"traffic": figures})
+    [line] = [line for line in WindowScreen(Still(tick)).lines(NOON, 80, 30) if "requests/s" in line]
+    assert line.split()[-1] == drawn
+    said = look_line(tick).split(" · ")
+    assert [part for part in said if "requests/s" in part] == ([told] if told else [])
+    assert tick_json(tick, stories.run(RunState.OBSERVING))["traffic"]["traffic"]["requests_per_s"] == (
+        None if figures.requests_per_s is None else pytest.approx(figures.requests_per_s, abs=1e-4)
+    )
+
+
 def test_in_a_pipe_there_is_a_line_a_minute() -> None:
     stream, still = io.StringIO(), Still()
     live = LiveText(stream, screen=lambda run_id: WindowScreen(still))

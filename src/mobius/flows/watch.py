@@ -26,7 +26,7 @@ from mobius.report.freezing import disarm_words
 from mobius.report.watching_json import tick_json
 from mobius.report.watching_text import look_line
 from mobius.report.ways import choices_between
-from mobius.report.words import clock
+from mobius.report.words import clock, duration
 from mobius.rules.choosing import AFTER, unasked
 from mobius.rules.disarming import Span, at_the_end
 from mobius.rules.hosts.judging import HostJudging
@@ -35,6 +35,9 @@ from mobius.rules.ticking import Tally
 
 DOWN = "failed_checks"  # the rule that says that it does not answer any more
 LEAST_PAUSE = 0.2  # of a tick, however long the look took
+LEAST_GAP_S = (
+    2.0  # a busy machine is as late as that now and then, which is no gap, however short the interval
+)
 TELL_EVERY_S = 60.0  # how often a quiet window says that it is still there
 
 
@@ -279,8 +282,8 @@ class Watch:
         self._say_blind(gap_s - tick_s(self.ports.settings))
 
     def _say_blind(self, gap_s: float) -> None:
-        if gap_s > 2 * self.ports.settings.monitor.interval_s:
-            self.record.say("blind", f"nobody looked for {gap_s:.0f} s", {"seconds": round(gap_s, 1)})
+        if gap_s > max(2 * self.ports.settings.monitor.interval_s, LEAST_GAP_S):
+            self.record.say("blind", f"nobody looked for {duration(gap_s)}", {"seconds": round(gap_s, 1)})
 
 
 def _watched(record: Record) -> Release:

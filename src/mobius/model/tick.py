@@ -10,9 +10,10 @@ from mobius.model.verdict import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Requests of the last minute (of two intervals, where that is longer); None where nothing was measured."""
+    """Requests of the last minute (of two intervals, where that is longer); None where nothing was measured: nobody
+    counts requests, or whoever does could not be asked. 0 requests a second were counted."""
 
-    requests_per_s: float = 0.0
+    requests_per_s: float | None = None
     errors_pct: float | None = None
     p50_ms: float | None = None
     p95_ms: float | None = None

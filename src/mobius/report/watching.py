@@ -115,7 +115,7 @@ class WindowScreen:
             ("p50", [one.p50_ms for one, _ in parts], _or_none(whole.p50_ms, milliseconds)),
             ("p95", [one.p95_ms for one, _ in parts], _or_none(whole.p95_ms, milliseconds)),
             ("p99", [one.p99_ms for one, _ in parts], _or_none(whole.p99_ms, milliseconds)),
-            ("requests/s", [one.requests_per_s for one, _ in parts], rate(whole.requests_per_s)),
+            ("requests/s", [one.requests_per_s for one, _ in parts], _or_none(whole.requests_per_s, rate)),
         ]
         for signal, name in (("cpu", "CPU"), ("memory", "memory")):
             if signal in tick.gauges:

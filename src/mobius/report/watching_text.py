@@ -29,9 +29,11 @@ def parts(tick: Tick) -> list[str]:
 
 
 def traffic_words(figures: Figures) -> str:
-    """ "102 requests/s, 0.12 % errors, p95 120 ms"; "" where nobody asked anything."""
-    if figures.errors_pct is None:
+    """ "102 requests/s, 0.12 % errors, p95 120 ms"; "0 requests/s" where nobody asked, "" where nobody counts."""
+    if figures.requests_per_s is None:
         return ""
+    if figures.errors_pct is None:
+        return f"{rate(figures.requests_per_s)} requests/s"
     p95 = f", p95 {milliseconds(figures.p95_ms)}" if figures.p95_ms is not None else ""
     return f"{rate(figures.requests_per_s)} requests/s, {percent(figures.errors_pct)} errors{p95}"
 
@@ -62,4 +64,6 @@ def amount(value: float) -> str:
 
 def rate(per_s: float) -> str:
     """Requests a second."""
-    return f"{per_s:,.0f}" if per_s >= 9.95 else f"{per_s:.1f}"
+    if per_s >= 9.95:
+        return f"{per_s:,.0f}"
+    return f"{per_s:.1f}" if per_s >= 0.095 else f"{per_s:.2g}"

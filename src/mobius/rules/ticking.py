@@ -107,7 +107,7 @@ def figures_of(samples: Iterable[Sample], over_s: float) -> Figures:
     columns = zip_longest(*(s.histogram for s in there if s.histogram), fillvalue=0)
     histogram = tuple(sum(column) for column in columns)
     return Figures(
-        requests_per_s=requests / over_s,
+        requests_per_s=requests / over_s if there else None,
         errors_pct=100 * errors / requests if requests else None,
         p50_ms=quantile_ms(histogram, 0.5),
         p95_ms=quantile_ms(histogram, 0.95),
