@@ -10,6 +10,8 @@ from flows.many_hosts import HOSTS, ON_HOSTS, FleetWorld, HostsTarget
 from mobius.errors import Fenced, GateUnknown, MobiusError, UsageError
 from mobius.flows.ahead import hosts_ahead, raise_above_hosts
 from mobius.flows.by_hand import abort, accept_by_hand, resume
+from mobius.flows.plan_return import plan_rollback
+from mobius.flows.restart import plan_restart, restart_in_place
 from mobius.flows.status import status
 from mobius.model.emergency import Epoch
 from mobius.model.fleet import HostSeen
@@ -175,11 +177,40 @@ def test_status_says_that_nobody_may_act_and_what_to_type(world: Lost) -> None:
     assert not any("have seen token" in one for one in status(world.ports).warnings)
 
 
+def test_a_plan_says_before_anybody_acts_that_it_will_be_refused_and_what_to_type(world: Lost) -> None:
+    for plan in (
+        world.plan("v3"),
+        plan_rollback(world.ports, tool_version="1"),
+        plan_restart(world.ports, tool_version="1"),
+    ):
+        (told,) = [check for check in plan.checks if check.name == "token"]
+        assert told.outcome == "FAIL"
+        assert told.answer.startswith(f"web1, web2, web3 have seen token {EMERGENCY.token}, of an emergency")
+        assert "where its record is lost: mobius journal raise-token -e production" in told.advice
+    raise_above_hosts(world.ports, reason="web9 burned down", who="ben")
+    (told,) = [check for check in world.plan("v3").checks if check.name == "token"]
+    assert (told.outcome, told.answer) == ("PASS", "no host has seen a higher one than the journal gave")
+
+
+def test_a_plan_asks_nothing_of_that_in_an_emergency_and_where_no_host_answers(world: Lost) -> None:
+    emergency = plan_rollback(world.ports, emergency=True, tool_version="1")
+    world.target.cut = set(HOSTS)
+    for plan in (emergency, world.plan("v3"), World().plan("v1")):
+        assert not any(check.name == "token" for check in plan.checks)
+
+
+def test_a_process_is_not_restarted_below_what_the_hosts_have_seen(world: Lost) -> None:
+    with pytest.raises(Fenced, match=REFUSED):
+        restart_in_place(world.ports, "api", who="ann")
+
+
 def test_a_journal_of_yesterday_is_told_apart_from_an_emergency(world: Lost) -> None:
     world.target.seen = dict.fromkeys(HOSTS, Epoch(57))
     with pytest.raises(Fenced) as refused:
         world.deploy("v3")
-    assert refused.value.message.startswith("a host has seen token 57, and this journal has given ")
+    assert refused.value.message.startswith(
+        "web1, web2, web3 have seen token 57, and this journal has given "
+    )
     assert "older copy" in refused.value.hint
 
 

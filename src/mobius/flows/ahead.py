@@ -10,9 +10,33 @@ from mobius.errors import Fenced, GateUnknown, MobiusError, UsageError
 from mobius.model.emergency import Ahead, Epoch
 from mobius.model.fleet import HostSeen
 from mobius.model.plan import Plan
+from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Ports
 from mobius.report.ahead import ahead_words
 from mobius.report.words import counted
+
+CHECK = "token"
+
+
+def token_checks(ports: Ports) -> tuple[CheckResult, ...]:
+    """What a plan says of the same; nothing where there are no hosts, or none is reached, which others say."""
+    try:
+        hosts = ports.target.hosts()
+        seen = look_ahead(ports, hosts)
+    except MobiusError:
+        return ()
+    if not any(host.is_reached for host in hosts):
+        return ()
+    if seen.is_so:
+        return (CheckResult(CHECK, Outcome.FAIL, ahead_words(seen), 0.0, what_to_do(ports, seen.highest)),)
+    return (CheckResult(CHECK, Outcome.PASS, "no host has seen a higher one than the journal gave", 0.0),)
+
+
+def refuse_planned_behind_hosts(plan: Plan) -> None:
+    """Raises `Fenced` where the plan says so already."""
+    for check in plan.checks:
+        if check.name == CHECK and check.outcome == Outcome.FAIL:
+            raise Fenced(check.answer, check.advice)
 
 
 def refuse_behind_hosts(ports: Ports) -> None:

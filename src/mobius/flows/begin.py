@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mobius.errors import GateFailed, Locked, MobiusError, UsageError
-from mobius.flows.ahead import go_above_hosts
+from mobius.flows.ahead import go_above_hosts, refuse_planned_behind_hosts
 from mobius.flows.plan import refuse_unless_checks_pass
 from mobius.flows.record import Record
 from mobius.flows.rollback import switch_at_once
@@ -32,6 +32,7 @@ def begin(plan: Plan, ports: Ports, *, lead: str, wanted_hash: str = "") -> Run:
             f"look at it: mobius plan -e {plan.environment} --tag {plan.tag}",
         )
     ports.refuse_elsewhere()
+    refuse_planned_behind_hosts(plan)
     refuse_unless_checks_pass(plan)
     refuse_if_it_went_on(plan, ports)
     try:

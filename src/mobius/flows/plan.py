@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from mobius.errors import GateFailed, GateUnknown, MobiusError, UsageError
+from mobius.flows.ahead import token_checks
 from mobius.flows.before import foreseen
 from mobius.flows.freeze import check_freeze
 from mobius.flows.keep import known_backups
@@ -138,6 +139,7 @@ def _look(source: Source, now: Standing, candidate: Release, ports: Ports) -> li
         CheckResult("tag", Outcome.PASS, f"{source.tag} is {(source.commit or source.digest)[:12]}", 0.0),
         _is_clean(source, ports),
         _is_another(candidate, now, ports),
+        *token_checks(ports),
         *ports.target.preflight(),
         *ports.traffic.preflight(),
         live_is_seen(now),

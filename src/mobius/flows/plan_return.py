@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mobius.errors import MobiusError, UsageError
 from mobius.flows.after_migrations import NO_MIGRATIONS, after_migrations
+from mobius.flows.ahead import token_checks
 from mobius.flows.latest_good import latest_good
 from mobius.flows.plan import asked, find_backup, proven_backup
 from mobius.flows.standing import Standing, live_side, standing
@@ -69,7 +70,7 @@ def plan_rollback(
     slot = now.previous_slot if warm else now.free_slot
     checks = [] if warm or ports.commands else [_is_there(target, found is not None, ports)]
     after = NO_MIGRATIONS if found else after_migrations(target, now, ports, emergency=emergency)
-    checks += [*waited, *after.checks]
+    checks += [*waited, *(() if emergency else token_checks(ports)), *after.checks]
     if found:
         checks += _of_the_data(ports, now, found, tuple(also), even_if_open=even_if_open, emergency=emergency)
     losing = None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 
 from mobius.errors import GateFailed, GateUnknown, MobiusError, UsageError
+from mobius.flows.ahead import refuse_behind_hosts, token_checks
 from mobius.flows.freeze import check_freeze
 from mobius.flows.plan import asked, config_digest, live_is_seen
 from mobius.flows.standing import Standing, live_side, standing
@@ -43,6 +44,7 @@ def plan_restart(ports: Ports, *, only: str = "", tool_version: str, despite_fre
                 check_freeze(ports, despite_freeze),
                 _what_changes(live.processes, processes),
                 _is_at_hand(now, ports),
+                *token_checks(ports),
                 *ports.target.preflight(),
                 *ports.traffic.preflight(),
                 live_is_seen(now),
@@ -70,7 +72,8 @@ def is_in_place(ports: Ports, name: str) -> bool:
 def restart_in_place(ports: Ports, name: str, *, who: str, despite_freeze: str = "") -> ProcessStatus:
     """Stops one worker or singleton and starts it again, as the live release has it; an open window goes on.
     Returns it once it stayed up. Raises `GateFailed` while frozen or when its configuration has changed (then the
-    whole release wants a restart), `Locked` while a deployment acts, `MobiusError` when it does not stay up."""
+    whole release wants a restart), `Locked` while a deployment acts, `Fenced` below what the hosts have seen,
+    `MobiusError` when it does not stay up."""
     ports.refuse_elsewhere()
     _refuse(check_freeze(ports, despite_freeze), name)
     now = standing(ports)
@@ -78,6 +81,7 @@ def restart_in_place(ports: Ports, name: str, *, who: str, despite_freeze: str =
         raise _nothing_live(ports)
     kept = _process(name, ports.releases.processes(now.live.id))
     _refuse(_is_configured_alike(kept, ports), name)
+    refuse_behind_hosts(ports)
     with turn(ports):
         ports.target.prepare()
         ports.target.restart(now.live_slot, name)

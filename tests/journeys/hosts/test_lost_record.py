@@ -35,6 +35,19 @@ def test_a_fleet_whose_emergency_nobody_wrote_down_is_deployed_to_again(fleet: F
     assert f"seen token {TOKEN}, of an emergency of ann@web9 (pid 12) at 2024-05-29T16:26:40Z" in said
     assert 'mobius journal raise-token -e production --reason "TEXT"' in said
     before = fleet.mobius("audit", "log", "--json", expect=0).out
+    for words in (
+        ("plan", "--tag", "v2"),
+        ("deploy", "--tag", "v2", "--dry-run"),
+        ("restart", "--dry-run"),
+    ):
+        planned = fleet.mobius(*words, expect=3)
+        shown = " ".join((planned.out + planned.err).split())
+        assert f"have seen token {TOKEN}, of an emergency of ann@web9 (pid 12)" in shown, str(planned)
+        assert 'mobius journal raise-token -e production --reason "TEXT"' in shown, str(planned)
+    standing = fleet.mobius("status", expect=0)
+    shown = " ".join(standing.out.split())
+    assert f"have seen token {TOKEN}, of an emergency of ann@web9 (pid 12)" in shown
+    assert standing.out.rstrip().endswith("mobius journal raise-token -e production --dry-run")
     dry = fleet.mobius("journal", "raise-token", "--dry-run", "--json", expect=0)
     told = json.loads(dry.out)
     assert (told["highest"]["token"], told["raised"], sorted(told["above"])) == (TOKEN, False, sorted(HOSTS))
