@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from free_ports import free_port
 
 WITHIN_S = 90.0
 
@@ -50,7 +51,7 @@ class DaskCluster:
 @contextmanager
 def dask_cluster(folder: Path, workers: int = 2) -> Iterator[DaskCluster]:
     """A scheduler with that many workers."""
-    port, log = _free_port(), folder / "dask.log"
+    port, log = free_port(), folder / "dask.log"
     words = ["scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
     scheduler = _dask(words, log)
     cluster = DaskCluster(f"tcp://127.0.0.1:{port}", log)
@@ -83,9 +84,3 @@ def _until(holds, log: Path) -> None:
     while not holds():
         assert time.monotonic() < deadline, log.read_text()[-2000:]
         time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

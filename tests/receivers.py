@@ -16,7 +16,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
-from journeys.service import free_port
+from free_ports import free_port
 
 Answer = tuple[int, dict[str, str], bytes]
 

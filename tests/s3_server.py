@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from free_ports import free_port
 from mobius.adapters.stores.agreed import Deadline
 from mobius.adapters.stores.s3_place import s3_place
 from mobius.adapters.stores.s3_requests import S3Requests
@@ -63,9 +63,7 @@ class S3Server:
 @contextmanager
 def s3_server(**environ: str) -> Iterator[S3Server]:
     """Runs inside the `with`; ended with it, whatever happens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     argv = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(argv, env={**os.environ, **environ}, **quiet)  # type: ignore[call-overload]

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from free_ports import free_port
 from init.samples import git_in
-from journeys.service import Service, free_port
+from journeys.service import Service
 from pages import reading
 from pages.followed import follow
 from pages.shop import end_all

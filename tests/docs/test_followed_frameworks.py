@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from free_ports import free_port
 from journeys.datasette.test_datasette import EXAMPLE, database
 from journeys.input.project import quiet_environment
-from journeys.service import Service, free_port
+from journeys.service import Service
 from pages.followed import Told, follow
 from postgres_server import Database
 

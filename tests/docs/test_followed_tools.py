@@ -14,13 +14,14 @@ import pytest
 
 from adapters.media.films import film
 from cli.test_media_golden import old
+from free_ports import free_port
 from github_server import GitHubServer
 from init.samples import git_in
 from journeys.by_hand import by_hand
 from journeys.line.far import MOBIUS
 from journeys.line.sshd import Sshd
 from journeys.premerge.project import Project
-from journeys.service import Service, free_port, wait_until
+from journeys.service import Service, wait_until
 from mobius.adapters.scratch.cut_off import why_not_here
 from pages.followed import follow
 from pages.shop import backup_of, bring, set_

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from journeys.service import free_port
+from free_ports import free_port
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
 from pages import reading
 from pages.followed import follow

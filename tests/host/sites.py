@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from free_ports import free_port
 from mobius.host.client import HostClient, HostUnavailable, ensure_running
 from mobius.host.messages import Kind, Listen, ProcessSpec
 
@@ -86,13 +86,6 @@ def new_site(suffix: str = "") -> Iterator[Site]:
             assert not written.exists() or "Traceback" not in written.read_text(), written.read_text()
     finally:
         site.clean_up()
-
-
-def free_port() -> int:
-    with socket.socket() as line:
-        line.bind(("127.0.0.1", 0))
-        port: int = line.getsockname()[1]
-        return port
 
 
 def wait_for(what: str, holds: Callable[[], bool], within_s: float = 10.0) -> None:

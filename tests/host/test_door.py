@@ -16,7 +16,8 @@ import psutil
 import pytest
 import trustme
 
-from host.sites import Site, free_port, new_site, wait_for
+from free_ports import free_port
+from host.sites import Site, new_site, wait_for
 from host.talking import Line, get, post
 from host.test_headers import HOSTILE
 from mobius.host.client import HostRefused

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from host.sites import SERVICE, Site, free_port, is_running, wait_for
+from free_ports import free_port
+from host.sites import SERVICE, Site, is_running, wait_for
 from host.talking import Answer, Line, get
 from mobius.host.client import HostRefused
 

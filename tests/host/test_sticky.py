@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from host.sites import Site, free_port, is_running, new_site, wait_for
+from free_ports import free_port
+from host.sites import Site, is_running, new_site, wait_for
 from host.talking import Answer, Line
 from mobius.host.client import ensure_running
 from mobius.host.door_exchange import Exchange

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from host.sites import free_port, wait_for
+from free_ports import free_port
+from host.sites import wait_for
 from mobius.host.client import HostClient, HostUnavailable, ensure_running, unit_of
 from mobius.host.systemd import Notify, take_handed_sockets
 

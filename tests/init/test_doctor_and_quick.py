@@ -11,15 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from free_ports import free_port
 from init.samples import SQLITE, git_in, lay_out
 from mobius.cli.main import COMMANDS, run
 from mobius.report.shims import SHIMS
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

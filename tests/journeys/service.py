@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from typing import Any, TypeVar
 
 import psutil
 
+from free_ports import free_port
 from mobius.host.children import MARK_ROOT, find_marked
 from mobius.host.client import HostClient, HostRefused, HostUnavailable
 
@@ -315,13 +315,6 @@ def ask(url: str, *, body: bytes | None = None, timeout_s: float = 10.0) -> Any:
             return {"code": refusal.code, "text": text.decode(errors="replace")}
     except OSError as problem:
         return {"code": 0, "text": str(problem)}
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _rows(file: Path, query: str) -> list[tuple[Any, ...]]:

@@ -6,13 +6,13 @@ import json
 import os
 import socket
 import urllib.request
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from free_ports import free_port
 from mobius.adapters.served import Announced, Served, seen, url_of
 from mobius.model.settings import ServeSettings
 from mobius.model.verdict import Outcome
@@ -26,11 +26,9 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
+def port() -> int:
     """A free one, with free ones after it."""
-    with socket.create_server(("127.0.0.1", 0)) as line:
-        found: int = line.getsockname()[1]
-    yield found if found < 60_000 else found - 5_000
+    return free_port(10)
 
 
 class Begun:

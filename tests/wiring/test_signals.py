@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from host.sites import free_port, wait_for
+from free_ports import free_port
+from host.sites import wait_for
 from mobius.model.release import Release
 from mobius.model.sample import Sample
 from mobius.wiring import open_app

@@ -9,6 +9,8 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 
+from free_ports import free_port
+
 Script = Callable[[socket.socket, bytes, threading.Event], None]
 
 
@@ -81,5 +83,4 @@ def serving(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[tuple
 
 def unused_port() -> int:
     """A port of loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    return free_port()

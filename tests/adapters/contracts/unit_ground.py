@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapters.contracts.conftest import other, web
-from host.sites import free_port
+from free_ports import free_port
 from mobius.adapters import systemd
 from mobius.adapters.places import Places
 from mobius.adapters.targets.systemd import SystemdTarget

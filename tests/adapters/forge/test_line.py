@@ -11,6 +11,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from free_ports import free_port
 from mobius.adapters.forge.line import LARGEST, Got, Line, Said
 from mobius.model.forge import Unknown
 
@@ -197,8 +198,7 @@ def test_an_answer_that_is_too_large_is_not_read_to_its_end(httpserver: HTTPServ
 
 
 def test_nobody_there_is_unknown(waits: Waits) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     assert why(new_line(f"http://127.0.0.1:{port}", waits).ask("GET", "/x")) == (
         f"http://127.0.0.1:{port}: Connection refused"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 import time
 import urllib.error
@@ -19,7 +18,7 @@ from typing import Any
 import pytest
 
 from adapters.traffic.haproxies import WHY_NOT, Haproxy
-from host.sites import free_port
+from free_ports import free_port
 from mobius.adapters.clocks.system import SystemClock
 from mobius.adapters.fleet.hosts import Hosts
 from mobius.adapters.traffic.fleet import FleetTraffic
@@ -50,7 +49,7 @@ class Host:
     def __init__(self, name: str) -> None:
         self.name, self.delay_s, self.fails = name, 0.0, False
         self.answered: Counter[str] = Counter()
-        self.port = _two_free_ports()
+        self.port = free_port(2)
         self._servers = [self._serve(self.port + number, slot) for number, slot in enumerate(SLOTS)]
 
     def close(self) -> None:
@@ -182,12 +181,3 @@ def behind_haproxy(folder: Path) -> Iterator[Scene]:
     finally:
         for one in scene.there.values():
             one.close()
-
-
-def _two_free_ports() -> int:
-    for first in range(21_000, 29_000, 2):
-        with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as other:
-            one.bind(("127.0.0.1", first))
-            other.bind(("127.0.0.1", first + 1))
-            return first
-    raise AssertionError("no two free ports")

@@ -14,7 +14,8 @@ from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
-from host.sites import free_port, wait_for
+from free_ports import free_port
+from host.sites import wait_for
 
 WHY_NOT = "" if shutil.which("prometheus") else "prometheus is not installed: apt-get install prometheus"
 SCRAPE = "200ms"

@@ -12,7 +12,8 @@ import pytest
 from adapters.checks.server import answers, serving
 from adapters.signals.reading import missing, reader
 from adapters.traffic.haproxies import WHY_NOT
-from host.sites import free_port, wait_for
+from free_ports import free_port
+from host.sites import wait_for
 
 CONFIG = """
 global

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from host.sites import Site, free_port, new_site, wait_for
+from free_ports import free_port
+from host.sites import Site, new_site, wait_for
 from mobius.adapters.places import Places
 from mobius.adapters.targets.process import ProcessTarget
 from mobius.model.settings import EnvironmentSettings, ProcessSettings

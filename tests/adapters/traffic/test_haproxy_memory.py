@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.traffic.haproxies import WHY_NOT, Haproxy
-from journeys.service import free_port
+from free_ports import free_port
 from mobius.adapters.traffic.haproxy_memory import MemoryHaproxy, MemoryServer
 from mobius.adapters.traffic.haproxy_reading import read_servers, read_statistics
 from mobius.model.fleet import HostSettings

@@ -6,10 +6,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -25,7 +23,8 @@ from typing import Any
 import pytest
 
 from adapters.traffic.haproxies import WHY_NOT, Haproxy
-from journeys.service import LONG_S, Done, free_port
+from free_ports import free_port
+from journeys.service import LONG_S, Done
 from mobius.adapters.fleet.agent import keeper, processes
 from mobius.config import load
 from mobius.host.client import HostClient, HostRefused, HostUnavailable
@@ -297,7 +296,7 @@ def a_fleet(
     for name in HOSTS:
         (folder / "hosts" / name / "home").mkdir(parents=True)
         given = json.dumps((roles or {}).get(name, ["web"]))
-        rows.append(HOST.format(name=name, address=name, at="127.0.0.1", port=_two_free_ports(), roles=given))
+        rows.append(HOST.format(name=name, address=name, at="127.0.0.1", port=free_port(2), roles=given))
     ssh = SSH % {"top": folder / "hosts"}
     made = Fleet(
         folder,
@@ -325,13 +324,3 @@ def until(condition: Callable[[], object], what: str, within_s: float = 30.0) ->
     while not condition():
         assert time.monotonic() < end, f"not within {within_s:g} s: {what}"
         time.sleep(0.05)
-
-
-def _two_free_ports() -> int:
-    """The first of two that nobody has, below those that the kernel gives to whoever calls somebody."""
-    while True:
-        first = random.randrange(12_000, 30_000, 2)
-        with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as other:
-            one.bind(("127.0.0.1", first))
-            other.bind(("127.0.0.1", first + 1))
-            return first

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from free_ports import free_port
 from journeys.line.far import MOBIUS
-from journeys.service import Done, Service, free_port, wait_until
+from journeys.service import Done, Service, wait_until
 
 CONFIG = """
 ListenAddress 127.0.0.1

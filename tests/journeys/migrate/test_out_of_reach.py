@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ import psycopg
 import pytest
 
 from adapters.rehearsal.ground import a_place
+from free_ports import free_port
 from journeys.migrate.stage import OLD, Shop
 from mobius.adapters.rehearsal.bubblewrap import Bubblewrap
 from mobius.model.release import BackupRecord, Release
@@ -70,9 +70,7 @@ class Live:
 
 @pytest.fixture
 def live() -> Iterator[Live]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = new_server(listen_addresses="127.0.0.1", port=str(port), log_connections="on")
     try:
         server.url = lambda database="postgres", user="mobius", password="": (  # type: ignore[method-assign]

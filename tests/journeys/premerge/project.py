@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from adapters.media.films import film
+from free_ports import free_port
 from init.samples import NODE, git_in, lay_out
-from journeys.service import Done, free_port
+from journeys.service import Done
 from rules.scanning.shapes import NPM, npm_clean
 
 MORE = """

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from free_ports import free_port
 from init.samples import git_in
-from journeys.service import Done, free_port
+from journeys.service import Done
 from mobius.adapters.scratch.cut_off import why_not_here
 from postgres_server import Database
 from postgres_server import new_database as new_database

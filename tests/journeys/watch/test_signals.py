@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from adapters.signals.prometheuses import WHY_NOT, prometheus
-from journeys.service import Service, free_port, wait_until
+from free_ports import free_port
+from journeys.service import Service, wait_until
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
 

@@ -18,7 +18,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from journeys.service import Service, ask, free_port, wait_until
+from free_ports import free_port
+from journeys.service import Service, ask, wait_until
 
 pytestmark = pytest.mark.journey
 SERVE = '\n[environments.production.serve]\nlisten = "127.0.0.1:<web>"\n'
