@@ -8,6 +8,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,11 @@ from mobius.errors import MobiusError
 from mobius.model.run import Run, RunState
 
 if TYPE_CHECKING:
-    from mobius.adapters.load_report import LoadReport
+    from mobius.adapters.load_report import Failure, LoadReport
+    from mobius.model.run import Event
     from mobius.wiring import App, Viewer
 
+MOST_NAMED = 10  # lost requests that the summary describes
 RTT_MS = 40.0  # on bare loopback a switch that loses requests loses almost none
 
 
@@ -132,6 +135,7 @@ def _summary(the_app: App, bad: Run, report: LoadReport) -> dict[str, Any]:
         "schema_version": 1,
         "requests": report.requests,
         "failed_requests": len(report.lost),
+        "lost": [_lost(each, report, switches) for each in report.lost[:MOST_NAMED]],
         "errors_from_bad_release": report.errors_by_release.get("v3", 0),
         "switches": len(switches),
         "detected_s": _between(report.unix_s(turned_bad) if turned_bad else None, decided),
@@ -139,6 +143,20 @@ def _summary(the_app: App, bad: Run, report: LoadReport) -> dict[str, Any]:
         "rollback_s": _between(decided, back),
         "live": status.live.tag if status.live else "",
         "report": str(the_app.write_report("production", bad.id, None)),
+    }
+
+
+def _lost(failure: Failure, report: LoadReport, switches: Sequence[Event]) -> dict[str, Any]:
+    """One request that nobody answered well, and how long after the last switch it was sent."""
+    sent = report.unix_s(failure.started_s)
+    before = [each.at for each in switches if each.at <= sent]
+    return {
+        "request": f"{failure.method} {failure.path}",
+        "kind": str(failure.kind),
+        "detail": failure.detail,
+        "sent_at": round(sent, 3),
+        "after_switch_s": round(sent - max(before), 3) if before else None,
+        "took_s": round(failure.at_s - failure.started_s, 3),
     }
 
 
@@ -209,9 +227,20 @@ class _Show:
         self.title("What happened")
         for name, value in rows:
             click.echo(f"  {name:<28}{value}")
+        for each in told["lost"]:
+            click.echo(f"  lost: {_told_of(each)}")
         click.echo(
             f"\nthe project is in {folder}" if kept else "\nsee it as a project: mobius demo --keep DIR"
         )
+
+
+def _told_of(lost: dict[str, Any]) -> str:
+    when = (
+        "before any switch"
+        if lost["after_switch_s"] is None
+        else f"{lost['after_switch_s']:.1f} s after a switch"
+    )
+    return f"{lost['request']}, sent {when}: {lost['kind']} after {lost['took_s']:.1f} s ({lost['detail']})"
 
 
 def _seconds(value: float | None) -> str:
