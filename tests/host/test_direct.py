@@ -78,6 +78,20 @@ def test_at_the_timeout_what_is_left_is_cut_and_the_release_lives_on(site: Site,
         assert line.answer().body == b"r1"
 
 
+def test_a_connection_that_has_the_number_of_one_that_was_closed_is_not_cut() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        inode = os.fstat(ours.fileno()).st_ino
+        try:
+            assert not direct._shut_down(os.getpid(), ours.fileno(), inode + 1)
+        except PermissionError:
+            pytest.skip("this system does not let us have the files of a process")
+        theirs.sendall(b"still here")
+        assert ours.recv(20) == b"still here"
+        assert direct._shut_down(os.getpid(), ours.fileno(), inode)
+        assert ours.recv(20) == b""
+
+
 def test_where_a_group_may_pass_a_service_of_any_umask_makes_a_socket_for_it(site: Site) -> None:
     run = site.root / "run"
     before = os.umask(0o022)

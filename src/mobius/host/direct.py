@@ -65,14 +65,14 @@ def _cut_in(process: Path, inodes: set[int]) -> set[int]:
         for entry in (process / "fd").iterdir():
             held = str(entry.readlink())
             inode = int(held[8:-1]) if held.startswith("socket:[") else 0
-            if inode in inodes:
-                _shut_down(int(process.name), int(entry.name))
+            if inode in inodes and _shut_down(int(process.name), int(entry.name), inode):
                 cut.add(inode)
     return cut
 
 
-def _shut_down(pid: int, number: int) -> None:
-    """Shuts a connection of another process down. Raises OSError where that is not allowed."""
+def _shut_down(pid: int, number: int, inode: int) -> bool:
+    """Shuts a connection of another process down; False where the number, or the pid, is another's by now. Raises
+    OSError where that is not allowed."""
     held = os.pidfd_open(pid)
     try:
         call = ctypes.CDLL(None, use_errno=True).syscall
@@ -81,8 +81,12 @@ def _shut_down(pid: int, number: int) -> None:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     finally:
         os.close(held)
+    if os.fstat(taken).st_ino != inode:
+        os.close(taken)
+        return False
     with socket.socket(fileno=taken) as line:
         line.shutdown(socket.SHUT_RDWR)
+    return True
 
 
 def _of(path: str) -> Iterator[tuple[int, bool, int]]:

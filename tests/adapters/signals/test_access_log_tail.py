@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import shutil
@@ -309,3 +310,21 @@ def test_whatever_happens_every_line_comes_once_and_in_order(
     reader.tail.close()
 
     assert reader.lines == written
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads what is open from /proc")
+def test_whoever_is_forgotten_holds_no_file_open(log: Path) -> None:
+    tail = Tail(log)
+    assert str(log) in open_files()
+    del tail
+    gc.collect()
+    assert str(log) not in open_files()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads what is open from /proc")
+def test_a_file_that_is_let_go_twice_takes_no_other_with_it(log: Path) -> None:
+    file = access_log_tail._File(log, from_the_end=False)
+    file.close()
+    with log.open("rb") as other:  # has the number of the first
+        file.close()
+        assert other.read(3) == b"old"

@@ -234,9 +234,10 @@ def _rename_ready(db: psycopg.Connection[Any], names: Names) -> None:
 def end_connections(db: psycopg.Connection[Any], databases: Sequence[str]) -> None:
     """Of everybody whom this user may end: an owner does not end a superuser, whose looking is over soon."""
     query = "SELECT pid FROM pg_stat_activity WHERE datname = ANY(%s)"
+    end = f"SELECT pg_terminate_backend(pid) FROM ({query}) AS still WHERE pid = %s"
     for (pid,) in db.execute(query, [list(databases)]).fetchall():
         with contextlib.suppress(driver().errors.InsufficientPrivilege):
-            db.execute("SELECT pg_terminate_backend(%s)", [pid])
+            db.execute(end, [list(databases), pid])
 
 
 def _rename(db: psycopg.Connection[Any], name: str, to: str) -> None:

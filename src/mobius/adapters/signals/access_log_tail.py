@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,9 +103,11 @@ class _File:
 
     def __init__(self, path: Path, *, from_the_end: bool) -> None:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        # Once, and also where nobody does it: a monitor begins many windows.
+        self.close = weakref.finalize(self, os.close, self._descriptor)
         status = os.fstat(self._descriptor)
         if not stat.S_ISREG(status.st_mode):
-            os.close(self._descriptor)
+            self.close()
             raise OSError(errno.EINVAL, "it is no regular file")
         self._identity = (status.st_dev, status.st_ino)
         self.position = status.st_size if from_the_end else 0
@@ -115,9 +118,6 @@ class _File:
 
     def is_at(self, status: os.stat_result) -> bool:
         return self._identity == (status.st_dev, status.st_ino)
-
-    def close(self) -> None:
-        os.close(self._descriptor)
 
     def read(self, take: Callable[[bytes], None], looked: Looked, most_bytes: int) -> None:
         size = os.fstat(self._descriptor).st_size

@@ -143,8 +143,8 @@ class _Probe:
         waits.since = began = time.monotonic()
         try:
             db.execute(sql)
+            ended = time.monotonic()
+            if ended - began >= WAITED_S:
+                waits.spans.append((began, ended))
         finally:
-            waits.since = 0.0
-        ended = time.monotonic()
-        if ended - began >= WAITED_S:
-            waits.spans.append((began, ended))
+            waits.since = 0.0  # last: in no moment is the wait nowhere

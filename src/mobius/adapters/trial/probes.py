@@ -33,7 +33,8 @@ class Waits:
 
     def longest(self, begin: float, end: float) -> float:
         """The longest wait within this time, in seconds."""
-        spans = [*self.spans, *([(self.since, end)] if self.since else [])]
+        since = self.since  # once, and before the others: whoever waits may be done in this moment
+        spans = [*([(since, end)] if since else []), *self.spans]
         return max(
             (min(to, end) - max(at, begin) for at, to in spans if to > begin and at < end), default=0.0
         )

@@ -51,9 +51,11 @@ class Watch:
         self.names |= names_in(statement.sql) if statement else set()
         self.connection = connection
         self.probes.runs()
-        with self._timed(change.name, self.running):
-            yield
-        self.connection = None
+        try:
+            with self._timed(change.name, self.running):
+                yield
+        finally:
+            self.connection = None
 
     @contextlib.contextmanager
     def whole(self, opaque: bool) -> Iterator[None]:
@@ -82,8 +84,10 @@ class Watch:
             left_s = within_s
             while not done.wait(left_s):
                 self.is_over, left_s = True, 0.1
-                if self.connection is not None:
-                    self.connection.interrupt()
+                connection = self.connection
+                if connection is not None:
+                    with contextlib.suppress(sqlite3.ProgrammingError):  # closed in this moment
+                        connection.interrupt()
 
         thread = threading.Thread(target=end, daemon=True)
         thread.start()
