@@ -66,6 +66,7 @@ class Ground:
     files: dict[str, Found] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=lambda: dict(RUNBOOKS))
     films: tuple[CheckResult, ...] = ()
+    films_at: float = 0.0
     deliveries: tuple[Delivery, ...] = ()
     said: tuple[tuple[Point, str], ...] = ((Point.LEAD, LEAD), (Point.CONTACTS, "bob"))
 
@@ -123,7 +124,7 @@ class Ground:
             found=lambda name: self.files.get(name, Found(f"premerge_artifacts/{name}")),
             artifacts=lambda: [Artifact(name, True, at) for name in FILES],
             texts=lambda source: Texts(self.texts, {}),
-            gates=lambda: self.films,
+            films=lambda: (self.films, self.films_at),
             deliveries=lambda: self.deliveries,
             premerge_from="staging",
             scanned_in=("production", "staging"),
@@ -345,6 +346,23 @@ def test_without_any_gate_nothing_is_known_of_quality() -> None:
     assert ground.told(Point.GATES) == (INCONCLUSIVE, "no quality gate is configured")
 
 
+def test_a_film_that_was_made_long_ago_says_nothing_of_what_the_service_makes_now() -> None:
+    ground = Ground(films=(good("video"),))
+    ground.films_at = ground.world.clock.now() - DAY / 2
+    assert ground.told(Point.GATES)[0] is PASS
+    ground.films_at -= DAY
+    outcome, told = ground.told(Point.GATES)
+    assert outcome is FAIL and told.endswith("but that is older than 24 h")
+
+
+def test_another_archive_in_the_place_of_the_backup_is_not_the_one_that_was_proven() -> None:
+    ground = Ground()
+    archives = ground.world.backups.archives
+    archives[-1] = replace(archives[-1], record=replace(archives[-1].record, sha256="f" * 64))
+    outcome, told = ground.told(Point.BACKUP)
+    assert outcome is FAIL and told.startswith("it is not the one that was made: SHA-256 ffffffffffff")
+
+
 def test_what_cannot_be_looked_at_is_an_error_of_its_point_alone() -> None:
     ground = Ground()
 
@@ -358,7 +376,8 @@ def test_what_cannot_be_looked_at_is_an_error_of_its_point_alone() -> None:
 
 # Who was told
 
-SENT = Delivery(3, "ops", "sent", "planned", {"data": {"tag": "v2"}}, 1.0, answer="200 ok")
+THIS = "the content of v2"  # stands for what the release is
+SENT = Delivery(3, "ops", "sent", "planned", {"data": {"tag": "v2", "content": THIS}}, 1.0, answer="200 ok")
 
 
 def announcing(ground: Ground, *deliveries: Delivery, **channel: Any) -> None:
@@ -366,7 +385,15 @@ def announcing(ground: Ground, *deliveries: Delivery, **channel: Any) -> None:
     notify = NotifySettings(channels=(ChannelSettings("ops", **channel),))
     ground.world.settings = replace(ground.world.settings, notify=notify)
     now = ground.world.clock.now()
-    ground.deliveries = tuple(replace(one, sent_at=now if one.state == "sent" else 0.0) for one in deliveries)
+    ground.deliveries = tuple(
+        replace(one, sent_at=now if one.state == "sent" else 0.0, payload=_of(ground, one))
+        for one in deliveries
+    )
+
+
+def _of(ground: Ground, one: Delivery) -> dict[str, Any]:
+    data = one.payload["data"]
+    return {"data": data | ({"content": ground.commit} if data.get("content") == THIS else {})}
 
 
 def test_an_announcement_that_the_receiver_confirmed_tells_the_contacts() -> None:
@@ -381,7 +408,9 @@ def test_an_announcement_that_the_receiver_confirmed_tells_the_contacts() -> Non
     ("deliveries", "channel", "outcome"),
     [
         ((), {}, FAIL),
-        ((replace(SENT, payload={"data": {"tag": "v1"}}),), {}, FAIL),
+        ((replace(SENT, payload={"data": {"tag": "v1", "content": THIS}}),), {}, FAIL),
+        ((replace(SENT, payload={"data": {"tag": "v2"}}),), {}, FAIL),
+        ((SENT, replace(SENT, id=4, payload={"data": {"tag": "v2", "content": "moved"}})), {}, FAIL),
         ((replace(SENT, topic="started"),), {}, FAIL),
         ((replace(SENT, channel="gone"),), {}, FAIL),
         ((replace(SENT, state="waiting"),), {}, FAIL),
@@ -403,7 +432,7 @@ def test_any_other_announcement_leaves_the_question_to_a_person(
 
 def test_what_the_journal_keeps_of_an_announcement_is_understood(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path / "journal.db")
-    planned = Note("planned", "v2 will be deployed", {"tag": "v2"}, topic="planned")
+    planned = Note("planned", "v2 will be deployed", {"tag": "v2", "content": "x"}, topic="planned")
     journal.say(None, "production", planned, now=1.0)
     (row,) = journal.unrouted("production")
     journal.route(row, "production", ["ops"], now=1.0)
@@ -413,6 +442,24 @@ def test_what_the_journal_keeps_of_an_announcement_is_understood(tmp_path: Path)
     notify = NotifySettings(channels=(ChannelSettings("ops"),))
     (proof,) = judge_announced(kept, notify, Subject("dhash", "production", "v2", "x"))
     assert (proof.outcome, proof.value, proof.at) == (PASS, "200 ok", 2.0)
+
+
+def test_an_announcement_of_a_tag_that_was_moved_since_is_of_another_release() -> None:
+    ground = Ground(said=())
+    announcing(ground, replace(SENT, payload={"data": {"tag": "v2", "content": "0123456789abcdef"}}))
+    outcome, told = ground.told(Point.CONTACTS)
+    assert (outcome, told) == (FAIL, f"of commit 0123456789ab, and v2 is {ground.commit[:12]}")
+
+
+def test_a_word_in_a_record_that_was_changed_confirms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    ground = Ground()
+
+    def broken(head: str = "") -> tuple[int, str]:
+        raise MobiusError("the audit log was changed: event 2 is not what was written", "keep the file")
+
+    monkeypatch.setattr(ground.world.journal, "verify_chain", broken)
+    for point in (Point.LEAD, Point.CONTACTS):
+        assert ground.told(point) == (ERROR, "the audit log was changed: event 2 is not what was written")
 
 
 def test_whoever_takes_it_back_is_believed_whatever_was_announced() -> None:

@@ -225,15 +225,29 @@ def announce(
 
     the_app = app(ctx)
     telling = telling_of(the_app, environment)
-    words = announced(telling, tag=tag, at=when, note=note, who=the_app._who())
+    content = _content_of(the_app, telling.settings.name, tag)
+    words = announced(telling, tag=tag, at=when, note=note, who=the_app._who(), content=content)
     waker(the_app.settings, telling.settings, the_app.environ)()
     name = telling.settings.name
     if as_json:
         _print({"event": "notify announce", "environment": name, "message": words})
     else:
         click.echo(words)
+    if not content:
+        click.echo(f"there is no {tag} here yet: mobius ready will ask for an announcement of it", err=True)
     next_step(f"see who was told: mobius notify status -e {name} --all", quiet=as_json)
     return 0
+
+
+def _content_of(the_app: App, environment: str, tag: str) -> str:
+    """The commit, or the digest, that the tag is now; "" where there is none to be found."""
+    from mobius.errors import MobiusError
+
+    try:
+        source = the_app.ports(environment, read_only=True).releases.find(tag)
+    except MobiusError:
+        return ""
+    return source.commit or source.digest
 
 
 @command.command("send", hidden=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from mobius.errors import BackupInvalid, MobiusError
@@ -12,7 +12,7 @@ from mobius.flows.github.approvals import approvals_of
 from mobius.flows.standing import standing
 from mobius.model.forge import BranchRules, Unknown
 from mobius.model.notices import Delivery
-from mobius.model.ready import Answer, Point, Proof, Readiness, Subject
+from mobius.model.ready import Answer, Confirmation, Point, Proof, Readiness, Subject
 from mobius.model.release import BackupRecord
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import Forge, Ports, Source
@@ -30,14 +30,15 @@ from mobius.rules.ready.telling import judge_announced, judge_telling
 @dataclass(frozen=True, slots=True)
 class Around:
     """What lies outside the environment. `found`: a file of ARTIFACT_DIR; `artifacts`: those a validation leaves;
-    `texts`: the documents of the release; `gates`: the quality gates of films, asked now; `deliveries`: what became of
-    the messages of this environment; `scanned_in`: the environments whose scan counts for this one, itself first."""
+    `texts`: the documents of the release; `films`: the quality gates of films, asked now, and when the oldest film that
+    was judged was made (unix seconds, 0 for none); `deliveries`: what became of the messages of this environment;
+    `scanned_in`: the environments whose scan counts for this one, itself first."""
 
     forge: Callable[[], Forge | Unknown]
     found: Callable[[str], Found]
     artifacts: Callable[[], Sequence[Artifact]]
     texts: Callable[[Source], Texts]
-    gates: Callable[[], Sequence[CheckResult]]
+    films: Callable[[], tuple[Sequence[CheckResult], float]]
     deliveries: Callable[[], Sequence[Delivery]]
     premerge_from: str
     scanned_in: tuple[str, ...]
@@ -72,6 +73,7 @@ class _Look:
         self._now, self._settings = ports.clock.now(), ports.settings.ready
         self._asked: Forge | Unknown | None = None
         self._branch: BranchRules | Unknown | None = None
+        self._said: tuple[Confirmation, ...] | None = None
 
     def at(self, point: Point) -> tuple[Proof, ...]:
         """The proofs of one point, none older than it bears."""
@@ -133,15 +135,17 @@ class _Look:
 
     def _gates(self) -> Sequence[Proof]:
         ports = self._ports
-        results = [
-            *self._around.gates(),
-            *(ports.checks.gate(gate.name) for gate in ports.settings.checks if gate.when != "window"),
-        ]
-        if not results:
+        films, made_at = self._around.films()
+        commands = [ports.checks.gate(each.name) for each in ports.settings.checks if each.when != "window"]
+        if not films and not commands:
             told = "no quality gate is configured"
             renew = 'set media.latest or a [[gate]], or ready.without = ["gates"]'
             return (Proof("gates", Outcome.INCONCLUSIVE, told, "mobius.toml", 0.0, renew),)
-        return judged(results, "asked now", f"mobius media check -e {ports.settings.name}")
+        renew, asked = f"mobius media check -e {ports.settings.name}", "asked now"
+        of_films = (
+            [replace(each, at=made_at) for each in judged(films, "newest film", renew)] if films else []
+        )
+        return (*of_films, *(judged(commands, asked, renew) if commands else ()))
 
     def _approvals(self) -> Sequence[Proof]:
         content = self.subject.content
@@ -170,17 +174,20 @@ class _Look:
         forge = self._forge()
         return "github in mobius.toml" if isinstance(forge, Unknown) else f"{forge.repository}@{what}"
 
+    def _words(self) -> tuple[Confirmation, ...]:
+        """What people said. Raises `MobiusError` where the record was changed: then nobody knows who said what."""
+        if self._said is None:
+            self._ports.journal.verify_chain()
+            self._said = confirmations(self._ports)
+        return self._said
+
     def _lead(self) -> Sequence[Proof]:
-        return judge_lead(
-            self._ports.settings.deploy_lead,
-            confirmations(self._ports),
-            self.subject,
-        )
+        return judge_lead(self._ports.settings.deploy_lead, self._words(), self.subject)
 
     def _contacts(self) -> Sequence[Proof]:
         """Announced through a channel, and the receiver confirmed it; or somebody says that they know. Who takes that
         back is believed whatever was announced."""
-        settings, words = self._ports.settings, confirmations(self._ports)
+        settings, words = self._ports.settings, self._words()
         named = judge_telling(settings.notify, settings.escalation)
         announced = judge_announced(self._around.deliveries(), settings.notify, self.subject)
         said = judge_said(Point.CONTACTS, words, self.subject)
@@ -203,15 +210,19 @@ def _newest(ports: Ports) -> BackupRecord | None:
 
 
 def _damage(backup: BackupRecord | None, ports: Ports) -> str:
-    """What is wrong with the archive, by its own hash, computed now; "" where nothing is."""
+    """What is wrong with the archive, by its own hash, computed now, and the one on record; "" where nothing is."""
     if backup is None:
         return ""
     from pathlib import Path
 
     try:
-        ports.backups.verify(Path(backup.path), deep=False)
+        there = ports.backups.describe(Path(backup.path))
     except BackupInvalid as problem:
         return problem.message
+    if (
+        there.sha256 != backup.sha256
+    ):  # whole, and with a checksum of its own: what was proven of the other is not of it
+        return f"it is not the one that was made: SHA-256 {there.sha256[:12]}, and {backup.sha256[:12]} was written"
     return ""
 
 

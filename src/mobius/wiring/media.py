@@ -5,9 +5,9 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,8 +63,23 @@ def film_gates(
 ) -> tuple[CheckResult, ...]:
     """The gates of the newest film of each kind that `media.latest` names; () where it names none. Takes as long as
     measuring them does."""
+    return dated_film_gates(app, name, wait=wait)[0]
+
+
+def dated_film_gates(
+    app: App, name: str | None, *, wait: Callable[[float], None] = time.sleep
+) -> tuple[tuple[CheckResult, ...], float]:
+    """The same, and when the oldest film that was judged was made (unix seconds, 0 where none was)."""
     films = films_of(app.settings, name)
-    return quality_gates(films.ask, partial(films.newest, wait=wait), films.how, at=now())
+    made_at: list[float] = []
+
+    def newest(pattern: str) -> Path | None:
+        file = films.newest(pattern, wait=wait)
+        with suppress(OSError):
+            made_at.extend([file.stat().st_mtime] if file else [])
+        return file
+
+    return quality_gates(films.ask, newest, films.how, at=now()), min(made_at, default=0.0)
 
 
 def system() -> str:

@@ -18,7 +18,7 @@ from mobius.ports import Source
 from mobius.rules.ready.placeholders import Texts
 from mobius.wiring.app import App
 from mobius.wiring.forge import forge_of
-from mobius.wiring.media import film_gates
+from mobius.wiring.media import dated_film_gates
 from mobius.wiring.telling import journal_of
 
 STAGING = "staging"
@@ -55,7 +55,7 @@ def around_of(app: App, settings: EnvironmentSettings) -> Around:
         found=partial(found_in, settings.artifact_dir),
         artifacts=partial(artifacts_in, settings.artifact_dir),
         texts=texts,
-        gates=partial(film_gates, app, settings.name),
+        films=partial(dated_film_gates, app, settings.name),
         deliveries=deliveries,
         premerge_from=(validated := validated_in(app.settings, settings)),
         scanned_in=scanned_in(app.settings, settings, validated),

@@ -29,14 +29,15 @@ def acknowledge(telling: Telling, alert_id: int | None, *, by: str) -> tuple[Ale
     return also
 
 
-def announce(telling: Telling, *, tag: str, at: str, note: str, who: str) -> str:
-    """Writes that a deployment is planned, for everybody who wants to know; returns the words."""
+def announce(telling: Telling, *, tag: str, at: str, note: str, who: str, content: str = "") -> str:
+    """Writes that a deployment is planned, for everybody who wants to know; returns the words. `content`: the commit, or
+    the digest, that the tag is now; "" where there is no such tag yet."""
     e = telling.settings.name
     when = f" at {shortened(printable(at), 60)}" if at else ""
     more = f": {shortened(printable(note), 500)}" if note else ""
     words = f"{telling.service} {tag} will be deployed to {e}{when}{more}"
     lead = telling.settings.deploy_lead or who
-    data = {"tag": tag, "when": at, "reason": note, "lead": lead}
+    data = {"tag": tag, "when": at, "reason": note, "lead": lead, "content": content}
     telling.journal.say(
         None, e, Note("planned", words, data, topic="planned"), now=telling.clock.now(), who=who
     )

@@ -14,6 +14,7 @@ from mobius.model.notices import (
 )
 from mobius.model.ready import Proof, Subject
 from mobius.model.verdict import Outcome
+from mobius.rules.ready.age import other_release
 from mobius.rules.ready.people import is_placeholder
 
 WHERE = "escalation.steps in mobius.toml"
@@ -29,16 +30,19 @@ def judge_announced(
     deliveries: Sequence[Delivery], notify: NotifySettings, subject: Subject
 ) -> tuple[Proof, ...]:
     """That this deployment was announced, and the receivers confirmed it. Nothing where there is no channel that takes
-    announcements, or none was made: then a person has to say that people know."""
+    announcements, or none was made: then a person has to say that people know. A tag can be moved: what was announced
+    of another commit, or of none, is not this release."""
     renew = f"mobius notify announce -e {subject.environment} --tag {subject.tag}"
-    ours = [one for one in deliveries if one.topic == Topic.PLANNED and _tag(one) == subject.tag]
+    ours = [one for one in deliveries if one.topic == Topic.PLANNED and _data(one, "tag") == subject.tag]
     newest = max((one.id for one in ours), default=0)
+    where = "mobius notify status"
     taken = {channel.name for channel in notify.channels if takes(channel, subject.environment)}
-    return tuple(
-        _delivered(one, renew)
-        for one in sorted(ours, key=lambda one: one.channel)
-        if one.id == newest and one.channel in taken
-    )
+    told = [
+        one for one in sorted(ours, key=lambda one: one.channel) if one.id == newest and one.channel in taken
+    ]
+    if told and (why_not := other_release(_data(told[0], "content"), subject)):
+        return (Proof("announced", Outcome.FAIL, why_not, where, told[0].created_at, renew),)
+    return tuple(_delivered(one, renew) for one in told)
 
 
 def takes(channel: ChannelSettings, environment: str) -> bool:
@@ -47,9 +51,9 @@ def takes(channel: ChannelSettings, environment: str) -> bool:
     return of_topic and (not channel.environments or environment in channel.environments)
 
 
-def _tag(one: Delivery) -> str:
+def _data(one: Delivery, key: str) -> str:
     data = one.payload.get("data")
-    return str(data.get("tag") or "") if isinstance(data, dict) else ""
+    return str(data.get(key) or "") if isinstance(data, dict) else ""
 
 
 def _delivered(one: Delivery, renew: str) -> Proof:
