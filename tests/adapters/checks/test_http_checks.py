@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,7 +22,7 @@ from mobius.model.settings import DoorSettings, EnvironmentSettings, HealthSetti
 from mobius.model.verdict import CheckResult, Outcome
 
 OK = answers(body=b'{"status":"OK"}', headers="Content-Type: application/json\r\n")
-QUICK = HealthSettings(timeout_s=0.3)
+QUICK = HealthSettings(timeout_s=1.5)
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +47,7 @@ def test_a_healthy_answer_passes_and_says_what_it_was() -> None:
         result = checks().health(url)
 
     assert result.outcome is Outcome.PASS
-    assert result.message.startswith("200 in ") and 0 < result.duration_ms < 300
+    assert result.message.startswith("200 in ") and 0 < result.duration_ms < 1500
 
 
 def test_a_probe_says_who_it_is_and_asks_the_right_host() -> None:
@@ -72,9 +73,9 @@ def test_a_probe_says_who_it_is_and_asks_the_right_host() -> None:
         ),
         (raw(b"SSH-2.0-OpenSSH_9.6\r\n"), "the answer is not HTTP: it begins with SSH-2.0-OpenSSH_9.6"),
         (raw(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000), "the head of the answer is larger than 64 KB"),
-        (silent, "no answer within 0.3 s"),
-        (drips(), "the answer not complete within 0.3 s"),
-        (drips(b" ", head=b"HTTP/1.1 200 OK\r\n"), "the answer not complete within 0.3 s"),
+        (silent, "no answer within 1.5 s"),
+        (drips(), "the answer not complete within 1.5 s"),
+        (drips(b" ", head=b"HTTP/1.1 200 OK\r\n"), "the answer not complete within 1.5 s"),
         (resets, "it broke the connection off"),
     ],
 )
@@ -84,7 +85,7 @@ def test_a_wrong_answer_is_a_failed_check_within_its_time(script: Script, messag
         result = checks().health(url)
 
         assert told(result) == (Outcome.FAIL, message)
-        assert time.monotonic() - begun < 1.5
+        assert time.monotonic() - begun < 8, "it would go on for ever"
         assert result.advice == f"try: curl -i {url}/health"
 
 
@@ -98,7 +99,7 @@ def test_a_listener_that_never_accepts_is_a_failed_check() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
-        assert told(checks().health(url)) == (Outcome.FAIL, "no answer within 0.3 s")
+        assert told(checks().health(url)) == (Outcome.FAIL, "no answer within 1.5 s")
 
 
 def test_an_endless_answer_is_cut_at_its_limit() -> None:
@@ -141,12 +142,13 @@ def test_a_name_that_cannot_be_looked_up_is_no_measurement(monkeypatch: pytest.M
 
 
 def test_a_resolver_that_hangs_does_not_hold_the_probe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(2))
-    begun = time.monotonic()
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(60))
 
-    result = checks().health("http://slow.invalid")
+    result = checks(health=replace(QUICK, timeout_s=0.3)).health("http://slow.invalid")
 
-    assert result.outcome is not Outcome.PASS and time.monotonic() - begun < 1.0
+    assert not over.is_set() and told(result) == (Outcome.ERROR, "its name could not be looked up in time")
+    over.set()
 
 
 def test_an_address_that_cannot_be_an_address_is_no_measurement() -> None:
@@ -171,7 +173,7 @@ def test_a_socket_file_can_be_asked_too(tmp_path: Path) -> None:
         listener.bind(str(path))
         listener.listen()
 
-        assert told(checks().health(f"unix:{path}")) == (Outcome.FAIL, "no answer within 0.3 s")
+        assert told(checks().health(f"unix:{path}")) == (Outcome.FAIL, "no answer within 1.5 s")
         sock, _ = listener.accept()
         with sock:
             assert sock.recv(100).startswith(b"GET /health HTTP/1.1\r\nHost: localhost\r\n")
@@ -200,13 +202,16 @@ def test_smoke_results_come_in_the_order_configured_with_the_lines_that_failed()
 
 
 def test_smoke_tests_run_side_by_side() -> None:
-    slow = tuple(SmokeSettings(f"slow {i}", url="/", timeout_s=0.4) for i in range(4))
-    with serving(silent) as (url, _):
-        begun = time.monotonic()
-        results = checks(*slow).smoke(url)
+    together = threading.Barrier(4)
 
-        assert time.monotonic() - begun < 1.2
-    assert {result.outcome for result in results} == {Outcome.FAIL}
+    def once_all_have_asked(sock: socket.socket, asked: bytes, over: threading.Event) -> None:
+        together.wait(10)
+        OK(sock, asked, over)
+
+    with serving(once_all_have_asked) as (url, _):
+        results = checks(*(SmokeSettings(f"slow {i}", url="/", timeout_s=20.0) for i in range(4))).smoke(url)
+
+    assert [result.outcome for result in results] == [Outcome.PASS] * 4
 
 
 def test_without_smoke_tests_the_health_endpoint_is_the_smoke_test() -> None:

@@ -177,11 +177,12 @@ def script(text: str, *argv: str) -> tuple[str, ...]:
 def test_what_a_command_says_by_its_end(
     argv: tuple[str, ...], gate: str, smoke: str, message: str, tmp_path: Path
 ) -> None:
-    found = checks(tmp_path, gates=(GateCommand("golden", argv, timeout_s=0.5),)).gate("golden")
+    within_s = 0.5 if "not done" in message else 30.0
+    found = checks(tmp_path, gates=(GateCommand("golden", argv, timeout_s=within_s),)).gate("golden")
 
     assert (found.outcome, found.message) == (Outcome(gate), message)
     assert found.advice == f"try: {shlex.join(argv)}"
-    assert told(one(tmp_path, SmokeSettings("run", "command", run=argv, timeout_s=0.5))) == (
+    assert told(one(tmp_path, SmokeSettings("run", "command", run=argv, timeout_s=within_s))) == (
         Outcome(smoke),
         message,
     )
@@ -206,7 +207,7 @@ def test_the_last_lines_of_a_talkative_command_are_kept(tmp_path: Path) -> None:
 
 
 def wait_gone(pid: int) -> bool:
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while time.monotonic() < until:
         try:
             if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
@@ -226,13 +227,13 @@ def test_a_timeout_ends_the_command_and_everything_it_started(stubborn: bool, tm
         "p = subprocess.Popen([sys.executable, '-c', sys.argv[1]])\n"
         "pathlib.Path('pid').write_text(str(p.pid)); time.sleep(60)"
     )
-    gate = GateCommand("slow", script(parent, child), timeout_s=0.7)
+    gate = GateCommand("slow", script(parent, child), timeout_s=3.0)  # to start both in
     begun = time.monotonic()
 
     found = checks(tmp_path, gates=(gate,)).gate("slow")
 
-    assert told(found) == (Outcome.ERROR, "not done within 0.7 s")
-    assert time.monotonic() - begun < 4
+    assert told(found) == (Outcome.ERROR, "not done within 3 s")
+    assert time.monotonic() - begun < 30, "of a minute"
     assert wait_gone(int((tmp_path / "pid").read_text()))
 
 
@@ -247,7 +248,7 @@ def test_what_a_command_leaves_running_neither_holds_the_check_nor_stays(tmp_pat
     found = checks(tmp_path, gates=(GateCommand("messy", script(text)),)).gate("messy")
 
     assert (found.outcome, found.output) == (Outcome.PASS, "done")
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 30, "of a minute"
     assert wait_gone(int((tmp_path / "pid").read_text()))
 
 
@@ -259,13 +260,13 @@ def test_a_command_in_the_background_ends_with_the_process_that_asked(tmp_path: 
         "here = pathlib.Path(sys.argv[1]); argv = (sys.executable, '-c', sys.argv[2])\n"
         "work = lambda: run(argv, cwd=here, env={}, timeout_s=60)\n"
         "threading.Thread(target=work, daemon=True).start()\n"
-        "until = time.monotonic() + 10\n"
+        "until = time.monotonic() + 60\n"
         "while not (here / 'pid').exists() or not (here / 'pid').read_text():\n"
         "    assert time.monotonic() < until; time.sleep(0.01)\n"
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
-    subprocess.run([PYTHON, "-c", asking, str(tmp_path), waiting], check=True, timeout=20, env=env)
+    subprocess.run([PYTHON, "-c", asking, str(tmp_path), waiting], check=True, timeout=90, env=env)
 
     assert wait_gone(int((tmp_path / "pid").read_text()))
 

@@ -168,7 +168,7 @@ def test_nobody_is_asked_without_a_terminal(far: FarSide, shop: Callable[..., Se
 
 
 def test_ctrl_c_ends_the_looking_here_and_there(far: FarSide, shop: Callable[..., Service]) -> None:
-    service = shop(alone=False, window="40s")
+    service = shop(alone=False, window="10m")
     looking = far.start("deploy", "--tag", "v1", "--json")
     assert looking.stdout is not None
     while json.loads(looking.stdout.readline())["event"] != "window opened":
@@ -255,7 +255,7 @@ def test_a_relay_that_is_not_asked_properly_does_nothing(far: FarSide, line: str
 def test_whoever_comes_back_too_late_is_shown_the_run_by_its_journal(
     far: FarSide, shop: Callable[..., Service]
 ) -> None:
-    service = shop(alone=False, window="40s")
+    service = shop(alone=False, window="10m")
     request: dict[str, object] = {
         "protocol": PROTOCOL,
         "token": "a1",
