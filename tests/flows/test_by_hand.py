@@ -47,6 +47,15 @@ def in_doubt(world: World) -> Run:
     return stopped
 
 
+def test_whoever_accepts_what_its_window_has_accepted_already_is_told_so_and_changes_nothing() -> None:
+    world = with_v1()
+    before = world.journal.events(environment="production")
+    run = accept_by_hand(world.ports, who="ann")
+    assert (run.state, run.plan.tag) == (RunState.ACCEPTED, "v1")
+    assert run.sentence.startswith("accepted by the window")
+    assert world.journal.events(environment="production") == before
+
+
 def test_a_step_that_nobody_can_see_stops_for_a_person_and_undoes_nothing() -> None:
     world = with_v1()
 

@@ -23,7 +23,7 @@ def command(ctx: click.Context, environment: str | None, as_json: bool) -> int:
         facts = {"event": "accepted", "run": run.id, "state": str(run.state), "release": run.plan.release_id}
         click.echo(json.dumps({"schema_version": 1, **facts}))
     else:
-        click.echo(f"{run.plan.release_id} is kept; run {run.id} is {run.state}")
+        click.echo(f"{run.plan.release_id} is kept; run {run.id} is {run.sentence or run.state}")
     next_step(f"look: mobius status -e {run.environment}", quiet=as_json)
     # An inconclusive run keeps the code it ended with; this command did what it was asked.
     return 0 if run.state in (RunState.ACCEPTED, RunState.INCONCLUSIVE) else run.exit_code

@@ -133,12 +133,14 @@ def _stopped_without_a_way_back(record: Record, because: str) -> Run:
 
 
 def accept_by_hand(ports: Ports, *, who: str) -> Run:
-    """Ends the window now: the live release is kept, the old one stops."""
+    """Ends the window now: the live release is kept, the old one stops. One that was accepted meanwhile stays so."""
     ports.refuse_elsewhere()
     environment = ports.settings.name
     run = ports.journal.active_run(environment)
     if run is None:
         newest = ports.journal.runs(environment, 1)
+        if newest and newest[0].state is RunState.ACCEPTED:
+            return newest[0]
         run = newest[0] if newest and newest[0].state is RunState.INCONCLUSIVE else None
     if run is None or run.state not in ACCEPTABLE:
         raise UsageError("there is no open window to accept", f"mobius status -e {environment}")
