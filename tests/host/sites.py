@@ -88,7 +88,7 @@ def new_site(suffix: str = "") -> Iterator[Site]:
         site.clean_up()
 
 
-def wait_for(what: str, holds: Callable[[], bool], within_s: float = 10.0) -> None:
+def wait_for(what: str, holds: Callable[[], bool], within_s: float = 30.0) -> None:
     """Waits until it holds; fails, saying what did not, when that takes too long."""
     give_up_at = time.monotonic() + within_s
     while not holds():

@@ -294,11 +294,11 @@ def test_what_a_client_takes_to_send_its_body_is_no_time_of_the_release(shared: 
         with Line(shared.port) as line:
             line.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\n")
             for _ in range(3):
-                time.sleep(0.3)
+                time.sleep(1.0)
                 line.send(bytes(10))
             assert line.answer().status == 200
 
-    assert timed_ms(shared, "r1", upload) < 450
+    assert timed_ms(shared, "r1", upload) < 2500
 
 
 def test_what_a_client_takes_to_read_its_answer_is_no_time_of_the_release(shared: Site) -> None:
@@ -312,14 +312,19 @@ def test_what_a_client_takes_to_read_its_answer_is_no_time_of_the_release(shared
 
 
 def test_what_a_release_takes_is_its_own_time_also_for_an_upload(shared: Site) -> None:
+    sent: list[float] = []
+
     def get_slowly() -> None:
         with Line(shared.port) as line:
-            line.send(b"POST /wait/0.8 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n")
+            began = time.monotonic()
+            line.send(b"POST /wait/1.5 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n")
             time.sleep(0.2)
             line.send(b"ab")
+            sent.append(1000 * (time.monotonic() - began))
             assert line.answer().status == 200
 
-    assert timed_ms(shared, "r1", get_slowly) > 550
+    took_ms = timed_ms(shared, "r1", get_slowly)
+    assert took_ms > 1450 - sent[0], "what it took after the upload, by its own clock"
 
 
 @pytest.fixture(scope="module")
@@ -327,8 +332,8 @@ def strict() -> Iterator[Site]:
     for site in new_site():
         site.start("blue", "r1")
         limits = Limits(
-            header_bytes=2048, header_count=10, body_bytes=1000, header_timeout_s=0.5, body_timeout_s=0.5,
-            idle_timeout_s=0.5, upstream_timeout_s=0.5,
+            header_bytes=2048, header_count=10, body_bytes=1000, header_timeout_s=1.5, body_timeout_s=1.5,
+            idle_timeout_s=1.5, upstream_timeout_s=1.5,
         )  # fmt: skip
         site.client.configure_door(site.listen, limits=limits, critical_routes=["/api/render"])
         site.client.route({"blue": 1})
@@ -365,7 +370,7 @@ def test_a_head_that_trickles_is_given_up(strict: Site) -> None:
         line.send(b"GET / HTTP/1.1\r\n")
         threading.Thread(target=_trickle, args=(line,), daemon=True).start()
         assert line.answer().status == 408
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 10
 
 
 def test_a_body_that_trickles_is_given_up(strict: Site) -> None:
@@ -410,7 +415,7 @@ def test_refusals_are_counted(strict: Site) -> None:
 
 def _trickle(line: Line) -> None:
     try:
-        for _ in range(100):
+        for _ in range(400):
             line.send(b"X")
             time.sleep(0.05)
     except OSError:

@@ -180,12 +180,14 @@ def test_what_dies_is_restarted_on_its_port_and_what_it_left_is_taken_along(site
 
 def test_a_crash_loop_is_seen_as_backoff_with_growing_pauses(site: Site) -> None:
     site.client.start_slot("blue", "r1", site.root, [site.other("crash", "sh", "-c", "date +%s%N; exit 3")])
-    wait_for("some restarts", lambda: only(site, "blue").restarts >= 4)
+    wait_for(
+        "some restarts", lambda: only(site, "blue").restarts >= 4 and only(site, "blue").state == "backoff"
+    )
     process = only(site, "blue")
-    assert (process.state, process.last_exit, process.pid) == ("backoff", 3, None)
+    assert (process.last_exit, process.pid) == (3, None)
     starts = [int(line) / 1e9 for line in site.log("blue", "crash").split()]
     pauses = [later - earlier for earlier, later in pairwise(starts)]
-    assert 0.2 <= pauses[0] < 0.4 <= pauses[1] < 0.8 <= pauses[2]
+    assert pauses[0] >= 0.2 and pauses[1] >= 0.4 and pauses[2] >= 0.8, pauses
     site.client.stop_slot("blue")
     assert only(site, "blue").state == "stopped"
 
@@ -198,7 +200,7 @@ def test_a_stop_reaches_the_whole_group_and_says_what_had_to_be_killed(site: Sit
     pid = site.pid_of("blue", "stubborn")
     wait_for("its children", lambda: bool(psutil.Process(pid).children()))
     children = psutil.Process(pid).children()
-    stopped = site.client.stop_slot("blue", timeout_s=0.5)
+    stopped = site.client.stop_slot("blue", timeout_s=2.0)
     assert (sorted(stopped.stopped), stopped.killed) == (["gentle", "stubborn"], ("stubborn",))
     assert "bye" in site.log("blue", "gentle")
     assert not any(is_running(child.pid) for child in children)

@@ -27,9 +27,9 @@ def test_waiting_takes_that_long_on_both_clocks(clock: Clock) -> None:
 
 def test_waiting_for_nothing_or_less_returns_at_once(clock: Clock) -> None:
     before = clock.monotonic()
-    for seconds in (0.0, -1.0, -1e9):
+    for seconds in (0.0, -20.0, -1e9):
         clock.wait(seconds)
-    assert 0 <= clock.monotonic() - before < 1
+    assert 0 <= clock.monotonic() - before < 10
 
 
 def test_the_monotonic_one_never_goes_backwards(clock: Clock) -> None:
@@ -38,7 +38,8 @@ def test_the_monotonic_one_never_goes_backwards(clock: Clock) -> None:
 
 
 def test_the_systems_clock_says_unix_seconds() -> None:
-    assert abs(SystemClock().now() - time.time()) < 1
+    before = time.time()
+    assert before <= SystemClock().now() <= time.time()
 
 
 def test_the_systems_wait_ends_early_when_it_is_asked_to_stop() -> None:

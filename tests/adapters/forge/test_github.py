@@ -32,7 +32,7 @@ SETTINGS = GitHubSettings(ops_team="ops")
 
 
 def forge(github: GitHubServer, settings: GitHubSettings = SETTINGS) -> GitHub:
-    line = Line(github.url, TOKEN, timeout_s=1.0, now=time.time, wait=lambda _: None, patience_s=0.0)
+    line = Line(github.url, TOKEN, timeout_s=30.0, now=time.time, wait=lambda _: None, patience_s=0.0)
     return GitHub(line, "acme/dhash", settings)
 
 

@@ -57,9 +57,9 @@ def test_past_its_timeout_it_is_killed_with_its_children(tmp_path: Path) -> None
     script = f"trap '' TERM; sleep 60 & echo $! >> {pids}; echo $$ >> {pids}; echo 7; wait; sleep 60"
     begun = time.monotonic()
 
-    assert missing(kind="command", run=sh(script), timeout_s=0.5) == "not done within 0.5 s"
+    assert missing(kind="command", run=sh(script), timeout_s=2.0) == "not done within 2 s"
 
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     for pid in map(int, pids.read_text().split()):
         wait_for(f"{pid} to be gone", lambda pid=pid: not is_alive(pid))  # type: ignore[misc]
 

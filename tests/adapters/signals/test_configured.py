@@ -52,7 +52,7 @@ def window(*jobs: object, clock: object = None) -> WindowSignals:
 def test_a_slow_signal_delays_no_tick_and_no_other_signal(tmp_path: Path) -> None:
     (tmp_path / "length").write_text("7")
     with serving(drips()) as (url, _):
-        slow = reader(kind="json", url=url, timeout_s=1.0)
+        slow = reader(kind="json", url=url, timeout_s=4.0)
         quick = reader(tmp_path, kind="json", file="length")
         slow.settings, quick.settings = (
             replace(slow.settings, name="slow"),
@@ -72,8 +72,8 @@ def test_a_slow_signal_delays_no_tick_and_no_other_signal(tmp_path: Path) -> Non
         wait_for("both signals", both)
 
     assert found["gauge:quick"].value == 7.0
-    assert "within 1 s" in found["gauge:slow"].missing
-    assert longest_s < 0.7
+    assert "within 4 s" in found["gauge:slow"].missing
+    assert longest_s < 3.0
 
 
 def test_each_signal_is_read_at_its_own_interval_whatever_the_ticks_are(tmp_path: Path) -> None:
@@ -140,9 +140,9 @@ def test_a_signal_that_cannot_be_read_is_a_warning_and_an_error_where_it_is_requ
 def test_many_slow_signals_are_looked_at_together() -> None:
     with serving(drips()) as (url, _):
         begun = time.monotonic()
-        looked = look_at([reader(kind="json", url=url, timeout_s=0.5) for _ in range(8)])
+        looked = look_at([reader(kind="json", url=url, timeout_s=2.0) for _ in range(8)])
     assert len(looked) == 8
-    assert time.monotonic() - begun < 3.0
+    assert time.monotonic() - begun < 10.0, "of 16 s"
 
 
 def test_a_required_signal_that_cannot_be_read_stops_a_plan_and_shows_in_doctor() -> None:
