@@ -6,10 +6,8 @@ look, where the pool is bad and is asked again without those that stand out. Nee
 
 from __future__ import annotations
 
-import gc
 import tempfile
 import time
-import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,6 +18,7 @@ import numpy as np
 
 from bench.bad_hosts import MONITOR, TICK_S, Fleet, _looks
 from bench.common import median, number, parser, table, write_entry
+from bench.host_bytes import Bytes, by_hour, bytes_of
 from mobius.adapters.clocks.memory import MemoryClock
 from mobius.adapters.fleet.hosts import Hosts
 from mobius.adapters.traffic.fleet import FleetTraffic
@@ -32,6 +31,7 @@ from mobius.model.sample import Sample
 from mobius.ports import ProcessStatus
 from mobius.rules.adaptive.window import WHOLE, WindowTests
 from mobius.rules.hosts.judging import HostJudging
+from mobius.rules.hosts.packed import packed
 from mobius.rules.hosts.streams import CHECK
 from mobius.rules.hosts.worse import OF_THE_HOSTS, HostTests
 from mobius.rules.judging import Judging
@@ -90,7 +90,7 @@ def one_round(hosts: int, looks: Looks) -> dict[str, float]:
 
 def look(judging: HostJudging, at: float, samples: Sequence[Sample]) -> None:
     """As the watch does it."""
-    judging.feed(samples, ())
+    judging.feed(packed(samples), ())
     judging.verdict((), at, ())
 
 
@@ -99,27 +99,21 @@ def asked_again(hosts: int, looks: Looks) -> float:
     judging = judging_of(hosts, looks)
     bad = [(at, tuple(_failing(one) for one in samples)) for at, samples in looks[-10:]]
     for _at, samples in [*looks[:-10], *bad[:-1]]:
-        judging.feed(samples, ())
+        judging.feed(packed(samples), ())
     at, samples = bad[-1]
     return timed(lambda: look(judging, at, samples))
 
 
-def kept_bytes(hosts: int, looks: Looks) -> tuple[float, float]:
-    """What the judgement keeps for good, beside the samples, and what the samples of one look take."""
+def kept_bytes(hosts: int, looks: Looks) -> Bytes:
+    """What the judgement keeps however long the window is open, and what each look adds."""
     judging, looks = judging_of(hosts, looks), looks[:KEPT_OF]
-    gc.collect()
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    for at, samples in looks:
-        look(judging, at, samples)
-    gc.collect()
-    kept = tracemalloc.get_traced_memory()[0] - before
-    before = tracemalloc.get_traced_memory()[0]
-    copies = [replace(one, histogram=(*one.histogram,)) for one in looks[0][1]]
-    there = tracemalloc.get_traced_memory()[0] - before
-    tracemalloc.stop()
-    assert copies
-    return kept, there
+
+    def judge_all() -> HostJudging:
+        for at, samples in looks:
+            look(judging, at, samples)
+        return judging
+
+    return bytes_of([samples for _, samples in looks], judge_all)
 
 
 def reading(hosts: int) -> Callable[[], object]:
@@ -185,9 +179,7 @@ def timed(act: Callable[[], object]) -> float:
     return (time.process_time() - began) * 1000
 
 
-def told(
-    seen: dict[int, dict[str, list[float]]], kept: dict[int, tuple[float, float]], rounds: int, ticks: int
-) -> str:
+def told(seen: dict[int, dict[str, list[float]]], kept: dict[int, Bytes], rounds: int, ticks: int) -> str:
     """The table, and what a host more costs."""
     header = (
         "hosts",
@@ -198,7 +190,6 @@ def told(
         "asked again ms",
         "read ms",
         "kept MB",
-        "a look's samples MB",
     )
     rows = []
     for hosts, of in seen.items():
@@ -213,8 +204,7 @@ def told(
                 number(ms["checks"], 2),
                 number(ms["again"], 1),
                 number(ms["read"], 2),
-                number(kept[hosts][0] / 1e6, 2),
-                number(kept[hosts][1] / 1e6, 3),
+                number(kept[hosts].for_good / 1e6, 2),
             )
         )
     ratio = median([b / a for a, b in zip(seen[100]["judge"], seen[1000]["judge"], strict=True)])
@@ -222,10 +212,11 @@ def told(
 Medians of {rounds} rounds of {ticks} looks, processor time; in every round all sizes, one after the other.
 `last/first`: the last tenth of the looks against the first, in which only the length of the window differs.
 `asked again`: the one look in which the pool is found bad, and is judged anew without those that stand out.
-`read`: HAProxy's counters of every host. `kept`: for good, after {KEPT_OF} looks; the samples of every look stay, too,
-as long as the window is open.
+`read`: HAProxy's counters of every host. `kept`: by the judgement, without the samples, after {KEPT_OF} looks.
 
 {table(header, rows)}
+
+{by_hour(kept, TICK_S)}
 
 Ten times the hosts (100 to 1,000) cost {ratio:.1f} times as much in the same round.
 """

@@ -17,6 +17,7 @@ from mobius.model.tick import Figures, Tick
 from mobius.model.verdict import Verdict
 from mobius.ports import Ports
 from mobius.rules.hosts.judging import HostJudging
+from mobius.rules.hosts.packed import unpacked
 from mobius.rules.hosts.worse import HostTests
 from mobius.rules.judging import Judging
 from mobius.rules.ticking import Tally, binned
@@ -73,7 +74,7 @@ class LookingOn:
     def add(self, samples: Sequence[Sample]) -> None:
         """What was measured since, oldest first."""
         self._samples += samples
-        self._tally.add(samples)
+        self._tally.add(unpacked(samples))
         now = max((sample.at for sample in samples), default=self.run.window_opened_at)
         self._listen()
         is_disarmed = self._heard.disarm(now) is not None

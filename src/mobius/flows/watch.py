@@ -30,6 +30,7 @@ from mobius.report.words import clock, duration
 from mobius.rules.choosing import AFTER, unasked
 from mobius.rules.disarming import Span, at_the_end
 from mobius.rules.hosts.judging import HostJudging
+from mobius.rules.hosts.packed import packed, unpacked
 from mobius.rules.shadow import WOULD
 from mobius.rules.ticking import Tally
 
@@ -54,7 +55,7 @@ class NotActedOn:
 
 
 class Watch:
-    """What the window knows: all its samples, and what it has already said.
+    """What the window knows: all its samples, those of single hosts packed, and what it has already said.
 
     A journal that cannot be used blinds nobody: the samples are in memory, too.
     """
@@ -82,7 +83,7 @@ class Watch:
         """One tick: measure, write down, judge."""
         self._note_suspension()
         now = self.looked_at = self.ports.clock.now()
-        fresh = (*self.signals.sample(now), *self.heard.listen(now))
+        fresh = packed((*self.signals.sample(now), *self.heard.listen(now)), self.ports.redact)
         self._take(fresh)
         found = self._feed(fresh, now)
         is_news = found or self.is_over() or any(s.signal in ("probe", ISSUE) for s in fresh)
@@ -250,7 +251,7 @@ class Watch:
             self.record.add_samples(fresh)
 
     def _feed(self, fresh: Sequence[Sample], now: float) -> Finding | None:
-        self.tally.add(fresh)
+        self.tally.add(unpacked(fresh))
         is_disarmed = self.heard.disarm(now) is not None
         return self.judging.feed(fresh, self.heard.spans(now), is_disarmed=is_disarmed)
 

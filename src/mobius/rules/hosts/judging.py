@@ -18,8 +18,9 @@ from math import inf
 from mobius.model.sample import Sample
 from mobius.model.verdict import Finding, Outcome, Severity, Verdict
 from mobius.rules.disarming import Span, closed_up
-from mobius.rules.hosts.streams import Out, of_those_in, without
-from mobius.rules.hosts.suspects import answered, suspects
+from mobius.rules.hosts.packed import looks, packed
+from mobius.rules.hosts.streams import HOSTS, Out, of_those_in, without
+from mobius.rules.hosts.suspects import Suspicion
 from mobius.rules.hosts.worse import HostTests, more_than_may
 from mobius.rules.judging import Judging
 
@@ -59,12 +60,20 @@ class HostJudging:
     def feed(
         self, samples: Sequence[Sample], spans: Sequence[Span], *, is_disarmed: bool = False
     ) -> Finding | None:
-        """What was found so far, of the release or of a host."""
-        self._all += samples
-        pooled = without(samples, self.outs)
+        """What was found so far, of the release or of a host. A look that is packed is unpacked only here, and kept as
+        it is: of a thousand hosts an hour would not fit otherwise."""
+        self._all += packed(samples)
+        found = None
+        for look in looks(samples) if any(sample.signal == HOSTS for sample in samples) else (samples,):
+            is_paused = bool(is_disarmed and spans and look and look[-1].at > spans[-1].start)
+            found = self._take(look, spans, is_disarmed=is_paused if look else is_disarmed)
+        return found
+
+    def _take(self, look: Sequence[Sample], spans: Sequence[Span], *, is_disarmed: bool) -> Finding | None:
+        pooled = without(look, self.outs)
         self._pooled += pooled
         found = self._pool.feed(pooled, spans, is_disarmed=is_disarmed)
-        self._each.feed(closed_up(of_those_in(samples, self.outs), spans))
+        self._each.feed(closed_up(of_those_in(look, self.outs), spans))
         bad = self._each.bad()
         return found or (Finding(RULE, Severity.FAIL, next(iter(bad.values()))) if bad else None)
 
@@ -101,14 +110,14 @@ class HostJudging:
 
     def _asked_again(self, verdict: Verdict, now: float, spans: Sequence[Span]) -> Verdict:
         """The pool was found bad: is it without those who stand out?"""
-        theirs = of_those_in(self._all, self.outs)
-        striking = suspects(theirs)
+        seen = Suspicion(of_those_in(look, self.outs) for look in looks(self._all))
+        striking = seen.suspects()
         striking = striking[: self._may(striking)]
         many, there = self._fewest(striking, now, spans)
         if there is None:
             return verdict
         why = f"{verdict.sentence}; without {' and '.join(striking[:many])} it is not so"
-        self.taking_out = {host: f"{answered(host, theirs)}{why}" for host in striking[:many]}
+        self.taking_out = {host: f"{seen.answered(host)}{why}" for host in striking[:many]}
         return there
 
     def _fewest(
@@ -138,7 +147,7 @@ class HostJudging:
     ) -> Verdict:
         """The window as it would be if they had never been there."""
         outs = (*self.outs, *(Out(host, now) for host in hosts))
-        pooled = without(self._all, outs)
+        pooled = [sample for look in looks(self._all) for sample in without(look, outs)]
         pool = self.judging()
         pool.feed(pooled, spans)
         return pool.verdict(pooled, now, spans)

@@ -13,6 +13,7 @@ from mobius.rules.adaptive.window import ROUTE, WHOLE
 
 HOST = "host:"  # "host:web1", and "host:web1:/api" on one critical route
 CHECK = "host check:"  # the health check of one host, past whoever shares requests out
+HOSTS = "hosts"  # all that one look measured of single hosts, packed (`rules/hosts/packed.py`)
 BEFORE = "host before:"  # what that host had answered with the release before, when the window opened
 THROUGH_THE_DOOR = ("probe", "smoke")  # what any of the hosts may have answered
 
@@ -27,8 +28,8 @@ class Out:
 
 
 def is_of_hosts(sample: Sample) -> bool:
-    """Whether it says something of one host alone."""
-    return sample.signal.startswith((HOST, CHECK, BEFORE))
+    """Whether it says something of single hosts."""
+    return sample.signal == HOSTS or sample.signal.startswith((HOST, CHECK, BEFORE))
 
 
 def blocks_at(samples: Iterable[Sample]) -> Mapping[float, Mapping[str, Block]]:
@@ -42,8 +43,13 @@ def blocks_at(samples: Iterable[Sample]) -> Mapping[float, Mapping[str, Block]]:
 
 def of_those_in(samples: Sequence[Sample], outs: Sequence[Out]) -> list[Sample]:
     """What was measured of single hosts, while it counts."""
-    theirs, back = (sample for sample in samples if is_of_hosts(sample)), _back_at(outs)
-    return [sample for sample in theirs if sample.at > back.get(_whose(sample.signal), -inf)]
+    back = _back_at(outs)
+    return [sample for sample in samples if is_of_hosts(sample) and counts(sample, back)]
+
+
+def counts(sample: Sample, back_at: Mapping[str, float]) -> bool:
+    """Whether this of one host does: it was measured when its host took part."""
+    return sample.at > back_at.get(_whose(sample.signal), -inf)
 
 
 def without(samples: Sequence[Sample], outs: Sequence[Out]) -> tuple[Sample, ...]:

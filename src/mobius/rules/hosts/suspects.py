@@ -7,7 +7,8 @@ so however suspects are chosen, a healthy release is taken back no more often th
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
 from mobius.model.baseline import Block, added
@@ -17,38 +18,69 @@ from mobius.rules.hosts.streams import CHECK, blocks_at
 
 BY_CHANCE = 0.01  # for all hosts together: more likely than that is no suspicion
 LATELY_S = 120.0
+MOST_PARTS = 32
 SLOW = 0.95  # of the answers of all hosts are faster than what is slow
 
 
-def suspects(samples: Sequence[Sample]) -> tuple[str, ...]:
-    """The hosts that stand out, the most striking first. `samples`: of the hosts that take part, oldest first."""
-    blocks = blocks_at(samples)
-    newest = max(blocks, default=0.0)
-    lately = {at: there for at, there in blocks.items() if at > newest - LATELY_S}
-    chances = _chances(_totals(blocks))
-    for host, chance in _chances(_totals(lately)).items():
-        chances[host] = min(chance, chances[host])
-    chances |= dict.fromkeys(_failing_alone(samples), 0.0)
-    standing_out = [host for host, chance in chances.items() if chance * len(chances) < BY_CHANCE]
-    return tuple(sorted(standing_out, key=lambda host: (chances[host], host)))
+class Suspicion:
+    """What the looks of a window say of the hosts that take part; each look is forgotten as soon as it was read.
+    `looks`: oldest first."""
+
+    def __init__(self, looks: Iterable[Sequence[Sample]]) -> None:
+        self._whole = _Totals()
+        self._lately: deque[tuple[float, Mapping[str, Block]]] = deque()
+        self._checks: dict[str, bool] = {}  # how each host's last own check was answered
+        for look in looks:
+            for at, blocks in blocks_at(look).items():
+                self._whole.add(blocks)
+                self._lately.append((at, blocks))
+                while self._lately[0][0] <= at - LATELY_S:
+                    self._lately.popleft()
+            for sample in look:
+                if sample.signal.startswith(CHECK) and sample.ok is not None:
+                    self._checks[sample.signal.removeprefix(CHECK)] = sample.ok
+
+    def suspects(self) -> tuple[str, ...]:
+        """The hosts that stand out, the most striking first."""
+        lately = _Totals()
+        for _, blocks in self._lately:
+            lately.add(blocks)
+        chances = _chances(self._whole.of_each())
+        for host, chance in _chances(lately.of_each()).items():
+            chances[host] = min(chance, chances[host])
+        chances |= dict.fromkeys(self._failing_alone(), 0.0)
+        standing_out = [host for host, chance in chances.items() if chance * len(chances) < BY_CHANCE]
+        return tuple(sorted(standing_out, key=lambda host: (chances[host], host)))
+
+    def answered(self, host: str) -> str:
+        """ "12 of 46 requests failed there, 1 of 93 on the others; " and nothing where none did."""
+        totals = self._whole.of_each()
+        whole, there = added(totals.values()), totals.get(host, Block(0, 0))
+        if not there.errors:
+            return ""
+        others = f"{whole.errors - there.errors:,} of {whole.requests - there.requests:,} on the others"
+        return f"{there.errors:,} of {there.requests:,} requests failed there, {others}; "
+
+    def _failing_alone(self) -> list[str]:
+        """Hosts whose last own check failed, while another's did not."""
+        return [host for host, ok in self._checks.items() if not ok] if any(self._checks.values()) else []
 
 
-def answered(host: str, samples: Sequence[Sample]) -> str:
-    """ "12 of 46 requests failed there, 1 of 93 on the others; " and nothing where none did."""
-    totals = _totals(blocks_at(samples))
-    whole, there = added(totals.values()), totals.get(host, Block(0, 0))
-    if not there.errors:
-        return ""
-    others = f"{whole.errors - there.errors:,} of {whole.requests - there.requests:,} on the others"
-    return f"{there.errors:,} of {there.requests:,} requests failed there, {others}; "
+class _Totals:
+    """What each host answered in all, added up a few looks at a time."""
 
+    def __init__(self) -> None:
+        self._parts: dict[str, list[Block]] = {}
 
-def _totals(blocks: Mapping[float, Mapping[str, Block]]) -> Mapping[str, Block]:
-    found: dict[str, list[Block]] = {}
-    for there in blocks.values():
-        for host, block in there.items():
-            found.setdefault(host, []).append(block)
-    return {host: added(parts) for host, parts in found.items()}
+    def add(self, blocks: Mapping[str, Block]) -> None:
+        for host, block in blocks.items():
+            parts = self._parts.setdefault(host, [])
+            parts.append(block)
+            if len(parts) == MOST_PARTS:
+                parts[:] = [added(parts)]
+
+    def of_each(self) -> Mapping[str, Block]:
+        return {host: added(parts) for host, parts in self._parts.items()}
 
 
 def _chances(totals: Mapping[str, Block]) -> dict[str, float]:
@@ -66,12 +98,3 @@ def _chances(totals: Mapping[str, Block]) -> dict[str, float]:
 
 def _tail(bad: int, all_bad: int, of: int, all_of: int) -> float:
     return chance_of_so_many(bad, all_bad, of / all_of) if bad and all_of else 1.0
-
-
-def _failing_alone(samples: Sequence[Sample]) -> list[str]:
-    """Hosts whose last own check failed, while another's did not."""
-    last: dict[str, bool] = {}
-    for sample in samples:
-        if sample.signal.startswith(CHECK) and sample.ok is not None:
-            last[sample.signal.removeprefix(CHECK)] = sample.ok
-    return [host for host, ok in last.items() if not ok] if any(last.values()) else []
