@@ -28,6 +28,8 @@ def judge(kind: str, status: int, headers: Mapping[str, str], body: str, now: fl
         return _slack(status, body.strip(), said)
     if kind == "teams":
         return _teams(status, headers, body.strip(), said, now)
+    if _denies(body):  # as chat APIs answer: 200, and ok is false
+        return NotSent(f"answered {status}, but says: {said}", retry_after_s=retry_after_s(headers, now))
     return Sent(f"{status} {said}".strip())
 
 
@@ -82,13 +84,27 @@ def shown(body: str) -> str:
 
 def _telling(body: str) -> str | None:
     """What an answer in JSON says of how it went, as words; "" for nothing; None where it is no JSON object."""
+    said = _members(body)
+    if said is None:
+        return None
+    wrong = '"error"' in body.lower() or bool(said.get("errors")) or _is_denied(said)
+    return " ".join(["error"] * wrong + [str(said[name]) for name in _TELLING if name in said])
+
+
+def _denies(body: str) -> bool:
+    """Whether an answer in JSON says itself that it went wrong."""
+    said = _members(body) or {}
+    return _is_denied(said) or bool(said.get("error")) or bool(said.get("errors"))
+
+
+def _is_denied(said: Mapping[str, object]) -> bool:
+    return any(said.get(name) is False for name in ("ok", "success", "succeeded"))
+
+
+def _members(body: str) -> dict[str, object] | None:
+    """Those of a JSON object, by their names in lower case; None for anything else."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(answer, dict):
-        return None
-    said = {str(name).lower(): value for name, value in answer.items()}
-    denied = any(said.get(name) is False for name in ("ok", "success", "succeeded"))
-    wrong = '"error"' in body.lower() or bool(said.get("errors")) or denied
-    return " ".join(["error"] * wrong + [str(said[name]) for name in _TELLING if name in said])
+    return {str(name).lower(): value for name, value in answer.items()} if isinstance(answer, dict) else None
