@@ -81,7 +81,7 @@ def _await(endpoint: str, process: subprocess.Popen[bytes]) -> None:
     while time.monotonic() < until:
         assert process.poll() is None, "moto's server ended by itself"
         try:
-            with urllib.request.urlopen(f"{endpoint}/moto-api/", timeout=5):
+            with urllib.request.urlopen(f"{endpoint}/moto-api/", timeout=30):
                 return
         except OSError:
             time.sleep(0.1)

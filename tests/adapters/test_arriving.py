@@ -39,7 +39,7 @@ def test_nothing_in_time_is_nothing_and_costs_no_more_than_that(pipe: Pipe) -> N
     arriving, sink = pipe
     began = time.monotonic()
     assert arriving.read(0.3) == b""
-    assert 0.25 <= time.monotonic() - began < 3.0
+    assert 0.25 <= time.monotonic() - began < 10.0
     assert arriving.read(0.0) == b""
     sink.write(b"late")
     assert arriving.read(5.0) == b"late"
@@ -106,7 +106,7 @@ def test_one_that_is_closed_while_nobody_takes_what_comes_lets_its_thread_end() 
         arriving = Arriving(endless, by_thread=True)
         assert len(arriving.read(5.0)) == CHUNK
         arriving.close()
-    until = time.monotonic() + 5.0
+    until = time.monotonic() + 30.0
     while threading.active_count() > before and time.monotonic() < until:
         time.sleep(0.01)
     assert threading.active_count() <= before

@@ -53,13 +53,13 @@ def serving(handler: Handler) -> Iterator[str]:
 
     thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
     thread.start()
-    assert up.wait(5)
+    assert up.wait(30)
     loop, stopping, port = ready[0]
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
         loop.call_soon_threadsafe(stopping.set)
-        thread.join(5)
+        thread.join(30)
 
 
 async def read_request(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:

@@ -41,7 +41,7 @@ def port() -> Iterator[int]:
     yield server.server_port
     server.shutdown()
     server.server_close()
-    thread.join(timeout=5)
+    thread.join(timeout=30)
 
 
 @pytest.fixture

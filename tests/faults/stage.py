@@ -179,7 +179,7 @@ def serving(library: Path) -> Iterator[Callable[[dict[str, Any]], dict[str, Any]
     finally:
         server.stdin.close()
         try:
-            server.wait(10)
+            server.wait(30)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()

@@ -59,7 +59,7 @@ def test_draining_waits_for_what_is_connected_directly(site: Site, path: str) ->
         reader.start()
         assert site.client.drain("blue", 10.0).waited_s < 2.0, "the door alone has nothing in flight"
         drained = site.client.drain("blue", 10.0, direct=True)
-        reader.join(5)
+        reader.join(30)
     assert (told, drained.cut, drained.in_flight_left) == ([b"r1"], 0, 0)
     assert drained.waited_s > 0.2
 

@@ -181,7 +181,7 @@ def test_a_websocket_whose_client_closed_is_over_at_once(site: Site, where: str)
     site.client.configure_door(listen)
     site.client.route({"blue": 1})
     if where == "port":
-        connected = socket.create_connection(("127.0.0.1", site.port), timeout=10)
+        connected = socket.create_connection(("127.0.0.1", site.port), timeout=30)
     else:
         connected = socket.socket(socket.AF_UNIX)
         connected.settimeout(10)
@@ -439,7 +439,7 @@ def test_tls_is_terminated_and_a_new_certificate_is_taken_without_closing(site: 
     authority.configure_trust(context)
 
     def connect() -> ssl.SSLSocket:
-        plain = socket.create_connection(("127.0.0.1", site.port), timeout=5)
+        plain = socket.create_connection(("127.0.0.1", site.port), timeout=30)
         return context.wrap_socket(plain, server_hostname="localhost")
 
     first = issue()

@@ -178,10 +178,10 @@ def test_a_kept_connection_moves_at_once_and_is_never_closed(two: Site) -> None:
 
 def test_a_request_in_flight_finishes_where_it_is(two: Site) -> None:
     with Line(two.port) as line:
-        line.send(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
-        wait_for("it to arrive", lambda: "GET /slow" in two.log("blue"))
+        line.send(b"GET /wait/2.1 HTTP/1.1\r\nHost: a\r\n\r\n")
+        wait_for("it to arrive", lambda: "/wait/2.1" in two.log("blue"))
         two.client.route({"green": 1})
-        drained = two.client.drain("blue", 5.0)
+        drained = two.client.drain("blue", 20.0)
         assert (drained.in_flight_left, drained.cut) == (0, 0)
         assert drained.waited_s > 0.1
         assert line.answer().body == b"r1"

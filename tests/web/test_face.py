@@ -53,7 +53,7 @@ class Begun:
 def test_it_answers_on_the_wanted_port_and_writes_that_down(tmp_path: Path, port: int) -> None:
     with Begun(tmp_path, listen=f"127.0.0.1:{port}") as begun:
         assert begun.said == [f"metrics and the web page: http://127.0.0.1:{port}/"]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/verdict", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/verdict", timeout=30) as answer:
             assert json.load(answer)["outcome"] == "PASS"
         served = seen(tmp_path / "run")
         assert served is not None and (served.url, served.pid, served.moved) == (
@@ -75,7 +75,7 @@ def test_where_the_port_is_taken_it_answers_near_by_and_says_so(tmp_path: Path, 
         assert web_check(begun.world.settings).message == (
             f"warning: {served.url}, because 127.0.0.1:{port} is taken"
         )
-        with urllib.request.urlopen(f"{served.url}healthz", timeout=10) as answer:
+        with urllib.request.urlopen(f"{served.url}healthz", timeout=30) as answer:
             assert answer.status == 200
 
 
@@ -128,7 +128,7 @@ def test_off_loopback_the_token_is_asked_for(tmp_path: Path, port: int) -> None:
                 f"http://127.0.0.1:{port}/metrics", headers={"Authorization": authorization}
             )
             try:
-                with urllib.request.urlopen(asked, timeout=10) as answer:
+                with urllib.request.urlopen(asked, timeout=30) as answer:
                     assert answer.status == status
             except urllib.error.HTTPError as refused:
                 assert refused.code == status
@@ -148,7 +148,7 @@ def test_a_folder_that_cannot_be_written_hides_no_page(tmp_path: Path, port: int
     with Begun(tmp_path, listen=f"127.0.0.1:{port}") as begun:
         assert begun.said[-2] == f"metrics and the web page: http://127.0.0.1:{port}/"
         assert begun.said[0].startswith("where the web page is cannot be written down: ")
-        with urllib.request.urlopen(f"{begun.face.url}healthz", timeout=10) as answer:
+        with urllib.request.urlopen(f"{begun.face.url}healthz", timeout=30) as answer:
             assert answer.status == 200
 
 

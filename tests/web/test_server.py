@@ -89,7 +89,7 @@ def test_what_is_garbled_or_too_much_is_refused(sent: bytes, status: int) -> Non
 
 def test_a_client_that_waits_for_continue_is_told_to_go_on() -> None:
     head = b"POST /b HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n" + LAST
-    with served(echo) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+    with served(echo) as port, socket.create_connection(("127.0.0.1", port), timeout=30) as line:
         line.sendall(head)
         assert line.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         line.sendall(b"ok")
@@ -110,7 +110,7 @@ def test_a_client_that_does_not_go_on_loses_its_place(sent: bytes) -> None:
 
 
 def test_bytes_that_trickle_buy_no_time() -> None:
-    with served(echo, QUICK) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+    with served(echo, QUICK) as port, socket.create_connection(("127.0.0.1", port), timeout=30) as line:
         began = time.monotonic()
         try:
             for byte in b"GET / HTTP/1.1\r\nX: " + b"y" * 1000:
@@ -122,7 +122,7 @@ def test_bytes_that_trickle_buy_no_time() -> None:
 
 
 def test_an_idle_connection_is_closed() -> None:
-    with served(echo, QUICK) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+    with served(echo, QUICK) as port, socket.create_connection(("127.0.0.1", port), timeout=30) as line:
         line.sendall(b"GET /one HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert b"GET /one" in read_all(line)
 
@@ -130,7 +130,7 @@ def test_an_idle_connection_is_closed() -> None:
 def test_where_all_places_are_taken_by_those_who_ask_nothing_somebody_who_asks_is_answered() -> None:
     limits = Limits(connections=8, head_s=60.0)
     with served(echo, limits) as port:
-        idle = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(40)]
+        idle = [socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(40)]
         for line in idle:
             try:
                 line.sendall(b"GET / HTTP/1.1\r\n")

@@ -78,7 +78,7 @@ def serving(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[tuple
             listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         for thread in (acceptor, *threads):
-            thread.join(5)
+            thread.join(30)
 
 
 def unused_port() -> int:

@@ -34,7 +34,7 @@ class Ground:
 
     def get(self, path: str = "/") -> tuple[int, str]:
         """One request through the door."""
-        line = HTTPConnection("127.0.0.1", self.site.port, timeout=10)
+        line = HTTPConnection("127.0.0.1", self.site.port, timeout=30)
         try:
             line.request("GET", path)
             answer = line.getresponse()

@@ -186,7 +186,7 @@ def test_a_web_process_answers_at_its_own_address(real: Ground | UnitGround) -> 
 
     start(real.target, "blue", "r1")
     wait_for("it to listen", lambda: up(real.target, "blue").get("api", NONE).state == "running")
-    with urlopen(real.target.slot_url("blue"), timeout=10) as answer:
+    with urlopen(real.target.slot_url("blue"), timeout=30) as answer:
         assert answer.read() == b"r1"
 
 

@@ -156,11 +156,11 @@ def test_each_slot_gets_its_share_of_the_requests(real: Ground) -> None:
 def test_draining_waits_for_what_is_in_flight(real: Ground) -> None:
     real.traffic.switch({"blue": 100})
     told: list[tuple[int, str]] = []
-    thread = real.in_background("/wait/0.5", told)
+    thread = real.in_background("/wait/2", told)
     wait_for("the request to be in flight", lambda: real.in_flight("blue", "r1") == 1)
     real.traffic.switch({"green": 100})
     assert real.traffic.drain("blue", 10.0) == 0
-    thread.join(5)
+    thread.join(30)
     assert told == [(200, "r1")]
 
 
@@ -171,9 +171,9 @@ def test_draining_cuts_and_counts_what_is_left_at_the_timeout(real: Ground) -> N
     real.traffic.switch({"green": 100})
     began = time.monotonic()
     assert real.traffic.drain("blue", 0.2) == 2
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     for thread in threads:
-        thread.join(5)
+        thread.join(30)
 
 
 def test_held_requests_go_on_and_those_beyond_the_limit_are_told_to_come_back(real: Ground) -> None:
@@ -186,7 +186,7 @@ def test_held_requests_go_on_and_those_beyond_the_limit_are_told_to_come_back(re
     assert told == []
     real.traffic.switch({"green": 100})
     real.traffic.release_hold()
-    thread.join(10)
+    thread.join(30)
     assert told == [(200, "r2")]
 
 

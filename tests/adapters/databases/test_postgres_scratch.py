@@ -158,7 +158,7 @@ with dumps.scratch("app", Path({str(dump)!r})) as scratch:
         with dumps.scratch("app", dump):
             assert left.is_dir()
         holder.send_signal(signal.SIGKILL)
-        holder.wait(10)
+        holder.wait(30)
         (server,) = [p for p in psutil.process_iter() if f"{left}/socket" in " ".join(_words(p))]
         with dumps.scratch("app", dump):
             assert not left.exists()

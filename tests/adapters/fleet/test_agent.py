@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 import signal
+import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -226,10 +227,52 @@ def test_a_state_that_is_damaged_is_told_and_leaves_what_runs_alone(
     line.ask("start", token=1, slot="blue", release="v1", processes=[wanted("api", "bin/run")])
     one = seen(root)["blue/api"]
     file = root / "fleet.json"
-    file.write_text(file.read_text().replace('"epoch": 1', '"epoch": 0'))
-    with pytest.raises(HostRefused, match="is damaged"):
+    whole = file.read_text()
+    file.write_text(whole.replace('"epoch": 1', '"epoch": 0'))
+    with pytest.raises(HostRefused) as refused:
+        line.ask("hello")
+    assert f"on that host: rm {file}, which ends what it runs; then" in refused.value.hint
+    file.write_text(whole)
+    line.ask("fence", token=2)
+    file.write_text(whole.replace('"epoch": 1', '"epoch": 0'))
+    with pytest.raises(HostRefused, match="is damaged") as refused:
         line.ask("stop", token=2, slot="blue")
     assert processes.is_alive(one["pid"], one["started"])
+    command = refused.value.hint.partition("on that host: ")[2].partition(";")[0]
+    assert command == f"cp {file}.before {file}"
+    subprocess.run(command.split(), check=True)
+    line.ask("start", token=2, slot="blue", release="v1", processes=[wanted("api", "bin/run")])
+    until(lambda: seen(root)["blue/api"]["state"] == "running", "it runs as it was told anew")
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "[]", "{}", "\0\0", '{"keeper": {}, "processes": {"blue/api": {}}}']
+)
+def test_what_the_keeper_wrote_last_is_damaged_and_written_anew_and_nothing_is_started_twice(
+    root: Path, line: Line, release: Path, text: str
+) -> None:
+    stage(line, release)
+    line.ask("start", token=1, slot="blue", release="v1", processes=[wanted("api", "bin/run")])
+    pid = seen(root)["blue/api"]["pid"]
+    keeper.seen_path(root).write_text(text)
+    until(lambda: "blue/api" in seen(root), "it is written anew")
+    line.ask("fence", token=2)
+    told = line.ask("processes")
+    assert told["is_kept"]
+    assert told["processes"]["blue/api"]["pid"] == pid
+    os.kill(keeper.read_seen(root)["keeper"]["pid"], signal.SIGKILL)
+    until(lambda: not line.ask("processes")["is_kept"], "the keeper is gone")
+    keeper.seen_path(root).write_text(text)
+    line.ask("fence", token=3)
+    assert line.ask("processes")["processes"]["blue/api"]["pid"] == pid
+
+
+def test_an_agent_that_fails_says_so_and_the_line_goes_on(root: Path, line: Line) -> None:
+    line.ask("hello")
+    with pytest.raises(HostRefused, match="web1: the agent of this host failed: OverflowError") as refused:
+        line.ask("fence", token=float("inf"))
+    assert f"ls -l {root}" in refused.value.hint
+    assert line.ask("hello")["state"]["epoch"] == 0
 
 
 def test_secrets_stay_in_the_file_of_the_host(root: Path, line: Line, release: Path) -> None:

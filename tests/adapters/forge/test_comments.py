@@ -92,7 +92,7 @@ def test_two_at_once_leave_one(github: GitHubServer) -> None:
     for each in both:
         each.start()
     for each in both:
-        each.join(10)
+        each.join(30)
     assert len(texts(github)) == 1
     assert [method for method, _ in github.asked].count("POST") == 2
 

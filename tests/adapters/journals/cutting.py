@@ -55,7 +55,7 @@ class CuttingLine:
                         server.settimeout(0.5)
                     break
                 server.sendall(said)
-            answers.join(2)
+            answers.join(30)
         client.close()
         server.close()
 

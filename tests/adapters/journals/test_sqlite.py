@@ -353,7 +353,7 @@ def test_a_kill_at_any_moment_leaves_every_write_whole_or_not_there(tmp_path: Pa
     assert victim.stdout and victim.stdout.readline() == "go\n"
     time.sleep(after_s)  # where in the loop it dies is what varies
     victim.kill()
-    victim.communicate(timeout=10)
+    victim.communicate(timeout=30)
     journal = SqliteJournal(path)
     with journal._database.writing() as sql:
         assert sql.execute("PRAGMA integrity_check").fetchone()[0] == "ok"

@@ -127,7 +127,7 @@ def test_a_stopped_holder_keeps_it_and_a_killed_one_loses_it_at_once(tmp_path: P
             pass
         assert re.fullmatch("production is locked: " + WORDS.format(pid=holder.pid), error.value.message)
         holder.kill()
-        holder.wait(10)
+        holder.wait(30)
         assert lock.holder() == ""  # though its words are still in the file
         with lock.held():
             assert f"pid {os.getpid()}" in lock.holder()
@@ -140,7 +140,7 @@ def test_a_child_that_outlives_the_holder_does_not_keep_it(tmp_path: Path) -> No
         child = int(holder.stdout.readline())
         try:
             holder.kill()
-            holder.wait(10)
+            holder.wait(30)
             os.kill(child, 0)  # it lives
             with OsLock(tmp_path / "lock").held():
                 pass
@@ -200,7 +200,7 @@ def another_holder(path: Path, child: str = "") -> Iterator[subprocess.Popen[str
         yield process
     finally:
         process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=30)
 
 
 def env() -> dict[str, str]:

@@ -246,7 +246,7 @@ def test_a_pooler_that_takes_no_settings_is_found_out(refusal: str, takes: bool)
         port = server.getsockname()[1]
         url = f"postgresql://app@127.0.0.1:{port}/app?sslmode=disable&gssencmode=disable"
         assert takes_options(Target("postgresql", address=parsed("app", url))) is takes
-        thread.join(10)
+        thread.join(30)
 
 
 # -- the source whose tool is any command ------------------------------------------------------------------------

@@ -61,7 +61,7 @@ class Prometheus:
 
     def ask(self, query: str) -> list[dict[str, object]]:
         """The result of a query, by the API itself."""
-        with urlopen(f"{self.url}/api/v1/query?{urlencode({'query': query})}", timeout=10) as answer:
+        with urlopen(f"{self.url}/api/v1/query?{urlencode({'query': query})}", timeout=30) as answer:
             found: list[dict[str, object]] = json.load(answer)["data"]["result"]
         return found
 
@@ -87,7 +87,7 @@ def prometheus(folder: Path) -> Iterator[Prometheus]:
     url = f"http://127.0.0.1:{port}"
 
     def is_ready() -> bool:
-        with contextlib.suppress(URLError, OSError), urlopen(f"{url}/-/ready", timeout=5) as answer:
+        with contextlib.suppress(URLError, OSError), urlopen(f"{url}/-/ready", timeout=30) as answer:
             return bool(answer.status == 200)
         return False
 

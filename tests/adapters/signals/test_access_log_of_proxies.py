@@ -80,7 +80,7 @@ class Clients:
 
     def _ask(self, path: str) -> None:
         began = time.time()
-        line = HTTPConnection("127.0.0.1", self._port, timeout=10)
+        line = HTTPConnection("127.0.0.1", self._port, timeout=30)
         try:
             line.request("GET", path)
             answer = line.getresponse()
@@ -140,7 +140,7 @@ def seen_by(clients: Clients, release: str) -> tuple[int, int, int, int, int]:
 def settles(sums: Sums, release: str, clients: Clients) -> None:
     """The log says exactly what the clients saw. A line is written a moment after its answer."""
     wanted = seen_by(clients, release)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while (found := figures(sums.of(release))) != wanted and time.monotonic() < deadline:
         time.sleep(0.02)
     assert found == wanted, sums.remarks[-3:]

@@ -43,7 +43,7 @@ class Proxy:
 
     def get(self, *paths: str) -> None:
         for path in paths:
-            line = HTTPConnection("127.0.0.1", self._app, timeout=10)
+            line = HTTPConnection("127.0.0.1", self._app, timeout=30)
             with contextlib.closing(line):
                 line.request("GET", path)
                 line.getresponse().read()
@@ -72,7 +72,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
         yield made
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(30)
 
 
 def test_the_share_of_5xx_is_that_of_the_answers_since_the_reading_before(proxy: Proxy) -> None:

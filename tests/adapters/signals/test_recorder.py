@@ -100,7 +100,7 @@ def test_of_two_that_note_the_first_alone_does_until_it_ends(tmp_path: Path) -> 
         after(clock, 30.0, first, second)
     assert len(counted(tmp_path)) == 2
     del first
-    until = time.monotonic() + 10.0  # a process that is being started at this moment may still hold the lock
+    until = time.monotonic() + 30.0  # a process that is being started at this moment may still hold the lock
     while len(counted(tmp_path)) < 3 and time.monotonic() < until:
         after(clock, 30.0, second)
     assert len(counted(tmp_path)) == 3

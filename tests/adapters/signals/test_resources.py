@@ -44,7 +44,7 @@ def test_a_busy_child_of_the_process_counts_as_the_release() -> None:
     finally:
         if child:
             psutil.Process(child).kill()
-        process.wait(10)
+        process.wait(30)
         process.stdout.close()  # type: ignore[union-attr]
 
     cpu, memory = told["cpu"], told["memory"]
@@ -54,7 +54,7 @@ def test_a_busy_child_of_the_process_counts_as_the_release() -> None:
 
 def test_a_release_whose_processes_are_gone_or_unknown_is_not_measured() -> None:
     process = run("pass")
-    process.wait(10)
+    process.wait(30)
     process.stdout.close()  # type: ignore[union-attr]
 
     assert [s.missing for s in Resources(lambda: [process.pid], time.monotonic).sample(1.0)] == [

@@ -111,7 +111,7 @@ class Haproxy:
             for one in family:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(one.pid, signal.SIGKILL)
-            process.wait(10)
+            process.wait(30)
             for one in family:
                 wait_for("HAProxy to be gone", lambda pid=one.pid: not is_running(pid))  # type: ignore[misc]
         self._processes.clear()

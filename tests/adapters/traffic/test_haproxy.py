@@ -196,7 +196,7 @@ def test_a_websocket_lives_through_the_switch_and_is_waited_for(
     ground: Ground, traffic: HaproxyTraffic
 ) -> None:
     traffic.switch({"blue": 100})
-    with socket.create_connection(("127.0.0.1", ground.site.port), timeout=10) as line:
+    with socket.create_connection(("127.0.0.1", ground.site.port), timeout=30) as line:
         line.sendall(UPGRADE)
         assert line.recv(4096).startswith(b"HTTP/1.1 101")
         traffic.switch({"green": 100})
@@ -208,7 +208,7 @@ def test_a_websocket_lives_through_the_switch_and_is_waited_for(
         thread.start()
         thread.join(0.3)
         assert drained == [], "it waits"
-    thread.join(10)
+    thread.join(30)
     assert drained == [0]
 
 
@@ -216,7 +216,7 @@ def test_a_websocket_that_stays_is_cut_at_the_timeout_counted_and_no_failure_of_
     ground: Ground, traffic: HaproxyTraffic
 ) -> None:
     traffic.switch({"blue": 100})
-    with socket.create_connection(("127.0.0.1", ground.site.port), timeout=10) as line:
+    with socket.create_connection(("127.0.0.1", ground.site.port), timeout=30) as line:
         line.sendall(UPGRADE)
         assert line.recv(4096).startswith(b"HTTP/1.1 101")
         generation = traffic.switch({"green": 100}).generation
@@ -237,7 +237,7 @@ def test_a_request_that_its_old_release_drops_after_the_switch_failed_because_of
     generation = traffic.switch({"green": 100}).generation
     ground.target.stop("blue")
     try:
-        waits.join(10)
+        waits.join(30)
         assert told[0][0] == 502
         assert traffic.failed_because_of_switches(generation) == 1
         assert traffic.failed_because_of_switches() == before + 1
@@ -290,7 +290,7 @@ def test_a_hold_that_was_cut_short_before_haproxy_was_told_does_not_shorten_the_
     thread = ground.in_background("/", told)
     wait_for("it to wait", lambda: ground.site.client.status().door.waiting == 1)  # type: ignore[union-attr]
     traffic.release_hold()
-    thread.join(10)
+    thread.join(30)
     assert told == [(200, "r1")]
 
 
@@ -305,7 +305,7 @@ def test_what_was_held_is_counted_for_the_release_that_answered(
     wait_for("three to wait", lambda: ground.site.client.status().door.waiting == 3)  # type: ignore[union-attr]
     traffic.release_hold()
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
     assert told == [(200, "r1")] * 3
     wait_for("all to be counted", lambda: traffic.counters()["r1"].requests == before + 3)
 
@@ -339,7 +339,7 @@ def test_what_went_through_the_hold_is_waited_for_and_cut_when_its_slot_is_drain
     wait_for("it to be under way", lambda: traffic.counters()["r1"].in_flight == 1)
     traffic.switch({"green": 100})
     assert traffic.drain("blue", 0.3) == 1
-    thread.join(10)
+    thread.join(30)
     assert told[0][0] in (502, 503, 0)
 
 
@@ -357,7 +357,7 @@ def test_a_client_with_a_cookie_of_the_old_server_goes_to_the_new_one() -> None:
         haproxy.restart()
         serve(ground, ("blue", "r1"), ("green", "r2"))
         ground.traffic.switch({"blue": 100})
-        line = HTTPConnection("127.0.0.1", ground.site.port, timeout=10)
+        line = HTTPConnection("127.0.0.1", ground.site.port, timeout=30)
         line.request("GET", "/")
         answer = line.getresponse()
         cookie = (answer.headers["Set-Cookie"] or "").partition(";")[0]
@@ -426,7 +426,7 @@ def test_a_chrooted_haproxy_of_another_user_switches_holds_and_restarts_as_any_o
         wait_for("it to wait", lambda: ground.site.client.status().door.waiting == 1)  # type: ignore[union-attr]
         ground.traffic.switch({"green": 100})
         ground.traffic.release_hold()
-        thread.join(10)
+        thread.join(30)
         assert told == [(200, "r2")]
         haproxy.restart()
         assert ground.get() == (200, "r2")
@@ -561,14 +561,14 @@ def test_killed_at_any_moment_a_switch_leaves_one_live_and_the_next_one_goes_on(
                 switcher.stdout.close()
                 threading.Event().wait(0.013 * number)
                 switcher.kill()
-                switcher.wait(10)
+                switcher.wait(30)
             live = dict(traffic.weights())
             assert live in ({"blue": 100}, {"green": 100}, {"blue": 100, "green": 100})
             after = traffic.switch({"green": 100})
             assert traffic.switch({"green": 100}).generation == after.generation
     finally:
         stopping.set()
-        asking.join(10)
+        asking.join(30)
     assert len(answers) > 50
     assert {status for status, _ in answers} == {200}
     haproxy.restart()

@@ -61,7 +61,7 @@ def test_traffic_stays_where_it_was_over_a_new_process_of_haproxy(
         waits = ground.in_background("/", told)
         wait_for("it to wait", lambda: ground.site.client.status().door.waiting == 1)  # type: ignore[union-attr]
         traffic.release_hold()
-        waits.join(10)
+        waits.join(30)
         assert told == [(200, "r2" if state == "switched while held" else "r1")]
     answers = [ground.get()[1] for _ in range(8)] if weights else []
     shares = {slot: answers.count(release) for slot, release in (("blue", "r1"), ("green", "r2"))}
@@ -177,6 +177,6 @@ def test_a_reload_in_the_middle_of_a_request_does_not_lose_it(
     haproxy.reload()
     traffic.switch({"green": 100})
     assert ground.get() == (200, "r2")
-    waits.join(10)
+    waits.join(30)
     assert told == [(200, "r1")]
     free_of_haproxy(old)

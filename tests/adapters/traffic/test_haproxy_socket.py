@@ -98,7 +98,7 @@ def answering(folder: Path, behave: Callable[[socket.socket], None]) -> Path:
 
 
 def test_an_haproxy_that_hangs(folder: Path) -> None:
-    path = answering(folder, lambda caller: time.sleep(1.0))
+    path = answering(folder, lambda caller: time.sleep(5.0))
     assert refusal(path, timeout_s=0.3) == (
         "HAProxy did not answer on SOCKET within 0.3 s",
         "see whether it hangs: systemctl status haproxy; then try again",
@@ -107,7 +107,7 @@ def test_an_haproxy_that_hangs(folder: Path) -> None:
 
 def test_an_haproxy_that_talks_without_end(folder: Path) -> None:
     def babble(caller: socket.socket) -> None:
-        until = time.monotonic() + 1.0
+        until = time.monotonic() + 5.0
         while time.monotonic() < until:
             caller.sendall(b"x")
             time.sleep(0.01)
@@ -158,7 +158,7 @@ def test_a_socket_of_level_operator_says_what_it_lacks(folder: Path) -> None:
             read_servers(told[1], "nope")
     finally:
         haproxy.kill()
-        haproxy.wait(10)
+        haproxy.wait(30)
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ class Fleet:
     def get(self, path: str) -> str:
         """One answer, its code where it is no good one."""
         try:
-            with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+            with urllib.request.urlopen(self.url + path, timeout=30) as answer:
                 return str(answer.read().decode().strip())
         except urllib.error.HTTPError as problem:
             return str(problem.code)

@@ -127,7 +127,7 @@ class Sshd:
             process.communicate()
         self.wire.close()
         self._sshd.terminate()
-        self._sshd.wait(10)
+        self._sshd.wait(30)
 
 
 class Wire:

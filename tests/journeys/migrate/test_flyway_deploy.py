@@ -94,7 +94,7 @@ def release(service: Service, tag: str, column: str, files: dict[str, str], *, s
 
 def sells(service: Service) -> bool:
     try:
-        with urllib.request.urlopen(f"{service.url}/q/order", timeout=10) as answer:
+        with urllib.request.urlopen(f"{service.url}/q/order", timeout=30) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

@@ -13,7 +13,7 @@ class Api(BaseHTTPRequestHandler):
     """Hands on to the service, as the proxy in front of it does."""
 
     def do_GET(self) -> None:
-        with urllib.request.urlopen(f"http://127.0.0.1:5001{self.path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:5001{self.path}", timeout=30) as answer:
             body = answer.read()
         self.send_response(200)
         self.end_headers()

@@ -45,7 +45,7 @@ class LongLines:
         while not self._stopping.is_set():
             began = time.monotonic()
             try:
-                with socket.create_connection(self._address, timeout=10) as line:
+                with socket.create_connection(self._address, timeout=30) as line:
                     release = session(line)
                 with self._lock:
                     self.ended[kind] += 1

@@ -101,7 +101,7 @@ def test_restarting_it_loses_no_request_and_no_window(tmp_path: Path) -> None:
 
 def read(url: str) -> bytes:
     """The body of an answer that must be a 200."""
-    with urlopen(url, timeout=10) as answer:
+    with urlopen(url, timeout=30) as answer:
         return bytes(answer.read())
 
 

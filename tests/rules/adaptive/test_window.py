@@ -76,3 +76,69 @@ def test_too_little_seen_before_is_no_measure() -> None:
     assert not is_enough(Baseline.of([Block(20, 0)] * 4, 30.0))
     assert not is_enough(Baseline.of([Block(2, 0)] * 20, 30.0))
     assert is_enough(Baseline.of([Block(20, 0)] * 5, 30.0))
+
+
+def limited(baseline: Baseline | None, *, blip_s: float = 30.0) -> WindowTests:
+    return WindowTests({"traffic": baseline}, OPENED, 3600.0, blip_s, most_errors=0.05)
+
+
+def calm(many: int, failed: int = 0, of: int = 100) -> list[Block]:
+    return [Block(of, failed)] * many
+
+
+def test_twenty_seconds_in_which_most_fail_are_forgiven_also_where_nothing_is_known_of_before() -> None:
+    for baseline in (None, Baseline.of([Block(600, 1)] * 60, 30.0)):
+        blip = [*calm(60), *calm(4, 60), *calm(200)]
+        assert limited(baseline).feed(samples(blip)) is None
+
+
+def test_a_quiet_service_that_fails_two_percent_stays_below_a_limit_of_five() -> None:
+    for seed in range(100):
+        chance = random.Random(seed)
+        quiet = [Block(3, sum(chance.random() < 0.02 for _ in range(3))) for _ in range(720)]
+        assert limited(None).feed(samples(quiet)) is None, seed
+
+
+@pytest.mark.parametrize(("failed", "within_s"), [(100, 35), (20, 70), (8, 160)])
+def test_what_fails_more_than_the_limit_is_found_where_nothing_is_known_of_before(
+    failed: int, within_s: float
+) -> None:
+    watched = limited(None)
+    found = next(
+        (one.at - OPENED for one in samples(calm(60, failed)) if watched.feed([one]) is not None), None
+    )
+    assert found is not None and found <= within_s
+    assert watched.found is not None and watched.found.message.startswith(
+        "700 of the last 700 requests failed, for 35 s"
+        if failed == 100
+        else f"errors: {failed} % of 1,"
+    )
+
+
+def test_a_limit_that_forgives_nothing_is_met_within_seconds() -> None:
+    watched = limited(None, blip_s=0.0)
+    assert watched.feed(samples(calm(5, 50))) is not None
+
+
+def test_nothing_counts_against_the_limit_while_the_release_before_fails_as_much() -> None:
+    both = [
+        each
+        for sample in samples(calm(60, 20))
+        for each in (sample, Sample("control", sample.at, requests=100, errors=20))
+    ]
+    alone = limited(None)
+    assert alone.feed(both) is None
+    assert limited(None).feed(samples(calm(60, 20))) is not None
+
+
+def test_little_history_makes_the_limit_no_wider() -> None:
+    short = Baseline.of([Block(30, 0)] * 5, 30.0)
+    [with_limit] = limited(short)._tests["traffic"].ceilings
+    [without] = WindowTests({"traffic": short}, OPENED, 3600.0)._tests["traffic"].ceilings
+    assert with_limit.share == 0.05 < without.share < 0.1
+
+
+def test_a_release_before_that_failed_as_much_is_its_own_measure() -> None:
+    usual_three = Baseline.of([Block(600, 18)] * 60, 30.0)
+    assert limited(usual_three).feed(samples(calm(700, 3))) is None
+    assert limited(usual_three).feed(samples(calm(60, 8))) is not None

@@ -1,3 +1,3 @@
--- expect: sqlite-statement-refused@3
+-- expect: sqlite-alter-refused@3
 -- dialect: sqlite
 ALTER TABLE t ADD COLUMN a INT, ADD COLUMN b INT;
