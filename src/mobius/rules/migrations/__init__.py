@@ -15,7 +15,7 @@ from mobius.rules.migrations import pg_objects, pg_transactions, sqlite
 from mobius.rules.migrations.accepting import Acceptance, acceptances_of, why_wrong
 from mobius.rules.migrations.called import Functions
 from mobius.rules.migrations.directions import begins_a_change_set, is_the_way_down, runs_alone
-from mobius.rules.migrations.nouns import Statement
+from mobius.rules.migrations.nouns import FIRST_WORDS, Statement
 from mobius.rules.migrations.reading import statement_of
 from mobius.rules.migrations.said import HIGH, MEDIUM, Said
 from mobius.rules.migrations.script import Script
@@ -30,7 +30,7 @@ _READ_ONCE = (
     "set",
     "copy",
     "create function",
-)  # of these no rule looks at the words again
+)  # of these no rule looks at more than the first words again
 
 
 def lint(
@@ -66,11 +66,12 @@ def lint(
             for each in within:
                 script.note(each)
                 accepted.extend(acceptances_of(each.comments, each.line))
-        read.append(replace(statement, tokens=()) if statement.kind in _READ_ONCE else statement)
+        once = statement.kind in _READ_ONCE
+        read.append(replace(statement, tokens=statement.tokens[:FIRST_WORDS]) if once else statement)
     state = State(
         pg_version,
         in_transaction=assume_in_transaction and not alone,
-        savepoints_begin=dialect == "sqlite",
+        is_sqlite=dialect == "sqlite",
         known=known,
         script=script,
     )

@@ -26,7 +26,8 @@ _SMALL = frozenset(_FEW_ROWS.split())
 _ENDS = ("_id", "_uuid", "_key", "_code", "_slug", "_name", "_email", "_pk")
 _CONSTANTS = ("string", "number", "param", "dollar")
 _AND = Token("word", "AND", "AND", -1)
-_AFTER = ("RETURNING", "ORDER", "LIMIT", "WHEN")
+_WITH_FROM = ("EXTRACT", "SUBSTRING", "TRIM", "OVERLAY")  # functions with a FROM between their arguments
+_AFTER = ("RETURNING", "ORDER", "LIMIT", "WHEN", "CONFLICT")
 
 
 def why_unbounded(statement: Statement) -> str:
@@ -46,6 +47,25 @@ def why_unbounded(statement: Statement) -> str:
     if _bounded(where) or (statement.table.lower() in _SMALL and _says(where, "=")):
         return ""
     return "is not held to few rows"
+
+
+def reads_a_table(tokens: Sequence[Token]) -> bool:
+    """Whether rows come from a table: not from VALUES, from a function or from what WITH names."""
+    words = [token.word for token in tokens]
+    before = ["", "", "", *words]  # before[at] stands three tokens ahead of words[at]
+    named = {
+        token.name
+        for at, token in enumerate(tokens)
+        if before[at + 2] in ("WITH", "RECURSIVE") or before[at + 1 : at + 3] == [")", ","]
+    }
+    for at, word in enumerate(words):
+        if word == "FROM" and before[at + 2] != "DISTINCT" and before[at] not in _WITH_FROM:
+            cursor = Cursor(tokens[at + 1 :])
+            cursor.take("ONLY")
+            table = cursor.name()
+            if table and cursor.peek() != "(" and (table.schema or str(table) not in named):
+                return True
+    return False
 
 
 def limited(tokens: Sequence[Token]) -> bool:

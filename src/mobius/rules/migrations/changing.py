@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from mobius.rules.migrations.bounds import reads_a_table, why_unbounded
 from mobius.rules.migrations.cursor import NAMELESS, Cursor, Name
 from mobius.rules.migrations.nouns import Statement
 
@@ -21,11 +22,18 @@ def changed(kind: str) -> Read:
         if cursor.any_of("IGNORE", "REPLACE", "ABORT", "FAIL", "ROLLBACK"):  # of SQLite
             cursor.take("INTO")
         cursor.take("ONLY")
-        copies = kind == "insert" and plain.says("SELECT") and plain.says("FROM")
-        value = "copies" if copies else ""
-        return replace(plain, kind=kind, tables=(cursor.name(),), verb=verb, value=value)
+        read_so_far = replace(plain, kind=kind, tables=(cursor.name(),), verb=verb)
+        return replace(read_so_far, value=_copied(read_so_far)) if kind == "insert" else read_so_far
 
     return read
+
+
+def _copied(insert: Statement) -> str:
+    """`copies` for an INSERT … SELECT … FROM; `upserts` where it writes over very many rows that are there."""
+    if not (insert.says("SELECT") and insert.says("FROM")):
+        return ""
+    over = insert.says("DO", "UPDATE") and reads_a_table(insert.tokens)
+    return "upserts" if over and why_unbounded(insert) else "copies"
 
 
 def with_queries(cursor: Cursor, plain: Statement) -> Statement:

@@ -25,6 +25,7 @@ class Name(str):
 
 
 NAMELESS = Name("")
+TEMPORARY = "pg_temp"  # the schema of the tables of a session
 
 
 class Cursor:

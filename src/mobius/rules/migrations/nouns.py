@@ -8,6 +8,7 @@ from mobius.rules.migrations.cursor import NAMELESS, Name
 from mobius.rules.migrations.tokens import Token
 
 SHOWN = 160  # characters of a statement
+FIRST_WORDS = 4  # of a statement, kept where no rule looks at the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Statement:
     comments: tuple[str, ...] = ()  # of a statement in a DO block
     only: bool = False
     partial: bool = False
+    copies: bool = False  # a new table that is LIKE another one
     verb: int = 0  # where among the tokens its UPDATE, DELETE, … stands; where in the file its body begins
 
     @property

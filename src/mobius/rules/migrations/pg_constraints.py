@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mobius.rules.migrations.cursor import Name
 from mobius.rules.migrations.nouns import Action, Constraint, Statement
 from mobius.rules.migrations.said import ALONE, APART, HIGH, Said, derived, quoted, softer, steps
 from mobius.rules.migrations.state import State
@@ -12,18 +13,8 @@ from mobius.rules.migrations.state import State
 def constraint_hazards(statement: Statement, action: Action, state: State) -> Iterator[Said]:
     """The hazards of adding a constraint, or of validating one too early."""
     table = statement.table
-    if action.kind == "validate" and _added_with_it(statement, action, state):
-        name = quoted(action.name)
-        yield Said(
-            "constraint-validated-under-lock",
-            HIGH,
-            f"{name} is validated in the transaction that added it: the lock of adding it is held for the whole scan"
-            f" of {quoted(table)}",
-            steps(
-                f"ALTER TABLE {quoted(table)} VALIDATE CONSTRAINT {name}",
-                how="in a transaction of its own, after the one that adds it",
-            ),
-        )
+    if action.kind == "validate" and (added := _added_with_it(statement, action, state)):
+        yield from _validated_too_early(table, action.name, added)
     constraint = action.constraint
     if action.kind != "add constraint" or constraint is None or constraint.not_valid:
         return
@@ -65,13 +56,37 @@ def constraint_hazards(statement: Statement, action: Action, state: State) -> It
             )
 
 
-def _added_with_it(statement: Statement, action: Action, state: State) -> bool:
-    if (state.key(statement.table), str(action.name)) in state.open.unvalidated:
-        return True
-    return any(
-        each.kind == "add constraint" and each.name == action.name and each.constraint
+def _added_with_it(statement: Statement, action: Action, state: State) -> str:
+    """The kind of the constraint that is validated in the transaction that added it, "" for none."""
+    before = state.open.unvalidated.get((state.key(statement.table), str(action.name)))
+    here = (
+        each.constraint.kind
         for each in statement.actions
+        if each.kind == "add constraint" and each.name == action.name and each.constraint is not None
     )
+    return before or next(here, "")
+
+
+def _validated_too_early(table: Name, constraint: Name, kind: str) -> Iterator[Said]:
+    name = quoted(constraint)
+    apart = steps(
+        f"ALTER TABLE {quoted(table)} VALIDATE CONSTRAINT {name}",
+        how="in a transaction of its own, after the one that adds it",
+    )
+    yield Said(
+        "constraint-validated-under-lock",
+        HIGH,
+        f"{name} is validated in the transaction that added it: the lock of adding it is held for the whole scan"
+        f" of {quoted(table)}",
+        apart,
+    )
+    if kind == "foreign":
+        yield Said(
+            "foreign-key-validated-under-lock",
+            HIGH,
+            f"writes to {quoted(table)} and to the table that {name} refers to wait until it is validated",
+            apart,
+        )
 
 
 def _validated_later(statement: Statement, constraint: Constraint, ending: str) -> str:

@@ -11,7 +11,8 @@ from mobius.rules.migrations.state import State
 
 def unindexed_foreign_keys(statement: Statement, state: State) -> Iterator[Said]:
     """Columns that get a foreign key here and an index nowhere in the script. A column that was there before may have
-    one already: nothing is said of it where the key is added in the safe way, step by step."""
+    one already: nothing is said of it where the key is added in the safe way, step by step, unless the script makes an
+    index with it that cannot serve (a partial one, or one that begins with another column)."""
     table_name = statement.table
     if statement.kind == "create table":
         keys = [each.columns for each in statement.constraints if each.kind == "foreign" and each.columns]
@@ -25,7 +26,8 @@ def unindexed_foreign_keys(statement: Statement, state: State) -> Iterator[Said]
                 continue
             first = constraint.columns[0]
             new = first in own or state.is_new(table_name) or state.is_own_column(table_name, first)
-            if new or not constraint.not_valid:
+            half = (str(table_name), str(first)) in state.script.half_indexed
+            if new or half or not constraint.not_valid:
                 keys.append(constraint.columns)
     for columns in dict.fromkeys(keys):
         if any(_leads_an_index(str(table_name), str(column), state) for column in columns):

@@ -9,7 +9,7 @@ from mobius.rules.migrations.bounds import why_unbounded
 from mobius.rules.migrations.nouns import Statement
 from mobius.rules.migrations.pg_foreign import unindexed_foreign_keys
 from mobius.rules.migrations.pg_indexes import index_hazards
-from mobius.rules.migrations.pg_tables import altered
+from mobius.rules.migrations.pg_tables import altered, replication_breaks
 from mobius.rules.migrations.pg_types import type_hazards
 from mobius.rules.migrations.said import HIGH, MEDIUM, Said, quoted, softer, steps
 from mobius.rules.migrations.state import State
@@ -43,6 +43,18 @@ def hazards_of(statement: Statement, state: State) -> Iterator[Said]:
             )
         case "update" | "delete" | "merge":
             yield from _backfill(statement, state)
+        case "insert" if statement.value == "upserts" and not state.is_new(statement.table):
+            table = quoted(statement.table)
+            yield Said(
+                "unbatched-backfill",
+                softer(MEDIUM, state.is_small(statement.table)),
+                f"INSERT writes over rows of {table}, as many as it reads: one transaction locks them all",
+                "read them in batches, WHERE … LIMIT 5000, each in a transaction of its own",
+            )
+        case "publish":
+            for table in statement.tables:
+                if table in state.script.made and table not in state.script.identified:
+                    yield replication_breaks(quoted(table), "without a primary key")
         case "rename schema" if statement.name not in state.schemas:
             yield Said(
                 "rename-table",

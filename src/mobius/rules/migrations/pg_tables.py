@@ -9,6 +9,7 @@ from mobius.rules.migrations.pg_columns import column_hazards
 from mobius.rules.migrations.pg_constraints import constraint_hazards
 from mobius.rules.migrations.pg_foreign import unindexed_foreign_keys
 from mobius.rules.migrations.said import ALONE, APART, HIGH, Said, derived, quoted, softer, steps
+from mobius.rules.migrations.script import constants
 from mobius.rules.migrations.state import State
 
 
@@ -83,14 +84,15 @@ def _table_hazards(statement: Statement, action: Action, state: State) -> Iterat
                 "make a new table, fill it in batches, and change over to it",
             )
         case "replica identity" if action.name == "nothing":
-            yield _replication(table, "with REPLICA IDENTITY NOTHING")
+            yield replication_breaks(table, "with REPLICA IDENTITY NOTHING")
         case "drop constraint" if _is_primary_key(statement, action, state):
-            yield _replication(table, "without its primary key")
+            yield replication_breaks(table, "without its primary key")
         case _:
             return
 
 
-def _replication(table: str, why: str) -> Said:
+def replication_breaks(table: str, why: str) -> Said:
+    """Of a table whose rows a subscriber could no longer find."""
     return Said(
         "replication-identity-break",
         HIGH,
@@ -109,8 +111,9 @@ def _is_primary_key(statement: Statement, action: Action, state: State) -> bool:
 
 def _attached(statement: Statement, action: Action, state: State) -> Iterator[Said]:
     part = action.name
-    checked = any(table == part for table, _ in state.validated) or part in state.script.checked
-    if state.is_new(part) or checked:
+    said, bounds = state.script.checked.get(part), constants(statement.tokens)
+    checked = said is not None and (not bounds or not bounds.isdisjoint(said))
+    if state.is_new(part) or checked or any(table == part for table, _ in state.validated):
         return
     parent, child = quoted(statement.table), quoted(part)
     check = derived(part, "bounds")

@@ -107,7 +107,7 @@ def _is_bulk(statement: Statement, state: State) -> bool:
     if not statement.table or state.is_new(statement.table) or keeps_the_books(statement.table):
         return False
     if statement.kind == "insert":
-        return statement.value == "copies"
+        return bool(statement.value)
     return bool(why_unbounded(statement))
 
 
@@ -119,7 +119,7 @@ def _takes_time(statement: Statement, state: State) -> bool:
                 for action in statement.actions
             )
         case "insert":
-            return statement.value == "copies"
+            return bool(statement.value)
         case "update" | "delete" | "merge":
             return not state.is_new(statement.table) and not keeps_the_books(statement.table)
         case "create table":

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from mobius.rules.migrations.altering import actions_of
 from mobius.rules.migrations.changing import Read, changed, dropped, truncated, with_queries
-from mobius.rules.migrations.creating import created, with_body
+from mobius.rules.migrations.creating import created, for_the_session, published, with_body
 from mobius.rules.migrations.cursor import NAMELESS, Cursor, Name, options_in, unquoted
 from mobius.rules.migrations.defaults import is_steady
 from mobius.rules.migrations.nouns import Action, Statement
@@ -47,7 +47,16 @@ def statement_of(raw: Raw, text: str) -> Statement:
 
 def _altered(cursor: Cursor, plain: Statement) -> Statement:
     word = cursor.any_of(
-        "TABLE", "TYPE", "DOMAIN", "INDEX", "VIEW", "MATERIALIZED", "FOREIGN", "SCHEMA", "POLICY"
+        "TABLE",
+        "TYPE",
+        "DOMAIN",
+        "INDEX",
+        "VIEW",
+        "MATERIALIZED",
+        "FOREIGN",
+        "SCHEMA",
+        "POLICY",
+        "PUBLICATION",
     )
     match word:
         case "TABLE":
@@ -67,6 +76,9 @@ def _altered(cursor: Cursor, plain: Statement) -> Statement:
             cursor.name()
             cursor.take("ON")
             return replace(plain, kind="rules", tables=(cursor.name(),))
+        case "PUBLICATION":
+            cursor.name()
+            return published(cursor, plain)
     return plain
 
 
@@ -190,9 +202,10 @@ def _new_table(plain: Statement) -> Name:
     cursor.until("INTO", "FROM")
     if not cursor.take("INTO"):
         return NAMELESS
-    while cursor.any_of("TEMPORARY", "TEMP", "UNLOGGED", "TABLE"):
-        pass
-    return cursor.name()
+    temporary = False
+    while word := cursor.any_of("TEMPORARY", "TEMP", "UNLOGGED", "TABLE"):
+        temporary = temporary or word.startswith("TEMP")
+    return for_the_session(cursor.name()) if temporary else cursor.name()
 
 
 def _plainly(kind: str) -> Callable[[Cursor, Statement], Statement]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from mobius.rules.migrations.cursor import Name
+from mobius.rules.migrations.cursor import Name, unquoted
 from mobius.rules.migrations.nouns import Constraint, Statement
+from mobius.rules.migrations.tokens import Token
 
 _KEYS = ("unique", "primary", "exclude")
 
@@ -18,9 +20,15 @@ class Script:
     renamed_to: set[str] = field(default_factory=set)
     made: set[str] = field(default_factory=set)  # tables
     indexed: set[tuple[str, str]] = field(default_factory=set)  # (table, the column that leads an index)
+    half_indexed: set[tuple[str, str]] = field(
+        default_factory=set
+    )  # in an index that does not lead with it, or partial
     defaults_dropped: set[tuple[str, str]] = field(default_factory=set)
-    checked: set[str] = field(default_factory=set)  # tables that get a CHECK
+    checked: dict[str, set[str]] = field(
+        default_factory=dict
+    )  # tables that get a CHECK -> the constants in it
     keyed: set[str] = field(default_factory=set)  # tables that get a primary key by ALTER TABLE
+    identified: set[str] = field(default_factory=set)  # tables that get one, or that may inherit or copy one
     strict_domains: set[str] = field(default_factory=set)  # with a constraint
     used: dict[str, int] = field(
         default_factory=dict
@@ -40,10 +48,14 @@ class Script:
                 self.made.add(each.table)
                 for constraint in each.constraints:
                     _led(self, each.table, constraint)
+                if each.name or each.copies or any(found.kind == "primary" for found in each.constraints):
+                    self.identified.add(each.table)
             case "create domain" if each.says("CHECK") or each.says("NOT", "NULL"):
                 self.strict_domains.add(each.name.lower())
-            case "create index" if not each.partial and each.columns:
-                self.indexed.add((each.table, each.columns[0]))
+            case "create index" if each.columns:
+                led = 0 if each.partial else 1
+                self.indexed.update((each.table, column) for column in each.columns[:led])
+                self.half_indexed.update((each.table, column) for column in each.columns[led:])
             case "alter table":
                 _altered(self, each)
 
@@ -53,16 +65,30 @@ def _altered(script: Script, statement: Statement) -> None:
     for action in statement.actions:
         if action.kind == "rename table":
             script.renamed_to.add(action.name)
+        elif action.kind == "replica identity" and action.name != "nothing":
+            script.identified.add(table)
         elif action.kind == "drop default":
             script.defaults_dropped.add((table, action.column))
         elif action.constraint is not None:
             _led(script, table, action.constraint)
-            if action.constraint.kind == "check":
-                script.checked.add(table)
+            if action.constraint.kind == "check" and not action.constraint.not_valid:
+                script.checked.setdefault(table, set()).update(constants(action.constraint.expression))
             if action.constraint.kind == "primary":
                 script.keyed.add(table)
+                script.identified.add(table)
         elif action.defined is not None and (action.defined.has("unique") or action.defined.has("primary")):
             script.indexed.add((table, action.defined.name))
+            if action.defined.has("primary"):
+                script.identified.add(table)
+
+
+def constants(tokens: Iterable[Token]) -> frozenset[str]:
+    """The strings and numbers among these."""
+    return frozenset(
+        unquoted(token.text) if token.kind == "string" else token.text
+        for token in tokens
+        if token.kind in ("string", "number")
+    )
 
 
 def _led(script: Script, table: Name, constraint: Constraint) -> None:

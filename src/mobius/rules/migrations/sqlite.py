@@ -21,6 +21,15 @@ _REBUILD = (
     " foreign_key_check, COMMIT; then PRAGMA foreign_keys=ON"
 )
 _WITHOUT = "write it as SQLite has it: one change for each ALTER TABLE, DELETE FROM for TRUNCATE"
+_ALL_IT_DOES = "add, drop or rename a column, or rename the table"
+_SAID_AS_WRITTEN = (
+    "add constraint",
+    "alter type",
+    "set not null",
+    "drop not null",
+    "drop constraint",
+    "drop default",
+)
 _NO = ("off", "0", "false", "no")
 _NOT_CONSTANT = ("CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "(")
 
@@ -29,7 +38,8 @@ def hazards_of(statement: Statement, state: State) -> Iterator[Said]:
     """What this statement does to an SQLite database."""
     table = quoted(statement.table)
     if why := refused(statement):
-        yield Said("sqlite-statement-refused", HIGH, f"SQLite {why}: the migration fails here", _WITHOUT)
+        hazard = "sqlite-alter-refused" if statement.kind == "alter table" else "sqlite-statement-refused"
+        yield Said(hazard, HIGH, f"SQLite {why}: the migration fails here", _WITHOUT)
         return
     match statement.kind:
         case "pragma" if statement.name == "writable_schema" and statement.value not in (*_NO, "", "reset"):
@@ -133,16 +143,18 @@ def _altered(statement: Statement, action: Action, state: State) -> Iterator[Sai
                 f"renames {table}: the release that is live asks for {table} and fails",
                 f"CREATE VIEW {table} AS SELECT * FROM {quoted(action.name)}, for a release that only reads",
             )
-        case "add constraint" | "alter type" | "set not null" | "drop not null" | "drop constraint":
-            words = action.kind.upper()
+        case "drop column" | "rename column" | "rename table":
+            return
+        case kind:
+            words = (
+                f" … {kind.upper()}" if kind in _SAID_AS_WRITTEN else f" that does more than {_ALL_IT_DOES}"
+            )
             yield Said(
                 "sqlite-alter-refused",
                 HIGH,
-                f"SQLite has no ALTER TABLE … {words}: the migration fails here",
+                f"SQLite has no ALTER TABLE{words}: the migration fails here",
                 f"rebuild {table}: {_REBUILD}",
             )
-        case _:
-            return
 
 
 def _why_refused(column: Column) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from mobius.model.linting import NOTHING_KNOWN, Known
-from mobius.rules.migrations.cursor import Name
+from mobius.rules.migrations.cursor import TEMPORARY, Name
 from mobius.rules.migrations.locks import locked_tables, locks_out_readers, locks_the_definition
 from mobius.rules.migrations.nouns import Action, Constraint, Statement
 from mobius.rules.migrations.proofs import columns_not_null
@@ -15,6 +15,7 @@ from mobius.rules.migrations.script import Script
 
 T = TypeVar("T", bound=Hashable)
 Key = tuple[str, str]  # schema and name
+_SCHEMAS_OF_SQLITE = {"main": "public", "temp": TEMPORARY}
 _OFF = ("0", "0ms", "0s", "default", "")
 
 
@@ -38,7 +39,7 @@ class State:
     pg_version: int = 15
     in_transaction: bool = False
     explicit: bool = False  # by a BEGIN in the script
-    savepoints_begin: bool = False  # in SQLite a SAVEPOINT outside of a transaction begins one
+    is_sqlite: bool = False  # there a SAVEPOINT outside of a transaction begins one
     known: Known = NOTHING_KNOWN
     script: Script = field(default_factory=Script)
     tables: set[Key] = field(default_factory=set)  # made in this script
@@ -60,8 +61,11 @@ class State:
     _local: dict[str, str | None] = field(default_factory=dict)  # SET LOCAL -> the value to return to
 
     def key(self, name: Name) -> Key:
-        """The table that a name means: without a schema, the first one of the search path."""
-        return (name.schema or self.settings.get("search_path") or "public"), str(name)
+        """The table that a name means: without a schema, the temporary one, or that of the first schema searched."""
+        if not name.schema and (TEMPORARY, str(name)) in self.tables:
+            return TEMPORARY, str(name)
+        schema = _SCHEMAS_OF_SQLITE.get(name.schema, name.schema) if self.is_sqlite else name.schema
+        return (schema or self.settings.get("search_path") or "public"), str(name)
 
     def is_new(self, table: Name) -> bool:
         """Whether nobody else can have it in use: the script made it."""
@@ -88,7 +92,7 @@ class State:
                 self._begin(statement)
             case "commit" | "rollback":
                 self._end(statement)
-            case "savepoint" if self.savepoints_begin and not self.in_transaction:
+            case "savepoint" if self.is_sqlite and not self.in_transaction:
                 self._begin(statement)
             case "release" if self.began is not None and self.began.kind == "savepoint":
                 if self.began.name == statement.name:

@@ -1,0 +1,4 @@
+-- expect: partition-attach@4
+SET lock_timeout = '2s';
+ALTER TABLE m_2024 ADD CONSTRAINT b CHECK (at >= '2024-01-01' AND at < '2025-01-01') NOT VALID;
+ALTER TABLE m ATTACH PARTITION m_2024 FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
