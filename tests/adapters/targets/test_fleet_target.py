@@ -198,3 +198,16 @@ def test_one_machine_under_two_names_is_refused_before_a_deployment(ground: Grou
     told = {one.name: one for one in ground.target().preflight()}
     assert told["host web2"].outcome is Outcome.FAIL
     assert "web2 and web1 are one machine and one folder" in told["host web2"].message
+
+
+def test_a_host_whose_clock_is_far_off_is_named_before_a_deployment(ground: Ground) -> None:
+    ground.clock.wait(40_000_000)
+    now = ground.clock.now()
+    ground.lines["web1"].host.now = now + 31_536_000
+    ground.lines["web2"].host.now = now - 3_600
+    ground.lines["jobs1"].host.now = now + 2
+    told = {one.name: one for one in ground.target().preflight()}
+    assert told["host web1"].message == "answers, Python 3.8.0, its clock is 365 d ahead"
+    assert told["host web2"].message == "answers, Python 3.8.0, its clock is 1 h behind"
+    assert told["host jobs1"].message == "answers, Python 3.8.0"
+    assert told["host web1"].outcome is Outcome.PASS

@@ -147,6 +147,10 @@ class Hosts:
             self._token = self.epoch()
         return self._token
 
+    def now(self) -> float:
+        """By the clock of this machine, unix seconds."""
+        return self._clock.now()
+
     def close(self) -> None:
         """Ends every line."""
         for line in self._lines.values():

@@ -13,28 +13,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, Protocol
 
+from mobius.adapters.fleet.answers import refuse_misshapen
+from mobius.adapters.fleet.refusing import HostLost as HostLost
+from mobius.adapters.fleet.refusing import HostRefused as HostRefused
 from mobius.adapters.fleet.sending import agent_file, agent_sha256
-from mobius.errors import Fenced, MobiusError
+from mobius.errors import Fenced
+from mobius.report.words import printable
 
 ASK_WITHIN_S = 30.0
 CONNECT_WITHIN_S = 20.0
 MOST_ANSWER = 16 << 20
+MOST_WORDS = 1000  # of what a host says to a person
 CHUNK = 1 << 18
 ANSWERED = "it answered"
-
-
-class HostLost(MobiusError):
-    """A host that cannot be reached, or whose line broke: what it does now is unknown, which is not "nothing"."""
-
-    exit_code = 4
-
-
-class HostRefused(MobiusError):
-    """A host that was reached and said no. `code` says why, for programs."""
-
-    def __init__(self, message: str, hint: str, *, code: str) -> None:
-        super().__init__(message, hint)
-        self.code = code
 
 
 class Asks(Protocol):
@@ -92,7 +83,9 @@ class Line:
             except BaseException:
                 self.close()
                 raise
-        return judged(self.name, told, self._address)
+        answer = judged(self.name, told, self._address)
+        refuse_misshapen(self.name, verb, answer, self._address)
+        return answer
 
     def close(self) -> None:
         """Ends the line; what the host was told goes on."""
@@ -177,7 +170,7 @@ class Line:
         line, _, self._rest = self._rest.partition(b"\n")
         try:
             told = json.loads(line)
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             raise self._lost(f"{ANSWERED} {line[:60]!r}") from problem
         if not isinstance(told, dict):
             raise self._lost(f"{ANSWERED} {line[:60]!r}")
@@ -190,7 +183,10 @@ class Line:
                 raise self._lost("no answer in time")
 
     def _lost(self, how: str) -> HostLost:
-        why = self._why() or how
+        """What ssh said last is the reason where it ended with that; otherwise it may be no more than a greeting."""
+        said = self._why()
+        has_ended = self._process is not None and self._process.poll() is not None
+        why = said if said and has_ended and not how.startswith(ANSWERED) else how
         return HostLost(f"{self.name} is not reached: {why}", advice(why, self._address))
 
     def _why(self) -> str:
@@ -202,7 +198,7 @@ class Line:
                 self._process.wait(0.2)
             self._said.seek(0)
             lines = self._said.read(65536).decode(errors="replace").strip().splitlines()
-            return lines[-1].strip()[:200] if lines else ""
+            return printable(lines[-1])[:200] if lines else ""
         return ""
 
 
@@ -227,7 +223,9 @@ def judged(name: str, told: Mapping[str, Any], address: str = "") -> Mapping[str
     """What the host of this name answered. Raises `Fenced` or `HostRefused` where it is no."""
     if told.get("ok") is True:
         return told
-    message, hint, code = (str(told.get(key) or "") for key in ("message", "hint", "code"))
+    message, hint, code = (
+        printable(str(told.get(key) or ""))[:MOST_WORDS] for key in ("message", "hint", "code")
+    )
     if code == "fenced":
         raise Fenced(f"{name}: {message}", hint)
     raise HostRefused(f"{name}: {message or 'it refused'}", hint or f"look: ssh {address or name}", code=code)

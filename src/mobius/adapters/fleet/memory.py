@@ -21,6 +21,7 @@ class MemoryHost:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.now = 0.0  # by its own clock; 0.0: it does not say
         self.told: state.State = state.fresh()
         self.releases: dict[str, str] = {}
         self.seen: dict[str, dict[str, Any]] = {}
@@ -54,7 +55,7 @@ class MemoryHost:
     def _hello(self, asked: Asked) -> Answer:
         told = copy.deepcopy(self.told)
         return {
-            "host": self.name, "python": "3.8.0", "free_bytes": FREE_BYTES, "now": 0.0, "boot_id": self.name,
+            "host": self.name, "python": "3.8.0", "free_bytes": FREE_BYTES, "now": self.now, "boot_id": self.name,
             "place": self.name,
             "state": told, "releases": sorted(self.releases),
         }  # fmt: skip

@@ -58,11 +58,15 @@ try:
         os.replace(new, path)
         if not whole():
             no("the agent did not arrive whole", "try again")
-    link = os.path.join(folder, ".current.%d" % os.getpid())
-    os.symlink(os.path.basename(path), link)
-    os.replace(link, os.path.join(folder, "agent.pyz"))
+    link, unit = os.path.join(folder, ".current.%d" % os.getpid()), os.path.join(folder, "agent.pyz")
+    if not os.path.islink(unit) or os.readlink(unit) != os.path.basename(path):
+        os.symlink(os.path.basename(path), link)
+        os.replace(link, unit)
 except OSError as problem:
-    no("%s: %s" % (problem.filename, problem.strerror), "the user that ssh arrives as must be able to write there")
+    hint = "the user that ssh arrives as must be able to write there"
+    if problem.errno in (28, 122):
+        hint = "free space there: df -h " + root
+    no("%s: %s" % (problem.filename or folder, problem.strerror), hint)
 words = [sys.executable, "-I", path, "serve", "--root", root]
 os.execv(sys.executable, words)
 """

@@ -21,10 +21,12 @@ from mobius.model.haproxy import SLOTS
 from mobius.model.settings import EnvironmentSettings, ProcessSettings
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.ports import ProcessStatus
+from mobius.report.words import duration
 from mobius.rules.placing import belongs, placed
 
 LEAST_FREE_BYTES = 200 << 20
 MOST_NAMED = 30
+CLOCK_OFF_S = 60.0  # less may be the time that the answer took
 
 
 class FleetTarget:
@@ -311,5 +313,12 @@ class FleetTarget:
         free = int(answer["free_bytes"])
         if free < LEAST_FREE_BYTES:
             return CheckResult(title, Outcome.FAIL, f"{name} has {free >> 20} MiB of disk left", 0.0)
+        off_s = float(answer.get("now") or 0) - self._hosts.now() if answer.get("now") else 0.0
+        clock = f", its clock is {duration(abs(off_s))} {'ahead' if off_s > 0 else 'behind'}"
         again = ", it was out of the fleet and is put right first" if name in absent else ""
-        return CheckResult(title, Outcome.PASS, f"answers, Python {answer['python']}{again}", 0.0)
+        return CheckResult(
+            title,
+            Outcome.PASS,
+            f"answers, Python {answer['python']}{again}{clock if abs(off_s) > CLOCK_OFF_S else ''}",
+            0.0,
+        )

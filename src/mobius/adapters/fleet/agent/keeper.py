@@ -20,6 +20,11 @@ TURN_S = 0.05
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)  # before it is started again; the last for every further time
 STEADY_S = 30.0  # up for so long, it begins again with the shortest pause
 Key = Tuple[str, str]
+SEEN: dict[str, Any] = {
+    "pid": int, "started": str, "generation": int, "release": str, "kind": str, "port": int, "state": str,
+    "restarts": int, "tries": int, "since": (int, float), "until": (int, float), "stop_signal": str,
+    "stop_timeout_s": (int, float),
+}  # fmt: skip
 Seen = Dict[str, Any]  # pid, started, generation, release, state, restarts, since, stopping
 
 
@@ -29,12 +34,21 @@ def seen_path(root: Path) -> Path:
 
 
 def read_seen(root: Path) -> dict[str, Any]:
-    """`{"keeper": {...}, "processes": {"slot/name": {...}}}`; empty where no keeper ever was."""
+    """`{"keeper": {...}, "processes": {"slot/name": {...}}}`; empty where no keeper ever was, without what cannot be
+    believed: who keeps them is found by looking, and writes it anew."""
     try:
         told = json.loads(seen_path(root).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {"keeper": {}, "processes": {}}
-    return dict(told) if isinstance(told, dict) else {"keeper": {}, "processes": {}}
+    except (OSError, ValueError, RecursionError):
+        told = {}
+    told = told if isinstance(told, dict) else {}
+    there, kept = told.get("processes"), told.get("keeper")
+    believed = {
+        key: one
+        for key, one in (there if isinstance(there, dict) else {}).items()
+        if isinstance(one, dict) and all(isinstance(one.get(name), kind) for name, kind in SEEN.items())
+    }
+    is_whole = isinstance(kept, dict) and {"pid", "started", "version"} <= set(kept)
+    return {"keeper": kept if is_whole else {}, "processes": believed}
 
 
 def only_one(root: Path) -> int | None:
@@ -59,6 +73,7 @@ class Keeper:
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._seen: dict[Key, Seen] = {}
         self._told = ""
+        self._wrote: tuple[int, ...] = ()
         self._read: tuple[int, ...] = (-1,)
         self._wanted: dict[str, Any] = state.fresh()
         for key, one in read_seen(root)["processes"].items():
@@ -147,7 +162,8 @@ class Keeper:
                 del self._children[pid]
 
     def _tell(self) -> None:
-        """Written when something changed. A full disk keeps nothing from running."""
+        """Written when something changed, and when the file is not the one that was written. A full disk keeps nothing
+        from running."""
         told = {
             "keeper": {
                 "pid": os.getpid(),
@@ -157,14 +173,14 @@ class Keeper:
             "processes": {"{}/{}".format(*key): one for key, one in sorted(self._seen.items())},
         }
         text = json.dumps(told, sort_keys=True)
-        if text == self._told:
-            return
         path = seen_path(self._root)
+        if text == self._told and _sign_of(path) == self._wrote:
+            return
         new = path.with_name(".seen.json.new")
         try:
             new.write_text(text, encoding="utf-8")
             os.replace(str(new), str(path))
-            self._told = text
+            self._told, self._wrote = text, _sign_of(path)
         except OSError:
             pass
 

@@ -75,6 +75,13 @@ def _answer(host: Host, line: bytes, root: Path, version: str) -> dict[str, Any]
             "message": f"this host was asked something it cannot read: {problem!r}",
             "hint": "use the same mobius at both ends",
         }
+    except Exception as problem:  # the line goes on, and whoever asked hears more than that it ended
+        return {
+            "ok": False,
+            "code": "broken",
+            "message": f"the agent of this host failed: {problem!r}",
+            "hint": f"look at this host: df -h; free -m; ls -l {root}",
+        }
 
 
 def ensure_kept(root: Path, version: str) -> None:

@@ -42,14 +42,18 @@ def read(root: Path) -> State:
         told = json.loads(text.decode("utf-8"))
         checksum = told.pop("checksum")
         whole = checksum == _checksum(told)
-    except (ValueError, KeyError, AttributeError):
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         whole = False
         told = {}
     if not whole:
+        path = path_of(root)
+        cure = f"cp {path}.before {path}"
+        if not os.path.exists(f"{path}.before"):
+            cure = f"rm {path}, which ends what it runs"
         raise Refusal(
             "damaged",
-            f"{path_of(root)} is damaged: what it says cannot be believed",
-            f"what runs goes on; put the file right from {path_of(root)}.before, or remove it and deploy again",
+            f"{path} is damaged: what it says cannot be believed",
+            f"what runs there goes on; on that host: {cure}; then here: mobius resume",
         )
     if told.get("schema") != SCHEMA:
         raise Refusal(
