@@ -211,14 +211,12 @@ def test_an_answer_that_breaks_off_breaks_off_for_the_client_too(shared: Site) -
 
 
 def test_the_release_is_let_go_when_its_client_leaves(shared: Site) -> None:
-    for leave in (socket.socket.close, lambda line: line.shutdown(socket.SHUT_WR)):
+    for name, leave in (("close", socket.socket.close), ("end", lambda line: line.shutdown(socket.SHUT_WR))):
         line = Line(shared.port)
-        line.send(b"POST /hang/%d HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" % id(line))
-        wait_for("the request to arrive", lambda line=line: f"POST /hang/{id(line)}" in shared.log("blue"))
+        line.send(f"POST /hang/{name} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n".encode())
+        wait_for("the request to arrive", lambda name=name: f"POST /hang/{name}" in shared.log("blue"))
         leave(line.socket)
-        wait_for(
-            "the release to be let go", lambda line=line: f"closed /hang/{id(line)}" in shared.log("blue")
-        )
+        wait_for("the release to be let go", lambda name=name: f"closed /hang/{name}" in shared.log("blue"))
         line.socket.close()
 
 

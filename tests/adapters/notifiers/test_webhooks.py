@@ -34,7 +34,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def deliver(url: str, kind: str = "slack", made: Message | None = None, **more: Any) -> Sent | NotSent:
-    channel = ChannelSettings("ops", kind, url_env="HOOK", timeout_s=5.0)
+    channel = ChannelSettings("ops", kind, url_env="HOOK", timeout_s=30.0)
     environ = {"HOOK": url, **more.pop("environ", {})}
     return notifier_of(replace(channel, **more), NotifierAround("dhash", "production", environ)).deliver(
         made or message()
@@ -147,7 +147,8 @@ def test_no_secret_is_in_what_is_told_of_a_failure(kind: str) -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_apprise_sends_what_we_have_no_form_for(receiver: Receiver) -> None:
     pytest.importorskip("apprise")
-    result = deliver(receiver.url.replace("http://", "json://"), "apprise")
+    patient = "?cto=30&rto=30"  # seconds to connect and to read
+    result = deliver(receiver.url.replace("http://", "json://") + patient, "apprise")
     assert result == Sent("accepted")
     (body,) = receiver.bodies()
     assert body["title"] == "dhash v2 needs somebody" and "5 % fail" in body["message"]
