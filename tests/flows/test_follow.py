@@ -52,3 +52,22 @@ def test_a_run_that_nobody_carries_on_is_told_with_both_ways_out_after_a_while()
     assert "mobius resume" in told.value.hint and "mobius abort" in told.value.hint
     assert world.clock.monotonic() - began >= 4, "one runner may follow another"
     assert eyes.ticks > 10
+
+
+def test_when_the_journal_goes_away_it_is_said_that_the_run_has_a_runner_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    run = world.begin(world.plan("v1"))
+
+    def gone(_: int) -> None:
+        raise MobiusError("the journal cannot be reached", "see whether it runs", details=("refused",))
+
+    monkeypatch.setattr(world.journal, "run", gone)
+    with pytest.raises(MobiusError) as told:
+        follow(run, world.ports, None, until_window=False)
+
+    assert (told.value.message, told.value.hint) == ("the journal cannot be reached", "see whether it runs")
+    assert told.value.details[0] == "refused"
+    assert f"run {run.id} is written down" in told.value.details[1]
+    assert f"mobius status -e {run.environment}" in told.value.details[1]

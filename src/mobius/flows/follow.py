@@ -32,8 +32,12 @@ def follow(run: Run, ports: Ports, viewer: Viewer | None, *, until_window: bool,
     one with seq `after` were shown before. Raises `MobiusError` when nobody carries it on."""
     sampled, looked, alone = 0.0, 0, 0
     while True:
-        now = ports.journal.run(run.id)
-        for event in ports.journal.events(run_id=run.id, after=after):
+        try:
+            now, news = ports.journal.run(run.id), ports.journal.events(run_id=run.id, after=after)
+        except MobiusError as problem:
+            problem.details += (_out_of_sight(run),)
+            raise
+        for event in news:
             after, alone = event.seq, 0
             if viewer is not None:
                 viewer.event(event)
@@ -57,6 +61,13 @@ def _show_samples(run: Run, ports: Ports, viewer: Viewer, since: float) -> float
     fresh = [sample for sample in ports.journal.samples(run.id, since=since) if sample.at > since]
     viewer.sample(*fresh)
     return max([since, *(sample.at for sample in fresh)])
+
+
+def _out_of_sight(run: Run) -> str:
+    return (
+        f"run {run.id} is written down and has a runner of its own, but cannot be seen from here now; "
+        f"when the journal is back: mobius status -e {run.environment}"
+    )
 
 
 def _left_alone(run: Run) -> MobiusError:

@@ -222,8 +222,7 @@ class App:
         `UsageError` before anything is changed.
         """
         plan = self.plan(name, tag, despite_freeze=despite_freeze, canary=canary)
-        run = begin(plan, self.ports(name), lead=self._lead(name), wanted_hash=plan_hash)
-        return self.follow(run, viewer=viewer, until_window=detach)
+        return self._carry_out(plan, wanted_hash=plan_hash, viewer=viewer, until_window=detach)
 
     def restart(
         self,
@@ -237,8 +236,7 @@ class App:
     ) -> Run:
         """Starts the live release anew with the present configuration, and follows like `deploy`."""
         plan = self.plan_restart(name, only=only, despite_freeze=despite_freeze)
-        run = begin(plan, self.ports(name), lead=self._lead(name), wanted_hash=plan_hash)
-        return self.follow(run, viewer=viewer, until_window=detach)
+        return self._carry_out(plan, wanted_hash=plan_hash, viewer=viewer, until_window=detach)
 
     def is_restarted_in_place(self, name: str | None, process: str) -> bool:
         """Whether this process is restarted where it runs: a worker or singleton."""
@@ -273,8 +271,7 @@ class App:
         """Goes back, and follows until traffic is back and the smoke tests ran (`detach=False`: to the end of the
         watch that follows). `plan`: one that was made and shown before."""
         plan = how.pop("plan", None) or self.plan_rollback(name, **how)
-        run = begin(plan, self.ports(name), lead=self._lead(name))
-        return run if run.ended else self.follow(run, viewer=viewer, until_window=detach)
+        return self._carry_out(plan, viewer=viewer, until_window=detach)
 
     def monitor(
         self,
@@ -295,7 +292,7 @@ class App:
             run = self._open_watch(ports, duration_s)
         elif not ports.launcher.alive(run) and run.state is RunState.OBSERVING:
             ports.launcher.launch(run)
-        return self.follow(run, viewer=viewer)
+        return self.follow(run, viewer=viewer, ports=ports)
 
     def looking_on(self, name: str | None, run_id: int) -> LookingOn:
         """The window of a run, to be shown with all its figures. Changes nothing."""
@@ -325,14 +322,16 @@ class App:
 
     def abort(self, name: str | None = None, *, viewer: Viewer | None = None) -> Run:
         """Stops the run that is going on and takes back what it did."""
-        return self.follow(by_hand.abort(self.ports(name), who=self._who()), viewer=viewer)
+        ports = self.ports(name)
+        return self.follow(by_hand.abort(ports, who=self._who()), viewer=viewer, ports=ports)
 
     def resume(
         self, name: str | None = None, *, step_done: bool | None = None, viewer: Viewer | None = None
     ) -> Run:
         """Carries on a run that stands still."""
-        run = by_hand.resume(self.ports(name), step_done=step_done)
-        return self.follow(run, viewer=viewer, until_window=True)
+        ports = self.ports(name)
+        run = by_hand.resume(ports, step_done=step_done)
+        return self.follow(run, viewer=viewer, until_window=True, ports=ports)
 
     def create_backup(
         self,
@@ -416,12 +415,26 @@ class App:
     # -- following --------------------------------------------------------------------------------------------
 
     def follow(
-        self, run: Run, *, viewer: Viewer | None = None, until_window: bool = False, after: int = 0
+        self,
+        run: Run,
+        *,
+        viewer: Viewer | None = None,
+        until_window: bool = False,
+        after: int = 0,
+        ports: Ports | None = None,
     ) -> Run:
         """Shows every event of the run after seq `after` to `viewer` until it ends, waits for a person, or
-        (`until_window`) is observing. Only looks: ending it early changes nothing."""
-        ports = self.ports(run.environment, read_only=True)
-        return follow(run, ports, viewer, until_window=until_window, after=after)
+        (`until_window`) is observing. Only looks: ending it early changes nothing. By the journal of `ports` a server
+        that goes away is waited for from the start: it was there."""
+        looking = ports or self.ports(run.environment, read_only=True)
+        return follow(run, looking, viewer, until_window=until_window, after=after)
+
+    def _carry_out(
+        self, plan: Plan, *, viewer: Viewer | None, until_window: bool, wanted_hash: str = ""
+    ) -> Run:
+        ports = self.ports(plan.environment)
+        run = begin(plan, ports, lead=self._lead(plan.environment), wanted_hash=wanted_hash)
+        return run if run.ended else self.follow(run, viewer=viewer, until_window=until_window, ports=ports)
 
     # -- who and what -----------------------------------------------------------------------------------------
 

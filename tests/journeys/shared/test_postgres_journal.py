@@ -62,11 +62,12 @@ def test_a_server_that_restarts_again_and_again_breaks_no_deployment(
     with operator(tmp_path, own_server.url(), window="6s") as service:
         service.mobius("deploy", "--tag", "v1", expect=0)
         deploying = service.start("deploy", "--tag", "v2")
+        wait_until(lambda: _state(own_server, 2) or deploying.poll() is not None)  # before, nothing is begun
         restarts = 0
         while (state := _state(own_server, 2)) != "observing" and deploying.poll() is None:
             own_server.stop()
             own_server.start()
-            restarts += state != ""
+            restarts += 1
             seen = _events(own_server)
             wait_until(lambda: _events(own_server) > seen + 1 or deploying.poll() is not None)  # noqa: B023
         done = service.finish(deploying)
