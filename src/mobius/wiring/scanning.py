@@ -19,7 +19,7 @@ from mobius.report.sbom import cyclonedx
 from mobius.report.scan import scan_checks, scan_json, scan_sarif
 from mobius.report.words import iso
 from mobius.rules.scanning.judging import of_one_checkout
-from mobius.rules.scanning.manifests import npm_packages
+from mobius.rules.scanning.npm_locks import npm_packages
 from mobius.rules.scanning.requirements import includes_others, requirement_packages
 from mobius.rules.scanning.shapes import Unread
 from mobius.wiring.app import App, version

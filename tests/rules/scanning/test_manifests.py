@@ -9,12 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mobius.report.sbom import cyclonedx
-from mobius.rules.scanning.manifests import (
-    Manifest,
-    manifests,
-    missing_from_lock,
-    npm_packages,
-)
+from mobius.rules.scanning.manifests import Manifest, manifests
+from mobius.rules.scanning.npm_locks import missing_from_lock, npm_packages
 from mobius.rules.scanning.requirements import (
     includes_others,
     requirement_packages,
@@ -79,10 +75,54 @@ def test_needs_without_a_lock_file_are_a_doubt_and_no_silence() -> None:
 
 
 def test_the_lock_file_of_a_work_space_is_that_of_its_parts() -> None:
-    files = {"package-lock.json": "", "packages/a/package.json": '{"dependencies": {"b": "1"}}'}
-    assert [each.path for each in manifests(files, (), dev=False)] == ["package-lock.json"]
+    needs = '{"dependencies": {"b": "1"}}'
+    part = "packages/a/package.json"
+    for root in ('{"workspaces": ["packages/*"]}', '{"workspaces": {"packages": ["./packages/**/"]}}'):
+        files = {"package-lock.json": "", "package.json": root, part: needs}
+        assert manifests(files, (), dev=False) == (Manifest("npm", "package-lock.json", parts=(part,)),)
+    of_pnpm = {"pnpm-lock.yaml": "", "pnpm-workspace.yaml": "", part: needs}
+    assert manifests(of_pnpm, (), dev=False) == (Manifest("osv", "pnpm-lock.yaml"),)
     apart = {"web/package-lock.json": "", "api/package.json": '{"dependencies": {"b": "1"}}'}
     assert [each.path for each in manifests(apart, (), dev=False) if each.doubt] == ["api/package.json"]
+
+
+@pytest.mark.parametrize(
+    "root",
+    ["", "{}", '{"workspaces": ["apps/*"]}', '{"workspaces": ["!worker"]}', "no JSON", '{"workspaces": 7}'],
+)
+def test_what_is_no_part_of_a_work_space_is_not_covered_by_the_lock_file_above(root: str) -> None:
+    files = {
+        "package-lock.json": "",
+        "package.json": root,
+        "worker/package.json": '{"dependencies": {"b": "1"}}',
+    }
+    (found,) = [each for each in manifests(files, (), dev=False) if each.doubt]
+    assert found.doubt is not None
+    assert (found.path, found.doubt.why) == (
+        "worker/package.json",
+        "it has no lock file of its own, and is no part of the work space above it",
+    )
+
+
+def test_a_lock_file_of_another_language_fixes_no_version_of_python_packages() -> None:
+    listed = """["flask>=3", "Zope.Interface", "pywin32; sys_platform == 'win32'"]"""
+    needs = f'[project]\nname = "x"\ndependencies = {listed}\n'
+    for others, doubt in (
+        ({"go.mod": ""}, "no file says which versions are installed"),
+        (
+            {"requirements.txt": "flask==3.0\n"},
+            "requirements.txt does not have Zope.Interface, which it needs",
+        ),
+        ({"requirements.txt": "flask==3.0\nzope-interface==7\n"}, ""),
+        ({"requirements.txt": "-r base.txt\n"}, ""),
+        ({"uv.lock": ""}, ""),
+    ):
+        found = manifests({"pyproject.toml": needs, **others}, (), dev=False)
+        assert [each.doubt.why for each in found if each.doubt] == ([doubt] if doubt else []), others
+    apart = {"api/pyproject.toml": needs, "uv.lock": "", "pyproject.toml": '[project]\nname = "y"\n'}
+    assert [each.path for each in manifests(apart, (), dev=False) if each.doubt] == ["api/pyproject.toml"]
+    parts = {**apart, "pyproject.toml": '[tool.uv.workspace]\nmembers = ["api"]\n'}
+    assert not [each.path for each in manifests(parts, (), dev=False) if each.doubt]
 
 
 def test_other_languages_without_their_lock_file_are_a_doubt() -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from mobius.adapters.scanners.calling import Calling, content_of
 from mobius.model.scan import Known
-from mobius.rules.scanning.manifests import missing_from_lock, npm_packages
 from mobius.rules.scanning.npm import read_npm
+from mobius.rules.scanning.npm_locks import missing_from_lock, npm_packages
 from mobius.rules.scanning.shapes import Unread
 
 CANARY = ("lodash", "4.17.4")  # prototype pollution, known since 2018
@@ -44,17 +44,18 @@ class Npm:
         self._omit = (*(f"--include={kind}" for kind in kinds), *(() if dev else ("--omit=dev",)))
         self._dev = dev
 
-    def ask(self, path: str) -> Known:
-        """Of the lock file at this path in the project. Raises `Unread`."""
+    def ask(self, path: str, parts: Sequence[str] = ()) -> Known:
+        """Of the lock file at this path in the project; `parts`: the package.json of the other folders whose lock file
+        it is. Raises `Unread`."""
         lock = self._project / path
         locked = content_of(lock)
         packages = npm_packages(locked)
-        needs = lock.with_name("package.json")
-        if needs.is_file():
-            content = content_of(needs)
+        for needs in (lock.with_name("package.json"), *(self._project / each for each in parts)):
+            content = content_of(needs) if needs.is_file() else "{}"
             if missing := missing_from_lock(content, locked, dev=self._dev):
+                named = needs.relative_to(lock.parent).as_posix()
                 raise Unread(
-                    f"{path} is older than package.json: it does not have {', '.join(missing[:3])}",
+                    f"{path} is older than {named}: it does not have {', '.join(missing[:3])}",
                     "npm install --package-lock-only, and commit what it writes",
                 )
         if not [each for each in packages if self._dev or not each.dev]:

@@ -14,8 +14,17 @@ from mobius.adapters.scanners.osv import Osv
 from mobius.adapters.scanners.pip_audit import PipAudit
 from mobius.adapters.scanners.sarif import Sarif
 from mobius.model.scan import Asked, Known, NotKnown, ScanSettings, SourceName
-from mobius.rules.scanning.manifests import ASKS, NEEDS, NPM_LOCKS, ONLY_OSV, Manifest, manifests
+from mobius.rules.scanning.manifests import (
+    ASKS,
+    NEEDS,
+    NPM_LOCKS,
+    ONLY_OSV,
+    REQUIREMENTS,
+    Manifest,
+    manifests,
+)
 from mobius.rules.scanning.shapes import Unread
+from mobius.rules.scanning.workspaces import PNPM
 
 AT_ONCE = 4
 TRY_AGAIN = "see to the network and the tool, then: mobius scan; or answer for it: [[scan.waiver]]"
@@ -53,7 +62,7 @@ class ProjectScanners:
             if each.doubt is not None:
                 work.append(_told(Asked(each.source, each.path, each.doubt)))
             elif each.source == "npm":
-                work.append(self._asking("npm", each.path, partial(self._npm.ask, each.path)))
+                work.append(self._asking("npm", each.path, partial(self._npm.ask, each.path, each.parts)))
             elif each.source == "pip":
                 work.append(self._asking("pip", each.path, partial(self._pip.ask, each.path)))
         if locks := [each.path for each in chosen if each.source == "osv"]:
@@ -96,8 +105,8 @@ def manifests_of(project: Path, sources: Sequence[SourceName], *, dev: bool) -> 
     texts: dict[str, str] = {}
     for path in files_in(project):
         name = PurePosixPath(path).name
-        if name in NPM_LOCKS or name in ONLY_OSV or name in NEEDS or name.endswith(".txt"):
-            texts[path] = _needs(project / path) if name in ASKS else ""
+        if name in NPM_LOCKS or name in ONLY_OSV or name in NEEDS or name == PNPM or name.endswith(".txt"):
+            texts[path] = _needs(project / path) if name in ASKS or REQUIREMENTS.fullmatch(name) else ""
     return manifests(texts, sources, dev=dev)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import Any
 
-from mobius.model.scan import NotKnown, Package, SourceName
-from mobius.rules.scanning.shapes import Unread, document, table, writable
+from mobius.model.scan import NotKnown, SourceName
+from mobius.rules.scanning.shapes import Unread, document
+from mobius.rules.scanning.workspaces import has_parts, is_part, lock_above, not_required, python_needs
 
 NPM_LOCKS = ("npm-shrinkwrap.json", "package-lock.json")
 REQUIREMENTS = re.compile(r"requirements([-_.][\w.-]+)?\.txt")
@@ -42,18 +42,23 @@ LOCKED_BY = {
     "Cargo.toml": "Cargo.lock",
 }
 ASKS: dict[str, SourceName] = {"package.json": "npm", "pyproject.toml": "pip"}
+Names = Mapping[PurePosixPath, set[str]]  # of the files, by their folder
 NEEDS = (*ASKS, *LOCKED_BY)  # files that say what is needed, and not which versions are installed
+JS_LOCKS = frozenset({*NPM_LOCKS, "yarn.lock", "pnpm-lock.yaml", "bun.lock"})
+PYTHON_LOCKS = frozenset({"uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pylock.toml"})
 ASIDE = frozenset({"test", "tests", "fixtures", "examples", "docs", "spec", "__tests__"})
 FOR_DEVELOPERS = re.compile(r"(^|[-_./])(dev|develop|development|test|tests|testing|lint|docs?|ci)([-_./]|$)")
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One file that a source is asked about; `doubt`: why it cannot be, where that is known already."""
+    """One file that a source is asked about; `doubt`: why it cannot be, where that is known already; `parts`: the
+    package.json of the other folders whose lock file it is."""
 
     source: SourceName
     path: str
     doubt: NotKnown | None = None
+    parts: tuple[str, ...] = ()
 
 
 def manifests(texts: Mapping[str, str], sources: Sequence[SourceName], *, dev: bool) -> tuple[Manifest, ...]:
@@ -75,8 +80,11 @@ def manifests(texts: Mapping[str, str], sources: Sequence[SourceName], *, dev: b
                 found.append(Manifest("pip", path))
         elif name in ONLY_OSV:
             found.append(Manifest("osv", path))
-        elif name in NEEDS and (doubt := _without_lock(name, texts[path], _around(file, names), dev=dev)):
+        elif name in NEEDS and (doubt := _without_lock(file, texts, names, dev=dev)):
             found.append(Manifest(ASKS.get(name, "osv"), path, doubt))
+    found = [
+        replace(each, parts=_parts(each, texts, names)) if each.source == "npm" else each for each in found
+    ]
     if not sources:
         return tuple(found)
     if "osv" in sources:  # it reads the others' files as well
@@ -85,128 +93,86 @@ def manifests(texts: Mapping[str, str], sources: Sequence[SourceName], *, dev: b
     return tuple(each for each in found if each.source in sources)
 
 
-def npm_packages(content: str) -> tuple[Package, ...]:
-    """Those of a package-lock.json or npm-shrinkwrap.json; what lies in the project itself is none. Raises `Unread`."""
-    made = document(content, "the lock file")
-    if "packages" in made:
-        found = _of_places(table(made["packages"], "the packages of the lock file"))
-        if found or not made.get("dependencies"):  # npm falls back on the old list, too
-            return found
-    return tuple(_of_old(table(made.get("dependencies", {}), "the packages of the lock file"), ""))
-
-
 def _is_aside(path: str) -> bool:
     return bool(ASIDE & set(PurePosixPath(path).parts[:-1]))
 
 
-def missing_from_lock(needs: str, lock: str, *, dev: bool) -> list[str]:
-    """What a package.json needs and its lock file has not: that lock file is of another day. Raises `Unread`."""
-    made, locked = document(needs, "package.json", by_hand=True), document(lock, "the lock file")
-    places = [*_names(locked.get("packages")), *_names(locked.get("dependencies"))]
-    there = {place.rpartition("node_modules/")[2] for place in places}
+def _without_lock(
+    file: PurePosixPath, texts: Mapping[str, str], names: Names, *, dev: bool
+) -> NotKnown | None:
+    """What a part of the project needs and no lock file fixes; None where it needs nothing, or there is one."""
+    name, content = file.name, texts[str(file)]
+    if name in LOCKED_BY:
+        # One lock file may be that of a whole Cargo work space; the others have none.
+        folders = file.parents if name == "Cargo.toml" else (file.parent,)
+        is_there = any(LOCKED_BY[name] in names.get(folder, set()) for folder in folders)
+        return None if is_there else NotKnown(f"there is no {LOCKED_BY[name]}", f"commit {LOCKED_BY[name]}")
+    try:
+        if name == "package.json":
+            return _without_js_lock(file.parent, content, texts, names, dev=dev)
+        return _without_python_lock(file.parent, content, texts, names)
+    except (Unread, tomllib.TOMLDecodeError, RecursionError) as problem:
+        return NotKnown(f"{name} cannot be read: {problem}", "mend it, then: mobius scan")
+
+
+def _without_js_lock(
+    folder: PurePosixPath, content: str, texts: Mapping[str, str], names: Names, *, dev: bool
+) -> NotKnown | None:
+    above = lock_above(folder, names, JS_LOCKS)
+    if above == folder:
+        return None
+    made = document(content, "package.json", by_hand=True)
     keys = ("dependencies", "optionalDependencies", *(("devDependencies",) if dev else ()))
-    wanted = {name: version for key in keys for name, version in _names(made.get(key)).items()}
-    local = ("file:", "link:", "workspace:")
-    return sorted(
-        name
-        for name, version in wanted.items()
-        if name not in there and not (isinstance(version, str) and version.startswith(local))
+    if not any(made.get(key) for key in keys):
+        return None
+    step = "npm install --package-lock-only"
+    if above is None:
+        return NotKnown("no lock file says which versions are installed", step)
+    if is_part(folder, above, names[above], texts.get(str(above / "package.json"), "")):
+        return None
+    return NotKnown(
+        "it has no lock file of its own, and is no part of the work space above it",
+        f"name {folder.relative_to(above)} in workspaces of package.json there; or, beside it: {step}",
     )
 
 
-def _around(file: PurePosixPath, names: Mapping[PurePosixPath, set[str]]) -> set[str]:
-    """The names of the files beside it and in the folders above: one lock file may be that of a whole work space."""
-    return set().union(*(names.get(folder, set()) for folder in file.parents))
-
-
-def _without_lock(name: str, content: str, beside: set[str], *, dev: bool) -> NotKnown | None:
-    """What a project needs and no lock file fixes; None where it needs nothing, or there is one."""
-    if name in LOCKED_BY:
-        step = f"commit {LOCKED_BY[name]}"
-        return None if LOCKED_BY[name] in beside else NotKnown(f"there is no {LOCKED_BY[name]}", step)
-    try:
-        if name == "package.json" and not beside & {*NPM_LOCKS, "yarn.lock", "pnpm-lock.yaml", "bun.lock"}:
-            made = document(content, name, by_hand=True)
-            keys = ("dependencies", "optionalDependencies", *(("devDependencies",) if dev else ()))
-            if any(made.get(key) for key in keys):
-                return NotKnown(
-                    "no lock file says which versions are installed", "npm install --package-lock-only"
-                )
-        locked = any(REQUIREMENTS.fullmatch(other) or other in ONLY_OSV for other in beside)
-        if name == "pyproject.toml" and not locked and _python_needs(tomllib.loads(content)):
-            return NotKnown(
-                "no file says which versions are installed", "write a requirements.txt with hashes"
-            )
-    except (Unread, tomllib.TOMLDecodeError, RecursionError) as problem:
-        return NotKnown(f"{name} cannot be read: {problem}", "mend it, then: mobius scan")
+def _without_python_lock(
+    folder: PurePosixPath, content: str, texts: Mapping[str, str], names: Names
+) -> NotKnown | None:
+    above = lock_above(folder, names, PYTHON_LOCKS)
+    if above == folder or not (needs := python_needs(tomllib.loads(content))):
+        return None
+    if above is not None and has_parts(tomllib.loads(texts.get(str(above / "pyproject.toml"), ""))):
+        return None
+    step = "write a requirements.txt with hashes"
+    files = [
+        each / name for each in (folder, *folder.parents) for name in names.get(each, ()) if _is_pinned(name)
+    ]
+    if not files:
+        return NotKnown("no file says which versions are installed", step)
+    if missing := not_required(needs, (texts[str(file)] for file in files)):
+        of = ", ".join(sorted(str(file) for file in files)[:3])
+        return NotKnown(
+            f"{of} does not have {', '.join(missing[:3])}, which it needs", f"{step} of all it needs"
+        )
     return None
 
 
-def _python_needs(made: Mapping[str, Any]) -> bool:
-    """Whether a pyproject.toml needs packages, as the standard or as Poetry says it."""
-    project, tool = _names(made.get("project")), _names(made.get("tool"))
-    by_poetry = _names(_names(tool.get("poetry")).get("dependencies"))
-    return bool(project.get("dependencies")) or bool(by_poetry.keys() - {"python"})
+def _is_pinned(name: str) -> bool:
+    return bool(REQUIREMENTS.fullmatch(name)) and not FOR_DEVELOPERS.search(name.removesuffix(".txt"))
 
 
-def _of_places(places: Mapping[str, Any]) -> tuple[Package, ...]:
-    found = []
-    for place, entry in places.items():
-        one = table(entry, f"{place or 'the project'} in the lock file")
-        if "node_modules/" not in f"{place}/" or one.get("link"):
-            continue
-        needs = {**_names(one.get("dependencies")), **_names(one.get("optionalDependencies"))}
-        above = (_resolved(place, name, places) for name in sorted(needs))
-        found.append(
-            Package(
-                "npm",
-                _text(one.get("name")) or writable(place.rpartition("node_modules/")[2]),
-                _text(one.get("version")),
-                place,
-                one.get("dev") is True,
-                _text(one.get("integrity")),
-                _text(one.get("license")),
-                tuple(dict.fromkeys(each for each in above if each)),
-            )
-        )
-    return tuple(found)
-
-
-def _text(value: object) -> str:
-    return writable(value) if isinstance(value, str) else ""
-
-
-def _names(value: object) -> dict[str, object]:
-    return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}
-
-
-def _resolved(place: str, name: str, places: Mapping[str, Any]) -> str:
-    """Where Node finds `name` for what lies at `place`: the nearest folder above that has it; "" for nowhere."""
-    while True:
-        candidate = f"{place}/node_modules/{name}".lstrip("/")
-        if candidate in places:
-            return candidate
-        if not place:
-            return ""
-        place = place.rpartition("node_modules/")[0].rstrip("/")
-
-
-def _of_old(dependencies: Mapping[str, Any], above: str) -> list[Package]:
-    """Of the lock files that npm 5 and 6 wrote."""
-    found: list[Package] = []
-    for name, entry in dependencies.items():
-        one = table(entry, f"{name} in the lock file")
-        place = f"{above}/node_modules/{name}".lstrip("/")
-        found.append(
-            Package(
-                "npm",
-                writable(name),
-                _text(one.get("version")),
-                place,
-                one.get("dev") is True,
-                _text(one.get("integrity")),
-            )
-        )
-        if len(place) < 4000 and isinstance(one.get("dependencies"), dict):
-            found += _of_old(one["dependencies"], place)
-    return found
+def _parts(lock: Manifest, texts: Mapping[str, str], names: Names) -> tuple[str, ...]:
+    """The package.json of every part of the work space that this lock file is of."""
+    above = PurePosixPath(lock.path).parent
+    if lock.doubt is not None:
+        return ()
+    root = texts.get(str(above / "package.json"), "")
+    return tuple(
+        str(folder / "package.json")
+        for folder, files in names.items()
+        if "package.json" in files
+        and folder != above
+        and lock_above(folder, names, JS_LOCKS) == above
+        and is_part(folder, above, names[above], root)
+    )
