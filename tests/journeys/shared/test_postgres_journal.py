@@ -64,7 +64,7 @@ def test_a_server_that_restarts_again_and_again_breaks_no_deployment(
         deploying = service.start("deploy", "--tag", "v2")
         wait_until(lambda: _state(own_server, 2) or deploying.poll() is not None)  # before, nothing is begun
         restarts = 0
-        while (state := _state(own_server, 2)) != "observing" and deploying.poll() is None:
+        while _state(own_server, 2) != "observing" and deploying.poll() is None:
             own_server.stop()
             own_server.start()
             restarts += 1
