@@ -76,6 +76,8 @@ INNOCENT = [
     "integrity sha512-9f2c41aa03bd77e19f2c41aa03bd77e19f2c41aa03bd77e19f2c41==",
     "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
     "basic health checks",
+    'git -c "http.extraheader=AUTHORIZATION: basic $basic" fetch',
+    "Authorization: Bearer ${TOKEN}",
     "passed: 12 of 12",
     "The tag is pushed, and its checks passed: `ci/premerge-validation`, `golden-checks-ubuntu`.",
     "it passes: always",

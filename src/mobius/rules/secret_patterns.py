@@ -73,7 +73,8 @@ PATTERNS: tuple[Pattern, ...] = (
     _made(
         "authorization header",
         r"(\b(?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?(?:(?:basic|bearer|token|digest|apikey)\s+)?)"
-        rf"{_VALUE}[^\s\"',]+",
+        # A scheme with a variable behind it, as in a workflow, is no secret.
+        rf"(?!(?:basic|bearer|token|digest|apikey)\s+[$<{{«]){_VALUE}[^\s\"',]+",
         keeps=True,
     ),
     _made("bearer token", rf"(\b(?:bearer|basic)\s+){_VALUE}[A-Za-z0-9._~+/-]{{16,}}=*", keeps=True),
