@@ -257,7 +257,7 @@ def test_held_requests_wait_and_go_on_where_traffic_goes_then(two: Site) -> None
 
 
 def test_beyond_the_limits_of_a_hold_clients_are_told_to_come_back(two: Site) -> None:
-    two.client.hold(1.5, max_requests=2)
+    two.client.hold(5.0, max_requests=2)
     lines = [Line(two.port) for _ in range(3)]
     try:
         for line in lines[:2]:

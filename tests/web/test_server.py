@@ -15,7 +15,7 @@ from mobius.web.server import HEADERS, Limits
 from web.looking_at import exchange, read_all, served
 
 LAST = b"Host: localhost\r\nConnection: close\r\n\r\n"
-QUICK = Limits(head_s=0.3, idle_s=0.3, body_s=0.3, write_s=0.5, answer_s=0.3)
+QUICK = Limits(head_s=1.0, idle_s=1.0, body_s=1.0, write_s=1.0, answer_s=1.0)
 
 
 def echo(request: Request) -> Answer:
@@ -105,7 +105,7 @@ def test_a_client_that_does_not_go_on_loses_its_place(sent: bytes) -> None:
     with served(echo, QUICK) as port:
         began = time.monotonic()
         got = exchange(port, sent)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
     assert got.startswith(b"HTTP/1.1 408 ")
 
 
@@ -118,7 +118,7 @@ def test_bytes_that_trickle_buy_no_time() -> None:
                 time.sleep(0.02)
         except OSError:
             pass
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
 
 
 def test_an_idle_connection_is_closed() -> None:
@@ -155,7 +155,7 @@ def test_a_client_that_does_not_read_is_cut() -> None:
         line.settimeout(20)
         line.connect(("127.0.0.1", port))
         line.sendall(b"GET / HTTP/1.1\r\n" + LAST)
-        time.sleep(1.0)  # longer than a client may take
+        time.sleep(3.0)  # longer than a client may take
         got = len(read_all(line))
         ended.set()
     assert ended.is_set() and got < 50_000_000

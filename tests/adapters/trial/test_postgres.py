@@ -164,7 +164,7 @@ def test_behind_an_open_query_a_migration_waits_as_long_as_a_live_one_does_and_g
 def test_one_with_a_shorter_lock_timeout_of_its_own_gives_way_sooner(shop: Database) -> None:
     with_one = tried(shop, "SET LOCAL lock_timeout = '150ms'; ALTER TABLE users ADD COLUMN b int", fast=False)
     assert with_one.queue_blocked_s is not None and with_one.gives_way
-    assert with_one.queue_blocked_s < 1.0
+    assert with_one.queue_blocked_s < 4.0, "of 5 s without it"
 
 
 def test_one_that_waits_for_locks_without_end_keeps_readers_waiting_and_weighs_high(shop: Database) -> None:

@@ -145,7 +145,7 @@ def test_after_an_additive_migration_code_alone_stays_open_and_takes_a_bad_relea
     tmp_path: Path, made: list[Notes]
 ) -> None:
     notes = with_v1(tmp_path, made, hold="20s")
-    notes.release("v2", "body", ADD, sick_after_s=1.5)
+    notes.release("v2", "body", ADD, sick_once_live_s=1.0)
 
     notes.deploy("v2", expect=12)
 
@@ -178,7 +178,7 @@ def test_a_rename_with_a_hold_loses_no_request_and_a_bad_release_goes_down_by_it
     tmp_path: Path, made: list[Notes]
 ) -> None:
     notes = with_v1(tmp_path, made, hold="30s")
-    notes.release("v2", "words", RENAME, sick_after_s=6)
+    notes.release("v2", "words", RENAME, sick_once_live_s=3)
 
     with clients(notes.url) as asked:
         notes.deploy("v2", expect=12)
@@ -202,7 +202,7 @@ def test_a_way_down_that_loses_data_is_not_taken_by_itself_and_a_person_is_told_
     tmp_path: Path, made: list[Notes]
 ) -> None:
     notes = with_v1(tmp_path, made, hold="30s")
-    notes.release("v2", "words", DROP, table="letters", sick_after_s=1.5)
+    notes.release("v2", "words", DROP, table="letters", sick_once_live_s=1.0)
 
     notes.deploy("v2", "--detach")
 

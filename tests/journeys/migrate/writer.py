@@ -1,7 +1,7 @@
 """A web process that keeps notes: it writes and reads the column that its release knows.
 
-`behaviour.json` beside it: {"release": "v1", "column": "body", "table", "sick_after_s": 1.5, "sick_when_live"}: the
-last is sick wherever it is not rehearsed.
+`behaviour.json` beside it: {"release": "v1", "column": "body", "table", "sick_once_live_s": 1.5, "sick_when_live"}:
+so long after its first request by the front door; wherever it is not rehearsed.
 """
 
 import json
@@ -17,7 +17,7 @@ from pathlib import Path
 
 HOW = json.loads(Path("behaviour.json").read_text())
 COLUMN, TABLE = HOW["column"], HOW.get("table", "notes")
-BORN = time.monotonic()
+LIVE = []  # since when
 
 
 def database():
@@ -31,7 +31,9 @@ class Notes(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path.startswith("/health"):
             sick = "sick_when_live" in HOW and "MOBIUS_REHEARSAL" not in os.environ
-            sick = sick or ("sick_after_s" in HOW and time.monotonic() - BORN > HOW["sick_after_s"])
+            if "X-Forwarded-For" in self.headers and not LIVE:
+                LIVE.append(time.monotonic())
+            sick = sick or (LIVE and time.monotonic() - LIVE[0] > HOW.get("sick_once_live_s", float("inf")))
             self.answer(503 if sick else 200, {})
         elif self.path.startswith("/notes"):
             with database() as db:

@@ -93,7 +93,7 @@ def test_a_deployment_that_goes_back_by_itself_is_told_everywhere_in_order(
         (tmp_path / "probe/notifications/slack").mkdir(parents=True)
         (tmp_path / "probe/notifications/slack/deployment_started.json").write_text(TEMPLATE)
         service.add_release("v1")
-        service.add_release("v2", sick_after_s=10.0)
+        service.add_release("v2", sick_once_live_s=2.0)
         service.mobius("deploy", "--tag", "v1", "--detach", expect=0)
         service.mobius("accept", expect=0)
         wait_until(lambda: len(slack_titles(receiver)) == 3 and len(box.got) == 3, what="v1 is told")
@@ -139,6 +139,7 @@ def test_a_receiver_that_hangs_holds_up_neither_a_deployment_nor_a_rollback(
     for name in ("told", "untold"):
         receiver.hangs_s = 600.0
         with service_with(tmp_path / name, receiver, box, window="60s") as service:
+            service.config.write_text(service.config.read_text().replace('timeout = "3s"', 'timeout = "100s"'))
             if name == "untold":
                 text = service.config.read_text()
                 at, production = text.index("[[notify.channel]]"), text.index("[environments.production]")
@@ -155,8 +156,8 @@ def test_a_receiver_that_hangs_holds_up_neither_a_deployment_nor_a_rollback(
                 assert service.get("/")["release"] == "v1"
                 state = service.mobius("notify", "status", "--json", expect=0).json["channels"][0]
                 assert state["waiting"] >= 3 and state["sent"] == 0
-    # The hang is of ten minutes, and a single attempt takes three seconds: neither may be seen here.
-    assert sum(took["told"]) < 2.0 * sum(took["untold"]) + 5.0, took
+    # The hang is of ten minutes, and a single attempt takes a hundred seconds: neither may be seen here.
+    assert max(took["told"]) < max(took["untold"]) + 60.0, took
 
 
 def test_a_sender_that_is_killed_at_any_moment_loses_nothing_and_a_receiver_that_confirmed_hears_it_once(

@@ -1,7 +1,7 @@
 """The web process of the journeys: one row for each POST, answers signed with the release.
 
 `behaviour.json` beside it says how this release is: {"release": "v1", "exit_after_s", "health_status",
-"errors_after_s", "fails_every", "sick_after_s",
+"errors_after_s", "fails_every", "sick_after_s", "sick_once_live_s" (since its first request by the front door),
 "slow_s", "listens_after_s"}.
 """
 
@@ -19,6 +19,7 @@ from pathlib import Path
 HOW = json.loads(Path("behaviour.json").read_text())
 RELEASE = HOW["release"]
 BORN = time.monotonic()
+LIVE = []  # since when
 NUMBERS = itertools.count(1)
 
 
@@ -33,13 +34,20 @@ def since(name):
     return name in HOW and time.monotonic() - BORN > HOW[name]
 
 
+def is_sick(headers):
+    if "X-Forwarded-For" in headers and not LIVE:
+        LIVE.append(time.monotonic())
+    is_live_for_long = LIVE and time.monotonic() - LIVE[0] > HOW.get("sick_once_live_s", float("inf"))
+    return since("sick_after_s") or is_live_for_long
+
+
 class Pages(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def do_GET(self):
         if self.path.startswith("/health"):
-            self.answer(503 if since("sick_after_s") else HOW.get("health_status", 200), {"release": RELEASE})
+            self.answer(503 if is_sick(self.headers) else HOW.get("health_status", 200), {"release": RELEASE})
         elif self.path.startswith("/slow"):
             time.sleep(HOW.get("slow_s", 0.3))
             self.answer(200, {"slow": True})

@@ -63,7 +63,7 @@ def test_a_real_prometheus_scrapes_it_as_documented(tmp_path: Path) -> None:
 def test_the_verdict_follows_a_release_that_turns_bad_and_comes_back(tmp_path: Path) -> None:
     with serving(tmp_path, window="60s") as (service, url, _):
         service.add_release("v1")
-        service.add_release("v2", sick_after_s=1.0)
+        service.add_release("v2", sick_once_live_s=1.0)
         service.mobius("deploy", "--tag", "v1", "--detach", expect=0)
         service.mobius("accept", expect=0)
         assert ask(f"{url}/api/v1/verdict?release=v1")["outcome"] == "PASS"
