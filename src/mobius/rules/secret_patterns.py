@@ -24,7 +24,10 @@ _WORDS = (
 )
 # A name that ends so says where a secret is to be found, and a value that begins so names another one.
 _NOT_IT = r"(?!\w{0,30}[_-](?:env|file|path|id|count|name|dir|ref)\b)"
-_VALUE = r"(?!null\b|true\b|false\b|none\b|[0-9.]+(?![^\s,;&}\])])|[$<{(\[«]|process\.env|os\.environ)"
+_VALUE = (
+    r"(?!null\b|true\b|false\b|none\b|[0-9.]+(?![^\s,;&}\])])|[$<{(\[«]|process\.env|os\.environ"
+    r"|(?:basic|bearer|token|digest|apikey)\s+[$<{«])"
+)
 
 
 def _made(
@@ -73,8 +76,7 @@ PATTERNS: tuple[Pattern, ...] = (
     _made(
         "authorization header",
         r"(\b(?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?(?:(?:basic|bearer|token|digest|apikey)\s+)?)"
-        # A scheme with a variable behind it, as in a workflow, is no secret.
-        rf"(?!(?:basic|bearer|token|digest|apikey)\s+[$<{{«]){_VALUE}[^\s\"',]+",
+        rf"{_VALUE}[^\s\"',]+",
         keeps=True,
     ),
     _made("bearer token", rf"(\b(?:bearer|basic)\s+){_VALUE}[A-Za-z0-9._~+/-]{{16,}}=*", keeps=True),
