@@ -83,7 +83,9 @@ async def good(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
         writer.write(answer(json.dumps(said).encode()))
 
 
-def run(handler: Handler, *, for_requests: int = 40, within_s: float = 60.0, **settings: object) -> LoadReport:
+def run(
+    handler: Handler, *, for_requests: int = 40, within_s: float = 60.0, **settings: object
+) -> LoadReport:
     """Load the server until that many requests have been seen."""
     options: dict[str, object] = {"keepalive": 4, "fresh": 2, "validate": echoes_the_body, **settings}
     with serving(handler) as url:

@@ -109,9 +109,7 @@ def test_what_fails_more_than_the_limit_is_found_where_nothing_is_known_of_befor
     )
     assert found is not None and found <= within_s
     assert watched.found is not None and watched.found.message.startswith(
-        "700 of the last 700 requests failed, for 35 s"
-        if failed == 100
-        else f"errors: {failed} % of 1,"
+        "700 of the last 700 requests failed, for 35 s" if failed == 100 else f"errors: {failed} % of 1,"
     )
 
 
