@@ -139,7 +139,9 @@ def test_a_receiver_that_hangs_holds_up_neither_a_deployment_nor_a_rollback(
     for name in ("told", "untold"):
         receiver.hangs_s = 600.0
         with service_with(tmp_path / name, receiver, box, window="60s") as service:
-            service.config.write_text(service.config.read_text().replace('timeout = "3s"', 'timeout = "100s"'))
+            service.config.write_text(
+                service.config.read_text().replace('timeout = "3s"', 'timeout = "100s"')
+            )
             if name == "untold":
                 text = service.config.read_text()
                 at, production = text.index("[[notify.channel]]"), text.index("[environments.production]")

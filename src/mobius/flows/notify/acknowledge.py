@@ -30,8 +30,8 @@ def acknowledge(telling: Telling, alert_id: int | None, *, by: str) -> tuple[Ale
 
 
 def announce(telling: Telling, *, tag: str, at: str, note: str, who: str, content: str = "") -> str:
-    """Writes that a deployment is planned, for everybody who wants to know; returns the words. `content`: the commit, or
-    the digest, that the tag is now; "" where there is no such tag yet."""
+    """Writes that a deployment is planned, for everybody who wants to know; returns the words. `content`: the commit,
+    or the digest, that the tag is now; "" where there is no such tag yet."""
     e = telling.settings.name
     when = f" at {shortened(printable(at), 60)}" if at else ""
     more = f": {shortened(printable(note), 500)}" if note else ""
