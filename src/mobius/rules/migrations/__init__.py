@@ -141,7 +141,12 @@ def _inside(inner: Sequence[Statement], state: State) -> Iterator[tuple[Statemen
     state.in_transaction = True
     for statement in inner:
         if statement.kind in _ENDS:
-            state.end_of_transaction() if not around else None
+            if statement.tokens[0].word == "END":  # of a block within the block
+                continue
+            if around:
+                yield statement, pg_transactions.refused_in_a_block(statement)
+            else:
+                state.end_of_transaction()
             continue
         for said in pg_objects.hazards_of(statement, state):
             yield statement, said

@@ -46,7 +46,9 @@ def _action(cursor: Cursor) -> Action:
         return Action("disable triggers" if every else "disable trigger", name=cursor.name())
     if cursor.take("REPLICA", "IDENTITY"):
         return Action("replica identity", name=cursor.name())
-    if cursor.peek() in ("RESET", "CLUSTER") or (cursor.peek(), cursor.peek(1)) == ("ENABLE", "TRIGGER"):
+    if cursor.take("ENABLE", "TRIGGER") or cursor.take("ENABLE", "ALWAYS", "TRIGGER"):
+        return Action("enable trigger")
+    if cursor.peek() in ("RESET", "CLUSTER"):
         return Action("settings")
     return Action("other")
 

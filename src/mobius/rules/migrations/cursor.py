@@ -68,6 +68,8 @@ class Cursor:
         """A name: `public.users` is `users` in the schema `public`. "" where there is none."""
         parts: list[str] = []
         begin = self.at
+        if self.peek() == ":" and self.at + 1 < len(self.tokens) and self.tokens[self.at + 1].kind in _NAMES:
+            self.at += 1  # a variable of psql, :schema or :"schema"
         while not self.done:
             if self.tokens[self.at].kind in _NAMES:
                 parts.append(self.tokens[self.at].name)

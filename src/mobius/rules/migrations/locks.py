@@ -8,7 +8,7 @@ from mobius.rules.migrations.nouns import Action, Statement
 # SHARE UPDATE EXCLUSIVE: neither readers nor writers wait.
 _GENTLE = ("validate", "settings")
 # SHARE ROW EXCLUSIVE: writers wait, readers do not.
-_WRITERS_WAIT = ("disable trigger", "disable triggers")
+_WRITERS_WAIT = ("disable trigger", "disable triggers", "enable trigger")
 
 
 def locked_tables(statement: Statement) -> tuple[Name, ...]:
@@ -29,6 +29,8 @@ def locks_out_readers(statement: Statement) -> bool:
         return any(_shuts(action) for action in statement.actions)
     if statement.kind in ("create table", "refresh"):
         return bool(statement.name) if statement.kind == "create table" else not statement.concurrently
+    if statement.kind == "drop index":  # on the index and on its table
+        return not statement.concurrently
     return statement.kind in ("drop table", "truncate", "vacuum full", "cluster", "lock", "rules")
 
 
@@ -36,7 +38,7 @@ def locks_out_writers(statement: Statement) -> bool:
     """Whether nobody can write to a table it names, at least; who waits for that lock makes all others wait, too."""
     if statement.kind == "alter table":
         return any(each.kind not in _GENTLE and not each.concurrently for each in statement.actions)
-    if statement.kind in ("create index", "drop index"):
+    if statement.kind == "create index":
         return not statement.concurrently
     return locks_out_readers(statement) or statement.kind in ("create trigger", "lock out writers")
 

@@ -63,6 +63,8 @@ def hazards_of(statement: Statement, state: State) -> Iterator[Said]:
                 "keep the old schema with views on the tables; drop it a release later",
             )
         case "set" if statement.name == "session_replication_role" and statement.value == "replica":
+            if statement.only and not state.in_transaction:
+                return  # LOCAL to nothing
             yield Said(
                 "disable-trigger-all",
                 HIGH,
@@ -145,6 +147,8 @@ def _backfill(statement: Statement, state: State) -> Iterator[Said]:
     if not statement.table or state.is_new(statement.table) or keeps_the_books(statement.table):
         return
     why = why_unbounded(statement)
+    if not why and statement.value == "repeated":
+        why = "is repeated in a loop without COMMIT"
     if not why:
         return
     table, verb = quoted(statement.table), statement.kind.upper()

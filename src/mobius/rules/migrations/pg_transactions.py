@@ -20,7 +20,7 @@ _CHANGES = ("update", "delete", "insert", "merge")
 _OVER_AT_ONCE = (
     "add column", "drop column", "drop constraint", "rename column", "rename constraint", "rename table", "other",
     "drop not null", "drop default", "replica identity", "set schema", "disable trigger", "disable triggers",
-    "alter constraint", "settings",
+    "alter constraint", "settings", "enable trigger",
 )  # fmt: skip
 _LONG = (
     "create index", "reindex", "cluster", "copy", "call", "do", "truncate", "domain constraint", "lock", "refresh",
@@ -56,6 +56,17 @@ def nesting_hazards(statement: Statement, state: State) -> Iterator[Said]:
             f"{statement.kind.upper()} ends a transaction {where}",
             "leave BEGIN and COMMIT to the runner, or tell it not to wrap this file",
         )
+
+
+def refused_in_a_block(statement: Statement) -> Said:
+    """Of a COMMIT or ROLLBACK in a block that runs inside a transaction."""
+    return Said(
+        "transaction-nesting",
+        HIGH,
+        f"{statement.kind.upper()} in a block that runs inside a transaction: PostgreSQL refuses it, and the migration"
+        " fails",
+        "tell the runner not to wrap this file in a transaction",
+    )
 
 
 def _piled_up(statement: Statement, state: State) -> Iterator[Said]:
@@ -164,6 +175,14 @@ def _without_timeouts(statement: Statement, state: State) -> Iterator[Said]:
 
 def at_the_end(state: State) -> tuple[Statement, Said] | None:
     """A transaction that the script leaves open."""
+    if state.prepared:
+        name, prepared = next(iter(state.prepared.items()))
+        return prepared, Said(
+            "uncommitted-transaction",
+            HIGH,
+            f"the prepared transaction '{name}' keeps its locks, over restarts too, until somebody settles it",
+            f"add COMMIT PREPARED '{name}', or leave PREPARE TRANSACTION out",
+        )
     if state.began is None:
         return None
     return state.began, Said(

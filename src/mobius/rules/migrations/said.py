@@ -37,8 +37,9 @@ def quoted(name: str) -> str:
 
 
 def derived(*parts: str) -> str:
-    """A new name out of others, as PostgreSQL makes its own: `orders_user_id_idx`."""
-    name = "_".join(str(part) for part in parts if part)
+    """A new name out of others, as PostgreSQL makes its own: `orders_user_id_idx`. A name that is only known when the
+    script runs is left out."""
+    name = "_".join(str(part) for part in parts if part and "…" not in part)
     return quoted(name[:63])
 
 

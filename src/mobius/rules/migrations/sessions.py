@@ -52,7 +52,7 @@ def committed(cursor: Cursor, plain: Statement) -> Statement:
     """COMMIT or END."""
     cursor.any_of("WORK", "TRANSACTION")
     if cursor.take("PREPARED"):
-        return plain
+        return replace(plain, kind="settle prepared", name=Name(cursor.literal()))
     return replace(plain, kind="commit", value="chain" if cursor.take("AND", "CHAIN") else "")
 
 
@@ -60,7 +60,7 @@ def rolled_back(cursor: Cursor, plain: Statement) -> Statement:
     """ROLLBACK or ABORT, of all or to a savepoint."""
     cursor.any_of("WORK", "TRANSACTION")
     if cursor.take("PREPARED"):
-        return plain
+        return replace(plain, kind="settle prepared", name=Name(cursor.literal()))
     if cursor.take("TO"):
         cursor.take("SAVEPOINT")
         return replace(plain, kind="rollback to", name=cursor.name())
@@ -68,8 +68,10 @@ def rolled_back(cursor: Cursor, plain: Statement) -> Statement:
 
 
 def prepared(cursor: Cursor, plain: Statement) -> Statement:
-    """PREPARE TRANSACTION ends it for this session."""
-    return replace(plain, kind="commit") if cursor.take("TRANSACTION") else plain
+    """PREPARE TRANSACTION ends it for this session, and keeps its locks until somebody settles it."""
+    if not cursor.take("TRANSACTION"):
+        return plain
+    return replace(plain, kind="commit", name=Name(cursor.literal()), value="prepared")
 
 
 def savepoint(cursor: Cursor, plain: Statement) -> Statement:

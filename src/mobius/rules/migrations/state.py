@@ -55,6 +55,7 @@ class State:
     replica_identity: set[Key] = field(default_factory=set)
     open: Transaction = field(default_factory=Transaction)
     began: Statement | None = None
+    prepared: dict[str, Statement] = field(default_factory=dict)  # transactions that nobody has settled yet
     timeouts_told: bool = False
     _undo: list[Callable[[], object]] = field(default_factory=list)
     _savepoints: dict[str, int] = field(default_factory=dict)
@@ -97,6 +98,8 @@ class State:
             case "release" if self.began is not None and self.began.kind == "savepoint":
                 if self.began.name == statement.name:
                     self._end(statement)
+            case "settle prepared":
+                self.prepared.pop(str(statement.name), None)
             case "savepoint":
                 self._savepoints[statement.name] = len(self._undo)
             case "rollback to":
@@ -150,6 +153,8 @@ class State:
         if statement.kind == "rollback":
             self._take_back(0)
         self.end_of_transaction()
+        if statement.value == "prepared":
+            self.prepared[str(statement.name)] = statement
         again = statement.value == "chain" and self.in_transaction
         self.in_transaction, self.explicit = again, again and self.explicit
         self.began = statement if again and self.began is not None else None

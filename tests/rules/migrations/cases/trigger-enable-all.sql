@@ -1,2 +1,2 @@
--- expect: nothing
+-- expect: missing-lock-or-statement-timeout@2
 ALTER TABLE orders ENABLE TRIGGER ALL;

@@ -1,0 +1,5 @@
+-- expect: nothing
+BEGIN;
+INSERT INTO t VALUES (1);
+PREPARE TRANSACTION 'x';
+COMMIT PREPARED 'x';
