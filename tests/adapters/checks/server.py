@@ -33,7 +33,7 @@ def drips(byte: bytes = b"x", every_s: float = 0.02, head: bytes = b"HTTP/1.1 20
 
 
 def silent(sock: socket.socket, asked: bytes, over: threading.Event) -> None:
-    over.wait(10)
+    over.wait(60)
 
 
 def resets(sock: socket.socket, asked: bytes, over: threading.Event) -> None:

@@ -88,7 +88,12 @@ def ground_on_ports() -> Iterator[Ground]:
 
 
 def _made() -> Iterator[Ground]:
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(SOURCE), os.environ.get("PYTHONPATH", "")]).rstrip(":")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(SOURCE), prepend=os.pathsep)
+        yield from _begun()
+
+
+def _begun() -> Iterator[Ground]:
     for site in new_site():
         settings = EnvironmentSettings(
             "production", f"http://127.0.0.1:{site.port}", site.root, listen=site.listen, processes=(web(),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 import time
@@ -16,9 +17,10 @@ import pytest
 from adapters.checks.server import Script, answers, drips, raw, serving, silent, unused_port
 from adapters.signals.reading import missing, read, reader
 from host.sites import wait_for
+from mobius.adapters.checks import lag
 from mobius.ports import Unread
 
-TIMEOUT_S = 0.5
+TIMEOUT_S = 1.5
 Says = Callable[[str], dict[str, Any]]  # the settings of a signal behind which somebody says this
 HTTP = ("prometheus", "json", "haproxy")
 
@@ -119,9 +121,9 @@ WAYS: dict[str, tuple[Script, str]] = {
         answers("302 Found", headers="Location: http://127.0.0.1:1/\r\n"),
         "redirects are not followed",
     ),
-    "nothing at all": (silent, "within 0.5 s"),
-    "a slow drip": (drips(), "within 0.5 s"),
-    "a slow drip of a header": (drips(head=b"HTTP/1.1 200 OK\r\nX-Slow: "), "within 0.5 s"),
+    "nothing at all": (silent, "within 1.5 s"),
+    "a slow drip": (drips(), "within 1.5 s"),
+    "a slow drip of a header": (drips(head=b"HTTP/1.1 200 OK\r\nX-Slow: "), "within 1.5 s"),
     "a body that is cut off": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"), "cut off"),
     "a closed connection": (raw(b""), "closed the connection"),
     "no HTTP": (raw(b"SSH-2.0-OpenSSH_9.2\r\n"), "not HTTP"),
@@ -133,14 +135,15 @@ WAYS: dict[str, tuple[Script, str]] = {
 
 @pytest.mark.parametrize("kind", HTTP)
 @pytest.mark.parametrize("way", WAYS)
-def test_a_strange_answer_is_missing_in_time(kind: str, way: str) -> None:
+def test_a_strange_answer_is_missing_in_time(kind: str, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lag, "LATE_S", 60.0)  # also on a machine that starves whoever asks
     script, words = WAYS[way]
     with serving(script) as (url, _):
         begun = time.monotonic()
         reason = missing(**settings_of(kind, url))
 
     assert words in reason
-    assert time.monotonic() - begun < TIMEOUT_S + 1.5
+    assert time.monotonic() - begun < TIMEOUT_S + 6, "those that do not end would go on for a minute"
 
 
 @pytest.mark.parametrize("kind", HTTP)
@@ -212,7 +215,7 @@ def test_a_gauge_that_does_not_end_is_left_behind_and_never_doubled(monkeypatch:
 
         def read(self) -> float:
             begun.append(1)
-            let_go.wait(10)
+            let_go.wait(60)
             return 1.0
 
     monkeypatch.setattr("mobius.adapters.signals.configured.OURS", {"endless": Endless})
@@ -220,10 +223,8 @@ def test_a_gauge_that_does_not_end_is_left_behind_and_never_doubled(monkeypatch:
     one = reader(kind="endless", timeout_s=0.05)
     told = [one.read() for _ in range(4)]
 
-    assert [sample.missing for sample in told if sample] == [
-        "not read within 0.1 s",
-        *["the reading of 0 s ago has not ended"] * 3,
-    ]
+    told_of = [re.sub(r"of \d+ s ago", "of a while ago", sample.missing) for sample in told if sample]
+    assert told_of == ["not read within 0.1 s", *["the reading of a while ago has not ended"] * 3]
     assert len(begun) == 1
     let_go.set()
     wait_for("it to end", lambda: (sample := one.read()) is not None and sample.value == 1.0)
