@@ -7,6 +7,7 @@ import pytest
 from mobius.errors import MobiusError, UsageError
 from mobius.flows.by_hand import accept_by_hand
 from mobius.flows.plan_return import plan_rollback
+from mobius.flows.status import status
 from mobius.model.run import Run, RunState
 from mobius.ports import Note
 from world import Script, World
@@ -80,3 +81,17 @@ def test_accepting_loses_against_a_verdict_that_came_first() -> None:
     world.interrupt(lambda name, _: name == "journal.take_over", decide)
     with pytest.raises(UsageError, match="cannot be accepted any more: it is rolling back"):
         accept_by_hand(world.ports, who="ada")
+
+
+def test_where_nothing_is_known_since_the_journal_is_damaged_nobody_is_told_to_deploy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def damaged(*_: object, **__: object) -> None:
+        raise MobiusError("the journal is damaged", "move it away")
+
+    world = World()
+    assert status(world.ports).next == "mobius deploy -e production --tag TAG"
+    for asked in ("releases", "runs", "active_run"):
+        monkeypatch.setattr(world.journal, asked, damaged)
+    now = status(world.ports)
+    assert now.live is None and now.next == "mobius doctor -e production"

@@ -46,8 +46,9 @@ def status(ports: Ports) -> Status:
         issues = _issues(now, runs, ports)
         outbox = tuple(row for row in ports.journal.outbox() if row.topic == "alert")
         backups = ports.journal.backups(ports.settings.name) or ports.backups.found()
+        is_read = True
     except MobiusError:
-        runs, outbox, backups = (), (), ports.backups.found()
+        runs, outbox, backups, is_read = (), (), ports.backups.found(), False
     run = runs[0] if runs else None
     way_back = _way_back(now, backups, ports)
     alive = None if run is None or run.ended else ports.launcher.alive(run)
@@ -75,6 +76,7 @@ def status(ports: Ports) -> Status:
         oldest_unsent_at=outbox[0].created_at if outbox else 0.0,
         warnings=(
             *now.doubts,
+            *(() if is_read or now.previous is None else (_works_all_the_same(ports),)),
             *unwritten,
             *(() if unwritten else behind),
             *_left_alone(run, alive),
@@ -82,7 +84,7 @@ def status(ports: Ports) -> Status:
             *_by_other_means(now, ports),
             *_here_alone(backups, ports),
         ),
-        next=_next(now, run, alive, way_back, ports, is_unwritten=bool(unwritten), is_behind=bool(behind)),
+        next=_next(now, run, alive, way_back, ports, bool(unwritten), bool(behind), is_read, hosts),
     )
 
 
@@ -274,6 +276,10 @@ def _of_an_emergency(one: Spooled, ports: Ports, on: str) -> str:
     return f"an emergency rollback of {when} by {one.run.holder} is not yet in the journal{cut_off}: {on}"
 
 
+def _works_all_the_same(ports: Ports) -> str:
+    return f"going back works without the journal: mobius rollback -e {ports.settings.name} --emergency"
+
+
 def _is_below(token: int, ports: Ports) -> bool:
     try:
         return ports.journal.token(ports.settings.name) < token
@@ -294,11 +300,14 @@ def _next(
     alive: bool | None,
     way_back: WayBackNow | None,
     ports: Ports,
-    *,
     is_unwritten: bool,
     is_behind: bool,
+    is_read: bool,
+    hosts: Sequence[HostSeen],
 ) -> str:
     environment = ports.settings.name
+    if not is_read:  # it cannot be brought up to date either
+        return f"mobius doctor -e {environment}"
     if is_unwritten:
         return f"mobius resume -e {environment}"
     if is_behind:
@@ -308,7 +317,11 @@ def _next(
     if run is not None and not run.ended:
         if run.state is RunState.NEEDS_OPERATOR or alive is False:
             return f"mobius resume -e {environment}"
+        if run.state is RunState.OBSERVING and any(host.is_reached and host.absent_since for host in hosts):
+            return f"mobius resume -e {environment}"
         return f"mobius monitor -e {environment}"
+    if run is not None and run.state is RunState.ROLLED_BACK and run.kind == "rollback":
+        return f"mobius monitor -e {environment}"  # it went past the journal: nobody watches
     kept = now.live is not None and now.live.accepted
     if run is not None and run.state is RunState.INCONCLUSIVE and not kept:
         return f"mobius accept -e {environment}"
@@ -318,6 +331,8 @@ def _next(
         return f"mobius rollback -e {environment} --emergency"
     if ports.settings.target == "observe":
         return f"mobius monitor -e {environment}"
+    if now.live is None and now.doubts:  # it may be that something is, and a deployment would be refused
+        return f"mobius doctor -e {environment}"
     if now.live is None:
         return f"mobius deploy -e {environment} --tag TAG"
     if way_back is not None and way_back.instead:
