@@ -16,6 +16,7 @@ from mobius.flows.record import Record
 from mobius.flows.unwritten import unfinished
 from mobius.model.emergency import Epoch
 from mobius.model.run import Run, RunState
+from mobius.report.next_step import next_step
 from world import Killed, World
 
 SECRET = "canary-9f1c"
@@ -61,7 +62,8 @@ def test_an_emergency_is_kept_and_comes_into_the_journal_with_all_its_events(wor
     assert watching is not None
     done = emergency(world)
     assert (done.state, world.live_tag) == (RunState.ROLLED_BACK, "v1")
-    assert "mobius resume -e production" in done.sentence
+    assert done.sentence == "v1-3c5a3a6e is live; it went past the journal, which could not be used then"
+    assert next_step(done)[1] == "mobius resume -e production"
 
     (run,) = reconcile(world.ports)
 

@@ -70,6 +70,62 @@ def test_a_label_as_wide_as_all_labels_still_ends_before_its_fact() -> None:
     assert "\nhost web1: blue v2.0.3-77aa01b\n" in status_text(replace(STATUS, hosts=(host,)), 80, tz=UTC)
 
 
+ON_HOSTS = replace(
+    STATUS,
+    processes=tuple(
+        ProcessNow("web", "web", "green", "v2.1.0-4f2c91a", "running", 9, host=host)
+        for host in ("web1", "web3")
+    ),
+    hosts=(
+        HostSeen("web1", True, slots={"green": "v2.1.0-4f2c91a"}),
+        HostSeen("web2", False, "web2 is not reached: Connection refused", NOON - 95),
+        HostSeen("web3", True, slots={"green": "v2.1.0-4f2c91a"}),
+    ),
+)
+
+
+def test_a_fleet_says_in_three_lines_what_is_live_and_who_is_lost() -> None:
+    text = status_text(ON_HOSTS, 80, tz=UTC)
+    assert text.startswith(
+        "dhash production\n"
+        "live:     v2.1.0 since 11:38 (22 min ago), by ada; green: web running on web1,\n"
+        "          web3\n"
+        "hosts:    2 of 3 serve; web2 not reached\n"
+        "previous: v2.0.3, not running\n"
+        "host web1: green v2.1.0-4f2c91a\n"
+        "host web2: not reached; out of the fleet for 1 min 35 s: what it runs is not\n"
+        "          known (Connection refused); when it is back: mobius resume -e\n"
+        "          production\n"
+    )
+
+
+def test_a_host_that_is_back_says_how_it_takes_part_again() -> None:
+    full = HostSeen("web2", True, "web2: fleet.json cannot be written: disk full", NOON - 95, {"blue": "v1"})
+    text = status_text(replace(ON_HOSTS, hosts=(ON_HOSTS.hosts[0], full, ON_HOSTS.hosts[2])), 200, tz=UTC)
+    assert "hosts:    2 of 3 serve; web2 left out: mobius resume -e production\n" in text
+    assert (
+        "host web2: blue v1; out of the fleet for 1 min 35 s: fleet.json cannot be written: disk full; "
+        "put it back: mobius resume -e production\n"
+    ) in text
+
+
+def test_of_a_thousand_hosts_only_those_are_named_with_which_something_is_wrong() -> None:
+    hosts = [HostSeen(f"web{n}", n % 25 != 0, slots={"green": "v2"}) for n in range(1000)]
+    processes = [ProcessNow("web", "web", "green", "v2", "running", 9, host=one.name) for one in hosts]
+    text = status_text(replace(STATUS, hosts=tuple(hosts), processes=tuple(processes)), 80, tz=UTC)
+    assert (
+        "green: web running on 1,000\n          hosts\nhosts:    960 of 1,000 serve; 40 hosts not reached"
+        in text
+    )
+    assert text.count("host web") == 20
+    assert "hosts:    20 others with something wrong: --json names them\n" in text
+
+
+def test_what_is_wrong_comes_before_everything_that_is_well() -> None:
+    lines = status_text(replace(ON_HOSTS, warnings=("the journal cannot be read",)), 120, tz=UTC).splitlines()
+    assert lines[2:4] == ["hosts:    2 of 3 serve; web2 not reached", "warning:  the journal cannot be read"]
+
+
 def test_before_the_first_deployment_nothing_is_claimed() -> None:
     empty = Status("dhash", "staging", NOON, next="mobius plan -e staging --tag TAG")
     assert status_text(empty, tz=UTC) + "\n" == (

@@ -131,7 +131,8 @@ def resume_hosts(ports: Ports, *, who: str = "") -> tuple[str, ...] | None:
 def _why_not(host: HostSeen) -> str:
     if not host.is_reached:
         return f"{host.name} is not reached: {host.why}"
-    return f"{host.name} is not healthy; it was taken out for: {host.why}"
+    why = host.why.removeprefix(f"{host.name}: ")
+    return f"{host.name} is not healthy yet, or does not take what it is told; it was left out for: {why}"
 
 
 def _healthy(hosts: Sequence[str], slot: str, ports: Ports) -> tuple[str, ...]:

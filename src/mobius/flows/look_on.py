@@ -74,7 +74,7 @@ class LookingOn:
     def add(self, samples: Sequence[Sample]) -> None:
         """What was measured since, oldest first."""
         self._samples += samples
-        self._tally.add(unpacked(samples))
+        self._tally.add(unpacked(samples) if isinstance(self._judging, HostJudging) else samples)
         now = max((sample.at for sample in samples), default=self.run.window_opened_at)
         self._listen()
         is_disarmed = self._heard.disarm(now) is not None

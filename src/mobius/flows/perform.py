@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from mobius.errors import Locked, MobiusError
 from mobius.flows.actions import ACTIONS, Answer
 from mobius.flows.actions import NeedsPerson as NeedsPerson
 from mobius.flows.actions.action import in_doubt
+from mobius.flows.lost_hosts import tell_left_out
 from mobius.flows.record import Record
 from mobius.model.plan import Repeat, Step
 from mobius.model.run import StepRecord
@@ -29,7 +31,8 @@ def do(step: Step, record: Record) -> None:
     """One step: begun, its effect, done. A newer run that took over ends it at the next line written."""
     record.begin(step)
     try:
-        result = ACTIONS[step.action].do(step, record)
+        with tell_left_out(record) if record.ports.settings.hosts else nullcontext():
+            result = ACTIONS[step.action].do(step, record)
     except Locked:
         raise
     except MobiusError as problem:

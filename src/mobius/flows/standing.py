@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 from mobius.errors import MobiusError
 from mobius.model.release import Release, ReleaseState
@@ -57,18 +58,22 @@ def standing(ports: Ports) -> Standing:
     by_id = {release.id: release for release in releases}
     processes, weights = _seen(ports, doubts)
     in_slot = {process.slot: process.release_id for process in processes if process.kind == "web"}
-    marked_live, marked_previous = ports.releases.current()
+    marked = cache(
+        ports.releases.current
+    )  # asked only where the journal does not say it: it may ask every host
     written = next((r for r in releases if r.state is ReleaseState.LIVE), None)
-    seen_slot, canary_slot = _with_traffic(weights, in_slot, written.id if written else marked_live)
-    live_id = in_slot.get(seen_slot, "") or (written.id if written else marked_live)
+    seen_slot, canary_slot = _with_traffic(weights, in_slot, written.id if written else marked()[0])
+    live_id = in_slot.get(seen_slot, "") or (written.id if written else marked()[0])
     if told := _told_by_version(ports, releases, live_id, doubts):
         by_id.setdefault(told.id, told)
         live_id = told.id
     # A full disk keeps the journal from being told of a way back; the marker beside the releases was written then.
-    if written and seen_slot and written.id != live_id and marked_live != live_id:
+    if written and seen_slot and written.id != live_id and marked()[0] != live_id:
         doubts.append(f"the journal says {written.id} is live, but traffic goes to {live_id}")
     live_slot = seen_slot or (written.slot if written else "")
-    previous_id = next((r.id for r in releases if r.state is ReleaseState.PREVIOUS), marked_previous)
+    previous_id = next((r.id for r in releases if r.state is ReleaseState.PREVIOUS), "") or marked()[1]
+    if ports.settings.hosts:  # another machine may have staged what this one knows only by what runs
+        _take_for_known((live_id, previous_id, in_slot.get(canary_slot, "")), by_id)
     if previous_id in ("", live_id):
         previous_id = _last_good(releases, live_id)
     previous_slot = next((p.slot for p in processes if p.release_id == previous_id and p.kind == "web"), "")
@@ -86,6 +91,12 @@ def standing(ports: Ports) -> Standing:
         canary_id=in_slot.get(canary_slot, ""),
         doubts=tuple(doubts),
     )
+
+
+def _take_for_known(ids: Iterable[str], by_id: dict[str, Release]) -> None:
+    for release_id in ids:
+        if release_id and release_id not in by_id:
+            by_id[release_id] = Release(release_id, release_id.rpartition("-")[0] or release_id, "", "", "")
 
 
 def live_side(now: Standing, ports: Ports) -> Side:

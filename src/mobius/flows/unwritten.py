@@ -49,9 +49,11 @@ def go_back_unwritten(plan: Plan, ports: Ports, *, lead: str, why_not: MobiusErr
         except Exception as problem:
             return refused_or_failed(record, problem)
         told = f"{plan.release_id} is live; {why_not.message}, so {_kept(record)}"
+        sentence = f"{plan.release_id} is live; it went past the journal, which could not be used then"
+        sentence += "" if _is_kept(record) else ", and is in logs/deployment.log alone"
         data = {"to": plan.release_id, "seconds": round(ports.clock.now() - run.started_at, 3)}
         return record.move(
-            RunState.ROLLED_BACK, "rolled back", told, topic="rolled back", data=data, sentence=told
+            RunState.ROLLED_BACK, "rolled back", told, topic="rolled back", data=data, sentence=sentence
         )
 
 
@@ -129,10 +131,13 @@ def _spooled(run: Run, ports: Ports) -> Record:
 
 def _kept(record: Record) -> str:
     """Where what was done is written down."""
-    kept = any(one.run.id == record.run.id for one in _waiting(record.ports))
-    if not kept:
+    if not _is_kept(record):
         return "this is in logs/deployment.log alone"
     return f"this is kept here until the journal has it: mobius resume -e {record.run.environment}"
+
+
+def _is_kept(record: Record) -> bool:
+    return any(one.run.id == record.run.id for one in _waiting(record.ports))
 
 
 def _waiting(ports: Ports) -> tuple[Spooled, ...]:

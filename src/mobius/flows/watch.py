@@ -83,7 +83,8 @@ class Watch:
         """One tick: measure, write down, judge."""
         self._note_suspension()
         now = self.looked_at = self.ports.clock.now()
-        fresh = packed((*self.signals.sample(now), *self.heard.listen(now)), self.ports.redact)
+        fresh = (*self.signals.sample(now), *self.heard.listen(now))
+        fresh = packed(fresh, self.ports.redact) if isinstance(self.judging, HostJudging) else fresh
         self._take(fresh)
         found = self._feed(fresh, now)
         is_news = found or self.is_over() or any(s.signal in ("probe", ISSUE) for s in fresh)
@@ -251,7 +252,7 @@ class Watch:
             self.record.add_samples(fresh)
 
     def _feed(self, fresh: Sequence[Sample], now: float) -> Finding | None:
-        self.tally.add(unpacked(fresh))
+        self.tally.add(unpacked(fresh) if isinstance(self.judging, HostJudging) else fresh)
         is_disarmed = self.heard.disarm(now) is not None
         return self.judging.feed(fresh, self.heard.spans(now), is_disarmed=is_disarmed)
 

@@ -306,8 +306,13 @@ class LiveText:
 def ending(run: Run, told: str = "") -> str:
     """ "run 7 is rolled back: 4 checks in a row failed", without saying the state twice, nor the reason of a refusal
     that was `told` a moment ago."""
+    name = f"run {run.id} is {run.state}" if run.id >= 0 else f"the emergency rollback is {_of_itself(run)}"
     if run.state is RunState.REFUSED and told and told.startswith(printable(run.sentence)):
-        return f"run {run.id} is {run.state}"
+        return name
     if run.sentence.startswith(str(run.state)):
         return f"run {run.id} is {run.sentence}"
-    return f"run {run.id} is {run.state}" + (f": {run.sentence}" if run.sentence else "")
+    return name + (f": {run.sentence}" if run.sentence else "")
+
+
+def _of_itself(run: Run) -> str:
+    return "done" if run.state is RunState.ROLLED_BACK else str(run.state)

@@ -40,8 +40,13 @@ def next_step(run: Run, begun: Collection[str] = (), failed: str = "") -> tuple[
             return REPORTED, f"mobius report {on}"
         case RunState.ACCEPTED:
             return "nothing to do; the way back is in", f"mobius status {on}"
+        case RunState.ROLLED_BACK if run.kind == "rollback" and run.id < 0:
+            return (
+                "nobody watches, and it is written down here alone. When the journal is back",
+                f"mobius resume {on}",
+            )
         case RunState.ROLLED_BACK if run.kind == "rollback":
-            return "nobody watches: no journal could be written. Mend that, then", f"mobius monitor {on}"
+            return "nobody watches: no journal could be written then. To watch it now", f"mobius monitor {on}"
         case RunState.ROLLED_BACK if _action(run, failed) == "migrate":
             return _after_a_failed_migration(run)
         case RunState.ROLLED_BACK if run.exit_code == UNDECIDED:

@@ -15,13 +15,16 @@ from mobius.report.paint import BAD, BOLD, GOOD, WARN, Paint
 from mobius.report.ways import losing
 from mobius.report.words import ago, clock, command_lines, counted, duration, iso, shortened, size, wrapped
 
+MOST_HOSTS = 12  # of more, only those are named with which something is wrong
+MOST_AILING = 20
+MOST_NAMED = 5
 LABEL = 10  # "previous: " and "way back: " are as wide as a label gets
 
 
 def status_text(status: Status, width: int = 80, *, color: bool = False, tz: tzinfo | None = None) -> str:
     """One labelled line a fact, wrapped under itself; `tz` None is the zone of this machine.
 
-    The service comes first, warnings before the last line, and the last line is the next command.
+    The service comes first, then what is live, then what is wrong with it; the last line is the next command.
     """
     paint = Paint(color)
     lines = [paint(line, BOLD) for line in wrapped(f"{status.service} {status.environment}", width)]
@@ -61,11 +64,24 @@ def facts(status: Status, tz: tzinfo | None) -> Iterable[tuple[str, str, str]]:
         yield "live", "nothing yet", WARN
     else:
         yield "live", _release(status.live, now, tz) + _processes(status.processes, status.live.slot), ""
+    if _nothing_serves(status):
+        yield "warning", "no web process of the live release is running", BAD
+    if status.hosts:
+        yield "hosts", *_hosts(status)
+    for warning in status.warnings:
+        yield "warning", warning, WARN
     if status.previous is not None:
         has_slots = bool(status.previous.slot or (status.live and status.live.slot) or status.processes)
         warm = f", {_warm(status)}" if has_slots else ""
         yield "previous", f"{status.previous.tag or status.previous.id}{warm}", ""
-    yield from ((f"host {one.name}", *_host(one, status)) for one in status.hosts)
+    named = [one for one in status.hosts if len(status.hosts) <= MOST_HOSTS or _ails(one)]
+    yield from ((f"host {one.name}", *_host(one, status)) for one in named[:MOST_AILING])
+    if len(named) > MOST_AILING:
+        yield (
+            "hosts",
+            f"{counted(len(named) - MOST_AILING, 'other')} with something wrong: --json names them",
+            BAD,
+        )
     if status.url:
         yield "url", status.url, ""
     if status.web:
@@ -91,10 +107,6 @@ def facts(status: Status, tz: tzinfo | None) -> Iterable[tuple[str, str, str]]:
         waiting = counted(status.unsent, "notification")
         since = f", the oldest from {ago(status.oldest_unsent_at, now)}" if status.oldest_unsent_at else ""
         yield "unsent", f"{waiting}{since}", WARN
-    if _nothing_serves(status):
-        yield "warning", "no web process of the live release is running", BAD
-    for warning in status.warnings:
-        yield "warning", warning, WARN
 
 
 def issue_words(issues: Sequence[IssueNow], now: float) -> str:
@@ -110,24 +122,56 @@ def _release(release: ReleaseNow, now: float, tz: tzinfo | None) -> str:
     return f"{release.tag or release.id}{since}{by}"
 
 
+def _hosts(status: Status) -> tuple[str, str]:
+    """How many take part, and who does not."""
+    out = [one.name for one in status.hosts if one.absent_since]
+    lost = [one.name for one in status.hosts if not one.is_reached]
+    back = [name for name in out if name not in lost]
+    words = [f"{len(status.hosts) - len({*out, *lost}):,} of {len(status.hosts):,} serve"]
+    words += [f"{_named(lost)} not reached"] if lost else []
+    words += [f"{_named(back)} left out: mobius resume -e {status.environment}"] if back else []
+    return "; ".join(words), BAD if lost else WARN if out else ""
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= MOST_NAMED else f"{len(names):,} hosts"
+
+
+def _ails(one: HostSeen) -> bool:
+    return bool(one.absent_since) or not one.is_reached
+
+
 def _host(one: HostSeen, status: Status) -> tuple[str, str]:
     """How one host of a fleet stands, and the style of that line."""
-    since = duration(status.at - one.absent_since)
-    out = f"; {'taken out' if one.is_bad else 'out of the fleet'} since {since}" if one.absent_since else ""
+    for_s = duration(status.at - one.absent_since)
+    out = f"; {'taken out' if one.is_bad else 'out of the fleet'} for {for_s}" if one.absent_since else ""
+    resume = f"mobius resume -e {status.environment}"
+    why = one.why.removeprefix(f"{one.name} is not reached: ").removeprefix(f"{one.name}: ")
     if not one.is_reached:
-        return f"not reached{out}: what it runs is not known ({one.why})", BAD
+        back = f"; when it is back: {resume}" if one.absent_since else ""
+        return f"not reached{out}: what it runs is not known ({why}){back}", BAD
     there = ", ".join(f"{slot} {release_id}" for slot, release_id in sorted(one.slots.items()))
-    why = f": {one.why}" if out and one.why else ""
-    why += f"; put it back: mobius resume -e {status.environment}" if out else ""
-    return f"{there or 'runs nothing'}{out}{why}", WARN if out else ""
+    told = (f": {why}" if why else "") + f"; put it back: {resume}" if out else ""
+    return f"{there or 'runs nothing'}{out}{told}", WARN if out else ""
 
 
 def _processes(processes: tuple[ProcessNow, ...], slot: str) -> str:
     mine = [process for process in processes if process.slot == slot]
     if not mine:
         return ""
-    said = ", ".join(_process(process) for process in mine)
+    if any(process.host for process in mine):
+        said = ", ".join(_on_hosts(mine))
+    else:
+        said = ", ".join(_process(process) for process in mine)
     return f"; {slot}: {said}" if slot else f"; {said}"
+
+
+def _on_hosts(processes: Sequence[ProcessNow]) -> Iterable[str]:
+    """ "web running on web1, web2" """
+    alike: dict[str, list[str]] = {}
+    for process in processes:
+        alike.setdefault(_process(process), []).append(process.host)
+    return [f"{words} on {_named(hosts)}" for words, hosts in alike.items()]
 
 
 def _process(process: ProcessNow) -> str:

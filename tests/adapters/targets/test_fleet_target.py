@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mobius.adapters.clocks.memory import MemoryClock
-from mobius.adapters.fleet.hosts import QUIET_S, Hosts
+from mobius.adapters.fleet.hosts import LOOK_WITHIN_S, OUT_WITHIN_S, QUIET_S, Hosts
 from mobius.adapters.fleet.line import HostLost
 from mobius.adapters.fleet.memory import MemoryHost, MemoryLine
 from mobius.adapters.places import Places
@@ -30,9 +30,11 @@ class Cut(MemoryLine):
 
     is_cut = False
     asked = 0
+    within_s = 0.0
 
     def ask(self, verb, **asked):  # type: ignore[no-untyped-def]
         self.asked += 1
+        self.within_s = asked.get("within_s", 0.0)
         if self.is_cut:
             raise HostLost(f"{self.name} is not reached: no answer in time", "look")
         return super().ask(verb, **asked)
@@ -211,3 +213,32 @@ def test_a_host_whose_clock_is_far_off_is_named_before_a_deployment(ground: Grou
     assert told["host web2"].message == "answers, Python 3.8.0, its clock is 1 h behind"
     assert told["host jobs1"].message == "answers, Python 3.8.0"
     assert told["host web1"].outcome is Outcome.PASS
+
+
+def test_which_releases_are_live_and_previous_is_what_those_hosts_say_that_were_told_last(
+    ground: Ground,
+) -> None:
+    target = ground.target(token=3)
+    assert target.pointed() is None
+    target.point_to("v2", "v1")
+    ground.lines["web1"].host.told.update(epoch=2, live="v1", previous="v0")  # it was cut off meanwhile
+    assert target.pointed() == ("v2", "v1")
+    for line in ground.lines.values():
+        line.is_cut = True
+    assert target.pointed() is None
+
+
+def test_a_plan_that_goes_on_without_a_host_says_which_and_how_many_may_fail(ground: Ground) -> None:
+    ground.lines["web2"].is_cut = True
+    told = {one.name: one for one in ground.target().preflight()}
+    assert told["fleet"].message == (
+        "goes on even without web2 (2 of 4 may fail): web2 is not reached: no answer in time"
+    )
+
+
+def test_a_host_that_is_out_keeps_nobody_who_looks_for_long(ground: Ground) -> None:
+    target = ground.target()
+    target.leave_out({"web2": "no answer in time"})
+    target.hosts()
+    assert ground.lines["web2"].within_s == OUT_WITHIN_S
+    assert ground.lines["web1"].within_s == LOOK_WITHIN_S

@@ -23,6 +23,7 @@ from mobius.ports import Clock
 SCHEMA_VERSION = 1
 LOOKS = ("hello", "processes", "tail")  # what changes nothing
 LOOK_WITHIN_S = 10.0  # a host that hangs must not hang whoever only looks
+OUT_WITHIN_S = 4.0  # nor one that is out of the fleet already
 QUIET_S = 10.0  # and is not waited for again, by those who look, for so long
 BRIEF = (*LOOKS, "fence")  # a host that hangs learns of a token later: with the first thing it is asked
 TOUCHES_NO_PROCESS = (*BRIEF, "point")
@@ -80,6 +81,7 @@ class Hosts:
         names = list(self.present() if of is None else of)
         told: dict[str, Answer] = {}
         failed: dict[str, MobiusError] = {}
+        out = self._out()
 
         def one(name: str) -> None:
             more = each(self.all[name]) if each else {}
@@ -90,7 +92,7 @@ class Hosts:
             try:
                 self._refuse_hung(name, verb)
                 told[name] = self._lines[name].ask(
-                    verb, within_s=self._within_s(verb), stream=stream, **asked, **fields
+                    verb, within_s=self._within_s(verb, name in out), stream=stream, **asked, **fields
                 )
                 self._hung.pop(name, None)
             except HostLost as problem:
@@ -119,8 +121,15 @@ class Hosts:
         """The same with the token of this run."""
         return self.ask(verb, of, each=each, token=self.token(), **asked)
 
-    def _within_s(self, verb: str) -> float:
-        return min(LOOK_WITHIN_S, self.settings.timeout_s) if verb in BRIEF else self.settings.timeout_s
+    def _within_s(self, verb: str, is_out: bool) -> float:
+        brief_s = OUT_WITHIN_S if is_out else LOOK_WITHIN_S
+        return min(brief_s, self.settings.timeout_s) if verb in BRIEF else self.settings.timeout_s
+
+    def _out(self) -> frozenset[str]:
+        try:
+            return frozenset(self.absent())
+        except MobiusError:
+            return frozenset()
 
     def _refuse_hung(self, name: str, verb: str) -> None:
         """Raises `HostLost` for one that was just waited for in vain, while nothing depends on it but a look."""

@@ -23,6 +23,11 @@ class FleetReleases(ReleaseStore):
         super().point_to(release_id, previous_id)
         self._target.point_to(release_id, previous_id)
 
+    def current(self) -> tuple[str, str]:
+        """As those hosts say that have seen the highest token: another machine may have deployed since. What this one
+        remembers where none of them says anything."""
+        return self._target.pointed() or super().current()
+
     def remove(self, release_id: str) -> None:
         super().remove(release_id)
         with contextlib.suppress(MobiusError):  # a host that is not reached keeps a tree too many
