@@ -149,3 +149,21 @@ def test_the_plan_and_the_window_say_what_will_be_seen() -> None:
     fresh = World(settings=short)
     fresh.deploy("v1")
     assert not [check for check in fresh.plan("v2").checks if check.name == "watch"]
+
+
+@pytest.mark.parametrize("baselines", [USUAL, {}], ids=["known", "unknown"])
+def test_twenty_seconds_of_errors_roll_nothing_back_whatever_is_known_of_before(
+    baselines: dict[str, Baseline],
+) -> None:
+    world = World(settings=replace(SETTINGS, policy=ADAPTIVE), baselines=baselines)
+    assert world.deploy("v1").state is RunState.ACCEPTED
+    world.scripts["v2"] = Script()
+    run = world.begin(world.plan("v2"))
+    for look, errors in ((600, 60), (604, 0)):
+        world.interrupt(
+            lambda name, _, look=look: name == "journal.add_samples" and world.looks["v2"] == look,  # type: ignore[misc]
+            lambda errors=errors: world.scripts.update(v2=Script(errors=errors)),  # type: ignore[misc]
+        )
+    ended = world.carry_on(run)
+    assert ended.state is RunState.ACCEPTED, ended.sentence
+    assert "0.17 % errors" in ended.sentence

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from mobius.model.policies import CONSERVATIVE, STRICT, PolicySettings
+from mobius.model.policies import ADAPTIVE, CONSERVATIVE, STRICT, PolicySettings
 from mobius.model.sample import BUCKETS, HISTOGRAM_EDGES_MS, WAITING, Sample
 from mobius.model.settings import MonitorSettings
 from mobius.model.verdict import Outcome, Verdict
@@ -540,3 +540,33 @@ def test_an_hour_of_samples_every_second_is_judged_in_well_under_a_second() -> N
     judged(samples, STRICT, MonitorSettings(interval_s=1.0))
 
     assert time.process_time() - begun < 1.0
+
+
+EVERY_5_S = MonitorSettings(interval_s=5.0)
+
+
+@pytest.mark.parametrize(
+    ("answers", "monitor", "rule"),
+    [
+        (".....xxxx", EVERY_5_S, ""),  # twenty seconds
+        (".....xxxxxx", EVERY_5_S, ""),
+        (".....xxxxxxx", EVERY_5_S, "failed_checks"),  # more than thirty
+        ("..xxxx.....", EVERY_5_S, ""),  # a third of the checks, and one bad moment
+        ("..xx..xx..xx..xx", EVERY_5_S, "success_rate"),  # up and down, and never up for long
+        (".....xxx", replace(EVERY_5_S, blip_tolerance_s=0.0), "failed_checks"),
+        (".....xx", EVERY_30_S, ""),
+        (".....xxx", EVERY_30_S, "failed_checks"),  # as ever: a minute and more
+    ],
+)
+def test_what_holds_a_release_against_the_one_before_forgives_checks_a_bad_moment_too(
+    answers: str, monitor: MonitorSettings, rule: str
+) -> None:
+    looked = probes(answers, every=monitor.interval_s)
+    assert judged(looked, ADAPTIVE, monitor).rule == rule
+    assert judged(probes(".....xxx", every=5.0), CONSERVATIVE, EVERY_5_S).rule == "failed_checks"
+
+
+def test_slow_checks_are_not_forgiven_for_being_few() -> None:
+    hanging = [probe(10.0 * (number + 1), ok=number < 5) for number in range(9)]
+    assert judged(hanging[:8], ADAPTIVE, EVERY_5_S).rule == ""
+    assert judged([*hanging, probe(100.0, ok=False)], ADAPTIVE, EVERY_5_S).rule == "failed_checks"

@@ -19,14 +19,13 @@ from mobius.rules.adaptive.window import ROUTE, WHOLE, WindowTests, is_enough
 from mobius.rules.canary import first_stage, longest_s, past_stages
 from mobius.rules.hosts.worse import OF_THE_HOSTS
 
-ADAPTIVE = "adaptive"
 # How often traffic is counted, at least: a tick as long as the time to find what is bad would find nothing.
 TICK_S = 5.0
 
 
 def is_adaptive(policy: PolicySettings) -> bool:
     """Whether a policy holds a release against the one before, too."""
-    return policy.base == ADAPTIVE
+    return policy.is_adaptive
 
 
 def has_many_hosts(settings: EnvironmentSettings) -> bool:
@@ -78,7 +77,10 @@ def _tests(record: Record, opened_at: float, window_s: float) -> WindowTests:
     blip_s = record.ports.settings.monitor.blip_tolerance_s
     slow_ms = record.ports.settings.quality_gates.performance.response_time_max
     share = 1 - OF_THE_HOSTS if has_many_hosts(record.ports.settings) else 1.0
-    return WindowTests(known, opened_at, window_s, blip_s, _usual(record), slow_ms, share)
+    policy = record.ports.settings.policy
+    most_pct = policy.max_error_rate_pct if policy.is_adaptive else None
+    most = None if most_pct is None else most_pct / 100
+    return WindowTests(known, opened_at, window_s, blip_s, _usual(record), slow_ms, share, most)
 
 
 def what_is_known(record: Record) -> str:

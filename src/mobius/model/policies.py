@@ -36,6 +36,11 @@ class PolicySettings:
     resources_for_s: float = 300.0
     max_issues: int | None = None  # reported by users within ten minutes
 
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether a release is held against the one before, too (`mobius.rules.adaptive`)."""
+        return self.base == "adaptive"
+
 
 # The framework summary: 3 failed checks in a row; success under 70 % after 5 checks; errors over 5 %;
 # p95 over 5000 ms "consistently", which is three minutes one after the other.

@@ -112,7 +112,7 @@ def limits(e: EnvironmentSettings) -> list[str]:
         (p.max_p95_ms, f"the 95th percentile is over {p.max_p95_ms or 0:g} ms{lasting['p95']}"),
         (
             p.max_error_rate_pct,
-            f"over {p.max_error_rate_pct or 0:g} % of at least {p.error_min_requests} requests fail{lasting['error']}",
+            f"over {p.max_error_rate_pct or 0:g} % of {_for_as_long(e, lasting['error'])}",
         ),
         (p.max_failed_gates, f"more than {p.max_failed_gates} quality gates fail in a row"),
         (p.max_failed_smoke, "the smoke tests fail in the window"),
@@ -120,6 +120,18 @@ def limits(e: EnvironmentSettings) -> list[str]:
         (p.max_memory_pct, f"memory is over {p.max_memory_pct or 0:g} %{lasting['resources']}"),
     )
     return [words for limit, words in rules if limit is not None]
+
+
+def _for_as_long(e: EnvironmentSettings, lasting: str) -> str:
+    """Of how many requests, and for how long: what holds a release against the one before forgives a bad moment."""
+    if not e.policy.is_adaptive:
+        return f"at least {e.policy.error_min_requests} requests fail{lasting}"
+    blip_s = e.monitor.blip_tolerance_s
+    return (
+        f"the requests fail, surely, and for more than {duration(blip_s)}"
+        if blip_s
+        else "the requests fail, surely"
+    )
 
 
 def _golden(settings: Settings, e: EnvironmentSettings) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mobius.model.policies import PolicySettings
 from mobius.model.sample import Sample
@@ -30,6 +30,11 @@ class Judging:
     tests: WindowTests | None
     signals: tuple[SignalSettings, ...] = ()
     _beside: WindowTests | None = field(default=None)  # of what is seen while it is disarmed, too
+
+    def __post_init__(self) -> None:
+        if self.tests is not None and self.tests.most_errors is not None:
+            # The tests hold it against this limit, too, and forgive a bad moment there.
+            self.policy = replace(self.policy, max_error_rate_pct=None)
 
     def feed(
         self, samples: Sequence[Sample], spans: Sequence[Span], *, is_disarmed: bool = False

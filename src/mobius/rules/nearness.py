@@ -8,6 +8,7 @@ from mobius.model.sample import Sample
 from mobius.model.settings import MonitorSettings, PolicySettings
 from mobius.model.tick import Figures, Nearness
 from mobius.rules.health.facts import streak
+from mobius.rules.health.limits import checks_forgiven
 from mobius.rules.health.words import limit_percent, milliseconds, percent
 
 
@@ -31,10 +32,11 @@ def _all(
     monitor: MonitorSettings,
 ) -> Iterator[Nearness]:
     if policy.max_failed_checks is not None and probes:
-        failed, fires_at = streak(probes, monitor).failed, policy.max_failed_checks + 1
+        failed = streak(probes, monitor).failed
+        fires_at = max(policy.max_failed_checks + 1, checks_forgiven(policy, monitor))
         words = f"{failed} of {fires_at} failed checks in a row"
         yield Nearness("failed_checks", words, failed / fires_at)
-    if policy.max_error_rate_pct is not None and recent.errors_pct is not None:
+    if policy.max_error_rate_pct is not None and not policy.is_adaptive and recent.errors_pct is not None:
         now, limit = recent.errors_pct, policy.max_error_rate_pct
         yield Nearness("error_rate", f"errors {percent(now)} of {limit_percent(limit)}", _share(now, limit))
     if policy.max_p95_ms is not None and recent.p95_ms is not None:

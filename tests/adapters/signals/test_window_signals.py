@@ -143,6 +143,16 @@ def test_a_restart_that_already_counted_more_requests_is_seen_by_its_other_count
     ]
 
 
+def test_one_counter_that_wraps_alone_makes_no_tick_of_all_that_was_ever_counted() -> None:
+    wrapped = traffic(
+        green(4_294_967_290, 7, 4_000_000, 10), green(104, 7, 4_000_110, 10), green(204, 8, 4_000_209, 10)
+    )
+    assert wrapped == [
+        Sample("traffic", 1.0, missing="one of the counters began anew, and the others did not"),
+        Sample("traffic", 2.0, requests=100, errors=1, histogram=(99, 0)),
+    ]
+
+
 def test_a_release_without_traffic_yet_counts_from_nothing() -> None:
     assert traffic({}, {}, green(3, 0, 3)) == [
         Sample("traffic", 1.0),

@@ -78,6 +78,10 @@ def _added(signal: str, now: float, last: Counters, current: Counters, note: str
     if _started_anew(last, current):
         # What was counted between the last reading and the restart is lost, and never becomes negative.
         last = NO_TRAFFIC
+        if (
+            max(current.errors, sum(current.histogram)) > current.requests
+        ):  # one of them wrapped, or was set back
+            return Sample(signal, now, missing="one of the counters began anew, and the others did not")
     before = (*last.histogram, *[0] * (len(current.histogram) - len(last.histogram)))
     histogram = tuple(count - earlier for count, earlier in zip(current.histogram, before, strict=True))
     requests, errors = current.requests - last.requests, current.errors - last.errors

@@ -45,9 +45,9 @@ class Adaptive:
     """One release, held against `baseline` for `window_s` seconds, and against what the one before answers meanwhile.
 
     `share_of_alpha`: what part of the claimed chance of a false alarm this test may spend, where several are made.
-    `blip_s`: the longest bad moment that is forgiven; `slow_ms`: what the quality gates call slow; `tolerated`: beside
-    what answers meanwhile. Without a baseline, and while the release before answers nothing, only what fails as a whole
-    is found.
+    `blip_s`: the longest bad moment that is forgiven; `slow_ms`: what the quality gates call slow; `most_errors`: the
+    policy's own limit of them, as a share; `tolerated`: beside what answers meanwhile. Without a baseline, and while
+    the release before answers nothing, only what fails as a whole is found.
     """
 
     def __init__(
@@ -59,13 +59,14 @@ class Adaptive:
         blip_s: float = BLIP_S,
         slow_ms: float | None = None,
         tolerated: Beside = RELEASE_BEFORE,
+        most_errors: float | None = None,
     ) -> None:
         self.threshold = THRESHOLD / share_of_alpha
         self.evidence = 0.0  # as of the last tick, against the threshold
         self._window_s, self._blip_s, self._tolerated = window_s, blip_s, tolerated
         self._evidence: list[Evidence] = []
         self._weights: list[float] = []
-        self._weigh(ceilings(baseline, share_of_alpha, blip_s, slow_ms))
+        self._weigh(ceilings(baseline, share_of_alpha, blip_s, slow_ms, most_errors))
         self._knows_edges = self._evidence[0].ceiling.is_known
         self._answers: tuple[int, ...] = ()  # of the control, by bucket, until it says how slow is slow
         self._recent: deque[tuple[float, Tick]] = deque()
@@ -104,7 +105,8 @@ class Adaptive:
             self._learn_edges(beside.histogram)
         total = self.evidence = sum(parts)
         if for_s := self._whole.fails_for_s(requests, errors, took_s, beside):
-            words = f"{errors:,} of the last {requests:,} requests failed, for {for_s:.0f} s"
+            failed, of = self._whole.failed, self._whole.requests
+            words = f"{failed:,} of the last {of:,} requests failed, for {for_s:.0f} s"
             return Judged(True, total, self.threshold, words, "errors")
         if total < self.threshold:
             return Judged(False, total, self.threshold)
@@ -150,6 +152,7 @@ class _Whole:
     def __init__(self, blip_s: float) -> None:
         self._blip_s = blip_s
         self._for_s, self._looks = 0.0, 0
+        self.requests, self.failed = 0, 0  # since then
         self._took_s = float("inf")
 
     def fails_for_s(self, requests: int, errors: int, took_s: float, beside: Block | None) -> float:
@@ -163,7 +166,9 @@ class _Whole:
             return 0.0
         if errors < ALL_BAD * requests:
             self._for_s, self._looks = 0.0, 0
+            self.requests, self.failed = 0, 0
             return 0.0
+        self.requests, self.failed = self.requests + requests, self.failed + errors
         self._for_s, self._looks = self._for_s + for_s, self._looks + 1
         return self._for_s if self._for_s > self._blip_s and self._looks >= ALL_BAD_LOOKS else 0.0
 

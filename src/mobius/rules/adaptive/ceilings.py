@@ -62,15 +62,17 @@ def ceilings(
     share_of_alpha: float = 1.0,
     blip_s: float = BLIP_S,
     slow_ms: float | None = None,
+    most_errors: float | None = None,
 ) -> tuple[Ceiling, ...]:
     """Errors first; then, where times are there, one for each of three quantiles. `share_of_alpha`: what part of the
     claimed chance they may spend; `blip_s`: the longest bad moment that is forgiven, of slow answers twice as long.
     `slow_ms`: what the quality gates call slow, in the buckets of `HISTOGRAM_EDGES_MS`; where the release before was
-    twice as fast, no more than 1 of 20 may be slower."""
+    twice as fast, no more than 1 of 20 may be slower. `most_errors`: no larger a share of them is tolerated, where the
+    release before had less than half of it."""
     if baseline is None or not baseline.total.requests:
         return (Ceiling("errors", 1.0, 0.0, blip_s=blip_s),)
     level = LEVEL * share_of_alpha
-    found = [replace(_of_errors(baseline, level), blip_s=blip_s)]
+    found = [replace(_of_errors(baseline, level, most_errors), blip_s=blip_s)]
     if sum(baseline.total.histogram):
         scale = wander_of_scale(baseline.minutes)
         found += [_of_latency(quantile, baseline, scale, level, blip_s) for quantile in QUANTILES]
@@ -91,10 +93,12 @@ def without_ceiling(histogram: Sequence[int], blip_s: float = BLIP_S, steps: int
 # -- errors -------------------------------------------------------------------------------------------------------
 
 
-def _of_errors(baseline: Baseline, level: float) -> Ceiling:
+def _of_errors(baseline: Baseline, level: float, most: float | None) -> Ceiling:
     bad, of = baseline.total.errors, baseline.total.requests
     was = bad / of if of else 0.0
     share = max(share_above(bad, of, level), ERRORS_TIMES * was, was + ERRORS_MORE)
+    if most is not None and was <= most / 2:
+        share = min(share, most)
     clumping, block_s = _clumping(baseline)
     share = min(max(share, 1e-9), 0.9)
     return Ceiling("errors", share, was, clumping=clumping, block_s=block_s, before=was)

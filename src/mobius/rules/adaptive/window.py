@@ -11,6 +11,7 @@ from mobius.model.verdict import Finding, Severity
 from mobius.rules.adaptive import Adaptive
 from mobius.rules.adaptive.ceilings import BLIP_S
 from mobius.rules.adaptive.gauges import Gauge, Usual
+from mobius.rules.adaptive.limit import Limit
 from mobius.rules.adaptive.outlook import outlook
 from mobius.rules.adaptive.stage import CONTROL, Enough, seen_enough
 from mobius.rules.adaptive.stage import WHOLE as WHOLE
@@ -43,9 +44,11 @@ class WindowTests:
     gauges: Mapping[str, Usual] = field(default_factory=dict)  # by signal: "memory", "gauge:queue"
     slow_ms: float | None = None  # what the quality gates call slow
     share_of_alpha: float = 1.0  # of the claimed chance of a false alarm, where others are judged besides
+    most_errors: float | None = None  # the policy's own limit, as a share, for all requests together
     found: Finding | None = None
     _tests: dict[str, Adaptive] = field(default_factory=dict)
     _gauges: dict[str, Gauge] = field(default_factory=dict)
+    _limit: Limit | None = None
     _last_at: dict[str, float] = field(default_factory=dict)
     _took_s: dict[str, float] = field(default_factory=dict)
 
@@ -59,14 +62,23 @@ class WindowTests:
             part = 1.0 if not routes else OF_THE_WHOLE if signal == WHOLE else (1 - OF_THE_WHOLE) / routes
             part *= self.share_of_alpha * (1 - OF_THE_GAUGES if gauges else 1.0)
             there = baseline if is_enough(baseline) else None
+            most = self.most_errors if signal == WHOLE else None
             self._tests[signal] = Adaptive(
-                there, window_s=self.window_s, share_of_alpha=part, blip_s=self.blip_s, slow_ms=self.slow_ms
+                there,
+                window_s=self.window_s,
+                share_of_alpha=part,
+                blip_s=self.blip_s,
+                slow_ms=self.slow_ms,
+                most_errors=most,
             )
+            if most is not None and there is None:
+                self._limit = Limit(most, self.window_s, part, self.blip_s)
 
     def evidence(self) -> Mapping[str, tuple[float, float]]:
         """By signal, how much speaks against the release as of the last tick, and from where on it is taken for bad.
-        Only of what has a baseline to be held against."""
-        return {
+        Only of what has something to be held against."""
+        limits = {WHOLE: (self._limit.evidence, self._limit.threshold)} if self._limit else {}
+        return limits | {
             signal: (test.evidence, test.threshold) for signal, test in self._tests.items() if test.ceilings
         }
 
@@ -95,6 +107,10 @@ class WindowTests:
             if judged.is_bad and self.found is None:
                 where = f"{sample.signal.removeprefix(ROUTE)}: " if sample.signal.startswith(ROUTE) else ""
                 self.found = Finding(RULE, Severity.FAIL, where + judged.sentence)
+            if self._limit and sample.signal == WHOLE:
+                why = self._limit.observe(sample.requests, sample.errors, took_s, control)
+                if why and self.found is None:
+                    self.found = Finding(RULE, Severity.FAIL, why)
         return self.found
 
     def _took(self, sample: Sample) -> float:

@@ -78,7 +78,8 @@ def _not_healthy_now(facts: Facts, watch: Watch) -> str:
 
 def _unread_traffic(facts: Facts, watch: Watch) -> str:
     """Only where there is a counter to read at all: a service without one is judged by its probes."""
-    if watch.policy.max_error_rate_pct is None and watch.policy.max_p95_ms is None:
+    policy = watch.policy
+    if policy.max_error_rate_pct is None and policy.max_p95_ms is None and not policy.is_adaptive:
         return ""
     unread = [sample for sample in facts.missing if sample.signal == "traffic"]
     return _mostly_unread("traffic", unread, len(unread) + len(facts.traffic))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import floor
 
+from mobius.model.policies import PolicySettings
 from mobius.model.sample import Sample
+from mobius.model.settings import MonitorSettings
 from mobius.rules.health.facts import Facts, Watch, steady_tail, streak
 from mobius.rules.health.rates import error_rate, held_s, p95
 from mobius.rules.health.words import counted, limit_percent, minutes, percent
@@ -20,7 +23,7 @@ def failed_checks(facts: Facts, watch: Watch) -> str:
     """More health checks in a row failed than the policy bears."""
     limit = watch.policy.max_failed_checks
     row = facts.streak
-    if limit is None or row.failed <= limit:
+    if limit is None or row.failed <= limit or _is_forgiven(facts.checks, row.failed, watch):
         return ""
     few = f" without {watch.monitor.recovery_threshold} good ones in a row between" if row.broken_up else ""
     in_a_row = "" if few or row.failed == 1 else " in a row"
@@ -35,7 +38,8 @@ def success_rate(facts: Facts, watch: Watch) -> str:
     if limit is None or total == 0 or total < watch.policy.success_min_checks:
         return ""
     rate = 100 * sum(bool(sample.ok) for sample in facts.checks) / total
-    if rate >= limit:
+    failed = total - sum(bool(sample.ok) for sample in facts.checks)
+    if rate >= limit or failed < checks_forgiven(watch.policy, watch.monitor):
         return ""
     least = watch.policy.success_min_checks
     return (
@@ -121,6 +125,23 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("gauges", gauges),
     ("issues", issues),
 )
+
+
+def checks_forgiven(policy: PolicySettings, monitor: MonitorSettings) -> int:
+    """Fewer failed checks than so many may be one bad moment (`blip_tolerance`), which is forgiven by what holds a
+    release against the one before; 0 where nothing is."""
+    if not policy.is_adaptive or not monitor.blip_tolerance_s:
+        return 0
+    return floor(monitor.blip_tolerance_s / monitor.interval_s) + 1
+
+
+def _is_forgiven(checks: Sequence[Sample], failed: int, watch: Watch) -> bool:
+    """Whether the last `failed` failures are one bad moment still: few, and of a short time. A clock that was set
+    cannot make many checks few, nor slow ones a short time."""
+    if failed >= checks_forgiven(watch.policy, watch.monitor):
+        return False
+    row = [sample.at for sample in checks if not sample.ok][-failed:]
+    return row[-1] - row[0] <= watch.monitor.blip_tolerance_s
 
 
 def _exhausted(what: str, samples: Sequence[Sample], limit: float | None, watch: Watch) -> str:
