@@ -197,13 +197,13 @@ def test_of_many_that_stand_out_as_few_as_help_are_left_out_and_few_are_asked_ab
     asked: list[int] = []
 
     class Asked(HostJudging):
-        def _without(self, hosts, now, spans):  # type: ignore[no-untyped-def]
+        def _without(self, hosts, apart, now, spans):  # type: ignore[no-untyped-def]
             asked.append(len(hosts))
             return Verdict(Outcome.PASS if len(hosts) >= needed else Outcome.FAIL, "")
 
     made = judging(("web1",))
     judged = Asked(made.judging, made.tests, made.hosts, made.budget)
-    many, there = judged._fewest([f"web{number}" for number in range(standing_out)], 0.0, ())
+    many, there = judged._fewest([f"web{number}" for number in range(standing_out)], (), 0.0, ())
     assert (many, there is None) == ((needed, False) if standing_out >= needed else (0, True))
     assert len(asked) <= 9, "the whole window is judged anew each time"
     assert there is not None or len(asked) <= 2, "a bad release is found at once"

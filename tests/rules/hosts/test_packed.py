@@ -15,7 +15,7 @@ from mobius.rules.disarming import Span
 from mobius.rules.hosts.judging import HostJudging
 from mobius.rules.hosts.packed import looks as looks_of
 from mobius.rules.hosts.packed import packed, unpacked
-from mobius.rules.hosts.streams import BEFORE, CHECK, HOST, HOSTS, Out
+from mobius.rules.hosts.streams import BEFORE, CHECK, HOST, HOSTS, Out, merged, without
 from rules.hosts.fleets import hosts_of, judging, looks
 
 NAMES = st.text(st.characters(blacklist_characters=":", blacklist_categories=["Cs"]), min_size=1, max_size=12)
@@ -130,6 +130,19 @@ def test_what_was_written_down_before_looks_were_packed_is_judged_as_ever() -> N
     new.feed(packed(every), ())
     assert stand(old, 60.0) == stand(new, 60.0)
     assert old.taking_out.keys() == {"web2"}
+
+
+@pytest.mark.parametrize("outs", [(), (Out("web1", 12.0),), (Out("web1", 2.0, 12.0), Out("web3", 7.0))])
+def test_hosts_that_nobody_asks_about_are_added_up_once_and_it_comes_to_the_same(
+    outs: tuple[Out, ...],
+) -> None:
+    checks = lambda host, at: host != "web2" and at != 15.0  # noqa: E731
+    asked = (*outs, Out("web2", 20.0))
+    for at, samples in looks(hosts_of(5), lambda *_: 0.1, for_s=20, checks=checks):
+        look = (*samples, Sample("smoke", at, ok=False))
+        fewer = merged(look, {out.host for out in asked})
+        assert len(fewer) < len(look)
+        assert without(fewer, asked) == without(look, asked)
 
 
 def test_a_thousand_hosts_cost_few_bytes_a_look() -> None:

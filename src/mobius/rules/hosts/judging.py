@@ -19,12 +19,13 @@ from mobius.model.sample import Sample
 from mobius.model.verdict import Finding, Outcome, Severity, Verdict
 from mobius.rules.disarming import Span, closed_up
 from mobius.rules.hosts.packed import looks, packed
-from mobius.rules.hosts.streams import HOSTS, Out, of_those_in, without
+from mobius.rules.hosts.streams import HOSTS, Out, merged, of_those_in, without
 from mobius.rules.hosts.suspects import Suspicion
 from mobius.rules.hosts.worse import HostTests, more_than_may
 from mobius.rules.judging import Judging
 
 RULE = "hosts"
+Looks = Sequence[Sequence[Sample]]
 
 
 @dataclass(slots=True)
@@ -99,7 +100,7 @@ class HostJudging:
             found = Finding(RULE, Severity.FAIL, words)
             return Verdict(Outcome.FAIL, words, RULE, (found, *verdict.findings))
         if bad:
-            there = self._without(bad, now, spans)
+            there = self._without(bad, self._apart(bad), now, spans)
             self.taking_out = {} if there.outcome is Outcome.FAIL else bad
             return there
         return self._asked_again(verdict, now, spans) if verdict.outcome is Outcome.FAIL else verdict
@@ -113,7 +114,7 @@ class HostJudging:
         seen = Suspicion(of_those_in(look, self.outs) for look in looks(self._all))
         striking = seen.suspects()
         striking = striking[: self._may(striking)]
-        many, there = self._fewest(striking, now, spans)
+        many, there = self._fewest(striking, self._apart(striking), now, spans)
         if there is None:
             return verdict
         why = f"{verdict.sentence}; without {' and '.join(striking[:many])} it is not so"
@@ -121,21 +122,21 @@ class HostJudging:
         return there
 
     def _fewest(
-        self, striking: Sequence[str], now: float, spans: Sequence[Span]
+        self, striking: Sequence[str], apart: Looks, now: float, spans: Sequence[Span]
     ) -> tuple[int, Verdict | None]:
         """How many of these, the first of them first, must be left out for the rest to be well, and what is said of the
         rest then; None where leaving all of them out does not help. The whole window is judged anew each time, so one
         is tried, then all, then what lies between."""
         bad, tried = 0, min(1, len(striking))
-        there = self._without(striking[:tried], now, spans) if tried else None
+        there = self._without(striking[:tried], apart, now, spans) if tried else None
         if there is not None and there.outcome is Outcome.FAIL:
             bad, tried = 1, len(striking)
-            there = self._without(striking, now, spans) if tried > bad else None
+            there = self._without(striking, apart, now, spans) if tried > bad else None
         if there is None or there.outcome is Outcome.FAIL:
             return 0, None
         while tried - bad > 1:
             between = (bad + tried) // 2
-            less = self._without(striking[:between], now, spans)
+            less = self._without(striking[:between], apart, now, spans)
             if less.outcome is Outcome.FAIL:
                 bad = between
             else:
@@ -143,14 +144,19 @@ class HostJudging:
         return tried, there
 
     def _without(
-        self, hosts: Sequence[str] | Mapping[str, str], now: float, spans: Sequence[Span]
+        self, hosts: Sequence[str] | Mapping[str, str], apart: Looks, now: float, spans: Sequence[Span]
     ) -> Verdict:
-        """The window as it would be if they had never been there."""
+        """The window as it would be if they had never been there; `apart`: its looks, with these hosts apart."""
         outs = (*self.outs, *(Out(host, now) for host in hosts))
-        pooled = [sample for look in looks(self._all) for sample in without(look, outs)]
+        pooled = [sample for look in apart for sample in without(look, outs)]
         pool = self.judging()
         pool.feed(pooled, spans)
         return pool.verdict(pooled, now, spans)
+
+    def _apart(self, hosts: Collection[str]) -> Looks:
+        """Every look, with these hosts and those that were ever out apart, and all others as one."""
+        apart = {*hosts, *(out.host for out in self.outs)}
+        return [merged(look, apart) for look in looks(self._all)] if hosts else ()
 
     def _in(self) -> tuple[str, ...]:
         gone = {out.host for out in self.outs if out.back_at == inf}

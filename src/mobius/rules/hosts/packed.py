@@ -10,7 +10,7 @@ import base64
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from itertools import repeat
 from typing import Any
 
 from mobius.model.sample import Sample
@@ -119,8 +119,9 @@ def _rows(
 ) -> Iterator[Sample]:
     if "histogram" in columns:
         columns["histogram"] = [_long(short) for short in columns["histogram"]]
-    names = [name for name in FIELDS if name in columns]
-    for host, *values in zip(hosts, *(columns[name] for name in names), strict=True):
-        yield replace(
-            NOTHING, signal=f"{prefix}{host}{suffix}", at=at, **dict(zip(names, values, strict=True))
-        )
+    values = (
+        columns[name] if name in columns else repeat(getattr(NOTHING, name), len(hosts)) for name in FIELDS
+    )
+    signals = [f"{prefix}{host}{suffix}" for host in hosts]
+    for signal, *measured in zip(signals, *values, strict=True):
+        yield Sample(signal, at, *measured)

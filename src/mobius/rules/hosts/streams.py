@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from math import inf
@@ -15,6 +15,7 @@ HOST = "host:"  # "host:web1", and "host:web1:/api" on one critical route
 CHECK = "host check:"  # the health check of one host, past whoever shares requests out
 HOSTS = "hosts"  # all that one look measured of single hosts, packed (`rules/hosts/packed.py`)
 BEFORE = "host before:"  # what that host had answered with the release before, when the window opened
+REST = "/"  # a name that no host has: all the others
 THROUGH_THE_DOOR = ("probe", "smoke")  # what any of the hosts may have answered
 
 
@@ -78,6 +79,24 @@ def without(samples: Sequence[Sample], outs: Sequence[Out]) -> tuple[Sample, ...
         elif not _is_theirs(sample, checks.get(sample.at, []), outs):
             found.append(sample)
     return tuple(found)
+
+
+def merged(look: Sequence[Sample], apart: Collection[str]) -> tuple[Sample, ...]:
+    """One look with all hosts but these as one: `without` any of these, it comes to the same."""
+    found: list[Sample] = []
+    answers: dict[str, list[Sample]] = {}
+    checks: list[bool] = []
+    for sample in look:
+        if not is_of_hosts(sample) or _whose(sample.signal) in apart:
+            found.append(sample)
+        elif sample.signal.startswith(HOST) and not sample.missing:
+            answers.setdefault(sample.signal.removeprefix(HOST).partition(":")[2], []).append(sample)
+        elif sample.signal.startswith(CHECK) and sample.ok is not None:
+            checks.append(sample.ok)
+    at = look[0].at if look else 0.0
+    for route, parts in answers.items():
+        found.append(_sum(Sample(f"{HOST}{REST}:{route}" if route else f"{HOST}{REST}", at), parts))
+    return (*found, Sample(f"{CHECK}{REST}", at, all(checks))) if checks else tuple(found)
 
 
 def block_of(sample: Sample) -> Block:
