@@ -37,8 +37,8 @@ def inner_statements(block: Statement, text: str) -> Iterator[Statement]:
         for read in _read(raw, block.body, composed):
             if read.kind in _CONTROL or (read.kind in _CHANGES and _is_a_batch(read, loops)):
                 continue
-            value = "repeated" if loops and read.kind in _CHANGES and not why_unbounded(read) else read.value
-            yield replace(read, line=first + read.line - 1, comments=tuple(raw.comments), value=value)
+            once = not loops or commits
+            yield replace(read, line=first + read.line - 1, comments=tuple(raw.comments), repeated=not once)
 
 
 def _is_a_batch(change: Statement, loops: list[str]) -> bool:

@@ -81,6 +81,7 @@ class Statement:
     only: bool = False
     partial: bool = False
     copies: bool = False  # a new table that is LIKE another one
+    repeated: bool = False  # in a loop of a block, in one transaction
     verb: int = 0  # where among the tokens its UPDATE, DELETE, … stands; where in the file its body begins
 
     @property

@@ -147,7 +147,7 @@ def _backfill(statement: Statement, state: State) -> Iterator[Said]:
     if not statement.table or state.is_new(statement.table) or keeps_the_books(statement.table):
         return
     why = why_unbounded(statement)
-    if not why and statement.value == "repeated":
+    if not why and statement.repeated:
         why = "is repeated in a loop without COMMIT"
     if not why:
         return

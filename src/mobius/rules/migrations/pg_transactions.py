@@ -75,6 +75,14 @@ def _piled_up(statement: Statement, state: State) -> Iterator[Said]:
     if touched and locks_the_definition(statement) and "multi-table" not in done.told:
         keys = {state.key(table) for table in touched}
         other = next((name for key, name in done.locked.items() if key not in keys), None)
+        if other is None and statement.repeated and "…" in touched[0]:
+            done.told.add("multi-table")
+            yield Said(
+                "multi-table-ddl-transaction",
+                MEDIUM,
+                "each round of the loop waits for one more table, and all of them stay locked to its end",
+                "COMMIT at the end of each round, or one file for each table",
+            )
         if other is not None:
             done.told.add("multi-table")
             yield Said(
@@ -93,7 +101,11 @@ def _piled_up(statement: Statement, state: State) -> Iterator[Said]:
             " is held until the last row is written",
             "split the file: the change of the schema first, the rows in batches in the next one",
         )
-    elif statement.kind == "alter table" and any(state.key(table) in done.changed for table in touched):
+    elif (
+        statement.kind == "alter table"
+        and locks_out_readers(statement)
+        and any(state.key(table) in done.changed for table in touched)
+    ):
         yield Said(
             "ddl-plus-backfill-same-txn",
             HIGH,

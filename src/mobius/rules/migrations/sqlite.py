@@ -30,6 +30,7 @@ _SAID_AS_WRITTEN = (
     "drop constraint",
     "drop default",
 )
+_YES = ("on", "1", "true", "yes")
 _NO = ("off", "0", "false", "no")
 _NOT_CONSTANT = ("CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "(")
 
@@ -136,7 +137,17 @@ def _altered(statement: Statement, action: Action, state: State) -> Iterator[Sai
                 f"renames {table}.{column}: the release that is live asks for {column} and fails",
                 f"add {quoted(action.name)}, write both, copy the rows in batches; drop {column} a release later",
             )
-        case "rename table" if not new and statement.table not in state.script.made:
+        case "rename table" if not new and statement.table in state.script.made:
+            if state.settings.get("legacy_alter_table") not in _YES:
+                moved = quoted(action.name)
+                yield Said(
+                    "rename-table",
+                    HIGH,
+                    f"foreign keys, triggers and views of other tables follow {table} to {moved} (since SQLite 3.26),"
+                    f" and name {moved} when it is gone",
+                    f"make the new table under another name first. {_REBUILD}",
+                )
+        case "rename table" if not new:
             yield Said(
                 "rename-table",
                 HIGH,

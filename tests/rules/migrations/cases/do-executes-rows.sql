@@ -1,4 +1,4 @@
--- expect: set-not-null-scans@5
+-- expect: set-not-null-scans@5 multi-table-ddl-transaction@5
 SET lock_timeout = '2s';
 DO $$ DECLARE r record;
 BEGIN

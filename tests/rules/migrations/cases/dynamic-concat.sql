@@ -1,4 +1,4 @@
--- expect: drop-table@6 missing-lock-or-statement-timeout@6
+-- expect: drop-table@6 missing-lock-or-statement-timeout@6 multi-table-ddl-transaction@6
 DO $$
 DECLARE r record;
 BEGIN

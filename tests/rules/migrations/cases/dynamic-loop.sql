@@ -1,4 +1,4 @@
--- expect: add-column-rewrites-table@7 missing-lock-or-statement-timeout@7
+-- expect: add-column-rewrites-table@7 missing-lock-or-statement-timeout@7 multi-table-ddl-transaction@7
 DO $$
 DECLARE
   t text;

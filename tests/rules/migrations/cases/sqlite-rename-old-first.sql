@@ -1,4 +1,4 @@
--- expect: nothing
+-- expect: rename-table@5
 -- dialect: sqlite
 PRAGMA foreign_keys=off;
 BEGIN;
