@@ -237,7 +237,9 @@ class Slot:
         env = {**inherited_environment(), **spec.env}
         if process.port is not None:
             if not port_is_free(process.port):
-                process.port = free_port({process.port})
+                process.port = free_port(
+                    {one.port for one in self.processes.values() if one.port is not None}
+                )
                 self._moved()
             env["PORT"] = str(process.port)
         if process.socket is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +24,7 @@ from mobius.adapters.scratch.settings import left_out, scratch_settings, why_not
 from mobius.adapters.snapshot import save_settings
 from mobius.errors import GateUnknown
 from mobius.flows.plan import release_of
+from mobius.host.slots import free_port
 from mobius.model.verdict import CheckResult, Outcome
 from mobius.wiring.app import App
 from mobius.wiring.scratch_data import scratch_data
@@ -95,7 +95,7 @@ def start_here(
     settings, project = app.environment(name), app.settings.project
     with scratch_place(settings.root / "run", progress) as place, ExitStack() as stack:
         is_cut_off = how == "isolated"
-        moved = scratch_settings(app.settings, settings, place, _free_port(), env_files=is_cut_off)
+        moved = scratch_settings(app.settings, settings, place, free_port(set()), env_files=is_cut_off)
         if is_cut_off:
             _copy_environment_files(app, name, place / "root")
         data = stack.enter_context(
@@ -221,9 +221,3 @@ def _read(seen: Mapping[str, Any], how: str, out: tuple[str, ...], keep: Path) -
         tuple(seen.get("log") or ()),
         backup,
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

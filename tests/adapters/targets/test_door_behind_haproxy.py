@@ -8,8 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from free_ports import free_port
 from host.sites import Site, new_site, wait_for
 from mobius.adapters.targets.front_door import open_door
+from mobius.host import slots
 from mobius.model.settings import EnvironmentSettings, TrafficSettings
 
 
@@ -53,6 +55,17 @@ def test_a_front_door_that_had_the_port_of_the_service_gives_it_up(site: Site) -
     open_door(settings, site.client)
     assert listens_on(site) != site.listen
     wait_for("HAProxy to be able to have it", lambda: is_free(site.port))
+
+
+def test_a_port_that_somebody_takes_in_the_last_moment_is_left_to_them(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as faster:
+        free = free_port()
+        ports = iter([faster.getsockname()[1], free])
+        monkeypatch.setattr(slots, "free_port", lambda used: next(ports))
+        open_door(behind_haproxy(site), site.client)
+    assert listens_on(site) == f"127.0.0.1:{free}"
 
 
 def test_a_front_door_on_a_unix_socket_moves_to_a_port(site: Site) -> None:

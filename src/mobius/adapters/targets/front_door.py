@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mobius.adapters.traffic.proxy_reach import let_proxy_in
@@ -17,6 +18,7 @@ from mobius.model.verdict import CheckResult, Outcome
 
 LOOPBACK = "127.0.0.1"
 FRONT_DOOR = "a front door of mobius"
+TRIES = 2
 
 
 def open_door(settings: EnvironmentSettings, host: HostClient) -> None:
@@ -36,16 +38,18 @@ def open_door(settings: EnvironmentSettings, host: HostClient) -> None:
 def _open_on_loopback(settings: EnvironmentSettings, host: HostClient) -> None:
     """On the port that it has, or on a free one. HAProxy is told the port when requests are held: it is often
     chrooted, as another user, and would come to no Unix socket of ours."""
+    from mobius.host import slots
+
     door = host.status().door
     if door is not None and door.listen.startswith(f"{LOOPBACK}:") and door.listen != settings.listen:
-        try:
-            return _open(settings, host, door.listen)
-        except HostRefused:
-            pass  # after a reboot somebody else may have it
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        free = int(probe.getsockname()[1])
-    return _open(settings, host, f"{LOOPBACK}:{free}")
+        with suppress(HostRefused):  # after a reboot somebody else may have it
+            _open(settings, host, door.listen)
+            return
+    for _ in range(TRIES):
+        with suppress(HostRefused):  # somebody else was faster
+            _open(settings, host, f"{LOOPBACK}:{slots.free_port(set())}")
+            return
+    _open(settings, host, f"{LOOPBACK}:{slots.free_port(set())}")
 
 
 def _open(settings: EnvironmentSettings, host: HostClient, listen: str) -> None:
