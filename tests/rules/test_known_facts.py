@@ -69,6 +69,15 @@ def test_a_table_that_an_earlier_pending_migration_makes_is_nobodys_yet() -> Non
     ]
 
 
+def test_a_foreign_key_added_step_by_step_is_told_of_where_the_database_has_no_index_for_it() -> None:
+    text = "ALTER TABLE orders ADD CONSTRAINT fk FOREIGN KEY (user_id) REFERENCES users (id) NOT VALID;"
+    columns = {"orders": {"id": "integer", "user_id": "integer"}}
+    assert judged(text) == ([[]], [])
+    assert judged(text, columns=columns, indexed=[["orders", "id"]])[0] == [["foreign-key-without-index"]]
+    assert judged(text, columns=columns, indexed=[["orders", "user_id"]])[0] == [[]]
+    assert judged(text, columns=columns, small=["orders"])[0] == [[]]
+
+
 def test_what_no_fact_disproves_stays() -> None:
     text = "ALTER TABLE users DROP COLUMN email;"
     facts = {"small": ["users"], "columns": {"users": {"email": "text"}}, "indexed": [["users", "email"]]}

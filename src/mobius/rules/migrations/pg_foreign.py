@@ -11,8 +11,8 @@ from mobius.rules.migrations.state import State
 
 def unindexed_foreign_keys(statement: Statement, state: State) -> Iterator[Said]:
     """Columns that get a foreign key here and an index nowhere in the script. A column that was there before may have
-    one already: nothing is said of it where the key is added in the safe way, step by step, unless the script makes an
-    index with it that cannot serve (a partial one, or one that begins with another column)."""
+    one already: nothing is said of it where the key is added in the safe way, step by step, unless the database told
+    of its columns, or the script makes an index that cannot serve (a partial one, or one that begins otherwise)."""
     table_name = statement.table
     if statement.kind == "create table":
         keys = [each.columns for each in statement.constraints if each.kind == "foreign" and each.columns]
@@ -27,7 +27,8 @@ def unindexed_foreign_keys(statement: Statement, state: State) -> Iterator[Said]
             first = constraint.columns[0]
             new = first in own or state.is_new(table_name) or state.is_own_column(table_name, first)
             half = (str(table_name), str(first)) in state.script.half_indexed
-            if new or half or not constraint.not_valid:
+            told = first in state.known.columns.get(str(table_name), {}) and not state.is_small(table_name)
+            if new or half or told or not constraint.not_valid:
                 keys.append(constraint.columns)
     for columns in dict.fromkeys(keys):
         if any(_leads_an_index(str(table_name), str(column), state) for column in columns):
