@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -342,3 +345,36 @@ def test_a_line_that_was_cut_is_opened_anew(root: Path, line: Line) -> None:
 
 def test_the_digest_of_a_tree_is_the_same_at_both_ends(release: Path) -> None:
     assert tree.digest_of(release) == tree_digest(release)
+
+
+def test_what_a_line_that_was_cut_brings_when_the_host_was_put_right_has_no_effect(
+    root: Path, line: Line, release: Path
+) -> None:
+    stage(line, release)
+    line.ask("start", token=4, slot="blue", release="v1", processes=[wanted("api", "bin/run")])
+    time.sleep(0.05)  # lines are told apart by hundredths of a second
+    with contextlib.closing(line_to(root)) as newer:
+        newer.ask("fence", token=4)  # the same run, once the line is back
+        process = line._process
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        os.write(process.stdin.fileno(), b'{"verb": "stop", "token": 4, "slot": "blue"}\n')
+        until(lambda: select.select([process.stdout], [], [], 0)[0], "an answer")
+        told = json.loads(os.read(process.stdout.fileno(), 65536))
+        assert (told["ok"], told["code"]) == (False, "line")
+        assert seen(root)["blue/api"]["state"] == "running"
+
+
+def test_who_is_still_there_asks_again_on_a_new_line_and_is_heard(
+    root: Path, line: Line, release: Path
+) -> None:
+    stage(line, release)
+    line.ask("start", token=4, slot="blue", release="v1", processes=[wanted("api", "bin/run")])
+    time.sleep(0.05)
+    with contextlib.closing(line_to(root)) as newer:
+        newer.ask("fence", token=4)
+        line.ask("stop", token=4, slot="blue")
+        assert "blue/api" not in seen(root)
+        assert stage(line, release, "v2", token=4)
+        assert newer.ask("stop", token=4, slot="blue")["stopped"] == []

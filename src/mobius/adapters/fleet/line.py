@@ -26,6 +26,7 @@ MOST_ANSWER = 16 << 20
 MOST_WORDS = 1000  # of what a host says to a person
 CHUNK = 1 << 18
 ANSWERED = "it answered"
+OLD_LINE = "line"
 
 
 class Asks(Protocol):
@@ -72,17 +73,32 @@ class Line:
         `HostRefused` when it is no."""
         with self._lock:
             try:
-                self._open(min(within_s, CONNECT_WITHIN_S))
-                until = time.monotonic() + within_s
-                self._write(json.dumps({"verb": verb, **asked}).encode() + b"\n", until)
-                for chunk in stream() if stream else ():
-                    self._write(len(chunk).to_bytes(4, "big") + chunk, until)
-                if stream:
-                    self._write(bytes(4), until)
-                told = self._read(until)
-            except BaseException:
-                self.close()
-                raise
+                return self._ask(verb, asked, within_s, stream)
+            except HostRefused as refused:
+                if refused.code != OLD_LINE:
+                    raise
+            self.close()  # somebody has opened a newer line since: nothing was done, and a new one is as good as theirs
+            return self._ask(verb, asked, within_s, stream)
+
+    def _ask(
+        self,
+        verb: str,
+        asked: Mapping[str, Any],
+        within_s: float,
+        stream: Callable[[], Iterator[bytes]] | None,
+    ) -> Mapping[str, Any]:
+        try:
+            self._open(min(within_s, CONNECT_WITHIN_S))
+            until = time.monotonic() + within_s
+            self._write(json.dumps({"verb": verb, **asked}).encode() + b"\n", until)
+            for chunk in stream() if stream else ():
+                self._write(len(chunk).to_bytes(4, "big") + chunk, until)
+            if stream:
+                self._write(bytes(4), until)
+            told = self._read(until)
+        except BaseException:
+            self.close()
+            raise
         answer = judged(self.name, told, self._address)
         refuse_misshapen(self.name, verb, answer, self._address)
         return answer

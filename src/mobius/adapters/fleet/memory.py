@@ -67,17 +67,23 @@ class MemoryHost:
         return {"text": ""}
 
     def _fence(self, asked: Asked) -> Answer:
-        state.check(self.told, int(asked["token"]))
-        state.fence(self.told, int(asked["token"]), str(asked.get("by") or ""), float(asked.get("at") or 0))
+        state.check(self.told, int(asked["token"]), state.NO_LINE)
+        state.fence(
+            self.told,
+            int(asked["token"]),
+            str(asked.get("by") or ""),
+            float(asked.get("at") or 0),
+            state.NO_LINE,
+        )
         return {"epoch": self.told["epoch"]}
 
     def _take(self, asked: Asked) -> None:
         """The token, under which all that follows is done. Raises `Refusal` for a lower one than was seen."""
-        state.check(self.told, int(asked["token"]))
+        state.check(self.told, int(asked["token"]), state.NO_LINE)
         self.told["epoch"] = int(asked["token"])
 
     def _stage(self, asked: Asked) -> Answer:
-        state.check(self.told, int(asked["token"]))
+        state.check(self.told, int(asked["token"]), state.NO_LINE)
         release_id, digest = str(asked["release"]), str(asked["digest"])
         if self.releases.get(release_id) == digest:
             return {"sent": False}
@@ -102,7 +108,7 @@ class MemoryHost:
                     f"{one['name']} cannot be started: there is no command {one['start'][0]}",
                     "install it on this host",
                 )
-        state.check(self.told, int(asked["token"]))
+        state.check(self.told, int(asked["token"]), state.NO_LINE)
         if slot in slots and slots[slot]["release"] != release_id:
             raise Refusal(
                 "taken",
@@ -150,7 +156,7 @@ class MemoryHost:
     def _restart(self, asked: Asked) -> Answer:
         slot, name = str(asked["slot"]), str(asked["name"])
         one = self.told["slots"].get(slot, {"processes": {}})["processes"].get(name)
-        state.check(self.told, int(asked["token"]))
+        state.check(self.told, int(asked["token"]), state.NO_LINE)
         if one is None:
             raise Refusal("missing", f"there is no {name} in {slot}", "mobius status")
         self._take(asked)
@@ -164,7 +170,7 @@ class MemoryHost:
         return {}
 
     def _remove(self, asked: Asked) -> Answer:
-        state.check(self.told, int(asked["token"]))
+        state.check(self.told, int(asked["token"]), state.NO_LINE)
         release_id = str(asked["release"])
         if any(there["release"] == release_id for there in self.told["slots"].values()):
             raise Refusal("used", f"{release_id} runs on this host", "stop it first")

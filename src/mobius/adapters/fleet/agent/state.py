@@ -2,7 +2,9 @@
 
     {"epoch": 7, "slots": {"blue": {"release": "v2-1a2b", "processes": {"api": {...}}}}, "live": "", "previous": ""}
 
-The epoch is the highest fencing token that came here. Whatever comes with a lower one changes nothing.
+The epoch is the highest fencing token that came here. Whatever comes with a lower one changes nothing. Nor does what
+comes on a line that was opened before the one on which that token was last said: a line that was cut may bring what was
+asked on it a minute later, when this host has been put right long since. Who is still there opens a new one.
 """
 
 from __future__ import annotations
@@ -13,13 +15,15 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, Tuple
 
 from .refusal import Refusal
 
 SCHEMA = 1
 LOCK_WITHIN_S = 10.0
 State = Dict[str, Any]
+Line = Tuple[str, int]  # the boot of this host, and when in it the line was opened (ticks); 0: nobody knows
+NO_LINE = ("", 0)
 
 
 def fresh() -> State:
@@ -105,12 +109,13 @@ def locked(root: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def changing(root: Path, token: int) -> Iterator[State]:
-    """The state, to be changed in place; written when the `with` ends well. The token is looked at under the same
-    lock as the change is made: a lower one than the host has seen raises `Refusal` and changes nothing."""
+def changing(root: Path, token: int, line: Line) -> Iterator[State]:
+    """The state, to be changed in place; written when the `with` ends well. Token and line are looked at under the same
+    lock as the change is made: a lower one than the host has seen, or an older one, raises `Refusal` and changes
+    nothing."""
     with locked(root):
         state = read(root)
-        check(state, token)
+        check(state, token, line)
         before = json.dumps(state, sort_keys=True)
         state["epoch"] = token
         yield state
@@ -118,9 +123,17 @@ def changing(root: Path, token: int) -> Iterator[State]:
             write(root, state)
 
 
-def check(state: State, token: int) -> None:
-    """Raises `Refusal` for a token lower than the highest that came here."""
+def check(state: State, token: int, line: Line) -> None:
+    """Raises `Refusal` for a token lower than the highest that came here, and for a line older than the one on which it
+    came."""
     if token >= int(state["epoch"]):
+        newest = state.get("line") or {}
+        if line[0] == newest.get("boot") and line[1] < int(newest.get("opened") or 0):
+            raise Refusal(
+                "line",
+                "this was asked on a line that another one has taken over from",
+                "ask again on a new one",
+            )
         return
     emergency = state.get("emergency") or {}
     if token < int(emergency.get("token", 0)):
@@ -138,9 +151,12 @@ def check(state: State, token: int) -> None:
     )
 
 
-def fence(state: State, token: int, by: str, at: float) -> None:
-    """The token is the lowest that has an effect from here on; `by`: whose emergency that is, "" for no emergency."""
+def fence(state: State, token: int, by: str, at: float, line: Line) -> None:
+    """The token is the lowest that has an effect from here on, and no older line than this one has any; `by`: whose
+    emergency that is, "" for no emergency."""
     state["epoch"] = token
+    if line[1]:
+        state["line"] = {"boot": line[0], "opened": line[1]}
     if by:
         state["emergency"] = {"token": token, "by": by, "at": at}
 

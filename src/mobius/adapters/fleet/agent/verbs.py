@@ -28,6 +28,10 @@ class Host:
     def __init__(self, root: Path, stream: Chunks) -> None:
         self._root = root
         self._stream = stream
+        self._line = (
+            _boot_id(),
+            int(processes.started_at(os.getpid()) or 0),
+        )  # it is opened with this process
         self._verbs: dict[str, Callable[[Asked], Answer]] = {
             "hello": self.hello, "fence": self.fence, "stage": self.stage, "start": self.start, "stop": self.stop,
             "restart": self.restart, "processes": self.processes, "tail": self.tail, "point": self.point,
@@ -57,6 +61,8 @@ class Host:
     def hello(self, asked: Asked) -> Answer:
         """Who and how this host is."""
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        told = state.read(self._root)
+        told.pop("line", None)  # of this host alone
         return {
             "host": socket.gethostname(),
             "python": platform.python_version(),
@@ -64,7 +70,7 @@ class Host:
             "now": time.time(),
             "boot_id": _boot_id(),
             "place": _place(self._root),
-            "state": state.read(self._root),
+            "state": told,
             "releases": sorted(
                 one.name[: -len(".digest")] for one in (self._root / "releases").glob("*.digest")
             ),
@@ -98,8 +104,9 @@ class Host:
 
     def fence(self, asked: Asked) -> Answer:
         """From here on nothing with a lower token has an effect."""
-        with state.changing(self._root, int(asked["token"])) as told:
-            state.fence(told, int(asked["token"]), str(asked.get("by") or ""), float(asked.get("at") or 0))
+        with state.changing(self._root, int(asked["token"]), self._line) as told:
+            by, at = str(asked.get("by") or ""), float(asked.get("at") or 0)
+            state.fence(told, int(asked["token"]), by, at, self._line)
             return {"epoch": told["epoch"]}
 
     def stage(self, asked: Asked) -> Answer:
@@ -113,7 +120,7 @@ class Host:
     def _stage(self, asked: Asked) -> Answer:
         release_id = _plain(asked["release"])
         told = state.read(self._root)
-        state.check(told, int(asked["token"]))
+        state.check(told, int(asked["token"]), self._line)
         place = self._root / "releases" / release_id
         used = [
             slot
@@ -137,7 +144,7 @@ class Host:
         for one in asked["processes"]:
             env = processes.environment(self._root, slot, release_id, one)
             processes.command(cwd, env, one)
-        with state.changing(self._root, int(asked["token"])) as told:
+        with state.changing(self._root, int(asked["token"]), self._line) as told:
             there = told["slots"].get(slot)
             if there is not None and there["release"] != release_id and there["processes"]:
                 raise Refusal(
@@ -162,7 +169,7 @@ class Host:
     def stop(self, asked: Asked) -> Answer:
         """The slot's processes of these kinds are gone when this returns."""
         slot, kinds = _plain(asked["slot"]), asked.get("kinds") or []
-        with state.changing(self._root, int(asked["token"])) as told:
+        with state.changing(self._root, int(asked["token"]), self._line) as told:
             there = told["slots"].get(slot)
             gone = {} if there is None else {
                 name: one for name, one in there["processes"].items() if not kinds or one["kind"] in kinds
@@ -178,7 +185,7 @@ class Host:
     def restart(self, asked: Asked) -> Answer:
         """One process of the slot is stopped and started again."""
         slot, name = _plain(asked["slot"]), str(asked["name"])
-        with state.changing(self._root, int(asked["token"])) as told:
+        with state.changing(self._root, int(asked["token"]), self._line) as told:
             one = told["slots"].get(slot, {}).get("processes", {}).get(name)
             if one is None:
                 raise Refusal("missing", f"there is no {name} in {slot}", "mobius status")
@@ -188,7 +195,7 @@ class Host:
 
     def point(self, asked: Asked) -> Answer:
         """Which releases are live and previous: the links `current` and `previous`, and what the state says."""
-        with state.changing(self._root, int(asked["token"])) as told:
+        with state.changing(self._root, int(asked["token"]), self._line) as told:
             told["live"], told["previous"] = str(asked["live"]), str(asked["previous"])
         for link, release_id in (("current", told["live"]), ("previous", told["previous"])):
             _point(self._root / link, release_id)
@@ -198,7 +205,7 @@ class Host:
         """Takes a release away that nothing runs from."""
         release_id = _plain(asked["release"])
         told = state.read(self._root)
-        state.check(told, int(asked["token"]))
+        state.check(told, int(asked["token"]), self._line)
         if any(there["release"] == release_id for there in told["slots"].values()):
             raise Refusal("used", f"{release_id} runs on this host", "stop it first")
         tree.remove(self._root / "releases" / release_id)
