@@ -63,6 +63,16 @@ def test_the_last_hour_of_a_busy_release_is_its_baseline_with_each_route_by_itse
     assert found["traffic"].blocks[0].histogram[20] == 3_000
 
 
+def test_the_hours_of_the_day_stand_beside_the_last_one_for_what_comes_a_few_times_an_hour(
+    tmp_path: Path,
+) -> None:
+    wrote(tmp_path, 500)
+    known = recorded(tmp_path, "v1", NOW)["traffic"]
+    assert len(known.blocks) == 119
+    assert [len(hour) for hour in known.hours] == [21, 120, 120, 120, 119]
+    assert known.hours[-1] == known.blocks
+
+
 def test_a_quiet_release_is_known_by_its_last_day(tmp_path: Path) -> None:
     wrote(tmp_path, 40, before_s=20_000, requests=10)
     wrote(tmp_path, 40, requests=10)

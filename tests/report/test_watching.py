@@ -106,6 +106,11 @@ def test_without_colour_there_is_no_escape_and_what_others_wrote_cannot_draw() -
     assert "\x07" not in "".join(WindowScreen(still).lines(NOON, 80, 30))
 
 
+def test_what_is_not_measured_is_called_by_the_name_it_was_given() -> None:
+    lines = WindowScreen(Still(replace(TICK, missing={"gauge:queue": "refused"}))).lines(NOON, 80, 30)
+    assert "  not measured: queue: refused" in lines
+
+
 def test_a_curve_has_gaps_where_nothing_was_measured_and_a_bar_is_filled_by_its_share() -> None:
     assert sparks([0.0, 1.0, 2.0, 4.0]) == "▁▃▅█"
     assert sparks([1.0, None, 1.0, None, None, 1.0]) == "███  █"

@@ -21,12 +21,14 @@ class Block:
 @dataclass(frozen=True)
 class Baseline:
     """Blocks of `block_s` seconds each, oldest first, and everything there is: `total` may reach further back, or show
-    what is usual at this hour. `known_by`: where it is from, in words ("its last hour")."""
+    what is usual at this hour. `known_by`: where it is from, in words ("its last hour"). `hours`: the blocks of single
+    hours of the day before, where `blocks` are of less: what comes a few times an hour may have spared the last one."""
 
     blocks: tuple[Block, ...]
     block_s: float
     total: Block
     known_by: str = ""
+    hours: tuple[tuple[Block, ...], ...] = ()
 
     @classmethod
     def of(cls, blocks: Iterable[Block], block_s: float, known_by: str = "") -> Baseline:

@@ -102,7 +102,7 @@ class WindowScreen:
             lines.append(self._paint(f"  {'issues':<{LABEL}}{shortened(told, room - 2 - LABEL)}", WARN))
         if tick.missing:
             signal, why = next(iter(tick.missing.items()))
-            told = shortened(f"not measured: {signal}: {why}", room - 2)
+            told = shortened(f"not measured: {signal.removeprefix('gauge:')}: {why}", room - 2)
             lines.append(self._paint(f"  {told}", WARN))
         return lines
 

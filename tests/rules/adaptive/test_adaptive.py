@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
 from mobius.model.baseline import Baseline, Block, added
 from mobius.rules.adaptive import THRESHOLD, Adaptive, Judged
+from mobius.rules.adaptive.ceilings import ceilings
 from rules.adaptive.streams import blocks, usual
 
 TICK_S = 5.0
@@ -238,3 +240,28 @@ def test_where_the_release_before_was_twice_as_fast_as_the_gate_no_wander_excuse
     assert Adaptive(baseline, window_s=3600.0, slow_ms=90.0).ceilings == watching(baseline).ceilings
     usual_one = Adaptive(usual(chance), window_s=3600.0, slow_ms=200.0)
     assert not any(ceiling.is_gate for ceiling in usual_one.ceilings)  # its p95 is 200 ms as it is
+
+
+def hours(*failed: tuple[int, int]) -> Baseline:
+    """Hours of 600 requests each half minute, the last of them the baseline: so many bursts of so many errors each."""
+    found = []
+    for bursts, errors in failed:
+        every = 120 // bursts if bursts else 0
+        marks = {place * every + 5 for place in range(bursts)}
+        found.append(tuple(Block(600, errors if place in marks else 0) for place in range(120)))
+    return replace(Baseline.of(found[-1], 30.0), hours=tuple(found))
+
+
+def test_bursts_that_spared_the_last_hour_are_known_from_the_hours_before() -> None:
+    calm = hours(*[(6, 30)] * 5, (0, 0))
+    assert ceilings(calm)[0].clumping > 5
+    assert ceilings(replace(calm, hours=()))[0].clumping == 0
+
+
+def test_one_incident_of_the_day_tells_nothing_of_bursts() -> None:
+    calm = hours((0, 0), (1, 500), (0, 0), (0, 0), (0, 0))
+    assert ceilings(calm)[0].clumping == 0
+
+
+def test_of_two_hours_nobody_knows_what_is_usual() -> None:
+    assert ceilings(hours((6, 30), (0, 0)))[0].clumping == 0

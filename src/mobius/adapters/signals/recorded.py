@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,16 @@ def _recorded(run: Path, release_id: str, until: float, file: str) -> dict[str, 
 def _baseline(there: list[Noted], until: float, whose: str) -> Baseline | None:
     near = [block for at, block in there if at > until - NEAR_S]
     if sum(block.requests for block in near) >= ENOUGH:
-        return Baseline.of(near, BLOCK_S, f"its last hour{whose}")
+        last_hour = Baseline.of(near, BLOCK_S, f"its last hour{whose}")
+        return replace(last_hour, hours=_hours(there, until))
     return Baseline.of([block for _, block in there], BLOCK_S, f"its last day{whose}") if there else None
+
+
+def _hours(there: list[Noted], until: float) -> tuple[tuple[Block, ...], ...]:
+    by_hour: dict[int, list[Block]] = {}
+    for at, block in there:
+        by_hour.setdefault(int((until - at) // NEAR_S), []).append(block)
+    return tuple(tuple(blocks) for _, blocks in sorted(by_hour.items(), reverse=True))
 
 
 def _blocks(counted: Any) -> Iterator[tuple[str, Block]]:

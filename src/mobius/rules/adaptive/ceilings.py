@@ -24,6 +24,7 @@ GATE_SHARE = 0.05  # a gate for response times is one for the 95th percentile
 ERRORS_TIMES, ERRORS_MORE = 1.5, 0.0005  # tolerated: half as many again, or 0.05 percentage points more
 BLIP_S = 30.0  # the longest bad moment that is forgiven
 ENOUGH_MINUTES = 55  # to say of response times that they hardly wander
+ENOUGH_HOURS, BUSY_HOUR = 3, 60  # to say how errors come in one: so many, of so many blocks
 SLOWER = 2.0  # so many times longer where answers are slow: at a start they are, for a minute
 PATIENCE, PATIENCE_MOST_S = 1.2, 300.0  # where answers wander: so many times their time constant longer
 
@@ -105,6 +106,18 @@ def _of_errors(baseline: Baseline, level: float, most: float | None) -> Ceiling:
 
 
 def _clumping(baseline: Baseline) -> tuple[float, float]:
+    """How errors come in bursts, and over how many seconds that was seen. Bursts that come a few times an hour may have
+    spared the last one: never less than in the middle one of the hours before, of which an incident spoils only one."""
+    found, block_s = _clumping_of(baseline)
+    hours = [Baseline.of(blocks, baseline.block_s) for blocks in baseline.hours if len(blocks) >= BUSY_HOUR]
+    usual = sorted((clumping * over_s, clumping, over_s) for clumping, over_s in map(_clumping_of, hours))
+    if len(usual) < ENOUGH_HOURS:
+        return found, block_s
+    middle, clumping, over_s = usual[len(usual) // 2]
+    return (clumping, over_s) if middle > found * block_s else (found, block_s)
+
+
+def _clumping_of(baseline: Baseline) -> tuple[float, float]:
     """By the method of moments: (variance - mean) / mean², over blocks in which half an error is expected, or more.
     What is expected is their own mean: the total may be of other hours."""
     own = added(baseline.blocks)
