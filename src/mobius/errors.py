@@ -10,6 +10,7 @@ One family, drawn as a tree; the command line prints `message`, then `hint`, and
     ├── Locked                 10   another run holds the environment
     │   └── Fenced             10   a newer run has taken over this one
     ├── BackupInvalid          11   a backup is damaged, incomplete or not what it says
+    ├── RecordBroken            1   a record does not hold what was written into it
     └── Interrupted           130   the person at the keyboard stopped watching
 
 How a run ended (12 taken back, 13 taking back failed) is no error: it is the run's own `exit_code`.
@@ -84,6 +85,12 @@ class BackupInvalid(MobiusError):
 
     exit_code = 11
     next_step = "try: mobius backup list --verified"
+
+
+class RecordBroken(MobiusError):
+    """A record does not hold what was written into it: changed, cut, damaged, or another one in its place."""
+
+    next_step = "keep it as it is for whoever looks into it: mobius audit verify"
 
 
 class Interrupted(MobiusError):

@@ -148,6 +148,27 @@ def test_a_whole_chain_is_said_to_be_whole_with_its_head(place: Place) -> None:
     }
 
 
+def test_a_journal_that_cannot_be_read_now_is_not_verified_and_not_called_broken(place: Place) -> None:
+    written(place)
+    with closing(sqlite3.connect(place.path("production"))) as sql:
+        sql.execute("PRAGMA user_version = 99")
+    done = run(place, audit, "verify")
+    assert done.stdout.startswith("production: NOT VERIFIED: the journal ")
+    assert "was written by a newer mobius" in done.stdout
+    assert done.return_value == 4
+    told = json.loads(run(place, audit, "verify", "--json").stdout)
+    assert told["ok"] is None and "newer mobius" in told["finding"]
+
+
+def test_a_journal_that_is_damaged_is_broken(place: Place) -> None:
+    written(place).close()
+    file = place.path("production")
+    content = file.read_bytes()
+    file.write_bytes(content[:4096] + b"x" * (len(content) - 4096))
+    done = run(place, audit, "verify")
+    assert done.stdout.startswith("production: BROKEN: the journal ") and done.return_value == 1
+
+
 def test_a_broken_chain_is_exit_1_with_the_finding_and_what_to_do(place: Place) -> None:
     written(place)
     with closing(sqlite3.connect(place.path("production"))) as sql:

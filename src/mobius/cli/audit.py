@@ -11,7 +11,7 @@ import click
 
 from mobius.cli.advice import for_environment
 from mobius.cli.context import app, environment_option, json_option, next_step
-from mobius.errors import MobiusError
+from mobius.errors import MobiusError, RecordBroken
 from mobius.model.audit import read_head
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def verify(
 
     With FILE, exit 1 also when the log has not every event that was in it, as it was.
 
-    Exit 4 when there is nothing to verify: no journal yet, or one that is gone.
+    Exit 4 when there is nothing to verify: no journal yet, one that is gone, or one that cannot be read now.
     """
     the_app = app(ctx)
     if head is not None:
@@ -177,7 +177,7 @@ def _known(file: Path) -> Known:
 
 
 def _verified(the_app: App, environment: str, head: str, known: Known | None) -> dict[str, Any]:
-    """`ok` is null where there is no event to verify."""
+    """`ok` is null where there is no event to verify, or none can be read now: that says nothing about them."""
     journal = the_app.journal(environment)
     base = {"schema_version": 1, "event": "audit_verified", "environment": environment}
     try:
@@ -185,7 +185,10 @@ def _verified(the_app: App, environment: str, head: str, known: Known | None) ->
         held = known.held_by(_every(journal, environment="", run_id=0)) if known else None
     except MobiusError as error:
         hint = for_environment(environment if len(the_app.environments) > 1 else None, error.hint)
-        return {**base, "ok": False, "finding": error.message, "hint": hint}
+        told = {"finding": error.message, "hint": hint}
+        if isinstance(error, RecordBroken):
+            return {**base, "ok": False, **told}
+        return {**base, "ok": None, "events": 0, "head": "", "gone": True, **told}
     if not count:
         return {**base, "ok": None, **_nothing(the_app.environment(environment))}
     more = {} if held is None else {"against": held}

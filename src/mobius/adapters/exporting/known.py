@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobius.adapters.evidence import envelope as dsse
-from mobius.errors import MobiusError, UsageError
+from mobius.errors import MobiusError, RecordBroken, UsageError
 from mobius.model.run import Event
 
 EVENTS = "journal/events.jsonl"
@@ -25,13 +25,13 @@ class Known:
     hashes: Mapping[int, str]
 
     def held_by(self, events: Iterable[Event]) -> int:
-        """How many events it knows, all of which are among `events`. Raises MobiusError naming the first that is not,
+        """How many events it knows, all of which are among `events`. Raises RecordBroken naming the first that is not,
         or is another."""
         there = {event.seq: event.hash for event in events if event.seq in self.hashes}
         for seq, known in sorted(self.hashes.items()):
             if there.get(seq) != known:
                 what = "is another one now" if seq in there else "is missing"
-                raise MobiusError(
+                raise RecordBroken(
                     f"the audit log was changed since the file was written: event {seq} {what}",
                     "keep the log and the file as they are for whoever looks into it",
                 )

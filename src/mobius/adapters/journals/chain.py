@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
-from mobius.errors import MobiusError
+from mobius.errors import MobiusError, RecordBroken
 from mobius.model.audit import SHORTEST, Head, read_head
 
 HINT = (
@@ -40,21 +40,21 @@ class Link(NamedTuple):
 def verify(links: Iterable[Link], head: str = "") -> tuple[int, str]:
     """How many events there are and the last one's hash; `links` are in the order of `seq`, none left out.
 
-    Raises `MobiusError` naming the first event that was changed, removed or reordered, or when `head` (as
+    Raises `RecordBroken` naming the first event that was changed, removed or reordered, or when `head` (as
     `mobius.model.audit` writes it, or a hash) is that of none of them: then the end was cut off, or it is another log.
     """
     count, last, wanted = 0, "", _wanted(head)
     seen = not head.strip()
     for link in links:
         if link.seq != count + 1:
-            raise MobiusError(f"the audit log was changed: event {count + 1} is missing", HINT)
+            raise RecordBroken(f"the audit log was changed: event {count + 1} is missing", HINT)
         if link.previous_hash != last:
-            raise MobiusError(
+            raise RecordBroken(
                 f"the audit log was changed: event {link.seq} ({link.kind}) does not follow event {count}",
                 HINT,
             )
         if not _holds(link):
-            raise MobiusError(
+            raise RecordBroken(
                 f"the audit log was changed: event {link.seq} ({link.kind}) is not what was written", HINT
             )
         count, last = link.seq, link.hash
@@ -79,19 +79,19 @@ def _is(link: Link, wanted: Head | str) -> bool:
     return link.hash == wanted or (len(wanted) >= SHORTEST and link.hash.startswith(wanted))
 
 
-def _not_seen(wanted: Head | str, written: str, count: int) -> MobiusError:
+def _not_seen(wanted: Head | str, written: str, count: int) -> RecordBroken:
     if not isinstance(wanted, Head):
         told = f"cut off or replaced: none of its {count} events has the hash {written}"
     elif wanted.seq > count:
         told = f"cut off or replaced: it ends with event {count}, and the head names event {wanted.seq}"
     else:
         told = f"written anew: its event {wanted.seq} is not the one of the head {written}"
-    return MobiusError(f"the audit log was {told}", HINT)
+    return RecordBroken(f"the audit log was {told}", HINT)
 
 
-def cut_off(count: int, named: int) -> MobiusError:
+def cut_off(count: int, named: int) -> RecordBroken:
     """What is found where the journal's own tables name event `named`, and its log ends with `count`."""
-    return MobiusError(
+    return RecordBroken(
         f"the audit log was cut off: it ends with event {count}, and steps or messages name event {named}",
         HINT,
     )

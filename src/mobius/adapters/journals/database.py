@@ -15,12 +15,13 @@ from typing import Protocol, TypeVar
 
 from mobius.adapters.journals import schema
 from mobius.adapters.journals.sql import Sql
-from mobius.errors import MobiusError
+from mobius.errors import MobiusError, RecordBroken
 
 T = TypeVar("T")
 BUSY_S = 10.0
 LEAST_FREE_BYTES = 1 << 20  # with less on its disk, the next lines do not fit
 _CREATING = threading.Lock()
+DAMAGED = "is damaged"
 EMERGENCY = "`mobius rollback --emergency` works without the journal"
 
 
@@ -237,7 +238,8 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         what, hint = _why(error, path)
-        raise MobiusError(f"the journal {path} {what}", hint, details=(str(error),)) from error
+        kind = RecordBroken if what == DAMAGED else MobiusError
+        raise kind(f"the journal {path} {what}", hint, details=(str(error),)) from error
     except OSError as error:
         raise MobiusError(
             f"the journal {path} cannot be opened: {error.strerror or error}",
@@ -260,7 +262,7 @@ def _why(error: sqlite3.Error, path: Path) -> tuple[str, str]:
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
         return "cannot be written here", f"check owner and mode (ls -l {path.parent}); {EMERGENCY}"
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return "is damaged", f"move it away and keep it for whoever looks into it; {EMERGENCY}"
+        return DAMAGED, f"move it away and keep it for whoever looks into it; {EMERGENCY}"
     if name.startswith("SQLITE_IOERR"):
         return (
             "cannot be read or written: the disk reports an error",
