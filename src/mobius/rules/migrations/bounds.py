@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date
 
 from mobius.model.numbers import whole
-from mobius.rules.migrations.cursor import Cursor, bare, split
+from mobius.rules.migrations.cursor import Cursor, bare, split, unquoted
 from mobius.rules.migrations.nouns import Statement
 from mobius.rules.migrations.tokens import Token
 
 DEEPEST = 50  # brackets within brackets, of AND and OR
+MOST_DAYS = 31  # of a range of time that still counts as one
 MOST_ROWS = 100_000  # of a range of numbers that still counts as a batch
 _NAMES = """
     id uuid guid pk key code name slug email version version_num ctid rowid username login sku flag feature setting
@@ -121,7 +124,9 @@ def _names_few(condition: Sequence[Token]) -> bool:
     if column == "ctid" or cursor.take("BETWEEN"):
         said = (whole(token.text) for token in condition if token.kind == "number")
         numbers = [number for number in said if number is not None]
-        return column == "ctid" or len(numbers) != 2 or numbers[1] - numbers[0] <= MOST_ROWS
+        if column == "ctid" or len(numbers) == 2:
+            return column == "ctid" or numbers[1] - numbers[0] <= MOST_ROWS
+        return not _spans_a_long_time(condition)
     if not _is_a_key(column):
         return False
     if cursor.any_of("<", "<="):
@@ -155,12 +160,25 @@ def _is_a_key(column: str) -> bool:
 
 def _is_a_range(conditions: Sequence[Sequence[Token]]) -> bool:
     """`at >= … AND at < …`: one column with a floor and a ceiling."""
-    floors, ceilings = set(), set()
+    floors, ceilings, bounds = set(), set(), list[Token]()
     for condition in conditions:
         cursor = Cursor(condition)
         column = _column(cursor)
         if cursor.any_of("<", "<="):
             ceilings.add(column)
+            bounds += condition
         elif cursor.any_of(">", ">="):
             floors.add(column)
-    return bool(column_of_both := floors & ceilings) and "" not in column_of_both
+            bounds += condition
+    of_both = floors & ceilings
+    return bool(of_both) and "" not in of_both and not _spans_a_long_time(bounds)
+
+
+def _spans_a_long_time(tokens: Sequence[Token]) -> bool:
+    """Two dates that are farther apart than a batch is."""
+    dates = []
+    for token in tokens:
+        if token.kind == "string":
+            with suppress(ValueError):
+                dates.append(date.fromisoformat(unquoted(token.text)[:10]))
+    return bool(dates) and (max(dates) - min(dates)).days > MOST_DAYS
