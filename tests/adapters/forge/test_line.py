@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -252,6 +253,8 @@ class Rough:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
+        with suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
 
     def _serve(self) -> None:

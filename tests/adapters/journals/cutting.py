@@ -26,7 +26,8 @@ class CuttingLine:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Nobody is let in any more."""
+        """Nobody is let in any more; whoever waits for somebody is woken, so that it waits on no other's number."""
+        self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         for left in self.folder.iterdir():
             left.unlink()
@@ -55,12 +56,15 @@ class CuttingLine:
                         server.settimeout(0.5)
                     break
                 server.sendall(said)
-            answers.join(30)
+            answers.join(2)
         client.close()
         server.close()
 
 
 def _pass(source: socket.socket, to: socket.socket) -> None:
+    """To the end, which is passed on as well: nobody waits for a server that has hung up."""
     with contextlib.suppress(OSError):
         while said := source.recv(65536):
             to.sendall(said)
+    with contextlib.suppress(OSError):
+        to.shutdown(socket.SHUT_RDWR)

@@ -77,6 +77,8 @@ def forwarded(to: str) -> Iterator[Forwarder]:
     try:
         yield forwarder
     finally:
+        with suppress(OSError):
+            forwarder.server.shutdown(socket.SHUT_RDWR)
         forwarder.server.close()
 
 

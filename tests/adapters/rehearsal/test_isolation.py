@@ -58,6 +58,8 @@ class Live:
 
     def close(self) -> None:
         for server in (self.tcp, self.unix, self.abstract):
+            with suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)
             server.close()
         self.process.kill()
         self.process.wait()

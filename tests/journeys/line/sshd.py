@@ -139,7 +139,7 @@ class Wire:
         self.port = int(self._listener.getsockname()[1])
         self._ends: list[socket.socket] = []
         self._down_until = 0.0
-        self._silent: set[int] = set()
+        self._silent: set[socket.socket] = set()
         self.made = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -153,10 +153,12 @@ class Wire:
 
     def fall_silent(self) -> None:
         """Whatever is connected now carries nothing more, and does not end."""
-        self._silent |= {id(end) for end in self._ends}
+        self._silent |= set(self._ends)
 
     def close(self) -> None:
         """No more connections."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.cut(1e9)
 
@@ -178,9 +180,9 @@ class Wire:
     def _carry(self, one: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
             while words := one.recv(65_536):
-                if id(one) not in self._silent:
+                if one not in self._silent:
                     other.sendall(words)
-        if id(one) not in self._silent:
+        if one not in self._silent:
             for end in (one, other):
                 with suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
