@@ -112,7 +112,8 @@ OWNERS = "organization owners"
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """A pull request. `merge_commit` is "" until it is merged; `head` is the newest commit that it brings."""
+    """A pull request. `merge_commit` is "" until it is merged; `head` is the newest commit that it brings; `closed`: it
+    was turned down or taken back, without a merge."""
 
     number: int
     head: str
@@ -121,6 +122,7 @@ class Pull:
     merged: bool = False
     merge_commit: str = ""
     url: str = ""
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,6 +217,18 @@ def test_a_commit_that_was_not_pushed_is_to_be_pushed(github: GitHubServer) -> N
     )
 
 
+def test_of_two_pull_requests_with_one_head_the_one_that_was_turned_down_counts_last(
+    github: GitHubServer,
+) -> None:
+    github.open_pull(7)
+    github.open_pull(8)["state"] = "closed"
+    pull = known(forge(github).pull_of(HEAD))
+    assert pull is not None and (pull.number, pull.closed) == (7, False)
+    github.pulls[7]["state"] = "closed"
+    pull = known(forge(github).pull_of(HEAD))
+    assert pull is not None and (pull.number, pull.closed) == (8, True)
+
+
 def test_an_open_pull_request_has_no_merge_whatever_github_tries_out(github: GitHubServer) -> None:
     github.open_pull(7)
     assert known(forge(github).pull(7)).merge_commit == ""

@@ -97,6 +97,13 @@ def test_operations_with_unknown_rights_are_an_error() -> None:
     assert found["operations approval"].message == "it is not known whether an approval of ops counts"
 
 
+def test_approvals_of_what_was_closed_without_a_merge_release_nothing() -> None:
+    found = judged(BOB, OLGA, commit=HEAD, pull=replace(PULL, closed=True))
+    assert outcomes(found) == (Outcome.FAIL,)
+    assert found["approvals"].message.startswith("pull request 7 was closed without a merge")
+    assert outcomes(judged(BOB, OLGA, commit=HEAD)) == (Outcome.PASS,) * 3
+
+
 def test_the_commit_must_be_the_head_or_its_merge() -> None:
     merged = replace(PULL, merged=True, merge_commit=MERGE)
     assert outcomes(judged(BOB, OLGA, commit=HEAD)) == (Outcome.PASS,) * 3

@@ -141,6 +141,7 @@ class PullRequest(msgspec.Struct):
     merged_at: str | None = None
     merge_commit_sha: str | None = None
     html_url: str = ""
+    state: str = ""
 
 
 class PullReview(msgspec.Struct):

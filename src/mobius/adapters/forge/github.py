@@ -176,7 +176,13 @@ class GitHub:
         pulls = [_pull(each) for each in found]
         exact = [each for each in pulls if commit.lower() in (each.merge_commit, each.head)]
         # An open pull request has a merge commit that GitHub only tries out.
-        exact.sort(key=lambda each: (not (each.merged and each.merge_commit == commit.lower()), -each.number))
+        exact.sort(
+            key=lambda each: (
+                not (each.merged and each.merge_commit == commit.lower()),
+                each.closed,
+                -each.number,
+            )
+        )
         return next(iter(exact or pulls), None)
 
     def approvals(self, pull: Pull) -> Approvals | Unknown:
@@ -286,6 +292,7 @@ def _pull(each: said.PullRequest) -> Pull:
         each.merged_at is not None,
         (each.merge_commit_sha or "").lower() if each.merged_at is not None else "",
         each.html_url,
+        closed=each.state == "closed" and each.merged_at is None,
     )
 
 

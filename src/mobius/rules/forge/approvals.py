@@ -28,6 +28,9 @@ def judge_approvals(
         return (
             _result(APPROVALS, Outcome.FAIL, words, "release the commit that was reviewed, or its merge"),
         )
+    if commit and found.pull.closed:
+        words = f"pull request {found.pull.number} was closed without a merge, whoever approved it before"
+        return (_result(APPROVALS, Outcome.FAIL, words, "release what was merged, or open it again"),)
     if commit and found.pull.base != wanted.branch:
         words = f"pull request {found.pull.number} goes into {found.pull.base}, and {wanted.branch} is released from"
         return (
