@@ -76,18 +76,27 @@ def matching(folder: Path, pattern: str) -> tuple[Path, ...]:
 
 def git(folder: Path, *words: str) -> str:
     """What git answers, "" where it cannot."""
+    return _asked(folder, *words) or ""
+
+
+def _asked(folder: Path, *words: str) -> str | None:
+    """What git answers; None where it cannot, or takes too long."""
     # Inherited GIT_* variables (a hook, a CI job) would point git at another repository.
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(["git", *words], cwd=folder, env=env, capture_output=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else ""
+        return None
+    return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
 
 
 def changed_in(folder: Path) -> list[str]:
-    """The tracked files with changes, as git lists them."""
-    return git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".").splitlines()
+    """The tracked files with changes, as git lists them. Where git cannot say in a repository (its index is broken, it
+    takes too long), one line that says so: nobody knows that nothing was changed."""
+    listed = _asked(folder, "status", "--porcelain", "--untracked-files=no", "--", ".")
+    if listed is None:
+        return ["?? git status failed"] if _asked(folder, "rev-parse", "--git-dir") is not None else []
+    return listed.splitlines()
 
 
 def moved_since(folder: Path, commit: str) -> str:
