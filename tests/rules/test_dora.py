@@ -99,3 +99,22 @@ def test_every_figure_lies_in_its_interval(rows: list[tuple[float, float, bool, 
         elif figure.low is not None and figure.high is not None:
             assert figure.low - 1e-9 <= figure.value <= figure.high + 1e-9
     assert told.failed <= told.deployments <= len(rows)
+
+
+def test_thousands_of_deployments_have_their_figures_too() -> None:
+    changes = [
+        Change(
+            n,
+            f"r{n}",
+            END - n,
+            END - n + 5,
+            END - n - 600,
+            "it was taken back" if n % 10 == 0 else "",
+            END - n + 60,
+        )
+        for n in range(1, 2_001)
+    ]
+    told = dora(changes, since=END - 2 * DAY_S, until=END)
+    assert (told.deployments, told.failed) == (2_000, 200)
+    assert (told.lead_s.value, told.lead_s.low, told.lead_s.high) == (605.0, 605.0, 605.0)
+    assert told.failed_pct.low is not None and 8.5 < told.failed_pct.low < 10.0

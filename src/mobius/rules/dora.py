@@ -66,9 +66,13 @@ def _median(values: Sequence[float], why_not: str) -> Figure:
 
 def _cut(n: int) -> int:
     """How many values on each side lie outside of the interval of a median; 0 where all of them are too few."""
-    chance, cut = 0, 0
-    while (chance := chance + math.comb(n, cut)) <= MISS * 2**n:
+    # In whole numbers: of a thousand deployments they are larger than any float.
+    ways, chance, cut = 1, 1, 0
+    most = round(1000 * MISS) * 2**n // 1000
+    while chance <= most:
         cut += 1
+        ways = ways * (n - cut + 1) // cut
+        chance += ways
     return cut
 
 
