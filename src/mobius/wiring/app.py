@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -174,34 +173,15 @@ class App:
 
     def report(self, name: str | None, run_id: int) -> dict[str, Any]:
         """The report of one run, JSON types only."""
-        from mobius.report.run import run_report
+        from mobius.wiring import reports
 
-        journal, settings = self.journal(name), self.environment(name)
-        run = journal.run(run_id)
-        current, previous = self.ports(name, read_only=True).releases.current()
-        return run_report(
-            run,
-            journal.steps(run_id),
-            journal.events(run_id=run_id),
-            journal.samples(run_id),
-            policy=settings.policy if settings.policy.name == run.plan.facts.get("policy") else None,
-            version_markers={"current": current, "previous": previous},
-        )
+        return reports.made(self, name, run_id)
 
     def write_report(self, name: str | None, run_id: int, page: Path | None) -> Path:
         """Writes the report's JSON and its page (to `page`, or beside the journal); returns the page."""
-        from mobius.report.html import run_html
+        from mobius.wiring import reports
 
-        made, settings = self.report(name, run_id), self.environment(name)
-        folder = settings.root / "reports"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"run-{run_id}.json").write_text(
-            json.dumps(made, ensure_ascii=False, indent=1), encoding="utf-8"
-        )
-        target = page or folder / f"run-{run_id}.html"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(run_html(made, self.journal(name).samples(run_id)), encoding="utf-8")
-        return target
+        return reports.written(self, name, run_id, page)
 
     # -- acting -----------------------------------------------------------------------------------------------
 
