@@ -47,14 +47,14 @@ def test_a_limit_that_is_high_enough_stays_as_it_is(few_files: int) -> None:
 def test_a_line_takes_no_more_files_than_are_counted_on(tmp_path: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     with contextlib.closing(_line(tmp_path)) as line:
-        line.ask("hello")
+        line.ask("begin")
         assert len(list(Path("/proc/self/fd").iterdir())) - before <= FILES_A_LINE
 
 
 def test_lines_that_hang_up_all_end_before_one_of_them_is_waited_for(tmp_path: Path) -> None:
     lines = [_line(tmp_path) for _ in range(3)]
     for line in lines:
-        line.ask("hello")
+        line.ask("begin")
     processes = [line._process for line in lines]
     for line in lines:
         line.hang_up()
