@@ -570,3 +570,22 @@ def test_slow_checks_are_not_forgiven_for_being_few() -> None:
     hanging = [probe(10.0 * (number + 1), ok=number < 5) for number in range(9)]
     assert judged(hanging[:8], ADAPTIVE, EVERY_5_S).rule == ""
     assert judged([*hanging, probe(100.0, ok=False)], ADAPTIVE, EVERY_5_S).rule == "failed_checks"
+
+
+def test_a_remark_is_told_beside_the_verdict_and_changes_none() -> None:
+    looked = probes("." * 120)
+    for at, outcome in ((1800.0, Outcome.INCONCLUSIVE), (HOUR, Outcome.PASS)):
+        plain = judge(
+            looked, CONSERVATIVE, EVERY_30_S, opened_at=OPENED, now=OPENED + at, deadline=OPENED + HOUR
+        )
+        told = judge(
+            looked,
+            CONSERVATIVE,
+            EVERY_30_S,
+            opened_at=OPENED,
+            now=OPENED + at,
+            deadline=OPENED + HOUR,
+            remark="requests fell",
+        )
+        assert (plain.outcome, told.outcome) == (outcome, outcome)
+        assert "requests fell" not in plain.sentence and "; requests fell" in told.sentence

@@ -80,4 +80,5 @@ class Judging:
             deadline=moved_up(self.deadline, spans),
             found=found,
             signals=self.signals,
+            remark=self.tests.remark if self.tests else "",
         )

@@ -140,3 +140,31 @@ def test_a_release_before_that_failed_as_much_is_its_own_measure() -> None:
     usual_three = Baseline.of([Block(600, 18)] * 60, 30.0)
     assert limited(usual_three).feed(samples(calm(700, 3))) is None
     assert limited(usual_three).feed(samples(calm(60, 8))) is not None
+
+
+def test_requests_that_do_not_come_any_more_are_told_and_accuse_nobody() -> None:
+    before = Baseline.of([Block(900, 1)] * 60, 30.0)
+    watched = WindowTests({"traffic": before}, OPENED, 3600.0)
+    watched.feed(samples(calm(59, of=45)))
+    assert watched.remark == "", "not yet five minutes"
+    hung = WindowTests({"traffic": before}, OPENED, 3600.0)
+    assert hung.feed(samples(calm(61, of=45))) is None
+    assert hung.remark == "requests fell to 30 % of before (9/s in the last 5 min, 30/s before)"
+
+
+@pytest.mark.parametrize(
+    ("quiet", "now"), [(900, 100), (240, 24), (2, 0)], ids=["two thirds", "as in its quiet minutes", "few"]
+)
+def test_what_was_as_quiet_before_is_no_fall(quiet: int, now: int) -> None:
+    before = Baseline.of([*[Block(900, 1)] * 58, *[Block(quiet, 0)] * 4], 30.0)
+    watched = WindowTests({"traffic": before}, OPENED, 3600.0)
+    watched.feed(samples(calm(100, of=now)))
+    assert watched.remark == ""
+
+
+def test_what_the_release_before_answers_meanwhile_is_no_fall_either() -> None:
+    before = Baseline.of([Block(900, 1)] * 60, 30.0)
+    watched = WindowTests({"traffic": before}, OPENED, 3600.0)
+    for sample in samples(calm(100, of=15)):
+        watched.feed([sample, Sample("control", sample.at, requests=135)])
+    assert watched.remark == ""

@@ -10,6 +10,7 @@ from mobius.model.sample import Sample
 from mobius.model.verdict import Finding, Severity
 from mobius.rules.adaptive import Adaptive
 from mobius.rules.adaptive.ceilings import BLIP_S
+from mobius.rules.adaptive.fewer import Fewer
 from mobius.rules.adaptive.gauges import Gauge, Usual
 from mobius.rules.adaptive.limit import Limit
 from mobius.rules.adaptive.outlook import outlook
@@ -49,6 +50,7 @@ class WindowTests:
     _tests: dict[str, Adaptive] = field(default_factory=dict)
     _gauges: dict[str, Gauge] = field(default_factory=dict)
     _limit: Limit | None = None
+    _fewer: Fewer | None = None
     _last_at: dict[str, float] = field(default_factory=dict)
     _took_s: dict[str, float] = field(default_factory=dict)
 
@@ -62,6 +64,8 @@ class WindowTests:
             part = 1.0 if not routes else OF_THE_WHOLE if signal == WHOLE else (1 - OF_THE_WHOLE) / routes
             part *= self.share_of_alpha * (1 - OF_THE_GAUGES if gauges else 1.0)
             there = baseline if is_enough(baseline) else None
+            if signal == WHOLE and there is not None:
+                self._fewer = Fewer(there)
             most = self.most_errors if signal == WHOLE else None
             self._tests[signal] = Adaptive(
                 there,
@@ -81,6 +85,11 @@ class WindowTests:
         return limits | {
             signal: (test.evidence, test.threshold) for signal, test in self._tests.items() if test.ceilings
         }
+
+    @property
+    def remark(self) -> str:
+        """What is told and never acted on; "" for nothing."""
+        return self._fewer.words if self._fewer else ""
 
     def feed(self, samples: Sequence[Sample]) -> Finding | None:
         """The first thing that was found so far, or None. What the release before answers is a sample of the same time
@@ -107,6 +116,8 @@ class WindowTests:
             if judged.is_bad and self.found is None:
                 where = f"{sample.signal.removeprefix(ROUTE)}: " if sample.signal.startswith(ROUTE) else ""
                 self.found = Finding(RULE, Severity.FAIL, where + judged.sentence)
+            if self._fewer and sample.signal == WHOLE:
+                self._fewer.observe(sample.requests + (control.requests if control else 0), took_s)
             if self._limit and sample.signal == WHOLE:
                 why = self._limit.observe(sample.requests, sample.errors, took_s, control)
                 if why and self.found is None:

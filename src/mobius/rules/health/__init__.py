@@ -29,10 +29,12 @@ def judge(
     deadline: float,
     found: Finding | None = None,
     signals: Sequence[SignalSettings] = (),
+    remark: str = "",
 ) -> Verdict:
     """What the samples of the window (oldest first) say at `now`, all times in unix seconds.
 
-    `found`: what was found against the release by other means; `signals`: the gauges with limits of their own.
+    `found`: what was found against the release by other means; `signals`: the gauges with limits of their own;
+    `remark`: what is told beside it, and changes nothing.
     FAIL names the first rule that fired in `rule`, and has every one that did in `findings`. Without one:
     before the deadline ERROR when nothing could be measured for long, else INCONCLUSIVE with an empty `rule`,
     which is "so far"; at the deadline PASS if enough was measured, else INCONCLUSIVE with the reason.
@@ -42,7 +44,7 @@ def judge(
     broken = (*_broken_limits(facts, watch), *([found] if found else ()))
     if broken:
         return Verdict(Outcome.FAIL, broken[0].message, broken[0].check, broken)
-    return _at_the_end(facts, watch) if now >= deadline else _so_far(facts, watch)
+    return _at_the_end(facts, watch, remark) if now >= deadline else _so_far(facts, watch, remark)
 
 
 def _broken_limits(facts: Facts, watch: Watch) -> tuple[Finding, ...]:
@@ -51,7 +53,7 @@ def _broken_limits(facts: Facts, watch: Watch) -> tuple[Finding, ...]:
     return tuple(Finding(name, Severity.FAIL, sentence) for name, sentence in fired if sentence)
 
 
-def _so_far(facts: Facts, watch: Watch) -> Verdict:
+def _so_far(facts: Facts, watch: Watch, remark: str) -> Verdict:
     """Before the deadline, with no rule fired."""
     blind = blindness(facts, watch)
     if blind:
@@ -67,12 +69,14 @@ def _so_far(facts: Facts, watch: Watch) -> Verdict:
         mood = f"the last check failed ({facts.why_failed})"
     else:
         mood = "so far so good"
-    return Verdict(Outcome.INCONCLUSIVE, f"{mood}: {summary(facts)}; {left}")
+    told = "; ".join(part for part in (remark, left) if part)
+    return Verdict(Outcome.INCONCLUSIVE, f"{mood}: {summary(facts)}; {told}")
 
 
-def _at_the_end(facts: Facts, watch: Watch) -> Verdict:
+def _at_the_end(facts: Facts, watch: Watch, remark: str) -> Verdict:
     """At the deadline, with no rule fired: a pass has to be earned by measurements."""
     doubt = doubt_at_the_end(facts, watch)
+    told = f"{summary(facts)}; {remark}" if remark else summary(facts)
     if doubt:
-        return Verdict(Outcome.INCONCLUSIVE, f"{doubt}: {summary(facts)}", "coverage")
-    return Verdict(Outcome.PASS, f"healthy for {minutes(watch.window_s)}: {summary(facts)}")
+        return Verdict(Outcome.INCONCLUSIVE, f"{doubt}: {told}", "coverage")
+    return Verdict(Outcome.PASS, f"healthy for {minutes(watch.window_s)}: {told}")
