@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from init.samples import git_in
-from mobius.adapters.repository import changed_in, git
+from mobius.adapters.repository import changed_in, git, untracked_in
 
 
 def committed(folder: Path) -> Path:
@@ -33,3 +33,12 @@ def test_where_git_cannot_say_what_was_changed_nobody_takes_it_for_nothing(tmp_p
 
 def test_a_folder_without_a_repository_has_no_tracked_files(tmp_path: Path) -> None:
     assert changed_in(tmp_path) == []
+
+
+def test_files_that_no_commit_has_are_named_whatever_they_are_called(tmp_path: Path) -> None:
+    folder = committed(tmp_path)
+    assert untracked_in(folder) == ()
+    (folder / ".gitignore").write_text("*.log\n")
+    for name in ("a new\nline.js", "old.log", "-x"):
+        (folder / name).write_text("")
+    assert untracked_in(folder) == ("-x", ".gitignore", "a new\nline.js")

@@ -99,6 +99,12 @@ def changed_in(folder: Path) -> list[str]:
     return listed.splitlines()
 
 
+def untracked_in(folder: Path) -> tuple[str, ...]:
+    """The files that no commit has and that git is not told to overlook, in order."""
+    listed = git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", ".")
+    return tuple(sorted(each for each in listed.split("\0") if each))
+
+
 def moved_since(folder: Path, commit: str) -> str:
     """ "" while `commit` is checked out; else what is, in words."""
     found = git(folder, "rev-parse", "HEAD")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mobius.adapters.monitor_logs import monitor_logs
+from mobius.adapters.repository import untracked_in
 from mobius.errors import GateFailed, MobiusError, UsageError
 from mobius.flows.standing import standing
 from mobius.model.premerge import CONFIGURATION, Skip, StepResult, StepState
@@ -211,9 +212,15 @@ def own_tests(app: App, environment: str) -> StepResult:
     settings = app.environment(environment).premerge
     if not settings.tests and not settings.junit:
         return _nothing("premerge.tests names no command")
+    untracked = untracked_in(app.settings.project)  # before they write any
+    there = (
+        f"; {counted(len(untracked), 'file')} that no commit has lay there: {untracked[0]}"
+        if untracked
+        else ""
+    )
     checks = run_tests(settings, app.settings.project, app.environ)
     reports = f", {counted(len(checks) - len(settings.tests), 'report')} good" if settings.junit else ""
-    return _result(checks, f"{counted(len(settings.tests), 'command')} passed{reports}")
+    return _result(checks, f"{counted(len(settings.tests), 'command')} passed{reports}{there}")
 
 
 def _json(document: object) -> str:
