@@ -191,6 +191,19 @@ CASES = (
         down="the way down loses data",
     ),
     Case(
+        "a foreign key added step by step, and no index for it",
+        "ALTER TABLE person ADD CONSTRAINT of_boss FOREIGN KEY (boss) REFERENCES person (id) NOT VALID;",
+        "ALTER TABLE person DROP CONSTRAINT of_boss;",
+        raised=("foreign-key-without-index",),
+    ),
+    Case(
+        "an empty column dropped, and put back in another place",
+        "ALTER TABLE person DROP COLUMN gone;",
+        "ALTER TABLE person ADD COLUMN gone text;",
+        raised=("drop-column",),
+        down="the way down leaves another schema: in another place of its table: gone",
+    ),
+    Case(
         "rows moved, and moved back",
         "CREATE TABLE old_person AS SELECT * FROM person WHERE age > 80;\nDELETE FROM person WHERE age > 80;",
         "INSERT INTO person SELECT * FROM old_person;\nDROP TABLE old_person;",
@@ -249,6 +262,18 @@ OF_SQLITE = (
         "ALTER TABLE city DROP COLUMN at;",
         raised=("sqlite-alter-refused",),
         stops="Cannot add a column with non-constant default",
+    ),
+    Case(
+        "a new column whose check its own default breaks",
+        "ALTER TABLE city ADD COLUMN n INTEGER DEFAULT 0 CHECK (n > 0);",
+        "ALTER TABLE city DROP COLUMN n;",
+        stops="CHECK constraint failed",
+    ),
+    Case(
+        "a row that refers to nothing",
+        "INSERT INTO person VALUES (99999999, 'x', NULL, 777);",
+        "DELETE FROM person WHERE id = 99999999;",
+        stops="foreign key",
     ),
     Case(
         "an update that rounds, and a way down that cannot know",

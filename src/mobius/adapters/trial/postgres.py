@@ -209,9 +209,7 @@ def _compared(
             back = looking.submit(_schema, bench, down)
             with contextlib.closing(onlooker(down)) as new:
                 rows, lacking = compared.rows(new, all_gone=all_gone), narrower(compared.was, shapes_of(new))
-            differs = lacking or "; ".join(
-                catalog.difference(schema.result(), back.result()).splitlines()[:3]
-            )
+            differs = lacking or catalog.in_short(catalog.difference(schema.result(), back.result()))
             return replace(trial, down=DownTrial(True, seconds, rows=rows, schema_differs=differs))
 
 

@@ -141,6 +141,16 @@ def difference(was: tuple[str, ...], becomes: tuple[str, ...]) -> str:
     return "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
 
 
+def in_short(lines: str) -> str:
+    """The first lines of such a difference; columns that only stand elsewhere are told as that."""
+    each = lines.splitlines()
+    gone, come = (sorted(line[1:].strip(" ,") for line in each if line.startswith(sign)) for sign in "-+")
+    if gone and gone == come:
+        columns = ", ".join(dict.fromkeys(line.split()[0] for line in gone if line))
+        return f"in another place of its table: {columns} (SELECT * and INSERT without names see that)"
+    return "; ".join(each[:3])
+
+
 def broken_in(db: psycopg.Connection[Any]) -> frozenset[str]:
     """What does not hold: indexes that were left invalid."""
     rows = db.execute(
