@@ -55,7 +55,11 @@ class Line:
             if self.dead:
                 client.close()
                 continue
-            server = socket.create_connection(("127.0.0.1", self._server_port))
+            try:
+                server = socket.create_connection(("127.0.0.1", self._server_port))
+            except OSError:  # nobody is there any more: whoever called is told in the same way
+                client.close()
+                continue
             with self._lock:
                 is_late = self.dead  # it died while we connected
                 self._open |= set() if is_late else {client, server}

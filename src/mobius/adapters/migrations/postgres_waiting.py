@@ -170,7 +170,8 @@ def cancelled_from(done_by: float | None, db: psycopg.Connection[Any]) -> Iterat
     def cancel() -> None:
         if not is_done.wait(max(0.0, done_by - time.monotonic())):
             while not is_done.wait(LOOK_S):
-                db.cancel_safe()
+                with contextlib.suppress(driver().Error):  # the server is away, or the session has ended
+                    db.cancel_safe()
 
     thread = threading.Thread(target=cancel, name="not longer", daemon=True)
     thread.start()
