@@ -114,4 +114,5 @@ def test_what_another_machine_deployed_is_live_here_too_and_gone_back_from(world
     said = status(ports)
     assert said.live is not None
     assert (said.live.id, said.live.tag) == (live, "v2")
+    assert not any("was not deployed by mobius" in one for one in said.warnings)
     assert plan_rollback(ports, emergency=True, tool_version="0").release_id == previous
