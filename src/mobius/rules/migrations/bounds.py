@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import date
 
 from mobius.model.numbers import whole
-from mobius.rules.migrations.cursor import Cursor, bare, split, unquoted
+from mobius.rules.migrations.cursor import Cursor, bare, names_in, split, unquoted
 from mobius.rules.migrations.nouns import Statement
 from mobius.rules.migrations.tokens import Token
 
@@ -28,6 +28,7 @@ _FEW_ROWS = """
 _SMALL = frozenset(_FEW_ROWS.split())
 _ENDS = ("_id", "_uuid", "_key", "_code", "_slug", "_name", "_email", "_pk")
 _CONSTANTS = ("string", "number", "param", "dollar")
+_FROM = Token("word", "FROM", "FROM", -1)
 _AND = Token("word", "AND", "AND", -1)
 _WITH_FROM = ("EXTRACT", "SUBSTRING", "TRIM", "OVERLAY")  # functions with a FROM between their arguments
 _AFTER = ("RETURNING", "ORDER", "LIMIT", "WHEN", "CONFLICT")
@@ -47,9 +48,24 @@ def why_unbounded(statement: Statement) -> str:
     where = after.up_to(*_AFTER)
     if limited(before) or limited(joined) or limited(where) or limited(after.rest()):
         return ""
-    if _bounded(where) or (statement.table.lower() in _SMALL and _says(where, "=")):
+    if _says(where, "=") and (statement.table.lower() in _SMALL or _joins_values(before, joined)):
+        return ""
+    if _bounded(where):
         return ""
     return "is not held to few rows"
+
+
+def _joins_values(before: Sequence[Token], joined: Sequence[Token]) -> bool:
+    """`UPDATE t … FROM (VALUES …) v WHERE v.id = t.id`: as many rows as are written there. Also by a name that WITH
+    gives them, and of DELETE … USING."""
+    words = [token.word for token in joined]
+    begins = [place for place, word in enumerate(words) if word in ("FROM", "USING")]
+    if not begins:
+        return False
+    at = words.index("USING") if "USING" in words else begins[0]
+    each = [(_FROM, *part) for part in split(joined[at + 1 :])]
+    source = [_FROM if token.word == "JOIN" else token for part in (before, *each) for token in part]
+    return _says(source, "VALUES") and not reads_a_table(source)
 
 
 def reads_a_table(tokens: Sequence[Token]) -> bool:
@@ -120,7 +136,7 @@ def _names_few(condition: Sequence[Token]) -> bool:
         return True
     if not cursor.done and condition[0].kind in _CONSTANTS and cursor.peek(1) == "=":  # 5 = id
         return _is_a_key(Cursor(condition[2:]).name())
-    column = _column(cursor)
+    column = _key_of(names_in(cursor.brackets())) if cursor.peek() == "(" else _column(cursor)
     if column == "ctid" or cursor.take("BETWEEN"):
         said = (whole(token.text) for token in condition if token.kind == "number")
         numbers = [number for number in said if number is not None]
@@ -148,9 +164,17 @@ def _column(cursor: Cursor) -> str:
 
 
 def _is_constant(cursor: Cursor) -> bool:
+    cursor.any_of("VALUES")
+    while cursor.take("("):
+        pass
     return not cursor.done and (
         cursor.tokens[cursor.at].kind in _CONSTANTS or cursor.peek() in ("TRUE", "FALSE", ":", "-")
     )
+
+
+def _key_of(columns: Sequence[str]) -> str:
+    """Of `(tenant, code) IN (…)` the column that is a key by itself, "" where none is."""
+    return next((str(column) for column in columns if _is_a_key(column)), "")
 
 
 def _is_a_key(column: str) -> bool:
