@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from adapters.fleet.agents import line_to
 from journeys.hosts.fleet_service import HOSTS, Fleet, a_fleet, until
+from journeys.service import LONG_S
 from mobius.errors import Fenced
+from mobius.host.client import HostClient, HostRefused, HostUnavailable
 from postgres_server import PostgresServer, new_server
 
 pytestmark = pytest.mark.journey
@@ -69,7 +75,54 @@ def test_an_emergency_without_the_journal_fences_the_hosts_and_is_recorded_later
     fleet.mobius("audit", "verify", expect=0)
 
 
-def line_closing(fleet: Fleet, name: str):  # type: ignore[no-untyped-def]
-    import contextlib
+@contextlib.contextmanager
+def another_machine(fleet: Fleet) -> Iterator[Callable[..., str]]:
+    """The same project in a folder of its own, with the same hosts, HAProxy and journal: what its commands say."""
+    folder = fleet.folder / "elsewhere"
+    folder.mkdir()
+    state = fleet.root / "run" / "haproxy.state"
+    text = fleet.config.read_text().replace('kind = "haproxy"', f'kind = "haproxy"\nstate_file = "{state}"')
+    (folder / "mobius.toml").write_text(text)
+    shutil.copytree(fleet.folder / "releases", folder / "releases")
+    (folder / "proxy").symlink_to(fleet.folder / "proxy")
 
+    def mobius(*words: str) -> str:
+        command = [sys.executable, "-m", "mobius", *words]
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=fleet.environ,
+            capture_output=True,
+            text=True,
+            timeout=LONG_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    try:
+        yield mobius
+    finally:
+        with contextlib.suppress(HostUnavailable, HostRefused):
+            HostClient(folder / ".mobius" / "production").shutdown(stop_slots=True)
+
+
+def test_without_the_journal_a_machine_knows_what_another_one_deployed_and_goes_back_one_release(
+    fleet: Fleet, own_server: PostgresServer
+) -> None:
+    with another_machine(fleet) as elsewhere:
+        elsewhere("deploy", "--tag", "v3", "--detach")
+        assert fleet.answers() == {f"v3 {name}" for name in HOSTS}
+        own_server.stop()
+        said = fleet.mobius("status", expect=0).out.splitlines()
+        assert said[1].startswith("live:     v3; "), said
+        assert any(one.startswith("hosts:    3 of 3 serve") for one in said[2:4]), said
+        assert any(one.startswith("previous: v2, warm in ") for one in said), said
+        assert said[-1] == "next:     mobius doctor -e production"
+        done = fleet.mobius("rollback", "--emergency", within_s=60)
+        assert fleet.answers() == {f"v2 {name}" for name in HOSTS}, str(done)
+        assert done.out.rstrip().endswith("mobius resume -e production"), str(done)
+
+
+def line_closing(fleet: Fleet, name: str):  # type: ignore[no-untyped-def]
     return contextlib.closing(line_to(fleet.host_root(name), name))
