@@ -254,8 +254,10 @@ def test_without_a_name_it_is_staging_or_the_first_that_is_not_production(tmp_pa
     assert environment_of(open_app(at, environ={}), None) == "acceptance"
 
 
-@pytest.mark.parametrize("named", [".", "..", "data/.."])
-def test_the_project_itself_is_no_folder_for_artefacts(tmp_path: Path, named: str) -> None:
+@pytest.mark.parametrize("named", [".", "..", "data/..", ".git", ".git/artefacts"])
+def test_neither_the_project_itself_nor_what_belongs_to_git_is_a_folder_for_artefacts(
+    tmp_path: Path, named: str
+) -> None:
     at = project(tmp_path / "p")
     logs = at / "monitor_logs"
     logs.mkdir()

@@ -72,6 +72,8 @@ def premerge(
         raise UsageError(
             f"ARTIFACT_DIR is {folder}, which holds the project itself", "set it to a folder of its own"
         )
+    if ".git" in folder.parts:
+        raise UsageError(f"ARTIFACT_DIR is {folder}, which belongs to git", "set it to a folder of its own")
     tag = tag or _tag_of(app)
     head = git(project, "rev-parse", "HEAD")
     commit = _commit_of(app, environment, tag)
