@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -219,7 +220,9 @@ def wait_gone(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("stubborn", [False, True])
-def test_a_timeout_ends_the_command_and_everything_it_started(stubborn: bool, tmp_path: Path) -> None:
+def test_a_timeout_ends_the_command_and_everything_it_started(
+    stubborn: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
     parent = (
         "import subprocess, sys, time, signal, pathlib\n"
@@ -227,13 +230,25 @@ def test_a_timeout_ends_the_command_and_everything_it_started(stubborn: bool, tm
         "p = subprocess.Popen([sys.executable, '-c', sys.argv[1]])\n"
         "pathlib.Path('pid').write_text(str(p.pid)); time.sleep(60)"
     )
-    gate = GateCommand("slow", script(parent, child), timeout_s=3.0)  # to start both in
+    gate = GateCommand("slow", script(parent, child), timeout_s=0.7)
     begun = time.monotonic()
+    start = subprocess.Popen
+
+    def both_started(*words: Any, **how: Any) -> subprocess.Popen[bytes]:
+        """However long that takes: its time begins then."""
+        process = start(*words, **how)
+        until = time.monotonic() + 30
+        while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):
+            assert time.monotonic() < until, "it did not start"
+            time.sleep(0.01)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", both_started)
 
     found = checks(tmp_path, gates=(gate,)).gate("slow")
 
-    assert told(found) == (Outcome.ERROR, "not done within 3 s")
-    assert time.monotonic() - begun < 30, "of a minute"
+    assert told(found) == (Outcome.ERROR, "not done within 0.7 s")
+    assert time.monotonic() - begun < 50, "of a minute"
     assert wait_gone(int((tmp_path / "pid").read_text()))
 
 
