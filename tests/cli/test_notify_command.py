@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from init.samples import git_in
 from mobius.adapters.journals.sqlite import SqliteJournal
 from mobius.cli.main import run
 from mobius.model.notices import Topic
@@ -159,3 +160,17 @@ def test_an_announcement_is_written_for_the_sender(mobius: Mobius, tmp_path: Pat
     assert (code, out) == (0, "dhash v2 will be deployed to production at 14:00\n")
     journal = SqliteJournal(tmp_path / ".mobius/production/journal.db", read_only=True)
     assert [row.topic for row in journal.outbox()] == ["planned"]
+
+
+def test_an_announcement_says_of_which_commit_it_is_or_that_there_is_no_such_tag(
+    mobius: Mobius, tmp_path: Path
+) -> None:
+    git_in(tmp_path, "init", "-q", ".")
+    git_in(tmp_path, "add", "mobius.toml")
+    git_in(tmp_path, "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "-m", "one")
+    git_in(tmp_path, "tag", "v2")
+    assert "there is no" not in mobius("notify", "announce", "--tag", "v2")[2]
+    assert "there is no v3 here yet" in mobius("notify", "announce", "--tag", "v3")[2]
+    journal = SqliteJournal(tmp_path / ".mobius/production/journal.db", read_only=True)
+    head = git_in(tmp_path, "rev-parse", "HEAD").strip()
+    assert [row.payload["data"]["content"] for row in journal.outbox()] == [head, ""]
