@@ -21,8 +21,10 @@ _NAMES = """
 _FEW = frozenset(_NAMES.split())
 # Tables that hold a few rows by what they are: an equality is enough there.
 _FEW_ROWS = """
-    app_settings config configs configuration configurations countries currencies feature_flags features flags
-    languages locales parameters permissions plans properties roles settings site_settings
+    app_config app_settings auth_group auth_permission config configs configuration configurations content_types
+    countries currencies django_content_type feature_flag feature_flags features flags
+    languages locales parameters permission permissions plan plans properties role role_permissions roles setting
+    settings site_settings
     system_settings
 """
 _SMALL = frozenset(_FEW_ROWS.split())
@@ -164,11 +166,11 @@ def _column(cursor: Cursor) -> str:
 
 
 def _is_constant(cursor: Cursor) -> bool:
-    cursor.any_of("VALUES")
-    while cursor.take("("):
-        pass
-    return not cursor.done and (
-        cursor.tokens[cursor.at].kind in _CONSTANTS or cursor.peek() in ("TRUE", "FALSE", ":", "-")
+    ahead = Cursor(cursor.tokens[cursor.at :])
+    if ahead.take("VALUES", "(") or ahead.take("("):  # of rows: IN (VALUES (1), (2)), IN ((1, 'a'), (2, 'b'))
+        return not ahead.done and ahead.tokens[ahead.at].kind in _CONSTANTS
+    return not ahead.done and (
+        ahead.tokens[0].kind in _CONSTANTS or ahead.peek() in ("TRUE", "FALSE", ":", "-")
     )
 
 
