@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mobius.model.baseline import Baseline, Block
+from mobius.model.policies import ADAPTIVE
 from mobius.rules.adaptive import Adaptive
 
 BLOCK_S, WINDOW_S = 30.0, 3600.0
+MOST_ERRORS = (ADAPTIVE.max_error_rate_pct or 100.0) / 100
 
 
 class Detector:
@@ -22,7 +24,7 @@ class Detector:
     ) -> None:
         there = tuple(Block(n, failed, tuple(times)) for n, failed, times in blocks)
         baseline = Baseline(there, BLOCK_S, Block(requests, errors, tuple(histogram)))
-        self._adaptive = Adaptive(baseline, window_s=WINDOW_S)
+        self._adaptive = Adaptive(baseline, window_s=WINDOW_S, most_errors=MOST_ERRORS)
         self._at = 0.0
 
     def observe(self, at: float, requests: int, errors: int, histogram: Sequence[int]) -> bool:
