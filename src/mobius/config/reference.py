@@ -20,7 +20,7 @@ A rate is taken over its trailing window, reaching further back until it holds t
 `adaptive`, the default, holds a release against the one before it, and has the fixed limits of `conservative`. There
 they forgive what `monitor.blip_tolerance` forgives: checks that fail for no longer than that, and errors. Its limit for
 errors is asked [by the same test](../explanation/how-the-watch-judges.md#the-limit-for-errors) as everything else, not
-over the last minute.
+over the last minute; a window at whose end the last minute is surely above it is undecided (exit 4), never accepted.
 
 ## Variables
 

@@ -25,7 +25,7 @@ WATCHING: tuple[Item, ...] = (
             Field(
                 "blip_tolerance",
                 Duration(zero=True),
-                "Outages up to this long are forgiven; 0 forgives none.",
+                "Outages up to this long are forgiven, and never more than a quarter of the window; 0 forgives none.",
             ),
             Field(
                 "blind_after",

@@ -74,7 +74,7 @@ def _tests(record: Record, opened_at: float, window_s: float) -> WindowTests:
     before = _before(record)
     wanted = [WHOLE, *(f"{ROUTE}{route}" for route in record.ports.settings.critical_routes)]
     known = {signal: before.get(signal) for signal in wanted}
-    blip_s = record.ports.settings.monitor.blip_tolerance_s
+    blip_s = record.ports.settings.monitor.within(window_s).blip_tolerance_s
     slow_ms = record.ports.settings.quality_gates.performance.response_time_max
     share = 1 - OF_THE_HOSTS if has_many_hosts(record.ports.settings) else 1.0
     policy = record.ports.settings.policy
@@ -103,7 +103,8 @@ def foreseen(live: Release | None, ports: Ports) -> list[CheckResult]:
     if live is None or not is_adaptive(settings.policy):
         return []
     known = {WHOLE: ports.baselines(live.id, ports.clock.now()).get(WHOLE)}
-    told = WindowTests(known, 0.0, settings.window_s, settings.monitor.blip_tolerance_s).outlook()
+    monitor = settings.monitor.within(settings.window_s)
+    told = WindowTests(known, 0.0, settings.window_s, monitor.blip_tolerance_s).outlook()
     return [CheckResult("watch", Outcome.PASS, told, 0.0)] if told else []
 
 

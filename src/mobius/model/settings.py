@@ -14,6 +14,7 @@ from mobius.errors import UsageError
 from mobius.model.evidence import EvidenceSettings as EvidenceSettings
 from mobius.model.fleet import FleetSettings, HostSettings
 from mobius.model.forge import GitHubSettings as GitHubSettings
+from mobius.model.monitor_settings import MonitorSettings as MonitorSettings
 from mobius.model.notices import EscalationSettings, NotifySettings
 from mobius.model.policies import CONSERVATIVE
 from mobius.model.policies import PolicySettings as PolicySettings
@@ -356,30 +357,6 @@ class MigrationSettings:
     hold_s: float = 0.0
     lock_timeout_s: float = 5.0
     retry_within_s: float = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class MonitorSettings:
-    """How often the live release is looked at, and how many looks in a row change its state.
-
-    `blip_tolerance_s`: outages up to this long are forgiven (0: none). `blind_after_s`: nothing measured for so long
-    is the verdict ERROR; None for five intervals, at least a minute. `smoke_interval_s`: between two rounds of the
-    smoke tests in a window (0: none). `shadow`: judge, keep score, never act.
-    """
-
-    interval_s: float = 30.0
-    failure_threshold: int = 3
-    recovery_threshold: int = 5
-    warmup_s: float | None = None
-    blip_tolerance_s: float = 30.0
-    blind_after_s: float | None = None
-    smoke_interval_s: float = 300.0
-    shadow: bool = False
-
-    @property
-    def effective_warmup_s(self) -> float:
-        """Seconds after the switch in which no rule may fire: two intervals, unless said."""
-        return 2 * self.interval_s if self.warmup_s is None else self.warmup_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ def _for_as_long(e: EnvironmentSettings, lasting: str) -> str:
     """Of how many requests, and for how long: what holds a release against the one before forgives a bad moment."""
     if not e.policy.is_adaptive:
         return f"at least {e.policy.error_min_requests} requests fail{lasting}"
-    blip_s = e.monitor.blip_tolerance_s
+    blip_s = e.monitor.within(e.window_s).blip_tolerance_s
     return (
         f"the requests fail, surely, and for more than {duration(blip_s)}"
         if blip_s

@@ -32,6 +32,7 @@ class Judging:
     _beside: WindowTests | None = field(default=None)  # of what is seen while it is disarmed, too
 
     def __post_init__(self) -> None:
+        self.monitor = self.monitor.within(self.deadline - self.opened_at)
         if self.tests is not None and self.tests.most_errors is not None:
             # The tests hold it against this limit, too, and forgive a bad moment there.
             self.policy = replace(self.policy, max_error_rate_pct=None)
@@ -81,4 +82,5 @@ class Judging:
             found=found,
             signals=self.signals,
             remark=self.tests.remark if self.tests else "",
+            doubt=self.tests.doubt if self.tests else "",
         )

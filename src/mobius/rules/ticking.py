@@ -29,7 +29,8 @@ class Tally:
         self, policy: PolicySettings, monitor: MonitorSettings, opened_at: float, deadline: float
     ) -> None:
         self.deadline = deadline
-        self._policy, self._monitor, self._opened_at = policy, monitor, opened_at
+        self._policy, self._opened_at = policy, opened_at
+        self._monitor = monitor.within(deadline - opened_at)
         self._checks = self._failed = self._requests = self._errors = self._issues = 0
         self._gauges: dict[str, float] = {}
         self._probes: deque[Sample] = deque(maxlen=LAST_PROBES)

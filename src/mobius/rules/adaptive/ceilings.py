@@ -91,6 +91,11 @@ def without_ceiling(histogram: Sequence[int], blip_s: float = BLIP_S, steps: int
     )
 
 
+def is_asked(most: float, baseline: Baseline) -> bool:
+    """Whether a limit for errors says anything of a release after one that was so."""
+    return baseline.total.errors <= most / 2 * baseline.total.requests
+
+
 # -- errors -------------------------------------------------------------------------------------------------------
 
 
@@ -98,7 +103,7 @@ def _of_errors(baseline: Baseline, level: float, most: float | None) -> Ceiling:
     bad, of = baseline.total.errors, baseline.total.requests
     was = bad / of if of else 0.0
     share = max(share_above(bad, of, level), ERRORS_TIMES * was, was + ERRORS_MORE)
-    if most is not None and was <= most / 2:
+    if most is not None and is_asked(most, baseline):
         share = min(share, most)
     clumping, block_s = _clumping(baseline)
     share = min(max(share, 1e-9), 0.9)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 
 from mobius.model.baseline import Block
+from mobius.rules.adaptive.bounds import chance_of_so_many
 from mobius.rules.adaptive.ceilings import ALPHA, Ceiling
 from mobius.rules.adaptive.evidence import MOST_IN_LUMPS, NOTHING, ODDS, Bet
 from mobius.rules.adaptive.stakes import Stakes
@@ -19,6 +20,50 @@ from mobius.rules.adaptive.words import chance, share
 RECENT_S = 60.0
 OF_THE_LIMIT = 0.2  # of the claimed chance of a false alarm
 HIGHEST = 0.9  # more is found by that nearly everything fails
+DOUBT = 0.01  # the chance that the limit itself is taken for more, at the end of a window
+
+
+class LastMinute:
+    """The requests of the last minute, and how many of them failed; the fault of both releases is nobody's."""
+
+    def __init__(self, most: float) -> None:
+        self._most = min(max(most, 1e-6), HIGHEST)
+        self._looks: deque[tuple[float, int, int]] = deque()
+        self._now_s = 0.0
+        self._befalls_both = False
+
+    def observe(self, requests: int, errors: int, took_s: float, beside: Block | None = None) -> None:
+        """One tick."""
+        self._now_s += took_s
+        self._looks.append((self._now_s, requests, errors))
+        while self._looks[0][0] <= self._now_s - RECENT_S:
+            self._looks.popleft()
+        self._befalls_both = beside is not None and beside.errors > self._most / 2 * beside.requests
+
+    @property
+    def words(self) -> str:
+        """ "7.1 % of 1,210 requests in the last minute" """
+        requests, errors = self._counted
+        return f"{share(errors / requests) if requests else '–'} of {requests:,} requests in the last minute"
+
+    @property
+    def doubt(self) -> str:
+        """Why a window cannot end in a pass now: more fail than the limit, surely, but not for long. "" when it can."""
+        requests, errors = self._counted
+        if self._befalls_both or errors <= self._most * requests:
+            return ""
+        if chance_of_so_many(errors, requests, self._most) > DOUBT:
+            return ""
+        return f"errors: {self.words} (more than {share(self._most)}), too short a time to be sure"
+
+    @property
+    def befalls_both(self) -> bool:
+        """Whether what answers beside it failed half as much as the limit at the last look."""
+        return self._befalls_both
+
+    @property
+    def _counted(self) -> tuple[int, int]:
+        return sum(of for _, of, _ in self._looks), sum(bad for _, _, bad in self._looks)
 
 
 class Limit:
@@ -31,32 +76,23 @@ class Limit:
         self._bets = [Bet.at(odds, Ceiling("errors", self.most, 0.0)) for odds in ODDS]
         # How errors scatter is not known either: no moment counts for much.
         self._stakes = Stakes(len(ODDS), window_s, blip_s, MOST_IN_LUMPS)
-        self._recent: deque[tuple[float, int, int]] = deque()
-        self._now_s = 0.0
 
     @property
     def evidence(self) -> float:
         """What counts against the release now."""
         return self._stakes.value
 
-    def observe(self, requests: int, errors: int, took_s: float, beside: Block | None = None) -> str:
-        """One tick; why it is bad, or "". While what answers `beside` it fails half as much as the limit, nothing
-        counts: it is no fault of the new one."""
-        self._now_s += took_s
-        self._recent.append((self._now_s, requests, errors))
-        while self._recent[0][0] <= self._now_s - RECENT_S:
-            self._recent.popleft()
-        befalls_both = beside is not None and beside.errors > self.most / 2 * beside.requests
-        if not requests or befalls_both:
+    def observe(self, requests: int, errors: int, took_s: float, last: LastMinute) -> str:
+        """One tick, which `last` ends with; why it is bad, or "". While what answers beside it fails half as much as
+        the limit, nothing counts: it is no fault of the new one."""
+        if not requests or last.befalls_both:
             ratios = NOTHING
         else:
             ratios = tuple(bet.log_ratio(errors, requests, took_s) for bet in self._bets)
         if self._stakes.grow(ratios, took_s) < self.threshold:
             return ""
-        of = sum(one for _, one, _ in self._recent)
-        now = share(sum(bad for _, _, bad in self._recent) / of) if of else "–"
         worst = f", even without the worst {self._blip_s:.0f} s" if self._blip_s else ""
         return (
-            f"errors: {now} of {of:,} requests in the last minute (more than {share(self.most)}; "
-            f"too little is known of before); {chance(self.threshold)}{worst}"
+            f"errors: {last.words} (more than {share(self.most)}; too little is known of before); "
+            f"{chance(self.threshold)}{worst}"
         )

@@ -9,10 +9,10 @@ from mobius.model.baseline import Baseline, Block
 from mobius.model.sample import Sample
 from mobius.model.verdict import Finding, Severity
 from mobius.rules.adaptive import Adaptive
-from mobius.rules.adaptive.ceilings import BLIP_S
+from mobius.rules.adaptive.ceilings import BLIP_S, is_asked
 from mobius.rules.adaptive.fewer import Fewer
 from mobius.rules.adaptive.gauges import Gauge, Usual
-from mobius.rules.adaptive.limit import Limit
+from mobius.rules.adaptive.limit import LastMinute, Limit
 from mobius.rules.adaptive.outlook import outlook
 from mobius.rules.adaptive.stage import CONTROL, Enough, seen_enough
 from mobius.rules.adaptive.stage import WHOLE as WHOLE
@@ -50,6 +50,7 @@ class WindowTests:
     _tests: dict[str, Adaptive] = field(default_factory=dict)
     _gauges: dict[str, Gauge] = field(default_factory=dict)
     _limit: Limit | None = None
+    _last_minute: LastMinute | None = None  # where the policy's own limit is asked
     _fewer: Fewer | None = None
     _last_at: dict[str, float] = field(default_factory=dict)
     _took_s: dict[str, float] = field(default_factory=dict)
@@ -75,6 +76,8 @@ class WindowTests:
                 slow_ms=self.slow_ms,
                 most_errors=most,
             )
+            if most is not None and (there is None or is_asked(most, there)):
+                self._last_minute = LastMinute(most)
             if most is not None and there is None:
                 self._limit = Limit(most, self.window_s, part, self.blip_s)
 
@@ -90,6 +93,11 @@ class WindowTests:
     def remark(self) -> str:
         """What is told and never acted on; "" for nothing."""
         return self._fewer.words if self._fewer else ""
+
+    @property
+    def doubt(self) -> str:
+        """Why the window cannot end in a pass now; "" when it can."""
+        return self._last_minute.doubt if self._last_minute else ""
 
     def feed(self, samples: Sequence[Sample]) -> Finding | None:
         """The first thing that was found so far, or None. What the release before answers is a sample of the same time
@@ -118,8 +126,10 @@ class WindowTests:
                 self.found = Finding(RULE, Severity.FAIL, where + judged.sentence)
             if self._fewer and sample.signal == WHOLE:
                 self._fewer.observe(sample.requests + (control.requests if control else 0), took_s)
-            if self._limit and sample.signal == WHOLE:
-                why = self._limit.observe(sample.requests, sample.errors, took_s, control)
+            if self._last_minute and sample.signal == WHOLE:
+                self._last_minute.observe(sample.requests, sample.errors, took_s, control)
+                counted = (sample.requests, sample.errors, took_s, self._last_minute)
+                why = self._limit.observe(*counted) if self._limit else ""
                 if why and self.found is None:
                     self.found = Finding(RULE, Severity.FAIL, why)
         return self.found

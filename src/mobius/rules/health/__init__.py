@@ -30,11 +30,12 @@ def judge(
     found: Finding | None = None,
     signals: Sequence[SignalSettings] = (),
     remark: str = "",
+    doubt: str = "",
 ) -> Verdict:
     """What the samples of the window (oldest first) say at `now`, all times in unix seconds.
 
     `found`: what was found against the release by other means; `signals`: the gauges with limits of their own;
-    `remark`: what is told beside it, and changes nothing.
+    `remark`: what is told beside it, and changes nothing; `doubt`: why it could not end in a pass now.
     FAIL names the first rule that fired in `rule`, and has every one that did in `findings`. Without one:
     before the deadline ERROR when nothing could be measured for long, else INCONCLUSIVE with an empty `rule`,
     which is "so far"; at the deadline PASS if enough was measured, else INCONCLUSIVE with the reason.
@@ -44,7 +45,7 @@ def judge(
     broken = (*_broken_limits(facts, watch), *([found] if found else ()))
     if broken:
         return Verdict(Outcome.FAIL, broken[0].message, broken[0].check, broken)
-    return _at_the_end(facts, watch, remark) if now >= deadline else _so_far(facts, watch, remark)
+    return _at_the_end(facts, watch, remark, doubt) if now >= deadline else _so_far(facts, watch, remark)
 
 
 def _broken_limits(facts: Facts, watch: Watch) -> tuple[Finding, ...]:
@@ -73,9 +74,9 @@ def _so_far(facts: Facts, watch: Watch, remark: str) -> Verdict:
     return Verdict(Outcome.INCONCLUSIVE, f"{mood}: {summary(facts)}; {told}")
 
 
-def _at_the_end(facts: Facts, watch: Watch, remark: str) -> Verdict:
+def _at_the_end(facts: Facts, watch: Watch, remark: str, doubt: str) -> Verdict:
     """At the deadline, with no rule fired: a pass has to be earned by measurements."""
-    doubt = doubt_at_the_end(facts, watch)
+    doubt = doubt_at_the_end(facts, watch) or doubt
     told = f"{summary(facts)}; {remark}" if remark else summary(facts)
     if doubt:
         return Verdict(Outcome.INCONCLUSIVE, f"{doubt}: {told}", "coverage")

@@ -48,7 +48,7 @@ class HostTests:
                 None,
                 window_s=window_s,
                 share_of_alpha=part,
-                blip_s=monitor.blip_tolerance_s,
+                blip_s=monitor.within(window_s).blip_tolerance_s,
                 tolerated=OTHER_HOSTS,
             )
             for host in hosts
