@@ -107,7 +107,7 @@ def test_without_its_journal_status_says_so_and_an_emergency_goes_back(
         said = service.mobius("status").out
         assert "an emergency rollback of" in " ".join(said.split())
         assert "is not yet in the journal" in " ".join(said.split())
-        assert "next:     mobius resume -e production" in said
+        assert "next:     mobius doctor -e production" in said
         own_server.start()
         assert service.status()["live"]["tag"] == "v1"
         kept = service.status()
