@@ -43,10 +43,9 @@ def test_a_deployer_killed_while_it_copies_goes_on_with_what_was_sent(
     service.mobius("deploy", "--tag", "v1", expect=0)
     (service.root / "shared" / "data" / "noise.bin").write_bytes(os.urandom(72 * MIB))
 
-    line.cut_after = 40 * MIB
+    line.cut_after, line.dies_then = 40 * MIB, True  # or all could be sent before this process has its turn
     deploying = service.start("deploy", "--tag", "v2")
     assert line.passed.wait(90)
-    line.dead = True
     run_id = wait_until(lambda: max(row[0] for row in service.journal("SELECT id FROM runs")))
     killed = wait_until(lambda: service.runner_pid(run_id))
     os.kill(killed, signal.SIGKILL)
