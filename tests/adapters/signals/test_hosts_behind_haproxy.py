@@ -46,7 +46,7 @@ class Window:
     def until(self, is_there: Callable[[dict[str, Sample]], bool]) -> dict[str, Sample]:
         """Added up over looks, until HAProxy has written down what is waited for."""
         whole: dict[str, Sample] = {}
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while True:
             for signal, one in self.look().items():
                 had = whole.get(signal)
