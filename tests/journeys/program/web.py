@@ -21,11 +21,13 @@ RELEASE = HOW["release"]
 BORN = time.monotonic()
 LIVE = []  # since when
 NUMBERS = itertools.count(1)
+OPENING = threading.Lock()  # of two that make it a WAL database at once, SQLite refuses one without waiting
 
 
 def database():
     connection = sqlite3.connect(os.environ["DATABASE"], timeout=10, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
+    with OPENING:
+        connection.execute("PRAGMA journal_mode = WAL")
     return connection
 
 
